@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ids.hpp"
+
+#include <charconv>
+
+namespace beckon {
+
+namespace {
+constexpr std::size_t digits = 16;
+}
+
+std::optional<DeviceTag> DeviceTag::parse(std::string_view text) noexcept {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    if (text.size() != digits || error != std::errc{} || end != text.data() + text.size()) {
+        return std::nullopt;
+    }
+    return DeviceTag(value);
+}
+
+std::string DeviceTag::text() const {
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string text(digits, '0');
+    auto rest = value_;
+    for (auto at = text.rbegin(); at != text.rend(); ++at, rest >>= 4) {
+        *at = hex[rest & 0xf];
+    }
+    return text;
+}
+
+}  // namespace beckon

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "messages.hpp"
+#include "timer_wheel.hpp"
+
+/// The switchboard's records. A million are kept, so sizes matter: users and ids
+/// are referred to, not copied.
+namespace beckon {
+
+struct Invitation;
+struct User;
+
+/// Runs while an inviter with pending invitations has no device online.
+struct LostInviter : Timer {
+    explicit LostInviter(User& lost) : Timer(Kind::lost_inviter), user(lost) {}
+    User& user;
+};
+
+/// Somebody who is online or has a part in an invitation that is kept.
+struct User {
+    const UserId* id = nullptr;
+    /// The open invitations of this inviter or invitee, oldest first.
+    std::vector<Invitation*> open{};
+    std::unique_ptr<LostInviter> lost{};
+    /// Invitations, kept ones too, that point here.
+    std::uint32_t references = 0;
+    /// Open invitations that count as this user's own (as inviter, or by adding).
+    std::uint32_t inviting = 0;
+    /// Invitations that wait for this user's answer.
+    std::uint32_t invited = 0;
+    bool online = false;
+};
+
+/// What somebody said when an invitee's part ended.
+struct Note {
+    std::optional<Data> data{};
+    std::string reason{};
+};
+
+/// One invitee of one invitation: one question, and its one answer.
+class Invitee {
+  public:
+    Invitee(User& asked, Instant until) : user_(&asked), deadline_(until) {}
+
+    [[nodiscard]] User& user() const { return *user_; }
+    [[nodiscard]] Instant deadline() const { return deadline_; }
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] bool pending() const { return state_ == State::pending; }
+    /// Who ended it, and with which device; nobody when the clock did.
+    [[nodiscard]] const User* by() const { return by_; }
+    [[nodiscard]] std::optional<DeviceTag> device() const { return device_; }
+    [[nodiscard]] const Note* note() const { return note_.get(); }
+
+    /// The only writer of an answer.
+    void end(State how, const User* by, std::optional<DeviceTag> device,
+             std::shared_ptr<const Note> note) {
+        assert(pending() && how != State::pending);
+        state_ = how;
+        by_ = by;
+        device_ = device;
+        note_ = std::move(note);
+    }
+
+    bool ringing = false;
+
+  private:
+    State state_ = State::pending;
+    User* user_;
+    const User* by_ = nullptr;
+    std::optional<DeviceTag> device_{};
+    Instant deadline_;
+    std::shared_ptr<const Note> note_{};
+};
+
+/// Open while `pending` is above 0. The timer runs meanwhile, at or before the
+/// earliest deadline.
+struct Invitation : Timer {
+    Invitation() : Timer(Kind::invitation) {}
+
+    const InvitationId* id = nullptr;
+    User* inviter = nullptr;
+    /// The user in the topic that made it, invited or skipped.
+    User* target = nullptr;
+    std::vector<Invitee> invitees{};
+    std::optional<Data> data{};
+    /// Who added invitees and so has it counted as their own.
+    std::unique_ptr<std::vector<User*>> adders{};
+    /// Rises with each invitation.
+    std::uint64_t number = 0;
+    Instant lifetime_end{};
+    Instant ended_at{};
+    /// What it counts against max_total_data_bytes.
+    std::int64_t kept = 0;
+    Rev rev = 1;
+    std::uint32_t pending = 0;
+    Answer answer = Answer::all;
+    Visibility visibility = Visibility::invitees;
+    bool online_only = false;
+    bool keep_when_lost = false;
+    /// The inviter had a device online at or after the invite.
+    bool inviter_was_online = false;
+};
+
+}  // namespace beckon

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "instant.hpp"
+
+namespace beckon {
+
+/// So many a second and so many at once, for each key (GCRA: a key's state is
+/// the one instant at which its bucket is full again).
+///
+/// Keys that are full again are forgotten: two generations, the older thrown
+/// away when even its last use has been made good. So memory is bounded by what
+/// came within twice `burst / per_second` seconds.
+class RateLimit {
+  public:
+    RateLimit(std::int64_t per_second, std::int64_t burst)
+        : cost_(std::chrono::nanoseconds(std::chrono::seconds(1)) / per_second),
+          depth_(cost_ * burst) {}
+
+    /// Whether `count` more fit now. Takes nothing.
+    [[nodiscard]] bool allows(const std::string& key, Instant now, std::int64_t count = 1) const {
+        return full_at(key, now) + cost_ * count <= Nanos(now) + depth_;
+    }
+
+    /// Takes `count`, to be called after `allows` said yes.
+    void take(const std::string& key, Instant now, std::int64_t count = 1) {
+        if (Nanos(now) >= turn_at_) {
+            older_ = std::exchange(newer_, {});
+            turn_at_ = Nanos(now) + depth_;
+        }
+        const auto full = full_at(key, now) + cost_ * count;
+        newer_[key] = full;
+    }
+
+  private:
+    using Nanos = std::chrono::time_point<HostClock, std::chrono::nanoseconds>;
+
+    [[nodiscard]] Nanos full_at(const std::string& key, Instant now) const {
+        for (const auto* generation : {&newer_, &older_}) {
+            if (const auto at = generation->find(key); at != generation->end()) {
+                return std::max(at->second, Nanos(now));
+            }
+        }
+        return Nanos(now);
+    }
+
+    std::chrono::nanoseconds cost_;
+    std::chrono::nanoseconds depth_;
+    std::unordered_map<std::string, Nanos> newer_;
+    std::unordered_map<std::string, Nanos> older_;
+    Nanos turn_at_{};
+};
+
+}  // namespace beckon

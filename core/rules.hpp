@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "messages.hpp"
+
+/// Who may do what to an invitation, when, and who hears of it (contract,
+/// section 4). The switchboard judges by this table alone; README shows it.
+///
+///   invite, add
+///        │
+///        ▼         accept, by the invitee
+///   ┌─────────┐ ───────────────────────────────────────────────► accepted
+///   │ pending │ ── reject, by the invitee ─────────────────────► rejected
+///   │         │ ── cancel, by the inviter ─────────────────────► cancelled
+///   │         │      (or another took it, the lifetime is over,
+///   │         │       the inviter was lost)
+///   │         │ ── the deadline, by the broker's clock ────────► timed_out
+///   └─────────┘ ── left or removed, in a group ────────────────► revoked
+///
+/// An invitation is open while an invitee is pending, else ended.
+namespace beckon {
+
+/// Who may ask.
+enum class Who : std::uint8_t { invitee, inviter, inviter_or_accepted, participant };
+/// What must hold, or the request comes too late.
+enum class Needs : std::uint8_t {
+    nothing,
+    sender_pending,
+    /// Somebody is pending.
+    open,
+    /// Likewise, but who names some of several is told of each.
+    open_unless_named,
+};
+/// Who gets the event.
+enum class Hears : std::uint8_t { nobody, inviter, audience, added_and_those_before };
+
+struct Rule {
+    std::string_view verb;
+    Who who;
+    /// What anybody else hears.
+    Error otherwise;
+    Needs needs;
+    /// The same device asking again hears ok with `dup`, while its effect stands.
+    bool repeatable;
+    /// What becomes of the pending invitees that it is about.
+    std::optional<State> writes;
+    std::string_view announces;
+    Hears heard_by;
+    bool raises_rev;
+};
+
+inline constexpr std::array rule_table{
+    Rule{Accept::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, true,
+         State::accepted, InviteeAccepted::name, Hears::audience, true},
+    Rule{Reject::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, true,
+         State::rejected, InviteeRejected::name, Hears::audience, true},
+    Rule{Cancel::verb, Who::inviter, Error::not_inviter, Needs::open_unless_named, true,
+         State::cancelled, InvitationCancelled::name, Hears::audience, true},
+    Rule{Modify::verb, Who::inviter, Error::not_inviter, Needs::open, false, std::nullopt,
+         InvitationModified::name, Hears::audience, true},
+    Rule{Ringing::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false,
+         std::nullopt, InviteeRinging::name, Hears::inviter, false},
+    Rule{Add::verb, Who::inviter_or_accepted, Error::not_participant, Needs::open, false,
+         State::pending, InvitationModified::name, Hears::added_and_those_before, true},
+    Rule{Get::verb, Who::participant, Error::not_participant, Needs::nothing, false, std::nullopt,
+         "", Hears::nobody, false},
+};
+
+constexpr const Rule& rule_of(std::string_view verb) {
+    for (const Rule& rule : rule_table) {
+        if (rule.verb == verb) {
+            return rule;
+        }
+    }
+    throw "no rule for this verb";  // in a constant expression: does not compile
+}
+
+consteval bool rules_are_sound() {
+    for (const Rule& rule : rule_table) {
+        if (&rule_of(rule.verb) != &rule) {
+            return false;  // two rules for one verb
+        }
+        if (rule.announces.empty() != (rule.heard_by == Hears::nobody)) {
+            return false;
+        }
+        // Whoever writes an answer must find it pending, and says so to the audience.
+        if (rule.writes && *rule.writes != State::pending &&
+            (rule.needs == Needs::nothing || rule.heard_by != Hears::audience)) {
+            return false;
+        }
+        if (rule.repeatable && !rule.writes) {
+            return false;
+        }
+        // Only `ringing` leaves `rev` as it is (contract, section 3).
+        if (rule.raises_rev !=
+            (!rule.announces.empty() && rule.announces != InviteeRinging::name)) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(rules_are_sound());
+
+/// What a late request hears about an invitee's end.
+constexpr Error already(State state) {
+    switch (state) {
+        case State::accepted:
+            return Error::already_accepted;
+        case State::rejected:
+            return Error::already_rejected;
+        case State::cancelled:
+            return Error::already_cancelled;
+        case State::timed_out:
+            return Error::already_timed_out;
+        case State::revoked:
+            return Error::already_revoked;
+        case State::pending:
+            break;
+    }
+    return Error::already_invited;
+}
+
+}  // namespace beckon

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "instant.hpp"
+#include "intake.hpp"
+#include "limits.hpp"
+#include "messages.hpp"
+
+namespace beckon {
+
+/// An event, and the users whose devices all get it, in this order.
+struct Delivery {
+    std::vector<UserId> to;
+    Event event;
+    bool operator==(const Delivery&) const = default;
+};
+
+/// What the host has to do, in order. A refusal is a `Reply` like any other.
+using Effect = std::variant<Reply, Delivery>;
+using Effects = std::vector<Effect>;
+
+/// The place that decides: holds the invitations, judges each request, and
+/// times out what is due (contract, sections 3 to 6, 8 and 9).
+///
+/// No I/O, no clock, no thread: one thread calls it, time is an argument. A
+/// `now` before an earlier one counts as that earlier one. Every call first
+/// applies the deadlines that are due (`now >= deadline` has timed out), so the
+/// outcome never depends on how late the host's timer runs. Nothing throws but
+/// `std::bad_alloc`.
+class Switchboard {
+  public:
+    struct Options {
+        Limits limits{};
+        /// Told by `sync` and `status`; different after each start of the host.
+        std::string server_epoch = "0";
+        /// Where the ids come from that inviters did not choose.
+        std::uint64_t seed = 0;
+    };
+
+    explicit Switchboard(Options options);
+    ~Switchboard();
+    Switchboard(const Switchboard&) = delete;
+    Switchboard& operator=(const Switchboard&) = delete;
+
+    /// Judges one request: what came due, then exactly one `Reply`, then its
+    /// events. A refused one has changed nothing (but its sender's request rate).
+    Effects handle(const Sender& sender, const Request& request, Instant now);
+
+    /// Applies what is due at `now`.
+    Effects advance(Instant now);
+
+    /// When `advance` is to be called next: never later than the next deadline,
+    /// at times earlier (then nothing happens). Nothing: no deadline is pending.
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    /// The user's first device came online, or the last one went. The host says
+    /// it once for each change. An inviter who stays away for `grace_ms` loses
+    /// what is pending.
+    Effects set_online(const UserId& user, bool online, Instant now);
+
+    [[nodiscard]] const Limits& limits() const noexcept;
+
+    /// For benchmarks and operators.
+    struct Counts {
+        std::size_t open = 0;         ///< invitations with somebody pending
+        std::size_t ended = 0;        ///< ended ones that are remembered
+        std::size_t users = 0;        ///< users online or with a part in either
+        std::int64_t kept_bytes = 0;  ///< what counts against max_total_data_bytes
+    };
+    [[nodiscard]] Counts counts() const noexcept;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace beckon

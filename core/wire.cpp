@@ -1,0 +1,792 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire.hpp"
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <msgpack.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "text.hpp"
+
+namespace beckon {
+
+namespace {
+
+using nlohmann::json;
+
+template <class T>
+constexpr bool is_optional = false;
+template <class T>
+constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+constexpr bool is_vector = false;
+template <class T>
+constexpr bool is_vector<std::vector<T>> = true;
+template <class T>
+concept IdLike = requires(std::string_view text, const T& id) {
+    { T::parse(text) } -> std::same_as<std::optional<T>>;
+    { id.text() } -> std::convertible_to<std::string>;
+};
+template <class T>
+concept Named = requires {
+    Names<T>::list;
+};
+
+// ------------------------------------------------------------------- writing
+
+/// Counts the fields that will be written; msgpack wants to know first.
+struct FieldCounter {
+    std::uint32_t count = 0;
+
+    template <class T>
+    void operator()(std::string_view, const std::optional<T>& value) {
+        count += value ? 1U : 0U;
+    }
+    void required(std::string_view, const auto&) { ++count; }
+    void defaulted(std::string_view, const auto&) { ++count; }
+    void flag(std::string_view, bool set) { count += set ? 1U : 0U; }
+    void code_of(std::string_view, Error) { ++count; }
+};
+
+class MsgpackSink {
+  public:
+    void begin_map(std::uint32_t size) { pack_.pack_map(size); }
+    void end_map() {}
+    void key(std::string_view name) { text(name); }
+    void begin_array(std::uint32_t size) { pack_.pack_array(size); }
+    void item() {}
+    void end_array() {}
+    void text(std::string_view value) {
+        pack_.pack_str(static_cast<std::uint32_t>(value.size()));
+        pack_.pack_str_body(value.data(), static_cast<std::uint32_t>(value.size()));
+    }
+    void boolean(bool value) { pack_.pack(value); }
+    void integer(std::int64_t value) { pack_.pack(value); }
+    void integer(std::uint64_t value) { pack_.pack(value); }
+    void data(std::string_view name, const Data& value) {
+        key(name);
+        if (value.is_text) {
+            text(value.bytes);
+        } else {
+            pack_.pack_bin(static_cast<std::uint32_t>(value.bytes.size()));
+            pack_.pack_bin_body(value.bytes.data(), static_cast<std::uint32_t>(value.bytes.size()));
+        }
+    }
+    std::string take() { return std::move(buffer_.bytes); }
+
+  private:
+    struct Buffer {
+        std::string bytes;
+        void write(const char* from, std::size_t size) { bytes.append(from, size); }
+    };
+    Buffer buffer_;
+    msgpack::packer<Buffer> pack_{buffer_};
+};
+
+class JsonSink {
+  public:
+    void begin_map(std::uint32_t /*size*/) { open('{'); }
+    void end_map() { close('}'); }
+    void key(std::string_view name) {
+        item();
+        text(name);
+        out_ += ':';
+    }
+    void begin_array(std::uint32_t /*size*/) { open('['); }
+    void item() {
+        if (!first_) {
+            out_ += ',';
+        }
+        first_ = false;
+    }
+    void end_array() { close(']'); }
+    void text(std::string_view value) {
+        out_ += json(value).dump(-1, ' ', false, json::error_handler_t::replace);
+    }
+    void boolean(bool value) { out_ += value ? "true" : "false"; }
+    void integer(std::int64_t value) { out_ += std::to_string(value); }
+    void integer(std::uint64_t value) { out_ += std::to_string(value); }
+    void data(std::string_view name, const Data& value) {
+        key(value.is_text ? std::string(name) : std::string(name) + "_b64");
+        text(value.is_text ? value.bytes : base64(value.bytes));
+    }
+    std::string take() { return std::move(out_); }
+
+  private:
+    void open(char bracket) {
+        out_ += bracket;
+        first_ = true;
+    }
+    void close(char bracket) {
+        out_ += bracket;
+        first_ = false;
+    }
+    std::string out_;
+    bool first_ = true;
+};
+
+template <class Sink>
+class FieldWriter {
+  public:
+    explicit FieldWriter(Sink& sink) : sink_(sink) {}
+
+    template <class T>
+    void operator()(std::string_view name, const std::optional<T>& value) {
+        if (value) {
+            required(name, *value);
+        }
+    }
+    void required(std::string_view name, const Data& value) { sink_.data(name, value); }
+    void required(std::string_view name, const auto& value) {
+        sink_.key(name);
+        write(value);
+    }
+    void defaulted(std::string_view name, const auto& value) { required(name, value); }
+    void flag(std::string_view name, bool set) {
+        if (set) {
+            required(name, set);
+        }
+    }
+    void code_of(std::string_view name, Error error) {
+        required(name, static_cast<std::int64_t>(info(error).code));
+    }
+
+    /// Writes one map: the fields that `list(visitor)` names.
+    void map(auto&& list) {
+        FieldCounter counter;
+        list(counter);
+        sink_.begin_map(counter.count);
+        list(*this);
+        sink_.end_map();
+    }
+
+  private:
+    template <class T>
+    void write(const T& value) {
+        if constexpr (std::same_as<T, bool>) {
+            sink_.boolean(value);
+        } else if constexpr (std::unsigned_integral<T>) {
+            sink_.integer(std::uint64_t{value});
+        } else if constexpr (std::signed_integral<T>) {
+            sink_.integer(std::int64_t{value});
+        } else if constexpr (std::same_as<T, Duration>) {
+            sink_.integer(std::int64_t{value.count()});
+        } else if constexpr (std::same_as<T, std::string>) {
+            sink_.text(value);
+        } else if constexpr (IdLike<T>) {
+            sink_.text(value.text());
+        } else if constexpr (Named<T>) {
+            sink_.text(name_of(value));
+        } else if constexpr (std::same_as<T, Error>) {
+            sink_.text(info(value).name);
+        } else if constexpr (std::same_as<T, Req>) {
+            std::visit([this](const auto& held) { write(held); }, value);
+        } else if constexpr (is_vector<T>) {
+            sink_.begin_array(static_cast<std::uint32_t>(value.size()));
+            for (const auto& one : value) {
+                sink_.item();
+                write(one);
+            }
+            sink_.end_array();
+        } else {
+            map([&value](auto& v) { T::fields(value, v); });
+        }
+    }
+
+    Sink& sink_;
+};
+
+template <class Sink>
+std::string write_map(auto&& list) {
+    Sink sink;
+    FieldWriter<Sink>(sink).map(list);
+    return sink.take();
+}
+
+std::string write_map(Encoding encoding, auto&& list) {
+    return encoding == Encoding::json ? write_map<JsonSink>(list) : write_map<MsgpackSink>(list);
+}
+
+void body_fields(const auto& body, auto& v) {
+    std::visit([&v](const auto& held) { held.fields(held, v); }, body);
+}
+
+// ------------------------------------------------------------------- reading
+
+/// Builds the tree of one payload, whichever its encoding, and notes the first
+/// breach of the contract's form. It goes on after a breach, so that `req` is
+/// found and the refusal can echo it.
+class TreeBuilder {
+  public:
+    json tree;
+    std::optional<Refusal> refusal;
+
+    void breach(std::string what, std::optional<std::string> field = {}) {
+        if (!refusal) {
+            refusal = Refusal{.error = Error::invalid_request,
+                              .message = std::move(what),
+                              .field = std::move(field)};
+        }
+    }
+
+    void key(std::string name) {
+        if (depth_ > max_depth) {
+            return;
+        }
+        if (depth_ == 1) {
+            top_key_ = name;
+        }
+        check_text(name);
+        if (open_.back()->contains(name)) {
+            breach("a key stands twice", top_key_);
+        }
+        key_ = std::move(name);
+    }
+    void begin(json::value_t kind) {
+        ++depth_;
+        if (depth_ == 1 && kind != json::value_t::object) {
+            breach("the body is no map");
+        }
+        if (depth_ > max_depth) {
+            breach("nested deeper than 8", top_key_);
+            return;
+        }
+        open_.push_back(put(json(kind)));
+    }
+    void end() {
+        if (depth_-- <= max_depth) {
+            open_.pop_back();
+        }
+    }
+    void value(json one) {
+        if (depth_ == 0) {
+            breach("the body is no map");
+        }
+        if (depth_ <= max_depth) {
+            put(std::move(one));
+        }
+    }
+    void text(std::string_view one) {
+        check_text(one);
+        value(json(one));
+    }
+
+  private:
+    json* put(json&& one) {
+        if (open_.empty()) {
+            tree = std::move(one);
+            return &tree;
+        }
+        json& parent = *open_.back();
+        if (parent.is_array()) {
+            parent.push_back(std::move(one));
+            return &parent.back();
+        }
+        json& place = parent[key_];
+        place = std::move(one);
+        return &place;
+    }
+    void check_text(std::string_view text) {
+        if (!is_utf8(text)) {
+            breach("text is not UTF-8", top_key_);
+        }
+    }
+
+    std::vector<json*> open_;
+    std::string key_;
+    std::optional<std::string> top_key_;
+    int depth_ = 0;
+};
+
+class MsgpackVisitor : public msgpack::null_visitor {
+  public:
+    explicit MsgpackVisitor(TreeBuilder& build) : build_(build) {}
+
+    // NOLINTBEGIN(readability-identifier-naming)
+    bool visit_nil() { return scalar(json(nullptr)); }
+    bool visit_boolean(bool v) { return scalar(json(v)); }
+    bool visit_positive_integer(std::uint64_t v) { return scalar(json(v)); }
+    bool visit_negative_integer(std::int64_t v) { return scalar(json(v)); }
+    bool visit_float32(float v) { return scalar(json(static_cast<double>(v))); }
+    bool visit_float64(double v) { return scalar(json(v)); }
+    bool visit_str(const char* v, std::uint32_t size) {
+        if (in_key_) {
+            build_.key(std::string(v, size));
+        } else {
+            build_.text({v, size});
+        }
+        return true;
+    }
+    bool visit_bin(const char* v, std::uint32_t size) {
+        return scalar(json::binary({v, v + size}));
+    }
+    // An extension is no type of the contract: null fits no field.
+    bool visit_ext(const char* /*v*/, std::uint32_t /*size*/) { return scalar(json(nullptr)); }
+    bool start_array(std::uint32_t /*size*/) { return container(json::value_t::array); }
+    bool end_array() { return closed(); }
+    bool start_map(std::uint32_t /*size*/) { return container(json::value_t::object); }
+    bool start_map_key() { return in_key_ = true; }
+    bool end_map_key() {
+        in_key_ = false;
+        return true;
+    }
+    bool end_map() { return closed(); }
+    void parse_error(std::size_t /*parsed*/, std::size_t /*at*/) { broken(); }
+    void insufficient_bytes(std::size_t /*parsed*/, std::size_t /*at*/) { broken(); }
+    // NOLINTEND(readability-identifier-naming)
+
+    void broken() { build_.breach("the body is no complete msgpack map"); }
+
+  private:
+    bool scalar(json&& v) {
+        if (in_key_) {
+            return key_is_no_text();
+        }
+        build_.value(std::move(v));
+        return true;
+    }
+    bool container(json::value_t kind) {
+        if (in_key_) {
+            return key_is_no_text();
+        }
+        build_.begin(kind);
+        return true;
+    }
+    bool closed() {
+        build_.end();
+        return true;
+    }
+    bool key_is_no_text() {
+        build_.breach("a key is no text");
+        return false;
+    }
+
+    TreeBuilder& build_;
+    bool in_key_ = false;
+};
+
+class JsonVisitor : public nlohmann::json_sax<json> {
+  public:
+    explicit JsonVisitor(TreeBuilder& build) : build_(build) {}
+
+    bool null() override { return value(json(nullptr)); }
+    bool boolean(bool v) override { return value(json(v)); }
+    bool number_integer(number_integer_t v) override { return value(json(v)); }
+    bool number_unsigned(number_unsigned_t v) override { return value(json(v)); }
+    bool number_float(number_float_t v, const string_t& /*spelled*/) override {
+        return value(json(v));
+    }
+    bool string(string_t& v) override {
+        build_.text(v);
+        return true;
+    }
+    bool binary(binary_t& /*v*/) override { return false; }
+    bool start_object(std::size_t /*size*/) override { return begin(json::value_t::object); }
+    bool key(string_t& v) override {
+        build_.key(v);
+        return true;
+    }
+    bool end_object() override { return end(); }
+    bool start_array(std::size_t /*size*/) override { return begin(json::value_t::array); }
+    bool end_array() override { return end(); }
+    bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                     const nlohmann::detail::exception& /*why*/) override {
+        build_.breach("the body is no valid JSON");
+        return false;
+    }
+
+  private:
+    bool value(json&& v) {
+        build_.value(std::move(v));
+        return true;
+    }
+    bool begin(json::value_t kind) {
+        build_.begin(kind);
+        return true;
+    }
+    bool end() {
+        build_.end();
+        return true;
+    }
+    TreeBuilder& build_;
+};
+
+TreeBuilder read_tree(std::string_view payload) {
+    TreeBuilder build;
+    if (payload.empty()) {
+        build.tree = json::object();
+    } else if (encoding_of(payload) == Encoding::json) {
+        JsonVisitor visitor(build);
+        json::sax_parse(payload.begin(), payload.end(), &visitor);
+    } else {
+        MsgpackVisitor visitor(build);
+        std::size_t used = 0;
+        try {
+            msgpack::parse(payload.data(), payload.size(), used, visitor);
+            if (used != payload.size()) {
+                build.breach("bytes follow the body");
+            }
+        } catch (const msgpack::unpack_error&) {  // its own limits on sizes
+            visitor.broken();
+        }
+    }
+    return build;
+}
+
+/// Reads the fields of one map. Keeps the first field that does not fit.
+class FieldReader {
+  public:
+    FieldReader(const json& map, Encoding encoding) : map_(map), encoding_(encoding) {}
+
+    /// The field to blame, or nothing.
+    std::optional<std::string> bad;
+
+    void operator()(std::string_view name, std::optional<Data>& value) {
+        const json* plain = find(name);
+        const std::string b64_name = std::string(name) + "_b64";
+        const json* b64 = encoding_ == Encoding::json ? find(b64_name) : nullptr;
+        if (b64 != nullptr) {
+            std::optional<std::string> bytes;
+            if (plain == nullptr && b64->is_string()) {
+                bytes = from_base64(b64->get_ref<const std::string&>());
+            }
+            if (!bytes) {
+                return blame(b64_name);
+            }
+            value = Data{.bytes = std::move(*bytes), .is_text = false};
+        } else if (plain != nullptr) {
+            if (plain->is_string()) {
+                value = Data{.bytes = plain->get<std::string>(), .is_text = true};
+            } else if (plain->is_binary()) {
+                const auto& bytes = plain->get_binary();
+                value = Data{.bytes = std::string(bytes.begin(), bytes.end()), .is_text = false};
+            } else {
+                blame(name);
+            }
+        }
+    }
+    template <class T>
+    void operator()(std::string_view name, std::optional<T>& value) {
+        if (const json* found = find(name)) {
+            read_into(name, *found, value.emplace());
+        }
+    }
+    void required(std::string_view name, Data& value) {
+        std::optional<Data> read;
+        (*this)(name, read);
+        if (read) {
+            value = std::move(*read);
+        } else {
+            blame(name);
+        }
+    }
+    void required(std::string_view name, auto& value) {
+        if (const json* found = find(name)) {
+            read_into(name, *found, value);
+        } else {
+            blame(name);
+        }
+    }
+    void defaulted(std::string_view name, auto& value) {
+        if (const json* found = find(name)) {
+            read_into(name, *found, value);
+        }
+    }
+    void flag(std::string_view name, bool& set) { defaulted(name, set); }
+    void code_of(std::string_view name, const Error& error) {
+        std::int64_t code = 0;
+        required(name, code);
+        if (code != info(error).code) {
+            blame(name);
+        }
+    }
+
+  private:
+    const json* find(std::string_view name) const {
+        const auto at = map_.find(name);
+        return at == map_.end() ? nullptr : &*at;
+    }
+    void blame(std::string_view name) {
+        if (!bad) {
+            bad = name;
+        }
+    }
+    void read_into(std::string_view name, const json& from, auto& value) {
+        if (!read(from, value)) {
+            blame(name);
+        }
+    }
+
+    template <class T>
+    bool read(const json& from, T& value) const {
+        if constexpr (std::same_as<T, bool>) {
+            return from.is_boolean() && (value = from.get<bool>(), true);
+        } else if constexpr (std::integral<T>) {
+            return read_integer(from, value);
+        } else if constexpr (std::same_as<T, Duration>) {
+            Duration::rep ms = 0;
+            return read_integer(from, ms) && (value = Duration(ms), true);
+        } else if constexpr (std::same_as<T, std::string>) {
+            return from.is_string() && (value = from.get<std::string>(), true);
+        } else if constexpr (IdLike<T>) {
+            auto id = from.is_string() ? T::parse(from.get_ref<const std::string&>())
+                                       : std::optional<T>();
+            return id && (value = std::move(*id), true);
+        } else if constexpr (Named<T>) {
+            return read_word(from, Names<T>::list, value);
+        } else if constexpr (std::same_as<T, Error>) {
+            return read_error(from, value);
+        } else if constexpr (std::same_as<T, Req>) {
+            return read_req(from, value);
+        } else if constexpr (is_vector<T>) {
+            if (!from.is_array()) {
+                return false;
+            }
+            for (const auto& one : from) {
+                if (!read(one, value.emplace_back())) {
+                    return false;
+                }
+            }
+            return true;
+        } else {
+            if (!from.is_object()) {
+                return false;
+            }
+            FieldReader nested(from, encoding_);
+            T::fields(value, nested);
+            return !nested.bad;
+        }
+    }
+
+    /// Any number without a fraction that fits; some languages know no integers.
+    template <class T>
+    static bool read_integer(const json& from, T& value) {
+        if (from.is_number_unsigned()) {
+            const auto held = from.get<std::uint64_t>();
+            return std::in_range<T>(held) && (value = static_cast<T>(held), true);
+        }
+        if (from.is_number_integer()) {
+            const auto held = from.get<std::int64_t>();
+            return std::in_range<T>(held) && (value = static_cast<T>(held), true);
+        }
+        constexpr double exact = 9007199254740992.0;  // 2^53: beyond it a double skips integers
+        if (from.is_number_float()) {
+            const auto held = from.get<double>();
+            if (!(std::abs(held) <= exact) || held != std::trunc(held)) {
+                return false;
+            }
+            const auto whole = static_cast<std::int64_t>(held);
+            return std::in_range<T>(whole) && (value = static_cast<T>(whole), true);
+        }
+        return false;
+    }
+    template <class T>
+    static bool read_word(const json& from, const auto& list, T& value) {
+        if (!from.is_string()) {
+            return false;
+        }
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            if (list[i] == from.get_ref<const std::string&>()) {
+                value = static_cast<T>(i);
+                return true;
+            }
+        }
+        return false;
+    }
+    static bool read_error(const json& from, Error& value) {
+        if (!from.is_string()) {
+            return false;
+        }
+        for (const auto& row : error_table) {
+            if (row.name == from.get_ref<const std::string&>()) {
+                value = row.error;
+                return true;
+            }
+        }
+        return false;
+    }
+    static bool read_req(const json& from, Req& value) {
+        if (from.is_string()) {
+            value = from.get<std::string>();
+            return true;
+        }
+        if (std::uint64_t whole = 0; from.is_number_unsigned() && read_integer(from, whole)) {
+            value = whole;
+            return true;
+        }
+        std::int64_t whole = 0;
+        return read_integer(from, whole) && (value = whole, true);
+    }
+
+    const json& map_;
+    Encoding encoding_;
+};
+
+Refusal too_large(std::string_view field, std::int64_t limit) {
+    return {.error = Error::too_large,
+            .message = std::string(field) + " is larger than " + std::to_string(limit) + " bytes",
+            .field = std::string(field),
+            .limit = limit};
+}
+
+/// The sizes that every body shares.
+std::optional<Refusal> check_sizes(const RequestBody& body, const Limits& limits) {
+    return std::visit(
+        [&limits](const auto& held) -> std::optional<Refusal> {
+            const auto over = [&limits](const std::string& bytes) {
+                return std::cmp_greater(bytes.size(), limits.max_data_bytes);
+            };
+            if constexpr (requires { held.data; }) {
+                const std::optional<Data>& data = held.data;
+                if (data && over(data->bytes)) {
+                    return too_large("data", limits.max_data_bytes);
+                }
+            }
+            if constexpr (requires { held.reason; }) {
+                if (over(held.reason)) {
+                    return too_large("reason", limits.max_data_bytes);
+                }
+            }
+            return std::nullopt;
+        },
+        body);
+}
+
+/// Reads a received map: its envelope by `read`, or says what is wrong.
+template <class Message>
+std::variant<Message, std::string> read_received(std::string_view payload, auto&& read) {
+    const TreeBuilder built = read_tree(payload);
+    if (built.refusal) {
+        return built.refusal->message;
+    }
+    Message message;
+    FieldReader reader(built.tree, encoding_of(payload));
+    const bool known = read(reader, message);
+    if (reader.bad) {
+        return "the field " + *reader.bad + " is missing or does not fit";
+    }
+    if (!known) {
+        return std::string("no message of this protocol");
+    }
+    return message;
+}
+
+/// Makes `body` the alternative that has this name and reads it.
+template <std::size_t I = 0>
+bool read_event_body(std::string_view name, FieldReader& reader, EventBody& body) {
+    if constexpr (I < std::variant_size_v<EventBody>) {
+        using Body = std::variant_alternative_t<I, EventBody>;
+        if (Body::name == name) {
+            Body::fields(body.emplace<I>(), reader);
+            return true;
+        }
+        return read_event_body<I + 1>(name, reader, body);
+    } else {
+        return false;
+    }
+}
+
+template <class Body>
+void read_reply_body(FieldReader& reader, ReplyBody& body) {
+    Body::fields(body.emplace<Body>(), reader);
+}
+
+}  // namespace
+
+Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body) {
+    if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
+        return {.refusal = too_large("payload", limits.max_payload_bytes)};
+    }
+    TreeBuilder built = read_tree(payload);
+    Decoded decoded{.refusal = std::move(built.refusal)};
+    if (!built.tree.is_object()) {
+        return decoded;
+    }
+    FieldReader reader(built.tree, encoding_of(payload));
+    reader("req", decoded.req);
+    if (reader.bad) {
+        decoded.req.reset();
+    }
+    if (decoded.refusal) {
+        return decoded;
+    }
+    std::visit([&reader](auto& held) { held.fields(held, reader); }, body);
+    if (reader.bad) {
+        decoded.refusal = Refusal{.error = Error::invalid_request,
+                                  .message = *reader.bad + " is missing or does not fit",
+                                  .field = std::move(reader.bad)};
+    } else {
+        decoded.refusal = check_sizes(body, limits);
+    }
+    return decoded;
+}
+
+std::string encode(const Reply& reply, Encoding encoding) {
+    return write_map(encoding, [&reply](auto& v) {
+        v.required("re", reply.re);
+        v.required("ok", reply.ok());
+        v.required("device", reply.device);
+        v("req", reply.req);
+        body_fields(reply.body, v);
+    });
+}
+
+std::string encode(const Event& event, Encoding encoding) {
+    return write_map(encoding, [&event](auto& v) {
+        v.required("event", std::string(name_of(event)));
+        v.required("id", event.id);
+        v.required("rev", event.rev);
+        v("by", event.by);
+        v("by_device", event.by_device);
+        body_fields(event.body, v);
+    });
+}
+
+std::string encode(const Request& request, Encoding encoding) {
+    return write_map(encoding, [&request](auto& v) {
+        v("req", request.req);
+        body_fields(request.body, v);
+    });
+}
+
+std::variant<Reply, std::string> decode_reply(std::string_view payload) {
+    const auto read = [](FieldReader& reader, Reply& reply) {
+        bool ok = false;
+        reader.required("re", reply.re);
+        reader.required("ok", ok);
+        reader.required("device", reply.device);
+        reader("req", reply.req);
+        if (!ok) {
+            read_reply_body<Refusal>(reader, reply.body);
+        } else if (reply.re == Invite::verb || reply.re == Add::verb) {
+            read_reply_body<Invited>(reader, reply.body);
+        } else if (reply.re == Cancel::verb) {
+            read_reply_body<Cancelled>(reader, reply.body);
+        } else if (reply.re == Get::verb) {
+            read_reply_body<Got>(reader, reply.body);
+        } else if (reply.re == Sync::verb) {
+            read_reply_body<Synced>(reader, reply.body);
+        } else {
+            read_reply_body<Done>(reader, reply.body);
+        }
+        return true;
+    };
+    return read_received<Reply>(payload, read);
+}
+
+std::variant<Event, std::string> decode_event(std::string_view payload) {
+    const auto read = [](FieldReader& reader, Event& event) {
+        std::string name;
+        reader.required("event", name);
+        reader.required("id", event.id);
+        reader.required("rev", event.rev);
+        reader("by", event.by);
+        reader("by_device", event.by_device);
+        return read_event_body(name, reader, event.body);
+    };
+    return read_received<Event>(payload, read);
+}
+
+}  // namespace beckon
