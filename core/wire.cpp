@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -236,7 +237,7 @@ class TreeBuilder {
             return;
         }
         if (depth_ == 1) {
-            top_key_ = name;
+            top_key_ = is_field_name(name) ? std::optional(name) : std::nullopt;
         }
         check_text(name);
         if (open_.back()->contains(name)) {
@@ -274,6 +275,14 @@ class TreeBuilder {
     }
 
   private:
+    /// A refusal echoes no key but one that could be ours.
+    static bool is_field_name(std::string_view name) {
+        const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+        return !name.empty() && name.size() <= 32 && is_letter(name.front()) &&
+               std::all_of(name.begin(), name.end(), [&](char c) {
+                   return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+               });
+    }
     json* put(json&& one) {
         if (open_.empty()) {
             tree = std::move(one);
@@ -420,6 +429,10 @@ TreeBuilder read_tree(std::string_view payload) {
     } else if (encoding_of(payload) == Encoding::json) {
         JsonVisitor visitor(build);
         json::sax_parse(payload.begin(), payload.end(), &visitor);
+        // The parser takes a NUL for the end; JSON text holds none.
+        if (payload.find('\0') != std::string_view::npos) {
+            build.breach("bytes follow the body");
+        }
     } else {
         MsgpackVisitor visitor(build);
         std::size_t used = 0;

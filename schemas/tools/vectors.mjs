@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// The messages of ../vectors, in wire order: `generate.mjs` writes them in both encodings.
+
+const bytes = (hex) => Uint8Array.from(Buffer.from(hex, 'hex'));
+const numbered = (count, prefix) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+
+const panel = '00000000000000a1';
+const phone = '0123456789abcdef';
+const tablet = 'fedcba9876543210';
+const id = 'b1f2a6c09d3e4f578a1b2c3d4e5f6071';
+const longest_id = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ.abcdefghijklmnopqrstuvwxyz_0123456789';
+
+/** What `data` may hold, by name. */
+const data = {
+  'text': 'ring',
+  'empty text': '',
+  'unicode text': 'Grüße, 門口, 🔔, e\u0301',
+  'text to be escaped': '"\\/\b\f\n\r\t\u0000\u001f\u007f\u2028',
+  'text that is JSON': '{"sdp":"v=0\\r\\n"}',
+  'text of 31 bytes': 't'.repeat(31),
+  'text of 32 bytes': 't'.repeat(32),
+  'text of 256 bytes': 'é'.repeat(128),
+  'empty binary': bytes(''),
+  'binary of 1 byte': bytes('ff'),
+  'binary of 2 bytes': bytes('fbff'),
+  'binary of 3 bytes': bytes('fbefff'),
+  'binary that is text': bytes(Buffer.from('ring').toString('hex')),
+  'binary of 256 bytes': Uint8Array.from({ length: 256 }, (_, i) => i),
+};
+
+/** What `req` may be, by name: each width of integer at its ends. */
+const req = Object.fromEntries(
+  [
+    '', '9f3c-17', 'größer',
+    0, 127, 128, 255, 256, 65535, 65536, 4294967295, 4294967296, 9007199254740993n,
+    9223372036854775807n, 9223372036854775808n, 18446744073709551615n,
+    -1, -32, -33, -128, -129, -32768, -32769, -2147483648, -2147483649, -9223372036854775808n,
+  ].map((value) => [typeof value === 'string' ? `the string "${value}"` : String(value), value]),
+);
+
+const vector = (kind, name, message) => ({ kind, name, message });
+const each = (values, make) => Object.entries(values).map(([name, value]) => make(name, value));
+
+// ------------------------------------------------------------------ requests
+// A request is written as a client writes it: what has a default is always there.
+
+const invite = (chosen, defaulted = {}) => ({
+  ...chosen,
+  ...{
+    timeout_ms: 30000, also: [], answer: 'all', call: false, online_only: false,
+    on_inviter_lost: 'cancel', visibility: 'invitees',
+  },
+  ...defaulted,
+});
+const reject = (chosen, reason = 'declined') => ({ ...chosen, reason });
+const add = (chosen, timeout_ms = 30000) => ({ ...chosen, timeout_ms });
+
+const requests = [
+  vector('request:invite', 'nothing chosen', invite({})),
+  vector('request:invite', 'everything chosen', invite(
+    { req: 'a-1', id, data: 'ring' },
+    {
+      timeout_ms: 60000, also: ['carol', 'dave@example.org'], answer: 'first', call: true,
+      online_only: true, on_inviter_lost: 'keep', visibility: 'inviter',
+    },
+  )),
+  vector('request:invite', 'no timeout', invite({ id }, { timeout_ms: 0 })),
+  vector('request:invite', 'a year', invite({ id }, { timeout_ms: 31536000000 })),
+  vector('request:invite', 'the longest id', invite({ id: longest_id })),
+  vector('request:invite', 'sixteen more', invite({}, { also: numbered(16, 'u') })),
+  ...each(data, (name, value) => vector('request:invite', name, invite({ id, data: value }))),
+  vector('request:accept', 'empty', {}),
+  vector('request:accept', 'req', { req: 7 }),
+  ...each(data, (name, value) => vector('request:accept', name, { data: value })),
+  vector('request:reject', 'nothing chosen', reject({})),
+  vector('request:reject', 'busy, with data', reject({ req: 'a-2', data: 'later' }, 'busy')),
+  vector('request:reject', 'a reason of its own, binary', reject({ data: bytes('00') }, 'nicht jetzt ☂')),
+  vector('request:cancel', 'empty', {}),
+  vector('request:cancel', 'some, with data', { req: -1, data: 'never mind', invitees: ['bob', 'carol'] }),
+  vector('request:cancel', 'binary', { data: bytes('c0ffee') }),
+  vector('request:modify', 'text', { data: 'two people now' }),
+  vector('request:modify', 'binary', { req: 'a-3', data: bytes('0102') }),
+  vector('request:ringing', 'empty', {}),
+  vector('request:ringing', 'req', { req: 'a-4' }),
+  vector('request:add', 'one', add({ invitees: ['carol'] })),
+  vector('request:add', 'two, longer', add({ req: 5, invitees: ['carol', 'dave'] }, 120000)),
+  vector('request:get', 'empty', {}),
+  vector('request:get', 'req', { req: 6 }),
+  vector('request:sync', 'the first page', {}),
+  vector('request:sync', 'the next page', { req: 'a-5', after: 'b1f2a6c0' }),
+  ...each(req, (name, value) => vector('request:sync', `req is ${name}`, { req: value })),
+];
+
+// ------------------------------------------------------------------- replies
+
+const ok = (re, rest, asked) => ({
+  re, ok: true, device: phone, ...(asked === undefined ? {} : { req: asked }), ...rest,
+});
+const refused = (re, error, code, message, rest, asked) => ({
+  re, ok: false, device: phone, ...(asked === undefined ? {} : { req: asked }), error, code, message, ...rest,
+});
+
+/** An invitation as `sync` and `get` tell it; `some` holds what may be absent. */
+const invitation = (some, invitees) => ({
+  id,
+  inviter: 'door',
+  ...('data' in some && { data: some.data }),
+  call: some.call ?? false,
+  answer: some.answer ?? 'all',
+  online_only: some.online_only ?? false,
+  visibility: some.visibility ?? 'invitees',
+  rev: some.rev ?? 1,
+  state: some.state ?? 'open',
+  role: some.role ?? 'invitee',
+  ...('remaining_ms' in some && { remaining_ms: some.remaining_ms }),
+  invitees,
+});
+const pending = { user: 'bob', state: 'pending', ringing: false };
+const everyone = [
+  { user: 'bob', state: 'accepted', ringing: true, device: tablet, data: 'coming' },
+  { user: 'carol', state: 'rejected', ringing: false, device: panel, data: bytes('00ff'), reason: 'busy' },
+  { user: 'dave', state: 'cancelled', ringing: true },
+  { user: 'erin', state: 'timed_out', ringing: false },
+  { user: 'frank', state: 'revoked', ringing: false },
+  { user: 'grace', state: 'pending', ringing: true },
+];
+
+const skipped = [
+  { user: 'carol', error: 'user_offline' },
+  { user: 'dave', error: 'too_many_pending' },
+  { user: 'erin', error: 'rate_limited' },
+  { user: 'door', error: 'invalid_request' },
+];
+
+const replies = [
+  vector('reply:invite', 'invited', ok('invite', { id, rev: 1, remaining_ms: 30000 })),
+  vector('reply:invite', 'no timeout', ok('invite', { id, rev: 1 }, 'a-1')),
+  vector('reply:invite', 'some skipped', ok('invite', { id, rev: 1, remaining_ms: 30000, skipped }, 12)),
+  vector('reply:invite', 'repeated while open', ok('invite', { dup: true, id, rev: 2, state: 'open', remaining_ms: 12345 }, 'a-1')),
+  vector('reply:invite', 'repeated after the end', ok('invite', { dup: true, id, rev: 300, state: 'ended' })),
+  vector('reply:accept', 'accepted', ok('accept', { rev: 2 })),
+  vector('reply:accept', 'repeated', ok('accept', { dup: true, rev: 3 }, 'a-2')),
+  vector('reply:reject', 'rejected', ok('reject', { rev: 2 }, 3)),
+  vector('reply:reject', 'repeated', ok('reject', { dup: true, rev: 2 })),
+  vector('reply:cancel', 'all', ok('cancel', { rev: 2, cancelled: ['bob'], already: [] })),
+  vector('reply:cancel', 'some were too late', ok('cancel', {
+    rev: 5,
+    cancelled: ['bob'],
+    already: [
+      { user: 'carol', state: 'accepted' },
+      { user: 'dave', state: 'rejected' },
+      { user: 'erin', state: 'cancelled' },
+      { user: 'frank', state: 'timed_out' },
+      { user: 'grace', state: 'revoked' },
+    ],
+  }, 'a-3')),
+  vector('reply:cancel', 'none', ok('cancel', { rev: 3, cancelled: [], already: [{ user: 'bob', state: 'accepted' }] })),
+  vector('reply:cancel', 'repeated', ok('cancel', { dup: true, rev: 2, cancelled: ['bob'], already: [] }, -40)),
+  vector('reply:modify', 'modified', ok('modify', { rev: 128 })),
+  vector('reply:modify', 'the last rev', ok('modify', { rev: 4294967295 }, 'a-4')),
+  vector('reply:ringing', 'told', ok('ringing', { rev: 1 })),
+  ...each(req, (name, value) => vector('reply:ringing', `req is ${name}`, ok('ringing', { rev: 1 }, value))),
+  vector('reply:add', 'added', ok('add', { id, rev: 2, remaining_ms: 30000 }, 'a-5')),
+  vector('reply:add', 'none skipped', ok('add', { id, rev: 2, remaining_ms: 31536000000, skipped: [] })),
+  vector('reply:add', 'some skipped', ok('add', {
+    id,
+    rev: 2,
+    skipped: [
+      { user: 'bob', error: 'already_invited' },
+      { user: 'carol', error: 'already_accepted' },
+      { user: 'dave', error: 'already_rejected' },
+      { user: 'erin', error: 'already_cancelled' },
+      { user: 'frank', error: 'already_timed_out' },
+      { user: 'grace', error: 'already_revoked' },
+    ],
+  })),
+  vector('reply:get', 'open', ok('get', { invitation: invitation({ remaining_ms: 29000 }, [pending]) }, 'a-6')),
+  vector('reply:get', 'ended', ok('get', {
+    invitation: invitation({ state: 'ended', rev: 2, role: 'inviter' }, [
+      { user: 'bob', state: 'rejected', ringing: true, device: tablet, reason: 'declined' },
+    ]),
+  })),
+  ...each(data, (name, value) => vector('reply:get', name, ok('get', {
+    invitation: invitation({ data: value, remaining_ms: 29000 }, [{ ...pending, data: value }]),
+  }))),
+  vector('reply:sync', 'nothing open', ok('sync', { server_epoch: '7', invitations: [] })),
+  vector('reply:sync', 'a page', ok('sync', {
+    server_epoch: 'k3Zq-9',
+    invitations: [
+      invitation({ data: 'ring', call: true, answer: 'first', rev: 6, role: 'inviter', remaining_ms: 0 }, everyone),
+      invitation({ data: bytes('00ff'), online_only: true, visibility: 'inviter', remaining_ms: 86400000 }, [pending]),
+      invitation({}, [pending]),
+    ],
+    next: 'b1f2a6c0',
+  }, 'a-7')),
+  vector('reply:sync', 'sixteen invitees', ok('sync', {
+    server_epoch: '7',
+    invitations: [invitation({}, numbered(16, 'u').map((user) => ({ ...pending, user })))],
+  })),
+];
+
+const refusals = [
+  ['sync', 'invalid_request', 6017, 'the request is malformed'],
+  ['invite', 'invalid_request', 6017, 'the request is malformed', { field: 'timeout_ms' }],
+  ['invite', 'too_large', 8001, 'over a limit', { field: 'data', limit: 16384 }],
+  ['accept', 'too_large', 8001, 'over a limit', { field: 'payload', limit: 32768 }],
+  ['invite', 'too_large', 8001, 'over a limit', { field: 'visibility', limit: 250 }],
+  ['accept', 'unknown_invitation', 8010, 'there is no such invitation, or it ended too long ago'],
+  ['accept', 'already_accepted', 8010, 'it was accepted already', { by: 'bob', by_device: tablet, rev: 2 }],
+  ['reject', 'already_rejected', 8010, 'it was rejected already', { by: 'bob', by_device: tablet, rev: 2 }],
+  ['accept', 'already_cancelled', 8010, 'it was cancelled already', { by: 'door', by_device: panel, rev: 3 }],
+  ['accept', 'already_cancelled', 8010, 'it was cancelled already', { by: 'door', rev: 3 }],
+  ['accept', 'already_cancelled', 8010, 'it was cancelled already', { rev: 3 }],
+  ['accept', 'already_timed_out', 8010, 'it timed out already', { rev: 2 }],
+  ['accept', 'already_revoked', 8010, 'it was revoked already', { rev: 2 }],
+  ['cancel', 'already_ended', 8010, 'the invitation has ended', { rev: 9 }],
+  ['cancel', 'not_inviter', 8011, 'only the inviter may do this'],
+  ['accept', 'not_invitee', 8011, 'only an invitee may do this'],
+  ['get', 'not_participant', 8011, 'only those who take part may do this'],
+  ['sync', 'wrong_sender', 8011, 'the topic names a user who is not the sender'],
+  ['invite', 'already_exists', 8012, 'the id is taken'],
+  ['add', 'already_invited', 8012, 'the user is invited already'],
+  ['invite', 'user_offline', 20101, 'no device of the user is online'],
+  ['invite', 'rate_limited', 20102, 'too many in a short time', { limit: 1 }],
+  ['invite', 'too_many_pending', 20102, 'too many invitations are pending', { limit: 1000000 }],
+  ['modify', 'not_modifiable', 20103, 'an online_only invitation cannot be modified'],
+  ['frobnicate', 'unknown_request', 20105, 'there is no such request'],
+  ['unknown', 'unknown_request', 20105, 'there is no such request'],
+  ['add', 'internal', 20199, 'the broker could not handle the request'],
+];
+replies.push(
+  ...refusals.map(([re, error, code, message, rest]) => {
+    const told = Object.entries(rest ?? {}).map(([key, value]) => `, ${key} ${value}`).join('');
+    return vector('reply:refused', `${re}: ${error}${told}`, refused(re, error, code, message, rest));
+  }),
+  vector('reply:refused', 'req is a string', refused('accept', 'unknown_invitation', 8010, 'gone', {}, 'a-8')),
+  vector('reply:refused', 'req is an integer', refused('invite', 'too_large', 8001, 'zu groß', { field: 'also', limit: 1000 }, -129)),
+);
+
+// -------------------------------------------------------------------- events
+
+const event = (name, rev, by, rest) => ({ event: name, id, rev, ...by, ...rest });
+const by_door = { by: 'door', by_device: panel };
+const by_bob = { by: 'bob', by_device: tablet };
+const new_invitation = (some, defaulted = {}) => event('new_invitation', 1, by_door, {
+  inviter: 'door',
+  invitees: ['bob'],
+  ...some,
+  ...{ call: false, answer: 'all', visibility: 'invitees', online_only: false, role: 'invitee' },
+  ...defaulted,
+});
+
+const events = [
+  vector('event:new_invitation', 'one-to-one', new_invitation({ remaining_ms: 30000 })),
+  vector('event:new_invitation', 'no timeout', new_invitation({})),
+  vector('event:new_invitation', 'a call to several', new_invitation(
+    { invitees: ['bob', 'carol'], data: 'ring', remaining_ms: 59999 },
+    { call: true, answer: 'first', visibility: 'inviter', online_only: true },
+  )),
+  vector('event:new_invitation', 'sixteen invitees', new_invitation({ invitees: numbered(16, 'u'), remaining_ms: 65536 })),
+  vector('event:new_invitation', 'added by who accepted', {
+    ...new_invitation({ invitees: ['bob', 'carol'], remaining_ms: 30000 }), rev: 3, ...by_bob,
+  }),
+  ...each(data, (name, value) => vector('event:new_invitation', name, new_invitation({ data: value, remaining_ms: 30000 }))),
+  vector('event:invitee_accepted', 'no data', event('invitee_accepted', 2, by_bob, { invitee: 'bob' })),
+  vector('event:invitee_accepted', 'text', event('invitee_accepted', 2, by_bob, { invitee: 'bob', data: 'coming' })),
+  vector('event:invitee_accepted', 'binary', event('invitee_accepted', 70000, by_bob, { invitee: 'bob', data: bytes('00ff') })),
+  vector('event:invitee_rejected', 'declined', event('invitee_rejected', 2, by_bob, { invitee: 'bob', reason: 'declined' })),
+  vector('event:invitee_rejected', 'busy, text', event('invitee_rejected', 2, by_bob, { invitee: 'bob', data: 'später', reason: 'busy' })),
+  vector('event:invitee_rejected', 'a reason of its own, binary', event('invitee_rejected', 2, by_bob, { invitee: 'bob', data: bytes('00'), reason: 'nicht jetzt ☂' })),
+  vector('event:invitation_cancelled', 'by the inviter', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob'], reason: 'cancelled' })),
+  vector('event:invitation_cancelled', 'by the inviter, text', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob', 'carol'], data: 'never mind', reason: 'cancelled' })),
+  vector('event:invitation_cancelled', 'by the inviter, binary', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob'], data: bytes('c0ffee'), reason: 'cancelled' })),
+  vector('event:invitation_cancelled', 'another answered', event('invitation_cancelled', 3, by_bob, { inviter: 'door', invitees: ['carol', 'dave'], reason: 'answered' })),
+  vector('event:invitation_cancelled', 'by the clock', event('invitation_cancelled', 2, {}, { inviter: 'door', invitees: ['bob'], reason: 'expired' })),
+  vector('event:invitation_cancelled', 'the inviter was lost', event('invitation_cancelled', 2, { by: 'door' }, { inviter: 'door', invitees: ['bob'], reason: 'inviter_lost' })),
+  vector('event:invitation_timeout', 'one', event('invitation_timeout', 2, {}, { invitees: ['bob'] })),
+  vector('event:invitation_timeout', 'several', event('invitation_timeout', 3, {}, { invitees: ['bob', 'carol', 'dave'] })),
+  vector('event:invitation_modified', 'text', event('invitation_modified', 2, by_door, { data: 'two people now' })),
+  vector('event:invitation_modified', 'binary', event('invitation_modified', 2, by_door, { data: bytes('0102') })),
+  vector('event:invitation_modified', 'added', event('invitation_modified', 2, by_bob, { invitees: ['bob', 'carol'] })),
+  vector('event:invitee_ringing', 'rings', event('invitee_ringing', 1, by_bob, { invitee: 'bob' })),
+  vector('event:invitee_ringing', 'the longest ids', {
+    ...event('invitee_ringing', 1, { by: longest_id, by_device: phone }, { invitee: longest_id }), id: longest_id,
+  }),
+];
+
+// -------------------------------------------------------------------- status
+
+const status = [
+  vector('status', 'the default limits', {
+    version: '0.1.0',
+    protocol: 1,
+    server_epoch: '7',
+    limits: {
+      max_payload_bytes: 32768, max_data_bytes: 16384, max_total_data_bytes: 268435456,
+      max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_invitees: 1000, max_audience: 250,
+      max_pending_per_inviter: 64, max_pending_per_invitee: 256, max_pending: 1000000,
+      max_ended: 100000, ended_ms: 600000, requests_per_second: 50, requests_burst: 200,
+      pair_invites_per_second: 1, pair_invites_burst: 5, events_per_second: 5000,
+      events_burst: 10000, grace_ms: 15000,
+    },
+  }),
+];
+
+/** By file. */
+export const vectors = { requests, replies, events, status };
