@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "access.hpp"
+
+namespace beckon {
+
+namespace {
+
+constexpr std::string_view inbox_level = "inbox";
+
+/// Takes the first level off `rest`.
+std::string_view take_level(std::string_view& rest) {
+    const auto slash = rest.find('/');
+    const auto level = rest.substr(0, slash);
+    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
+    return level;
+}
+
+/// `below` is `inbox/{me}/…` with one of the endings that the broker writes to.
+bool is_readable_inbox(std::string_view below, std::string_view me) {
+    take_level(below);
+    if (me.empty() || take_level(below) != me) {
+        return false;
+    }
+    return below == "event" || below == "json" || below == "reply" || below.starts_with("reply/");
+}
+
+}  // namespace
+
+std::string_view without_share(std::string_view filter) {
+    auto rest = filter;
+    if (take_level(rest) != "$share") {
+        return filter;
+    }
+    take_level(rest);
+    return rest;
+}
+
+bool is_news(std::string_view payload) {
+    constexpr std::string_view json = R"({"event":"new_invitation")";
+    // After the byte that says how many fields the map has (a fixmap: up to 15).
+    constexpr std::string_view msgpack =
+        "\xa5"
+        "event"
+        "\xae"
+        "new_invitation";
+    return payload.starts_with(json) ||
+           (!payload.empty() && payload.substr(1).starts_with(msgpack));
+}
+
+Access::Access(const Options& options)
+    : topics_(options.word),
+      sink_("$" + options.word),
+      other_topics_(options.other_topics),
+      requests_(options.requests) {}
+
+Place Access::place_of(std::string_view topic) const {
+    const auto below = topics_.below_root(topic);
+    if (!below) {
+        return topic == sink_ ? Place::sink : Place::elsewhere;
+    }
+    if (*below == "status") {
+        return Place::status;
+    }
+    auto rest = *below;
+    return take_level(rest) == inbox_level ? Place::inbox : Place::request;
+}
+
+Verdict Access::read(std::string_view me, std::string_view topic, bool retained) const {
+    switch (place_of(topic)) {
+        case Place::elsewhere:
+            return elsewhere();
+        case Place::status:
+            return Verdict::allow;
+        case Place::inbox:
+            // Nothing that we write there is retained: what is was forged while we were not there.
+            return !retained && is_readable_inbox(*topics_.below_root(topic), me) ? Verdict::allow
+                                                                                  : Verdict::deny;
+        case Place::request:
+        case Place::sink:
+            break;
+    }
+    return Verdict::deny;
+}
+
+Verdict Access::write(std::string_view me, std::string_view topic) const {
+    switch (place_of(topic)) {
+        case Place::elsewhere:
+            return elsewhere();
+        case Place::request:
+            return me.empty() ? Verdict::deny : verdict_of(requests_);
+        case Place::inbox:
+        case Place::status:
+        case Place::sink:
+            break;
+    }
+    return Verdict::deny;
+}
+
+Verdict Access::subscribe(std::string_view me, std::string_view filter) const {
+    filter = without_share(filter);
+    if (filter == sink_) {
+        return Verdict::deny;
+    }
+    auto below = topics_.below_root(filter);
+    if (!below) {
+        return elsewhere();
+    }
+    if (take_level(*below) == inbox_level && !below->empty()) {
+        const auto user = take_level(*below);
+        if (user != me && user != "+" && user != "#") {
+            return Verdict::deny;
+        }
+    }
+    return Verdict::allow;
+}
+
+Verdict Access::unsubscribe(std::string_view filter) const {
+    filter = without_share(filter);
+    return filter == sink_ || topics_.below_root(filter) ? Verdict::allow : elsewhere();
+}
+
+}  // namespace beckon

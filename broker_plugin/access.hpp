@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "options.hpp"
+#include "topics.hpp"
+
+namespace beckon {
+
+/// What a topic is to Beckon.
+enum class Place : std::uint8_t {
+    elsewhere,  ///< no topic of ours
+    request,    ///< anything below the root that is nothing of the rest, and the root itself
+    inbox,      ///< `inbox/…`, whoever's, well formed or not
+    status,
+    sink,  ///< where requests go once they are handled
+};
+
+enum class Verdict : std::uint8_t { allow, deny, defer };
+
+/// A group's name in a shared subscription is no part of what it matches.
+std::string_view without_share(std::string_view filter);
+
+/// True for the payload of a `new_invitation`, in either encoding, as core
+/// writes it: known by its first bytes, because this is asked for each delivery.
+bool is_news(std::string_view payload);
+
+/// Who may read and write what (contract, section 2). `me` is the name of the
+/// user who asks, empty when it has none that is an id; such a one has no inbox
+/// and no requests. Pure; any thread.
+///
+/// READ is asked for each delivery, with the topic itself, so it is the guard
+/// that holds; what SUBSCRIBE allows beyond it never delivers anything.
+class Access {
+  public:
+    explicit Access(const Options& options);
+
+    [[nodiscard]] const Topics& topics() const noexcept { return topics_; }
+    /// No subscription with a wildcard matches this topic, and nobody may read it.
+    [[nodiscard]] const std::string& sink() const noexcept { return sink_; }
+
+    [[nodiscard]] Place place_of(std::string_view topic) const;
+
+    /// `retained`: the message is, or is to be, a retained one.
+    [[nodiscard]] Verdict read(std::string_view me, std::string_view topic, bool retained) const;
+    [[nodiscard]] Verdict write(std::string_view me, std::string_view topic) const;
+    [[nodiscard]] Verdict subscribe(std::string_view me, std::string_view filter) const;
+    [[nodiscard]] Verdict unsubscribe(std::string_view filter) const;
+
+  private:
+    [[nodiscard]] Verdict elsewhere() const { return verdict_of(other_topics_); }
+    static Verdict verdict_of(Policy policy) {
+        return policy == Policy::allow ? Verdict::allow : Verdict::defer;
+    }
+
+    Topics topics_;
+    std::string sink_;
+    Policy other_topics_;
+    Policy requests_;
+};
+
+}  // namespace beckon

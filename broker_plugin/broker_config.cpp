@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker_config.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+namespace beckon {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Takes the first word off `line`, as Mosquitto separates them.
+std::string_view take_word(std::string_view& line) {
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    const auto word = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(word.size() + 1, line.size()));
+    return word;
+}
+
+std::string_view trimmed(std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
+std::string file_name(std::string_view path) { return fs::path(path).filename().string(); }
+
+class ConfigReader {
+  public:
+    explicit ConfigReader(std::string_view own_file) : own_name_(file_name(own_file)) {}
+
+    void read(const std::string& path, bool may_include) {
+        std::ifstream file(path);
+        std::string line;
+        while (std::getline(file, line)) {
+            if (line.starts_with('#')) {
+                continue;
+            }
+            line.erase(std::min(line.find_last_not_of("\r\n") + 1, line.size()));
+            std::string_view rest = line;
+            const auto word = take_word(rest);
+            if (word == "plugin" || word == "auth_plugin" || word == "global_plugin") {
+                see_plugin(std::string(trimmed(rest)), path);
+            } else if (word == "per_listener_settings") {
+                see_per_listener_settings(take_word(rest), path);
+            } else if (word == "include_dir" && may_include) {
+                read_folder(std::string(rest));
+            }
+        }
+        if (!file.eof()) {
+            unread(path);
+        }
+    }
+
+    ConfigCheck take() { return std::move(check_); }
+
+  private:
+    void read_folder(const std::string& folder) {
+        std::error_code error;
+        std::vector<std::string> files;
+        for (const auto& entry : fs::directory_iterator(folder, error)) {
+            if (entry.path().extension() == ".conf") {
+                files.push_back(entry.path().string());
+            }
+        }
+        if (error) {
+            unread(folder);
+        }
+        std::ranges::sort(files);
+        for (const auto& file : files) {
+            read(file, false);
+        }
+    }
+
+    void see_plugin(const std::string& plugin, const std::string& path) {
+        if (file_name(plugin) == own_name_) {
+            seen_own_ = true;
+        } else if (!seen_own_) {
+            object(path + " names " + plugin + " before " + own_name_ +
+                   ": name Beckon's plugin first, for the first plugin's answer about a topic is "
+                   "final");
+        }
+    }
+
+    void see_per_listener_settings(std::string_view value, const std::string& path) {
+        if (value == "true" || value == "1") {
+            object(path +
+                   " says per_listener_settings true: remove it, for then Mosquitto asks no plugin "
+                   "about some listeners and bridges, and wakes none for what is due");
+        }
+    }
+
+    void object(std::string sentence) {
+        if (!check_.objection) {
+            check_.objection = std::move(sentence);
+        }
+    }
+    void unread(const std::string& path) {
+        if (!check_.unread) {
+            check_.unread = path;
+        }
+    }
+
+    std::string own_name_;
+    bool seen_own_ = false;
+    ConfigCheck check_;
+};
+
+}  // namespace
+
+std::vector<std::string> config_files(std::string_view command_line) {
+    std::vector<std::string> files;
+    bool is_file = false;
+    while (!command_line.empty()) {
+        const auto word = command_line.substr(0, command_line.find('\0'));
+        command_line.remove_prefix(std::min(word.size() + 1, command_line.size()));
+        if (is_file) {
+            files.emplace_back(word);
+        }
+        is_file = !is_file && (word == "-c" || word == "--config-file");
+    }
+    return files;
+}
+
+ConfigCheck check_config(const std::vector<std::string>& files, std::string_view own_file) {
+    ConfigReader reader(own_file);
+    for (const auto& file : files) {
+        reader.read(file, true);
+    }
+    return reader.take();
+}
+
+ConfigCheck check_own_config() {
+    Dl_info own{};
+    const char* const command_line = "/proc/self/cmdline";
+    std::ifstream file(command_line, std::ios::binary);
+    const std::string words{std::istreambuf_iterator<char>(file), {}};
+    const auto files = config_files(words);
+    if (files.empty() || dladdr(reinterpret_cast<void*>(&check_own_config), &own) == 0) {
+        return {.unread = command_line};
+    }
+    return check_config(files, own.dli_fname);
+}
+
+}  // namespace beckon

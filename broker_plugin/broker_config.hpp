@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace beckon {
+
+/// What stands in the broker's own configuration that Beckon cannot work with,
+/// and that no plugin can ask the broker for.
+struct ConfigCheck {
+    /// A sentence that says what to change.
+    std::optional<std::string> objection{};
+    /// The first file or folder that could not be read; what it says is unknown.
+    std::optional<std::string> unread{};
+
+    bool operator==(const ConfigCheck&) const = default;
+};
+
+/// The files that `mosquitto -c <file>` was told to read; `command_line` is
+/// what /proc/<pid>/cmdline holds.
+std::vector<std::string> config_files(std::string_view command_line);
+
+/// Reads a configuration as Mosquitto does. `own_file` is the path, or the name,
+/// by which the broker loaded this plugin. Any thread.
+ConfigCheck check_config(const std::vector<std::string>& files, std::string_view own_file);
+
+/// Both, for the broker that this process is.
+ConfigCheck check_own_config();
+
+}  // namespace beckon

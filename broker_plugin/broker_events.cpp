@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker_events.hpp"
+
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "broker_stopping.hpp"
+#include "inbox_filter.hpp"
+
+namespace beckon {
+
+namespace {
+
+/// The user, when its name is an id; else empty.
+std::string_view user_of(const mosquitto* client) {
+    const char* const name = mosquitto_client_username(client);
+    return name != nullptr && is_id(name) ? name : std::string_view{};
+}
+
+/// Nothing: the client can have no device (contract, section 1).
+std::optional<Connection> connection_of(const mosquitto* client, std::string_view user) {
+    auto id = UserId::parse(user);
+    const char* const client_id = mosquitto_client_id(client);
+    if (!id || client_id == nullptr) {
+        return std::nullopt;
+    }
+    const bool clean = mosquitto_client_clean_session(client);
+    // A session of MQTT 5 may outlive its connection however that began.
+    const bool ends = clean && mosquitto_client_protocol_version(client) < 5;
+    return Connection{.pointer = client,
+                      .client_id = client_id,
+                      .user = std::move(*id),
+                      .resumed = !clean && mosquitto_client_sub_count(client) > 0,
+                      .ends_session = ends};
+}
+
+std::string_view payload_of(const auto& event) {
+    return event.payload == nullptr
+               ? std::string_view{}
+               : std::string_view(static_cast<const char*>(event.payload), event.payloadlen);
+}
+
+int code_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::allow:
+            return MOSQ_ERR_SUCCESS;
+        case Verdict::defer:
+            return MOSQ_ERR_PLUGIN_DEFER;
+        case Verdict::deny:
+            break;
+    }
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+}  // namespace
+
+BrokerEvents::BrokerEvents(const Options& options) : access_(options), signaling_(options, log_) {
+    BrokerLog::started(options);
+    signaling_.announce(monotonic_now());
+}
+
+int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
+    const auto me = user_of(event.client);
+    switch (event.access) {
+        case MOSQ_ACL_READ:
+            return code_of(read(event, me));
+        case MOSQ_ACL_WRITE:
+            return code_of(write(event, me));
+        case MOSQ_ACL_SUBSCRIBE:
+            return code_of(subscribe(event, me));
+        case MOSQ_ACL_UNSUBSCRIBE:
+            return code_of(unsubscribe(event, me));
+        default:
+            return MOSQ_ERR_ACL_DENIED;
+    }
+}
+
+Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_view me) {
+    const auto verdict = access_.read(me, event.topic, event.retain);
+    if (verdict != Verdict::allow || access_.place_of(event.topic) != Place::inbox) {
+        return verdict;
+    }
+    // MQTT would keep it for a session whose device is away, and asks again for
+    // what it kept when the device is back, before that has done anything.
+    if (is_news(payload_of(event)) &&
+        !presence_.is_present(event.client, mosquitto_client_id(event.client))) {
+        return Verdict::deny;
+    }
+    if (mosquitto_client_protocol(event.client) == mp_websockets) {
+        wakeup_.hurry(monotonic_now());
+    }
+    return verdict;
+}
+
+Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_view me) {
+    settle_will();
+    const auto verdict = access_.write(me, event.topic);
+    const auto place = access_.place_of(event.topic);
+    if (place == Place::inbox || place == Place::status) {
+        log_.attack(Attack::forged, me, mosquitto_client_address(event.client), monotonic_now());
+    }
+    if (place != Place::request || verdict == Verdict::deny) {
+        return verdict;
+    }
+    if (event.retain && broker_is_stopping()) {
+        return Verdict::deny;
+    }
+    write_watch_.asked(event.client, event.topic, event.retain);
+    return verdict;
+}
+
+Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
+    const auto verdict = access_.subscribe(me, event.topic);
+    if (verdict == Verdict::deny) {
+        log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client),
+                    monotonic_now());
+    } else if (const auto by = connection_of(event.client, me)) {
+        const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
+        signaling_.apply(presence_.subscribed(*by, filter), monotonic_now());
+    }
+    return verdict;
+}
+
+Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
+    if (const auto by = connection_of(event.client, me)) {
+        const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
+        signaling_.apply(presence_.unsubscribed(*by, filter), monotonic_now());
+    }
+    return access_.unsubscribe(event.topic);
+}
+
+int BrokerEvents::message(mosquitto_evt_message& event) {
+    const auto place = access_.place_of(event.topic);
+    if (place == Place::elsewhere) {
+        return MOSQ_ERR_SUCCESS;
+    }
+    const auto me = UserId::parse(user_of(event.client));
+    if (place != Place::request || !me || !write_watch_.came(event.client, event.topic)) {
+        return MOSQ_ERR_ACL_DENIED;  // from a bridge of this broker's, which no access check stops
+    }
+    handle(event, *me);
+    // The broker goes on with a topic that nobody reads: so the message goes
+    // nowhere and is acknowledged as a success. It fits, as the root is longer.
+    std::memcpy(event.topic, access_.sink().c_str(), access_.sink().size() + 1);
+    event.retain = false;
+    return MOSQ_ERR_SUCCESS;
+}
+
+void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) {
+    const auto by = connection_of(event.client, me.text());
+    if (!by) {
+        return;
+    }
+    const auto now = monotonic_now();
+    auto requested = presence_.requested(*by);
+    if (!requested.tag) {
+        requested.tag = tags_.tag_of(me, by->client_id);
+    }
+    const Caller caller{.sender = {.user = me, .device = *requested.tag},
+                        .address = mosquitto_client_address(event.client)};
+    signaling_.apply(requested.changes, now);
+
+    const RawRequest raw{.topic = *access_.topics().below_root(event.topic),
+                         .payload = payload_of(event),
+                         .retain = event.retain};
+    const auto reply_to = read_reply_address(event.properties, access_.topics().replies(me),
+                                             encoding_of(raw.payload));
+    signaling_.handle(caller, raw, reply_to, now);
+}
+
+void BrokerEvents::tick() {
+    if (!ticks_) {
+        ticks_ = true;
+        if (const char* const why = wakeup_.start()) {
+            BrokerLog::no_wakeup(why);
+        }
+    }
+    settle_will();
+    const auto now = monotonic_now();
+    signaling_.tick(now);
+    wakeup_.ticked(now, signaling_.next_deadline());
+}
+
+void BrokerEvents::disconnect(const mosquitto_evt_disconnect& event) {
+    const char* const client_id = mosquitto_client_id(event.client);
+    if (client_id != nullptr) {
+        signaling_.apply(presence_.disconnected(event.client, client_id), monotonic_now());
+    }
+}
+
+void BrokerEvents::settle_will() {
+    if (const auto topic = write_watch_.settle()) {
+        if (!clear_retained(*topic)) {
+            log_.not_published(monotonic_now());
+        }
+    }
+}
+
+void BrokerEvents::failed(Within within, const char* what) noexcept {
+    try {
+        log_.internal(within, what, monotonic_now());
+    } catch (...) {
+        // There is no memory even for the sentence.
+    }
+}
+
+}  // namespace beckon

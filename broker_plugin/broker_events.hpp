@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "access.hpp"
+#include "broker_log.hpp"
+#include "device_tags.hpp"
+#include "mosquitto_api.hpp"
+#include "presence.hpp"
+#include "signaling.hpp"
+#include "wakeup.hpp"
+#include "write_watch.hpp"
+
+namespace beckon {
+
+/// What the broker asks and tells the plugin, and what it does about it. Those
+/// that return a code return one of Mosquitto's for that event. The broker's
+/// thread.
+class BrokerEvents {
+  public:
+    explicit BrokerEvents(const Options& options);
+
+    int check_access(const mosquitto_evt_acl_check& event);
+    int message(mosquitto_evt_message& event);
+    void tick();
+    void disconnect(const mosquitto_evt_disconnect& event);
+
+    /// Logs an exception that one of the above let go.
+    void failed(Within within, const char* what) noexcept;
+
+  private:
+    Verdict read(const mosquitto_evt_acl_check& event, std::string_view me);
+    Verdict write(const mosquitto_evt_acl_check& event, std::string_view me);
+    Verdict subscribe(const mosquitto_evt_acl_check& event, std::string_view me);
+    Verdict unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me);
+
+    void handle(const mosquitto_evt_message& event, const UserId& me);
+    /// Removes the retained will that turns out to have been stored, if so.
+    void settle_will();
+
+    BrokerLog log_;
+    Access access_;
+    DeviceTags tags_;
+    Presence presence_;
+    Signaling signaling_;
+    WriteWatch write_watch_;
+    Wakeup wakeup_;
+    bool ticks_ = false;
+};
+
+}  // namespace beckon

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ids.hpp"
+
+namespace beckon {
+
+/// Random bits from the system, for secrets. Throws when there are none.
+std::uint64_t random_bits();
+
+/// Derives the tags that name devices without telling their client ids
+/// (contract, section 1), by a secret of its own. One thread.
+class DeviceTags {
+  public:
+    DeviceTags();
+
+    [[nodiscard]] DeviceTag tag_of(const UserId& user, std::string_view client_id) const;
+
+  private:
+    std::array<std::uint64_t, 4> secret_{};
+};
+
+}  // namespace beckon

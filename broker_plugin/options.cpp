@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+
+#include "ids.hpp"
+
+namespace beckon {
+
+namespace {
+
+/// What is wrong with a value, as the end of a sentence; nothing: all is well.
+using Complaint = std::optional<std::string>;
+
+std::string spelled(std::string_view name) { return "plugin_opt_" + std::string(name); }
+
+// Mosquitto hands the rest of the line over as it stands.
+std::string_view without_trailing_blanks(std::string_view value) {
+    const auto last = value.find_last_not_of(" \t");
+    return value.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+Complaint read_policy(std::string_view value, Policy& policy) {
+    for (const Policy known : {Policy::allow, Policy::defer}) {
+        if (value == name_of(known)) {
+            policy = known;
+            return std::nullopt;
+        }
+    }
+    return "is neither allow nor defer";
+}
+
+Complaint read_word(std::string_view value, std::string& word) {
+    if (!is_id(value)) {
+        return "is not one topic level of 1 to 64 characters A-Z a-z 0-9 . _ @ : -";
+    }
+    // What was handled is published to "$" + word, which nobody can read;
+    // "$share" means something else to Mosquitto.
+    if (value == "share") {
+        return "is a word that Mosquitto keeps for itself";
+    }
+    word = value;
+    return std::nullopt;
+}
+
+Complaint read_limit(std::string_view value, const LimitInfo& info, Limits& limits) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size() || number < info.least ||
+        number > info.most) {
+        return "is not a whole number from " + std::to_string(info.least) + " to " +
+               std::to_string(info.most);
+    }
+    limits.*info.value = number;
+    return std::nullopt;
+}
+
+/// Outer nothing: there is no such option.
+std::optional<Complaint> read_one(const GivenOption& option, Options& options) {
+    if (option.name == "root") {
+        return read_word(option.value, options.word);
+    }
+    if (option.name == "other_topics") {
+        return read_policy(option.value, options.other_topics);
+    }
+    if (option.name == "requests") {
+        return read_policy(option.value, options.requests);
+    }
+    const auto* const limit = std::ranges::find(limit_table, option.name, &LimitInfo::name);
+    if (limit == limit_table.end()) {
+        return std::nullopt;
+    }
+    return read_limit(option.value, *limit, options.limits);
+}
+
+}  // namespace
+
+std::variant<Options, std::string> read_options(std::span<const GivenOption> given) {
+    Options options;
+    std::set<std::string_view> seen;
+    for (GivenOption option : given) {
+        option.value = without_trailing_blanks(option.value);
+        if (!seen.insert(option.name).second) {
+            return spelled(option.name) + " is given twice";
+        }
+        const auto complaint = read_one(option, options);
+        if (!complaint) {
+            return spelled(option.name) + " is no option of Beckon";
+        }
+        if (*complaint) {
+            return spelled(option.name) + ": '" + std::string(option.value) + "' " + **complaint;
+        }
+    }
+    if (!seen.contains("other_topics")) {
+        return spelled("other_topics") +
+               " is missing: say allow or defer (allow: Beckon lets every client use the topics "
+               "that are not its own; defer: the broker's acl_file or another plugin decides, "
+               "and without one Mosquitto denies them all)";
+    }
+    const Limits& limits = options.limits;
+    if (limits.max_timeout_ms > limits.max_lifetime_ms) {
+        return spelled("max_timeout_ms") + ": " + std::to_string(limits.max_timeout_ms) +
+               " is over plugin_opt_max_lifetime_ms, " + std::to_string(limits.max_lifetime_ms);
+    }
+    return options;
+}
+
+}  // namespace beckon

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "limits.hpp"
+
+namespace beckon {
+
+/// Who judges what Beckon itself lets pass: `allow` is Beckon's yes, `defer`
+/// leaves the answer to the broker's other access control (contract, section 2).
+enum class Policy : std::uint8_t { allow, defer };
+
+constexpr std::string_view name_of(Policy policy) {
+    return policy == Policy::allow ? "allow" : "defer";
+}
+
+/// What `plugin_opt_…` in the broker's configuration says.
+struct Options {
+    /// The first level of all topics of ours.
+    std::string word = "beckon";
+    Policy other_topics = Policy::defer;
+    Policy requests = Policy::allow;
+    Limits limits{};
+
+    bool operator==(const Options&) const = default;
+};
+
+/// One `plugin_opt_<name> <value>`.
+struct GivenOption {
+    std::string_view name;
+    std::string_view value;
+};
+
+/// The options, or one sentence that names the option to correct. Pure; any thread.
+std::variant<Options, std::string> read_options(std::span<const GivenOption> given);
+
+}  // namespace beckon

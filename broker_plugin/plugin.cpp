@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The plugin's three entry points, and the callbacks that it registers: here
+// the broker's C meets our C++, and no exception passes.
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "broker_config.hpp"
+#include "broker_events.hpp"
+#include "options.hpp"
+
+namespace beckon {
+
+namespace {
+
+/// Does `work`; `safe` is what the broker is told after an exception.
+int guarded(Within within, int safe, void* self, const auto& work) noexcept {
+    auto& events = *static_cast<BrokerEvents*>(self);
+    try {
+        return work(events);
+    } catch (const std::exception& error) {
+        events.failed(within, error.what());
+    } catch (...) {
+        events.failed(within, "unknown");
+    }
+    return safe;
+}
+
+int on_acl_check(int /*event*/, void* data, void* self) noexcept {
+    return guarded(Within::access, MOSQ_ERR_ACL_DENIED, self, [data](BrokerEvents& events) {
+        return events.check_access(*static_cast<mosquitto_evt_acl_check*>(data));
+    });
+}
+
+int on_message(int /*event*/, void* data, void* self) noexcept {
+    // Another code than these two would drop the client.
+    return guarded(Within::message, MOSQ_ERR_ACL_DENIED, self, [data](BrokerEvents& events) {
+        return events.message(*static_cast<mosquitto_evt_message*>(data));
+    });
+}
+
+int on_tick(int /*event*/, void* /*data*/, void* self) noexcept {
+    return guarded(Within::tick, MOSQ_ERR_SUCCESS, self, [](BrokerEvents& events) {
+        events.tick();
+        return MOSQ_ERR_SUCCESS;
+    });
+}
+
+int on_disconnect(int /*event*/, void* data, void* self) noexcept {
+    return guarded(Within::disconnect, MOSQ_ERR_SUCCESS, self, [data](BrokerEvents& events) {
+        events.disconnect(*static_cast<mosquitto_evt_disconnect*>(data));
+        return MOSQ_ERR_SUCCESS;
+    });
+}
+
+struct Callback {
+    int event;
+    MOSQ_FUNC_generic_callback function;
+};
+constexpr std::array callbacks{
+    Callback{MOSQ_EVT_ACL_CHECK, on_acl_check},
+    Callback{MOSQ_EVT_MESSAGE, on_message},
+    Callback{MOSQ_EVT_TICK, on_tick},
+    Callback{MOSQ_EVT_DISCONNECT, on_disconnect},
+};
+
+struct Loaded {
+    mosquitto_plugin_id_t* identifier;
+    std::unique_ptr<BrokerEvents> events;
+};
+
+/// Named twice in the configuration, the plugin is loaded once and initialised
+/// twice; two switchboards would contradict each other.
+bool is_loaded = false;
+
+Options options_from(std::span<const mosquitto_opt> given, std::string& objection) {
+    std::vector<GivenOption> options;
+    for (const auto& option : given) {
+        options.push_back({option.key, option.value});
+    }
+    auto read = read_options(options);
+    if (auto* const sentence = std::get_if<std::string>(&read)) {
+        objection = std::move(*sentence);
+        return {};
+    }
+    return std::get<Options>(std::move(read));
+}
+
+/// The sentence that says why the broker cannot start like this; empty: it can.
+std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
+                 std::span<const mosquitto_opt> given) {
+    if (is_loaded) {
+        return "the configuration names Beckon's plugin twice: name it once";
+    }
+    std::string objection;
+    const Options options = options_from(given, objection);
+    if (!objection.empty()) {
+        return objection;
+    }
+    const ConfigCheck config = check_own_config();
+    if (config.objection) {
+        return *config.objection;
+    }
+    if (config.unread) {
+        BrokerLog::config_unread(*config.unread);
+    }
+    auto loaded = std::make_unique<Loaded>(
+        Loaded{.identifier = identifier, .events = std::make_unique<BrokerEvents>(options)});
+    for (const auto& callback : callbacks) {
+        if (mosquitto_callback_register(identifier, callback.event, callback.function, nullptr,
+                                        loaded->events.get()) != MOSQ_ERR_SUCCESS) {
+            return "the broker does not take the plugin's callbacks";
+        }
+    }
+    *user_data = loaded.release();
+    is_loaded = true;
+    return {};
+}
+
+}  // namespace
+
+}  // namespace beckon
+
+#define BECKON_EXPORT extern "C" __attribute__((visibility("default")))
+
+BECKON_EXPORT int mosquitto_plugin_version(int supported_version_count,
+                                           const int* supported_versions) {
+    const std::span offered(supported_versions, static_cast<std::size_t>(supported_version_count));
+    return std::ranges::find(offered, MOSQ_PLUGIN_VERSION) != offered.end() ? MOSQ_PLUGIN_VERSION
+                                                                            : -1;
+}
+
+BECKON_EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t* identifier, void** userdata,
+                                        mosquitto_opt* options, int option_count) {
+    try {
+        const auto objection = beckon::load(
+            identifier, userdata, std::span(options, static_cast<std::size_t>(option_count)));
+        if (objection.empty()) {
+            return MOSQ_ERR_SUCCESS;
+        }
+        beckon::BrokerLog::refused_to_start(objection);
+    } catch (const std::exception& error) {
+        beckon::BrokerLog::refused_to_start(error.what());
+    }
+    return MOSQ_ERR_INVAL;
+}
+
+BECKON_EXPORT int mosquitto_plugin_cleanup(void* userdata, mosquitto_opt* /*options*/,
+                                           int /*option_count*/) {
+    const std::unique_ptr<beckon::Loaded> loaded(static_cast<beckon::Loaded*>(userdata));
+    if (loaded) {
+        for (const auto& callback : beckon::callbacks) {
+            mosquitto_callback_unregister(loaded->identifier, callback.event, callback.function,
+                                          nullptr);
+        }
+        beckon::is_loaded = false;
+    }
+    return MOSQ_ERR_SUCCESS;
+}

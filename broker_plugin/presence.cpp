@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "presence.hpp"
+
+#include <utility>
+
+namespace beckon {
+
+void Presence::with_count(Session& session, Changes& changes, const auto& change) {
+    const bool was_online = session.online();
+    const UserId was_user = session.user;
+    change();
+    if (was_online && (!session.online() || session.user != was_user)) {
+        const auto devices = online_devices_.find(was_user);
+        if (--devices->second == 0) {
+            online_devices_.erase(devices);
+            changes.push_back({was_user, false});
+        }
+    }
+    if (session.online() && (!was_online || session.user != was_user)) {
+        if (++online_devices_[session.user] == 1) {
+            changes.push_back({session.user, true});
+        }
+    }
+}
+
+void Presence::connect(Session& session, const Connection& by, Changes& changes) {
+    if (session.connection == nullptr) {
+        away_.erase(session.away);
+    }
+    with_count(session, changes, [&] {
+        if (!by.resumed || session.user != by.user) {
+            session.filters = 0;
+        }
+        if (session.user != by.user) {
+            session.user = by.user;
+            session.tag.reset();
+        }
+        session.connection = by.pointer;
+        session.counts = false;
+        session.ends_with_connection = by.ends_session;
+    });
+}
+
+Presence::Session* Presence::recognise(const Connection& by, Changes& changes) {
+    const auto found = sessions_.find(by.client_id);
+    if (found == sessions_.end()) {
+        return nullptr;
+    }
+    if (found->second.connection != by.pointer) {
+        connect(found->second, by, changes);
+    }
+    return &found->second;
+}
+
+Presence::Session& Presence::recognise_or_add(const Connection& by, Changes& changes) {
+    if (Session* const known = recognise(by, changes)) {
+        return *known;
+    }
+    return sessions_
+        .emplace(std::string(by.client_id), Session{.user = by.user,
+                                                    .connection = by.pointer,
+                                                    .ends_with_connection = by.ends_session})
+        .first->second;
+}
+
+Changes Presence::subscribed(const Connection& by, const InboxFilter& filter) {
+    Changes changes;
+    if (!filter.reaches_us) {
+        recognise(by, changes);
+        return changes;
+    }
+    Session& session = recognise_or_add(by, changes);
+    if (filter.bit != 0) {
+        with_count(session, changes, [&] {
+            session.filters |= filter.bit;
+            session.counts = true;
+        });
+    }
+    return changes;
+}
+
+Changes Presence::unsubscribed(const Connection& by, const InboxFilter& filter) {
+    Changes changes;
+    if (Session* const session = recognise(by, changes)) {
+        with_count(*session, changes, [&] { session->filters &= ~filter.bit; });
+    }
+    return changes;
+}
+
+Presence::Requested Presence::requested(const Connection& by) {
+    Changes changes;
+    Session& session = recognise_or_add(by, changes);
+    if (!session.counts) {
+        with_count(session, changes, [&] { session.counts = true; });
+    }
+    return {std::move(changes), session.tag};
+}
+
+Changes Presence::disconnected(const void* pointer, std::string_view client_id) {
+    Changes changes;
+    const auto found = sessions_.find(client_id);
+    if (found == sessions_.end() || found->second.connection != pointer) {
+        return changes;
+    }
+    Session& session = found->second;
+    with_count(session, changes, [&] { session.connection = nullptr; });
+    session.away = away_.insert(away_.end(), found->first);
+    if (session.ends_with_connection || session.filters == 0) {
+        end(found);
+    } else if (away_.size() > most_away_) {
+        end(sessions_.find(away_.front()));
+    }
+    return changes;
+}
+
+void Presence::end(Sessions::iterator session) {
+    away_.erase(session->second.away);
+    sessions_.erase(session);
+}
+
+bool Presence::is_present(const void* pointer, std::string_view client_id) const {
+    const auto found = sessions_.find(client_id);
+    return found != sessions_.end() && found->second.connection == pointer;
+}
+
+}  // namespace beckon

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ids.hpp"
+#include "inbox_filter.hpp"
+
+namespace beckon {
+
+/// What the broker says of the connection that does something.
+struct Connection {
+    /// The broker's object: compared, never looked into.
+    const void* pointer = nullptr;
+    std::string_view client_id;
+    UserId user;
+    /// Its session has subscriptions that it may have from an earlier connection.
+    bool resumed = false;
+    /// No session outlives it.
+    bool ends_session = false;
+};
+
+/// A user's first device came online, or the last one went.
+struct Change {
+    UserId user;
+    bool online = false;
+    bool operator==(const Change&) const = default;
+};
+using Changes = std::vector<Change>;
+
+/// Knows which devices are there, and so who is online (contract, section 1).
+///
+/// Mosquitto 2.0 tells of no connect: a connection is seen when it first
+/// subscribes, unsubscribes or sends a request, and its session is known again
+/// by the client id. What a resumed session had subscribed counts from its
+/// first request. One thread; every call returns what changed, in order.
+class Presence {
+  public:
+    /// `most_away`: how many sessions without a connection are remembered; the
+    /// one that went first is forgotten first.
+    explicit Presence(std::size_t most_away = 100'000) : most_away_(most_away) {}
+
+    Changes subscribed(const Connection& by, const InboxFilter& filter);
+    Changes unsubscribed(const Connection& by, const InboxFilter& filter);
+
+    struct Requested {
+        Changes changes;
+        /// Room for the device's tag, empty at first; valid until the next call.
+        std::optional<DeviceTag>& tag;
+    };
+    Requested requested(const Connection& by);
+
+    /// A connection ended; does nothing when it is not the session's present one.
+    Changes disconnected(const void* pointer, std::string_view client_id);
+
+    /// The connection has subscribed to something of ours, or sent a request.
+    [[nodiscard]] bool is_present(const void* pointer, std::string_view client_id) const;
+
+    [[nodiscard]] std::size_t sessions() const noexcept { return sessions_.size(); }
+
+  private:
+    struct Session {
+        UserId user;
+        /// Nothing while away.
+        const void* connection = nullptr;
+        InboxFilters filters = 0;
+        /// The filters count on this connection.
+        bool counts = false;
+        bool ends_with_connection = false;
+        std::optional<DeviceTag> tag{};
+        /// Where it stands in `away_`, while away.
+        std::list<std::string_view>::iterator away{};
+
+        [[nodiscard]] bool online() const {
+            return connection != nullptr && counts && filters != 0;
+        }
+    };
+    struct TextHash {
+        using is_transparent = void;  // NOLINT(readability-identifier-naming)
+        std::size_t operator()(std::string_view text) const noexcept {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+    using Sessions = std::unordered_map<std::string, Session, TextHash, std::equal_to<>>;
+
+    Session* recognise(const Connection& by, Changes& changes);
+    Session& recognise_or_add(const Connection& by, Changes& changes);
+    void connect(Session& session, const Connection& by, Changes& changes);
+    void end(Sessions::iterator session);
+    /// Does `change` to the session and counts what it means for its user.
+    void with_count(Session& session, Changes& changes, const auto& change);
+
+    std::size_t most_away_;
+    Sessions sessions_;
+    /// Client ids of the sessions without a connection, the longest away first.
+    std::list<std::string_view> away_;
+    std::unordered_map<UserId, std::size_t> online_devices_;
+};
+
+}  // namespace beckon
