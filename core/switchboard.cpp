@@ -296,6 +296,9 @@ class Switchboard::Impl {
     [[nodiscard]] static std::optional<ReplyBody> repeated(const Sender& sender,
                                                            const Invitation& invitation,
                                                            const Cancel& asked) {
+        if (*invitation.inviter->id != sender.user) {
+            return std::nullopt;  // who took it has cancelled others, by an accept
+        }
         Cancelled reply{.dup = true, .rev = invitation.rev};
         for (const Invitee& invitee : invitation.invitees) {
             if (!is_named(asked, invitee)) {
@@ -449,13 +452,16 @@ class Switchboard::Impl {
             return refuse(Error::not_modifiable);
         }
         const auto grown = std::ssize(asked.data.bytes) - size_of(invitation.data);
-        if (auto full =
-                take(sender.user, hearers(invitation, invitation.pending), grown, &invitation)) {
+        if (auto full = take(sender.user, hearers(invitation, invitation.invitees.size()), grown,
+                             &invitation)) {
             return std::move(*full);
         }
         invitation.data = asked.data;
-        announce(sender, invitation, all_pending(invitation),
-                 InvitationModified{.data = asked.data}, events);
+        std::vector<Invitee*> everyone;  // whoever has it, has other data now
+        for (Invitee& invitee : invitation.invitees) {
+            everyone.push_back(&invitee);
+        }
+        announce(sender, invitation, everyone, InvitationModified{.data = asked.data}, events);
         return Done{.rev = invitation.rev};
     }
 
