@@ -12,7 +12,6 @@ PUBLISH, and the timer. What counts is the difference of the two.
 import json
 import os
 import random
-import socket
 import sys
 import threading
 import time
@@ -25,7 +24,6 @@ from harness import Broker  # noqa: E402
 def connect(user, port, transport="tcp"):
     client = mqtt.Client(transport=transport)
     client.username_pw_set(user)
-    client.on_socket_open = lambda _client, _userdata, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.connect("127.0.0.1", port)
     client.loop_start()
     return client

@@ -83,8 +83,7 @@ Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_vie
     }
     // MQTT would keep it for a session whose device is away, and asks again for
     // what it kept when the device is back, before that has done anything.
-    if (is_news(payload_of(event)) &&
-        !presence_.is_present(event.client, mosquitto_client_id(event.client))) {
+    if (is_news(payload_of(event)) && !is_present(event.client)) {
         return Verdict::deny;
     }
     if (mosquitto_client_protocol(event.client) == mp_websockets) {
@@ -187,6 +186,11 @@ void BrokerEvents::disconnect(const mosquitto_evt_disconnect& event) {
     if (client_id != nullptr) {
         signaling_.apply(presence_.disconnected(event.client, client_id), monotonic_now());
     }
+}
+
+bool BrokerEvents::is_present(const mosquitto* client) const {
+    const char* const client_id = mosquitto_client_id(client);
+    return client_id != nullptr && presence_.is_present(client, client_id);
 }
 
 void BrokerEvents::settle_will() {

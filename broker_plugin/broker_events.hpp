@@ -36,6 +36,7 @@ class BrokerEvents {
     Verdict unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me);
 
     void handle(const mosquitto_evt_message& event, const UserId& me);
+    [[nodiscard]] bool is_present(const mosquitto* client) const;
     /// Removes the retained will that turns out to have been stored, if so.
     void settle_will();
 

@@ -17,28 +17,14 @@ namespace beckon {
 class WriteWatch {
   public:
     /// WRITE was asked, and not denied, for a request.
-    void asked(const void* client, std::string_view topic, bool retained) {
-        client_ = client;
-        topic_ = topic;
-        retained_ = retained;
-    }
+    void asked(const void* client, std::string_view topic, bool retained);
 
     /// MESSAGE came: true if it is the one that was asked for.
-    bool came(const void* client, std::string_view topic) {
-        if (client_ == nullptr || client_ != client || topic_ != topic) {
-            return false;
-        }
-        client_ = nullptr;
-        return true;
-    }
+    bool came(const void* client, std::string_view topic);
 
     /// It will not come any more, as something else did: the topic that holds a
     /// retained will now, if so.
-    [[nodiscard]] std::optional<std::string> settle() {
-        const bool was_will = client_ != nullptr && retained_;
-        client_ = nullptr;
-        return was_will ? std::optional(topic_) : std::nullopt;
-    }
+    [[nodiscard]] std::optional<std::string> settle();
 
   private:
     const void* client_ = nullptr;

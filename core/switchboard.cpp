@@ -299,6 +299,9 @@ class Switchboard::Impl {
         if (*invitation.inviter->id != sender.user) {
             return std::nullopt;  // who took it has cancelled others, by an accept
         }
+        if (names_stranger(asked, invitation)) {
+            return std::nullopt;
+        }
         Cancelled reply{.dup = true, .rev = invitation.rev};
         for (const Invitee& invitee : invitation.invitees) {
             if (!is_named(asked, invitee)) {
@@ -341,17 +344,17 @@ class Switchboard::Impl {
         if (std::cmp_greater(named.size(), limits_.max_invitees)) {
             return refuse_size("also", limits_.max_invitees);
         }
-        if (auto full = over_pending(sender.user)) {
-            return std::move(*full);
-        }
-        if (std::cmp_greater_equal(counts().open, limits_.max_pending)) {
-            return refuse_count(Error::too_many_pending, limits_.max_pending);
-        }
         Sorted sorted = sort_out(std::move(named), [&](const UserId& user) {
             return why_not(sender.user, sender.user, user, asked.online_only);
         });
         if (sorted.asked.empty()) {
             return std::move(*sorted.common);
+        }
+        if (auto full = over_pending(sender.user)) {
+            return std::move(*full);
+        }
+        if (std::cmp_greater_equal(counts().open, limits_.max_pending)) {
+            return refuse_count(Error::too_many_pending, limits_.max_pending);
         }
         const auto count = static_cast<std::int64_t>(sorted.asked.size());
         if (auto loud = over_audience(asked.visibility, count)) {
@@ -415,10 +418,8 @@ class Switchboard::Impl {
 
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Cancel& asked,
                     Effects& events) {
-        for (const auto& named : asked.invitees.value_or(std::vector<UserId>{})) {
-            if (invitee_of(invitation, named) == nullptr) {
-                return refuse_field(Error::invalid_request, "invitees", "names who is no invitee");
-            }
+        if (names_stranger(asked, invitation)) {
+            return refuse_field(Error::invalid_request, "invitees", "names who is no invitee");
         }
         Cancelled reply{.rev = invitation.rev};
         std::vector<Invitee*> chosen;
@@ -526,10 +527,9 @@ class Switchboard::Impl {
         tell(std::move(had_it), invitation, &sender,
              InvitationModified{.invitees = std::move(everyone)}, events);
 
-        Invited reply{.id = *invitation.id, .rev = invitation.rev};
-        if (asked.timeout.count() > 0) {
-            reply.remaining = asked.timeout;
-        }
+        Invited reply{.id = *invitation.id,
+                      .rev = invitation.rev,
+                      .remaining = remaining_until(invitation.invitees.back().deadline())};
         reply.skipped = std::move(sorted.skipped);
         return reply;
     }
@@ -836,7 +836,10 @@ class Switchboard::Impl {
                 one.device = invitee.device();  // the invitee's own, which answered
             }
             if (const Note* note = invitee.note()) {
-                one.data = note->data;
+                // One cancel may end a thousand; its data is told to each, not a thousand times.
+                if (invitee.state() != State::cancelled || *invitee.user().id == reader) {
+                    one.data = note->data;
+                }
                 if (!note->reason.empty()) {
                     one.reason = note->reason;
                 }
@@ -920,7 +923,8 @@ class Switchboard::Impl {
     /// Asks these users, until `timeout` from now (0: until the lifetime ends).
     void invite(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
                 Duration timeout) {
-        const Instant deadline = timeout.count() > 0 ? now_ + timeout : never;
+        const Instant deadline =
+            timeout.count() > 0 ? std::min(now_ + timeout, invitation.lifetime_end) : never;
         invitation.invitees.reserve(invitation.invitees.size() + asked.size());
         for (const auto& id : asked) {
             User& user = refer(id);
@@ -1051,6 +1055,13 @@ class Switchboard::Impl {
 
     static Openness openness(const Invitation& invitation) {
         return invitation.pending > 0 ? Openness::open : Openness::ended;
+    }
+
+    static bool names_stranger(const Cancel& asked, const Invitation& invitation) {
+        return asked.invitees &&
+               std::any_of(asked.invitees->begin(), asked.invitees->end(), [&](const UserId& user) {
+                   return invitee_of(invitation, user) == nullptr;
+               });
     }
 
     static bool is_named(const Cancel& asked, const Invitee& invitee) {

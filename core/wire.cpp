@@ -270,8 +270,8 @@ class TreeBuilder {
         }
     }
     void text(std::string_view one) {
-        check_text(one);
-        value(json(one));
+        // What is no text is not kept: a refusal must not echo it.
+        value(check_text(one) ? json(one) : json(nullptr));
     }
 
   private:
@@ -297,10 +297,12 @@ class TreeBuilder {
         place = std::move(one);
         return &place;
     }
-    void check_text(std::string_view text) {
-        if (!is_utf8(text)) {
+    bool check_text(std::string_view text) {
+        const bool well_formed = is_utf8(text);
+        if (!well_formed) {
             breach("text is not UTF-8", top_key_);
         }
+        return well_formed;
     }
 
     std::vector<json*> open_;
@@ -625,7 +627,8 @@ class FieldReader {
             value = from.get<std::string>();
             return true;
         }
-        if (std::uint64_t whole = 0; from.is_number_unsigned() && read_integer(from, whole)) {
+        // One value, one form: below zero signed, else unsigned.
+        if (std::uint64_t whole = 0; read_integer(from, whole)) {
             value = whole;
             return true;
         }

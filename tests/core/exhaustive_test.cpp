@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <random>
+#include <unordered_set>
+
+#include "catch.hpp"
+#include "promises.hpp"
+#include "switchboard.hpp"
+
+using namespace beckon;
+using namespace std::string_literals;
+
+namespace {
+
+UserId user(std::string_view name) { return *UserId::parse(name); }
+const InvitationId the_id = *InvitationId::parse("i");
+
+const Sender alice_panel{user("alice"), DeviceTag(0xa1)};
+const Sender alice_phone{user("alice"), DeviceTag(0xa2)};
+const Sender bob_phone{user("bob"), DeviceTag(0xb1)};
+const Sender bob_tablet{user("bob"), DeviceTag(0xb2)};
+const Sender carol{user("carol"), DeviceTag(0xc1)};
+const Sender dave{user("dave"), DeviceTag(0xd1)};
+const Sender eve{user("eve"), DeviceTag(0xe1)};
+
+/// Limits that refuse nothing in a short story.
+Limits wide_limits() {
+    Limits limits;
+    limits.requests_per_second = limits.pair_invites_per_second = limits.events_per_second =
+        1'000'000;
+    limits.requests_burst = limits.pair_invites_burst = limits.events_burst = 1'000'000'000;
+    return limits;
+}
+
+/// A switchboard, its time, and who watches over it.
+class Stage {
+  public:
+    Stage(const Limits& limits, Promises promises)
+        : switchboard_({.limits = limits, .server_epoch = "epoch"}),
+          promises_(std::move(promises)) {}
+
+    Promises& promises() { return promises_; }
+    [[nodiscard]] Instant now() const { return now_; }
+    [[nodiscard]] Switchboard::Counts counts() const { return switchboard_.counts(); }
+    [[nodiscard]] std::optional<Instant> next_deadline() const {
+        return switchboard_.next_deadline();
+    }
+
+    Reply ask(const Sender& sender, RequestBody body) {
+        const Request request{.req = std::uint64_t{++asked_}, .body = std::move(body)};
+        return ask(sender, request);
+    }
+    Reply ask(const Sender& sender, const Request& request) {
+        const auto effects = switchboard_.handle(sender, request, now_);
+        if (watching_) {
+            promises_.asked(sender, request, now_, effects);
+        }
+        for (const auto& effect : effects) {
+            if (const auto* reply = std::get_if<Reply>(&effect)) {
+                return *reply;
+            }
+        }
+        throw BrokenPromise("no reply");
+    }
+    void set_online(const UserId& who, bool online) {
+        const auto effects = switchboard_.set_online(who, online, now_);
+        if (watching_) {
+            promises_.went(who, online, now_, effects);
+        }
+    }
+    void wait_until(Instant instant) {
+        now_ = std::max(now_, instant);
+        const auto effects = switchboard_.advance(now_);
+        if (watching_) {
+            promises_.passed(now_, effects);
+        }
+    }
+    void wait(Duration duration) { wait_until(now_ + duration); }
+
+    /// While not, what happens is only repeated from a story that was watched.
+    void watch(bool watching) { watching_ = watching; }
+    void check() { promises_.check(switchboard_); }
+
+    /// What each reads by `sync` is what `get` tells, page by page.
+    void check_sync(const std::vector<Sender>& readers) {
+        for (const auto& reader : readers) {
+            Sync page;
+            do {
+                const auto reply = ask(reader, page);
+                page.after = reply.ok() ? std::get<Synced>(reply.body).next : std::nullopt;
+            } while (page.after);
+        }
+    }
+
+    /// A refusal changes nothing that is counted.
+    Reply ask_and_count(const Sender& sender, RequestBody body) {
+        wait(Duration(0));
+        const auto before = counts();
+        const auto reply = ask(sender, std::move(body));
+        const auto after = counts();
+        if (!reply.ok() && (after.open != before.open || after.ended != before.ended ||
+                            after.users != before.users || after.kept_bytes != before.kept_bytes)) {
+            throw BrokenPromise("a refusal that changed something");
+        }
+        return reply;
+    }
+
+    /// Lets time end all that is open and forget all that has ended: nothing is left.
+    void finish(const std::vector<UserId>& everybody) {
+        for (int wakes = 0; const auto next = switchboard_.next_deadline(); ++wakes) {
+            if (wakes > 100'000) {
+                throw BrokenPromise("next_deadline() without end");
+            }
+            wait_until(*next);
+            check();
+        }
+        if (counts().open != 0) {
+            throw BrokenPromise("open without a deadline");
+        }
+        for (const auto& one : everybody) {
+            set_online(one, false);
+        }
+        wait(Duration(switchboard_.limits().ended_ms));
+        const auto left = counts();
+        if (left.open != 0 || left.ended != 0 || left.users != 0 || left.kept_bytes != 0) {
+            throw BrokenPromise("something is kept in the end");
+        }
+    }
+
+  private:
+    Switchboard switchboard_;
+    Promises promises_;
+    Instant now_{Duration(1'000'000)};
+    std::uint64_t asked_ = 0;
+    bool watching_ = true;
+};
+
+/// Something that somebody does; without `run`, time goes on to `before` the
+/// next deadline.
+struct Action {
+    std::string name;
+    std::function<void(Stage&)> run{};
+    Duration before{};
+};
+
+Action asks(const std::string& name, const Sender& sender, RequestBody body) {
+    return {name, [=](Stage& stage) { stage.ask(sender, body); }};
+}
+
+/// One invitation and what may become of it.
+struct Setting {
+    std::string name;
+    Invite invite;
+    bool inviter_online = true;
+};
+
+Setting setting(const std::string& name, const std::function<void(Setting&)>& change) {
+    Setting one{.name = name,
+                .invite = {.invitee = user("bob"),
+                           .id = the_id,
+                           .data = Data{.bytes = "ring"},
+                           .also = {user("carol")}}};
+    change(one);
+    return one;
+}
+
+std::vector<Setting> settings() {
+    return {
+        setting("all are asked", [](Setting&) {}),
+        setting("the first takes it", [](Setting& one) { one.invite.answer = Answer::first; }),
+        setting("all are asked, only the inviter hears",
+                [](Setting& one) { one.invite.visibility = Visibility::inviter; }),
+        setting("the first takes it, only the inviter hears",
+                [](Setting& one) {
+                    one.invite.answer = Answer::first;
+                    one.invite.visibility = Visibility::inviter;
+                }),
+        setting("one is asked", [](Setting& one) { one.invite.also.clear(); }),
+        setting("it is kept when the inviter is lost",
+                [](Setting& one) { one.invite.on_inviter_lost = OnInviterLost::keep; }),
+        setting("without a timeout", [](Setting& one) { one.invite.timeout = Duration(0); }),
+        setting("the inviter was not online", [](Setting& one) { one.inviter_online = false; }),
+        setting("online_only", [](Setting& one) { one.invite.online_only = true; }),
+    };
+}
+
+std::vector<Action> actions(const Setting& setting) {
+    const auto goes = [](const std::string& name, const UserId& who, bool online) {
+        return Action{name, [=](Stage& stage) { stage.set_online(who, online); }};
+    };
+    const std::vector<UserId> bob{user("bob")};
+    std::vector<UserId> all = setting.invite.also;
+    all.push_back(user("bob"));
+    Invite other = setting.invite;
+    other.invitee = user("carol");
+    Invite glare = setting.invite;
+    glare.invitee = user("alice");
+    return {
+        {.name = "just before the next deadline", .before = Duration(1)},
+        {.name = "the next deadline"},
+        goes("alice goes offline", user("alice"), false),
+        goes("alice comes online", user("alice"), true),
+        asks("bob's phone accepts", bob_phone, Accept{the_id, Data{.bytes = "yes"}}),
+        asks("bob's tablet accepts", bob_tablet, Accept{the_id}),
+        asks("carol accepts", carol, Accept{the_id}),
+        asks("dave accepts", dave, Accept{the_id}),
+        asks("alice accepts", alice_panel, Accept{the_id}),
+        asks("bob's phone rejects", bob_phone, Reject{the_id, Data{.bytes = "no"}, "busy"}),
+        asks("bob's tablet rejects", bob_tablet, Reject{.id = the_id}),
+        asks("carol rejects", carol, Reject{.id = the_id}),
+        asks("alice cancels", alice_panel, Cancel{the_id, Data{.bytes = "never mind"}}),
+        asks("alice's phone cancels", alice_phone, Cancel{the_id}),
+        asks("alice cancels bob", alice_panel, Cancel{the_id, {}, bob}),
+        asks("alice cancels all by name", alice_panel, Cancel{the_id, {}, all}),
+        asks("alice cancels eve", alice_panel, Cancel{the_id, {}, std::vector{user("eve")}}),
+        asks("bob's phone cancels", bob_phone, Cancel{the_id}),
+        asks("alice modifies", alice_panel, Modify{the_id, Data{.bytes = "RING"}}),
+        asks("bob modifies", bob_phone, Modify{the_id, Data{.bytes = "RING"}}),
+        asks("alice adds dave", alice_panel, Add{the_id, {user("dave")}, Duration(20'000)}),
+        asks("bob adds dave and carol", bob_phone, Add{the_id, {user("dave"), user("carol")}}),
+        asks("bob is ringing", bob_phone, Ringing{the_id}),
+        asks("carol is ringing", carol, Ringing{the_id}),
+        asks("alice invites again", alice_panel, setting.invite),
+        asks("alice invites another with the id", alice_panel, other),
+        asks("bob invites with the id", bob_phone, glare),
+        asks("eve asks", eve, Get{the_id}),
+        asks("eve accepts", eve, Accept{the_id}),
+    };
+}
+
+const std::vector<Sender> readers{alice_panel, bob_phone, carol, dave, eve};
+const std::vector<UserId> everybody{user("alice"), user("bob"), user("carol"), user("dave")};
+
+/// What happened, and what is known after it.
+struct Story {
+    struct Step {
+        std::size_t action;
+        Instant at;
+    };
+    std::vector<Step> steps;
+    Promises promises;
+};
+
+/// Everything that may become of one setting. A switchboard cannot be copied, so
+/// each story is told from its beginning, and only its last step is watched: the
+/// others were the last once.
+class Stories {
+  public:
+    explicit Stories(Setting setting)
+        : setting_(std::move(setting)), actions_(actions(setting_)), limits_(wide_limits()) {}
+
+    /// Each sequence of so many actions. Returns how many stories were told.
+    std::size_t tell_all(std::size_t depth) {
+        std::size_t told = 0;
+        std::vector<Story> stories{beginning()};
+        while (!stories.empty()) {
+            const Story story = std::move(stories.back());
+            stories.pop_back();
+            for (std::size_t action = 0; action < actions_.size(); ++action, ++told) {
+                Story longer = go_on(story, action, [](const Promises&) { return true; });
+                if (longer.steps.size() < depth) {
+                    stories.push_back(std::move(longer));
+                }
+            }
+        }
+        return told;
+    }
+
+    /// Each action in each state that sequences of any length reach.
+    /// Returns how many states there are.
+    std::size_t tell_until_nothing_is_new() {
+        std::unordered_set<std::string> seen;
+        std::deque<Story> stories{beginning()};
+        while (!stories.empty()) {
+            const Story story = std::move(stories.front());
+            stories.pop_front();
+            for (std::size_t action = 0; action < actions_.size(); ++action) {
+                bool is_new = false;
+                Story longer = go_on(story, action, [&](const Promises& promises) {
+                    return is_new = seen.insert(promises.state()).second;
+                });
+                if (is_new) {
+                    stories.push_back(std::move(longer));
+                }
+            }
+        }
+        return seen.size();
+    }
+
+  private:
+    Story beginning() {
+        Stage stage(limits_, Promises(limits_, "epoch", false));
+        begin(stage);
+        return {{}, stage.promises()};
+    }
+    void begin(Stage& stage) const {
+        if (setting_.inviter_online) {
+            stage.set_online(user("alice"), true);
+        }
+        stage.set_online(user("bob"), true);
+        stage.set_online(user("carol"), true);
+        stage.ask(alice_panel, setting_.invite);
+    }
+
+    /// The story with one action more, and, `if_wanted`, how it then ends by itself.
+    Story go_on(const Story& story, std::size_t action,
+                const std::function<bool(const Promises&)>& if_wanted) {
+        Story longer = story;
+        try {
+            Stage stage(limits_, story.promises);
+            stage.watch(false);
+            begin(stage);
+            for (const auto& step : story.steps) {
+                stage.wait_until(step.at);
+                run(stage, actions_[step.action]);
+            }
+            stage.watch(true);
+            const auto due = stage.promises().next_due();
+            if (!actions_[action].run && due) {
+                stage.wait_until(*due - actions_[action].before);
+            }
+            longer.steps.push_back({action, stage.now()});
+            run(stage, actions_[action]);
+            stage.check();
+            stage.ask(alice_panel, Get{the_id});
+            longer.promises = stage.promises();
+            if (if_wanted(longer.promises)) {
+                stage.check_sync(readers);
+                stage.finish(everybody);
+            }
+            return longer;
+        } catch (const BrokenPromise& broken) {
+            std::string text = setting_.name;
+            for (const auto& step : story.steps) {
+                text += "; " + actions_[step.action].name;
+            }
+            throw BrokenPromise(text + "; " + actions_[action].name + ": " + broken.what());
+        }
+    }
+    static void run(Stage& stage, const Action& action) {
+        if (action.run) {
+            action.run(stage);
+        }
+    }
+
+    Setting setting_;
+    std::vector<Action> actions_;
+    Limits limits_;
+};
+
+/// Many users who do anything at any time.
+class Walk {
+  public:
+    Walk(std::uint32_t seed, const Limits& limits, bool limits_bite)
+        : random_(seed), stage_(limits, Promises(limits, "epoch", limits_bite)), limits_(limits) {
+        for (std::size_t i = 0; i < 24; ++i) {
+            users_.push_back(user("user-" + std::to_string(i)));
+        }
+    }
+
+    void step() {
+        switch (below(16)) {
+            case 0:
+                stage_.wait(Duration(
+                    static_cast<std::int64_t>(below(20) == 0 ? below(20'000) : below(400))));
+                break;
+            case 1:
+                if (const auto due = stage_.promises().next_due(); due && below(3) == 0) {
+                    stage_.wait_until(*due - Duration(static_cast<std::int64_t>(below(2))));
+                }
+                break;
+            case 2:
+                stage_.set_online(anybody(), below(3) > 0);
+                break;
+            case 3:
+            case 4:
+                ask(some_device(anybody()), some_invite());
+                break;
+            default:
+                about_one();
+                break;
+        }
+        stage_.check();
+    }
+
+    void look_around() {
+        std::vector<Sender> all;
+        for (const auto& one : users_) {
+            all.push_back({one, DeviceTag(1)});
+        }
+        stage_.check_sync(all);
+        for (const auto& [id, known] : std::map(stage_.promises().known())) {
+            for (const auto& part : known.parts) {
+                stage_.ask({part.user, DeviceTag(2)}, Get{id});
+            }
+        }
+    }
+    void finish() { stage_.finish(users_); }
+
+    [[nodiscard]] const std::map<std::string, int>& replies() const { return replies_; }
+
+  private:
+    std::size_t below(std::size_t bound) {
+        return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
+    }
+    const UserId& anybody() { return users_[below(users_.size())]; }
+    std::vector<UserId> some(std::size_t most) {
+        std::vector<UserId> chosen;
+        for (auto left = 1 + below(most); left > 0; --left) {
+            chosen.push_back(anybody());
+        }
+        return chosen;
+    }
+    Sender some_device(const UserId& of) { return {of, DeviceTag(1 + below(2))}; }
+    std::optional<Data> some_data() {
+        return below(2) == 0 ? std::nullopt
+                             : std::optional(Data{.bytes = std::string(below(200), 'x')});
+    }
+    Duration some_timeout() {
+        return Duration(below(6) == 0 ? 0 : static_cast<std::int64_t>(1 + below(15'000)));
+    }
+
+    void ask(const Sender& sender, RequestBody body) {
+        const auto reply =
+            below(2) == 0 ? stage_.ask(sender, body) : stage_.ask_and_count(sender, body);
+        const auto* refusal = std::get_if<Refusal>(&reply.body);
+        ++replies_[reply.re + " " + std::string(refusal ? info(refusal->error).name : "ok")];
+    }
+
+    Invite some_invite() {
+        Invite invite{.invitee = anybody(), .data = some_data(), .timeout = some_timeout()};
+        if (below(5) > 0) {
+            // At times an id that was used before.
+            const auto number = below(8) == 0 ? below(last_id_ + 1) : ++last_id_;
+            invite.id = *InvitationId::parse("id-" + std::to_string(number));
+        }
+        if (below(2) == 0) {
+            invite.also = some(4);
+        }
+        invite.answer = below(2) == 0 ? Answer::all : Answer::first;
+        invite.online_only = below(6) == 0;
+        invite.on_inviter_lost = below(3) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
+        invite.visibility = below(2) == 0 ? Visibility::invitees : Visibility::inviter;
+        return invite;
+    }
+
+    /// Mostly by somebody whom it concerns.
+    void about_one() {
+        const auto& all = stage_.promises().known();
+        if (all.empty()) {
+            return;
+        }
+        const auto one = std::next(all.begin(), static_cast<std::ptrdiff_t>(below(all.size())));
+        const auto id = one->first;
+        const auto inviter = one->second.inviter;
+        const auto invite = one->second.asked;
+        const auto& parts = one->second.parts;
+        const auto invitee = parts[below(parts.size())].user;
+        const auto speaker = below(12) == 0 ? anybody() : invitee;
+        switch (below(10)) {
+            case 0:
+            case 1:
+                ask(some_device(speaker), Accept{id, some_data()});
+                break;
+            case 2:
+                ask(some_device(speaker), Reject{.id = id, .data = some_data()});
+                break;
+            case 3:
+                ask(some_device(speaker), Ringing{id});
+                break;
+            case 4: {
+                std::optional<std::vector<UserId>> named;
+                if (below(2) == 0) {
+                    named = std::vector{invitee};
+                }
+                ask(some_device(below(8) == 0 ? speaker : inviter), Cancel{id, some_data(), named});
+                break;
+            }
+            case 5:
+                ask(some_device(below(8) == 0 ? speaker : inviter),
+                    Modify{id, some_data().value_or(Data{})});
+                break;
+            case 6:
+                ask(some_device(below(2) == 0 ? speaker : inviter),
+                    Add{id, some(3), some_timeout()});
+                break;
+            case 7:
+                ask(some_device(inviter), invite);
+                break;
+            default:
+                ask(some_device(below(3) == 0 ? anybody() : inviter), Get{id});
+                break;
+        }
+        stage_.ask(some_device(inviter), Get{id});
+    }
+
+    std::mt19937 random_;
+    Stage stage_;
+    Limits limits_;
+    std::vector<UserId> users_;
+    std::size_t last_id_ = 0;
+    std::map<std::string, int> replies_;
+};
+
+void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
+    INFO("seed " << seed);
+    Walk walk(seed, limits, limits_bite);
+    for (int step = 0; step < 10'000; ++step) {
+        try {
+            walk.step();
+            if (step % 500 == 0) {
+                walk.look_around();
+            }
+        } catch (const BrokenPromise& broken) {
+            FAIL("step " << step << ": " << broken.what());
+        }
+    }
+    walk.finish();
+    // It went everywhere.
+    auto replies = walk.replies();
+    for (const auto* verb :
+         {"invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get"}) {
+        CHECK(replies[verb + " ok"s] > 50);
+    }
+    for (const auto* refusal :
+         {"accept already_accepted", "accept already_cancelled", "reject already_timed_out",
+          "cancel already_ended", "cancel not_inviter", "modify not_modifiable",
+          "invite user_offline", "invite already_exists", "add already_accepted",
+          "get not_participant"}) {
+        INFO(refusal);
+        CHECK(replies[refusal] > 3);
+    }
+    if (limits_bite) {
+        for (const auto* refusal :
+             {"invite too_large", "invite too_many_pending", "invite rate_limited", "add too_large",
+              "accept unknown_invitation"}) {
+            INFO(refusal);
+            CHECK(replies[refusal] > 3);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every promise is kept in every sequence of two actions") {
+    for (const auto& setting : settings()) {
+        INFO(setting.name);
+        CHECK(Stories(setting).tell_all(2) > 800);
+    }
+}
+
+TEST_CASE("every promise is kept in every sequence of three actions, when the first takes it") {
+    CHECK(Stories(settings()[1]).tell_all(3) > 20'000);
+}
+
+TEST_CASE("every promise is kept in every state") {
+    for (const auto& setting : settings()) {
+        INFO(setting.name);
+        CHECK(Stories(setting).tell_until_nothing_is_new() > 300);
+    }
+}
+
+TEST_CASE("every promise is kept in a long walk of many users") {
+    Limits limits = wide_limits();
+    limits.ended_ms = 20'000;
+    for (std::uint32_t seed = 1; seed <= 5; ++seed) {
+        walk(seed, limits, false);
+    }
+}
+
+TEST_CASE("every promise is kept in a long walk where the limits are low") {
+    Limits limits;
+    limits.max_total_data_bytes = 9000;
+    limits.max_lifetime_ms = 60'000;
+    limits.max_invitees = 5;
+    limits.max_audience = 5;
+    limits.max_pending_per_inviter = 3;
+    limits.max_pending_per_invitee = 4;
+    limits.max_pending = 14;
+    limits.max_ended = 8;
+    limits.ended_ms = 20'000;
+    limits.requests_burst = 40;
+    limits.pair_invites_burst = 2;
+    limits.events_per_second = 10;
+    limits.events_burst = 20;
+    limits.grace_ms = 4000;
+    for (std::uint32_t seed = 101; seed <= 105; ++seed) {
+        walk(seed, limits, true);
+    }
+}

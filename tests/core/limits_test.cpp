@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "limits.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "switchboard.hpp"
+#include "wire.hpp"
+
+using namespace beckon;
+using namespace std::string_literals;
+
+namespace {
+
+UserId user(std::string_view name) { return *UserId::parse(name); }
+UserId user(std::string_view prefix, std::size_t number) {
+    return user(std::string(prefix) + std::to_string(number));
+}
+InvitationId id(std::string_view name) { return *InvitationId::parse(name); }
+std::vector<UserId> users(std::string_view prefix, std::size_t count) {
+    std::vector<UserId> all;
+    for (std::size_t i = 0; i < count; ++i) {
+        all.push_back(user(prefix, i));
+    }
+    return all;
+}
+std::optional<Data> bytes(std::size_t count) { return Data{.bytes = std::string(count, 'x')}; }
+
+/// Rates that refuse nothing, for tests of other limits.
+Limits fast() {
+    Limits limits;
+    limits.requests_per_second = limits.pair_invites_per_second = limits.events_per_second =
+        1'000'000;
+    limits.requests_burst = limits.pair_invites_burst = limits.events_burst = 1'000'000'000;
+    return limits;
+}
+
+/// A switchboard in virtual time.
+class Desk {
+  public:
+    explicit Desk(const Limits& limits) : switchboard_({.limits = limits}) {}
+
+    Reply ask(const UserId& who, RequestBody body) {
+        const auto before = switchboard_.counts();
+        const auto next = switchboard_.next_deadline();
+        effects = switchboard_.handle({who, DeviceTag(1)}, {.body = std::move(body)}, now);
+        INFO(encode(std::get<Reply>(effects.front()), Encoding::json));
+        auto reply = std::get<Reply>(effects.front());
+        if (!reply.ok()) {
+            const auto after = switchboard_.counts();
+            CHECK(effects.size() == 1);
+            CHECK(after.open == before.open);
+            CHECK(after.ended == before.ended);
+            CHECK(after.users == before.users);
+            CHECK(after.kept_bytes == before.kept_bytes);
+            CHECK(switchboard_.next_deadline() == next);
+        }
+        return reply;
+    }
+    /// The reply's error; nothing when it is ok.
+    std::optional<Error> error(const UserId& who, RequestBody body) {
+        const auto reply = ask(who, std::move(body));
+        return reply.ok() ? std::nullopt : std::optional(std::get<Refusal>(reply.body).error);
+    }
+    bool is_ok(const UserId& who, RequestBody body) { return !error(who, std::move(body)); }
+    Refusal refusal(const UserId& who, RequestBody body) {
+        const auto reply = ask(who, std::move(body));
+        REQUIRE_FALSE(reply.ok());
+        return std::get<Refusal>(reply.body);
+    }
+    void advance(std::int64_t ms) {
+        now += Duration(ms);
+        effects = switchboard_.advance(now);
+    }
+    void set_online(const UserId& who, bool online) {
+        effects = switchboard_.set_online(who, online, now);
+    }
+    [[nodiscard]] Switchboard::Counts counts() const { return switchboard_.counts(); }
+    InvitationInfo get(const UserId& who, const InvitationId& which) {
+        const auto reply = ask(who, Get{which});
+        REQUIRE(reply.ok());
+        return std::get<Got>(reply.body).invitation;
+    }
+
+    Instant now{Duration(1'000'000)};
+    Effects effects;
+
+  private:
+    Switchboard switchboard_;
+};
+
+void check_refusal(const Refusal& refusal, Error error, std::optional<std::string> field,
+                   std::optional<std::int64_t> limit) {
+    CHECK(refusal.error == error);
+    CHECK(refusal.field == field);
+    CHECK(refusal.limit == limit);
+    CHECK_FALSE(refusal.message.empty());
+}
+
+const UserId alice = user("alice");
+const UserId bob = user("bob");
+const UserId carol = user("carol");
+
+}  // namespace
+
+TEST_CASE("the defaults are those of the contract") {
+    const Limits limits;
+    CHECK(limits.max_payload_bytes == 32 * 1024);
+    CHECK(limits.max_data_bytes == 16 * 1024);
+    CHECK(limits.max_total_data_bytes == 256 * 1024 * 1024);
+    CHECK(limits.max_timeout_ms == 24 * 3600 * 1000);
+    CHECK(limits.max_lifetime_ms == 24 * 3600 * 1000);
+    CHECK(limits.max_invitees == 1000);
+    CHECK(limits.max_audience == 250);
+    CHECK(limits.max_pending_per_inviter == 64);
+    CHECK(limits.max_pending_per_invitee == 256);
+    CHECK(limits.max_pending == 1'000'000);
+    CHECK(limits.max_ended == 100'000);
+    CHECK(limits.ended_ms == 10 * 60 * 1000);
+    CHECK(limits.requests_per_second == 50);
+    CHECK(limits.requests_burst == 200);
+    CHECK(limits.pair_invites_per_second == 1);
+    CHECK(limits.pair_invites_burst == 5);
+    CHECK(limits.events_per_second == 5000);
+    CHECK(limits.events_burst == 10'000);
+    CHECK(limits.grace_ms == 15'000);
+}
+
+TEST_CASE("each limit has a name of its own and a default in its range") {
+    const Limits limits;
+    std::set<std::string_view> names;
+    for (const auto& limit : limit_table) {
+        INFO(limit.name);
+        CHECK(names.insert(limit.name).second);
+        CHECK(limit.least <= limits.*limit.value);
+        CHECK(limits.*limit.value <= limit.most);
+    }
+}
+
+// -------------------------------------------------------------------- times
+
+TEST_CASE("a timeout at the limit is taken, one more or less than none is not") {
+    Limits limits;
+    limits.max_timeout_ms = 5000;
+    const auto take = [&](const std::string& topic, const std::string& payload) {
+        return take_in({alice, DeviceTag(1)}, {.topic = topic, .payload = payload}, limits);
+    };
+    for (const auto& [topic, rest] : {std::pair("user/bob/invite"s, ""s),
+                                      std::pair("invitation/i/add"s, R"(,"invitees":["c"])"s)}) {
+        for (const auto* good : {"0", "1", "5000"}) {
+            CHECK(std::holds_alternative<Request>(
+                take(topic, "{\"timeout_ms\":"s + good + rest + "}")));
+        }
+        for (const auto* bad : {"-1", "5001", "9223372036854775807"}) {
+            const auto taken = take(topic, "{\"timeout_ms\":"s + bad + rest + "}");
+            REQUIRE(std::holds_alternative<Reply>(taken));
+            check_refusal(std::get<Refusal>(std::get<Reply>(taken).body), Error::invalid_request,
+                          "timeout_ms", std::nullopt);
+        }
+    }
+}
+
+TEST_CASE("an invitation without a timeout expires at the end of its lifetime") {
+    Limits limits;
+    limits.max_lifetime_ms = 60'000;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(0)}));
+    CHECK_FALSE(desk.get(alice, id("i")).remaining);
+    desk.advance(59'999);
+    CHECK(desk.effects.empty());
+    CHECK(desk.counts().open == 1);
+    desk.advance(1);
+    REQUIRE(desk.effects.size() == 1);
+    const auto& delivery = std::get<Delivery>(desk.effects[0]);
+    CHECK(std::get<InvitationCancelled>(delivery.event.body).reason == CancelReason::expired);
+    CHECK_FALSE(delivery.event.by);
+    check_refusal(desk.refusal(bob, Accept{id("i")}), Error::already_cancelled, std::nullopt,
+                  std::nullopt);
+}
+
+TEST_CASE("no invitee is promised more time than the invitation has") {
+    Limits limits;
+    limits.max_lifetime_ms = 60'000;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(0)}));
+    desk.advance(50'000);
+    const auto reply = desk.ask(alice, Add{id("i"), {carol}, Duration(30'000)});
+    REQUIRE(reply.ok());
+    // The lifetime ends in 10 s, and so does this invitation.
+    CHECK(std::get<Invited>(reply.body).remaining == Duration(10'000));
+    CHECK(std::get<NewInvitation>(std::get<Delivery>(desk.effects[1]).event.body).remaining ==
+          Duration(10'000));
+    CHECK(desk.get(carol, id("i")).remaining == Duration(10'000));
+}
+
+TEST_CASE("an inviter is lost after the grace period, not before") {
+    Desk desk({});
+    desk.set_online(alice, true);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    desk.set_online(alice, false);
+    desk.advance(14'999);
+    CHECK(desk.effects.empty());
+    desk.advance(1);
+    REQUIRE(desk.effects.size() == 1);
+    CHECK(std::get<InvitationCancelled>(std::get<Delivery>(desk.effects[0]).event.body).reason ==
+          CancelReason::inviter_lost);
+}
+
+// ------------------------------------------------------------------- counts
+
+TEST_CASE("an invite names as many invitees as the limit, and not one more") {
+    Limits limits = fast();
+    limits.max_invitees = 10;
+    Desk desk(limits);
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 10)}),
+                  Error::too_large, "also", 10);
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 9)}));
+    CHECK(desk.get(alice, id("i")).invitees.size() == 10);
+}
+
+TEST_CASE("who is named twice counts once") {
+    Limits limits = fast();
+    limits.max_invitees = 2;
+    Desk desk(limits);
+    CHECK(
+        desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {bob, carol, bob, carol}}));
+    CHECK(desk.get(alice, id("i")).invitees.size() == 2);
+}
+
+TEST_CASE("add fills an invitation up to the limit, and not one more") {
+    Limits limits = fast();
+    limits.max_invitees = 10;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 5)}));
+    check_refusal(desk.refusal(alice, Add{id("i"), users("v", 5)}), Error::too_large, "invitees",
+                  10);
+    CHECK(desk.get(alice, id("i")).rev == 1);
+    // Who is listed already does not count again.
+    auto four_more = users("v", 4);
+    four_more.push_back(bob);
+    CHECK(desk.is_ok(alice, Add{id("i"), four_more}));
+    CHECK(desk.get(alice, id("i")).invitees.size() == 10);
+    check_refusal(desk.refusal(alice, Add{id("i"), {carol}}), Error::too_large, "invitees", 10);
+}
+
+TEST_CASE("an audience may be as large as the limit, and not one more") {
+    Limits limits = fast();
+    limits.max_audience = 10;  // the inviter and nine more
+    Desk desk(limits);
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 9)}),
+                  Error::too_large, "visibility", 10);
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 8)}));
+    check_refusal(desk.refusal(alice, Add{id("i"), {carol}}), Error::too_large, "visibility", 10);
+    CHECK(desk.get(alice, id("i")).invitees.size() == 9);
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob,
+                                   .id = id("j"),
+                                   .also = users("u", 30),
+                                   .visibility = Visibility::inviter}));
+    CHECK(desk.is_ok(alice, Add{id("j"), {carol}}));
+}
+
+TEST_CASE("an inviter has as many pending as the limit, and not one more") {
+    Limits limits = fast();
+    limits.max_pending_per_inviter = 3;
+    Desk desk(limits);
+    for (const auto* name : {"i", "j", "k"}) {
+        // One to many counts once.
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name), .also = users("u", 20)}));
+    }
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .id = id("l")}),
+                  Error::too_many_pending, std::nullopt, 3);
+    CHECK(desk.error(alice, Get{id("l")}) == Error::unknown_invitation);
+    CHECK(desk.is_ok(bob, Invite{.invitee = alice}));
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));  // again: nothing new
+    REQUIRE(desk.is_ok(alice, Cancel{id("j")}));
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("l")}));
+    CHECK(desk.error(alice, Invite{.invitee = bob, .id = id("m")}) == Error::too_many_pending);
+}
+
+TEST_CASE("an add counts as the adder's own invite, once for each invitation") {
+    Limits limits = fast();
+    limits.max_pending_per_inviter = 2;
+    Desk desk(limits);
+    for (const auto* name : {"i", "j", "k"}) {
+        REQUIRE(desk.is_ok(user("inviter-"s + name),
+                           Invite{.invitee = bob, .id = id(name), .also = {carol}}));
+        REQUIRE(desk.is_ok(bob, Accept{id(name)}));
+    }
+    CHECK(desk.is_ok(bob, Add{id("i"), {user("u1")}}));
+    CHECK(desk.is_ok(bob, Add{id("i"), {user("u2")}}));
+    CHECK(desk.is_ok(bob, Add{id("j"), {user("u1")}}));
+    check_refusal(desk.refusal(bob, Add{id("k"), {user("u1")}}), Error::too_many_pending,
+                  std::nullopt, 2);
+    check_refusal(desk.refusal(bob, Invite{.invitee = alice}), Error::too_many_pending,
+                  std::nullopt, 2);
+    CHECK(desk.is_ok(bob, Add{id("i"), {user("u3")}}));
+    // It counts no longer when the invitation ends.
+    REQUIRE(desk.is_ok(user("inviter-i"), Cancel{id("i")}));
+    CHECK(desk.is_ok(bob, Add{id("k"), {user("u1")}}));
+}
+
+TEST_CASE("an inviter may add to its own when it has as many pending as the limit") {
+    Limits limits = fast();
+    limits.max_pending_per_inviter = 1;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    CHECK(desk.is_ok(alice, Add{id("i"), {carol}}));
+}
+
+TEST_CASE("for one invitee as many are pending as the limit, and not one more") {
+    Limits limits = fast();
+    limits.max_pending_per_invitee = 3;
+    Desk desk(limits);
+    for (std::size_t i = 0; i < 3; ++i) {
+        REQUIRE(
+            desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
+    }
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob}), Error::too_many_pending,
+                  std::nullopt, 3);
+    // Among several it is skipped.
+    const auto reply = desk.ask(alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}});
+    REQUIRE(reply.ok());
+    CHECK(std::get<Invited>(reply.body).skipped ==
+          std::vector{Skipped{.user = bob, .error = Error::too_many_pending}});
+    check_refusal(desk.refusal(alice, Add{id("i"), {bob}}), Error::too_many_pending, std::nullopt,
+                  3);
+    // An answer makes room, though its invitation is open still.
+    REQUIRE(desk.is_ok(bob, Reject{.id = id("i0")}));
+    CHECK(desk.is_ok(alice, Add{id("i"), {bob}}));
+}
+
+TEST_CASE("in all as many are pending as the limit, and not one more") {
+    Limits limits = fast();
+    limits.max_pending = 3;
+    Desk desk(limits);
+    for (std::size_t i = 0; i < 3; ++i) {
+        REQUIRE(
+            desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
+    }
+    check_refusal(desk.refusal(alice, Invite{.invitee = carol}), Error::too_many_pending,
+                  std::nullopt, 3);
+    REQUIRE(desk.is_ok(bob, Accept{id("i1")}));
+    CHECK(desk.is_ok(alice, Invite{.invitee = carol}));
+}
+
+// ------------------------------------------------------------ ended, in time
+
+TEST_CASE("an ended invitation is remembered for its time, and then unknown") {
+    Desk desk({});
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    REQUIRE(desk.is_ok(bob, Reject{.id = id("i")}));
+    desk.advance(10 * 60 * 1000 - 1);
+    CHECK(desk.error(bob, Accept{id("i")}) == Error::already_rejected);
+    CHECK(desk.error(carol, Invite{.invitee = bob, .id = id("i")}) == Error::already_exists);
+    desk.advance(1);
+    CHECK(desk.error(bob, Accept{id("i")}) == Error::unknown_invitation);
+    CHECK(desk.is_ok(carol, Invite{.invitee = bob, .id = id("i")}));
+}
+
+TEST_CASE("one that timed out unnoticed is remembered from its deadline on") {
+    Desk desk({});
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    desk.advance(30'000 + 10 * 60 * 1000);
+    REQUIRE(desk.effects.size() == 1);
+    CHECK(desk.counts().ended == 0);
+    CHECK(desk.counts().users == 0);
+}
+
+TEST_CASE("as many ended ones are remembered as the limit: the oldest is pushed out") {
+    Limits limits = fast();
+    limits.max_ended = 3;
+    Desk desk(limits);
+    // Ended in another order than they began.
+    for (const auto* name : {"a", "b", "c", "d"}) {
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name)}));
+    }
+    for (const auto* name : {"c", "a", "d"}) {
+        REQUIRE(desk.is_ok(bob, Reject{.id = id(name)}));
+    }
+    CHECK(desk.error(bob, Accept{id("c")}) == Error::already_rejected);
+    REQUIRE(desk.is_ok(bob, Reject{.id = id("b")}));
+    CHECK(desk.counts().ended == 3);
+    CHECK(desk.error(bob, Accept{id("c")}) == Error::unknown_invitation);
+    CHECK(desk.error(bob, Accept{id("a")}) == Error::already_rejected);
+}
+
+TEST_CASE("with nothing remembered, what ends is forgotten at once") {
+    Limits limits = fast();
+    limits.max_ended = 0;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}}));
+    REQUIRE(desk.is_ok(bob, Accept{id("i")}));
+    REQUIRE(desk.is_ok(alice, Cancel{id("i")}));
+    CHECK(desk.error(bob, Accept{id("i")}) == Error::unknown_invitation);
+    CHECK(desk.counts().users == 0);
+    CHECK(desk.counts().kept_bytes == 0);
+}
+
+// -------------------------------------------------------------------- bytes
+
+TEST_CASE("all data kept is as large as the limit, and not one byte more") {
+    Limits limits = fast();
+    limits.max_total_data_bytes = 1000;
+    Desk desk(limits);
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .data = bytes(1001)}),
+                  Error::too_large, "data", 1000);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .data = bytes(1000)}));
+    CHECK(desk.counts().kept_bytes == 1000);
+    check_refusal(desk.refusal(alice, Invite{.invitee = carol, .data = bytes(1)}), Error::too_large,
+                  "data", 1000);
+    CHECK(desk.is_ok(alice, Invite{.invitee = carol}));
+}
+
+TEST_CASE("each request that keeps data is refused when there is no room, and changes nothing") {
+    Limits limits = fast();
+    limits.max_total_data_bytes = 1000;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice,
+                       Invite{.invitee = bob, .id = id("i"), .data = bytes(700), .also = {carol}}));
+    const auto room = 1000 - desk.counts().kept_bytes;
+    REQUIRE(room > 0);
+    REQUIRE(room < 200);
+    const auto fits = static_cast<std::size_t>(room);
+    const auto before = desk.get(alice, id("i"));
+    const auto full = [&](const UserId& who, RequestBody body) {
+        check_refusal(desk.refusal(who, std::move(body)), Error::too_large, "data", 1000);
+        CHECK(desk.get(alice, id("i")) == before);
+    };
+    full(bob, Accept{id("i"), bytes(fits + 1)});
+    full(bob, Reject{.id = id("i"), .data = bytes(fits + 1)});
+    full(bob, Reject{.id = id("i"), .data = bytes(fits), .reason = "x"});
+    full(alice, Cancel{id("i"), bytes(fits + 1)});
+    full(alice, Modify{id("i"), *bytes(700 + fits + 1)});
+    full(alice, Add{id("i"), {user("dave")}});  // a record has a size too
+    CHECK(desk.is_ok(alice, Modify{id("i"), *bytes(700 + fits)}));
+    CHECK(desk.counts().kept_bytes == 1000);
+    // With less data there is room again.
+    CHECK(desk.is_ok(alice, Modify{id("i"), *bytes(0)}));
+    CHECK(desk.is_ok(alice, Add{id("i"), {user("dave")}}));
+    CHECK(desk.is_ok(bob, Accept{id("i"), bytes(100)}));
+}
+
+TEST_CASE("an answer without data is taken when all room is used") {
+    Limits limits = fast();
+    limits.max_total_data_bytes = 1000;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .data = bytes(1000)}));
+    CHECK(desk.is_ok(bob, Accept{id("i")}));
+    CHECK(desk.counts().kept_bytes <= 1000);
+}
+
+TEST_CASE("the data of the ended gives way to the new: the oldest is pushed out") {
+    Limits limits = fast();
+    limits.max_total_data_bytes = 5000;
+    Desk desk(limits);
+    for (const auto* name : {"a", "b", "c"}) {
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name), .data = bytes(1000)}));
+        REQUIRE(desk.is_ok(bob, Reject{.id = id(name)}));
+    }
+    CHECK(desk.counts().ended == 3);
+    CHECK(desk.counts().kept_bytes <= 5000);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("d"), .data = bytes(1500)}));
+    CHECK(desk.counts().kept_bytes <= 5000);
+    CHECK(desk.error(bob, Accept{id("a")}) == Error::unknown_invitation);
+    CHECK(desk.error(bob, Accept{id("c")}) == Error::already_rejected);
+    // What is open gives way to nothing.
+    check_refusal(desk.refusal(alice, Invite{.invitee = carol, .data = bytes(3501)}),
+                  Error::too_large, "data", 5000);
+    CHECK(desk.counts().ended == 2);
+    CHECK(desk.is_ok(alice, Invite{.invitee = carol, .data = bytes(3500)}));
+    CHECK(desk.counts().ended == 0);
+    CHECK(desk.counts().kept_bytes == 5000);
+}
+
+TEST_CASE("what get tells is no larger than what is counted as kept") {
+    // Data that one request leaves at many invitees, who are many readers' to get again and again.
+    Desk desk(fast());
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob,
+                                     .id = id("i"),
+                                     .also = users("u", 999),
+                                     .visibility = Visibility::inviter}));
+    REQUIRE(desk.is_ok(alice, Cancel{id("i"), bytes(16'384), users("u", 999)}));
+    const auto told = encode(desk.ask(alice, Get{id("i")}), Encoding::msgpack);
+    CHECK(std::ssize(told) <= desk.counts().kept_bytes + 10'000);
+}
+
+// -------------------------------------------------------------------- rates
+
+TEST_CASE("a user asks as often as the rate allows, and not once more") {
+    Desk desk({});
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    for (int i = 1; i < 200; ++i) {
+        // Refused ones and repeats count like any other.
+        desk.ask(alice, i % 2 == 0 ? RequestBody(Get{id("j")})
+                                   : RequestBody(Invite{.invitee = bob, .id = id("i")}));
+    }
+    for (const RequestBody& body :
+         {RequestBody(Get{id("i")}), RequestBody(Sync{}), RequestBody(Cancel{id("i")}),
+          RequestBody(Invite{.invitee = bob, .id = id("i")})}) {
+        check_refusal(desk.refusal(alice, body), Error::rate_limited, std::nullopt, 50);
+    }
+    CHECK(desk.is_ok(bob, Get{id("i")}));
+    desk.advance(19);
+    CHECK(desk.error(alice, Get{id("i")}) == Error::rate_limited);
+    desk.advance(1);
+    CHECK(desk.is_ok(alice, Get{id("i")}));
+    CHECK(desk.error(alice, Get{id("i")}) == Error::rate_limited);
+}
+
+TEST_CASE("the rate comes before existence") {
+    Limits limits;
+    limits.requests_burst = 1;
+    Desk desk(limits);
+    CHECK(desk.error(alice, Get{id("i")}) == Error::unknown_invitation);
+    CHECK(desk.error(alice, Get{id("i")}) == Error::rate_limited);
+}
+
+TEST_CASE("one user invites another as often as the rate allows, and not once more") {
+    Desk desk({});
+    for (int i = 0; i < 5; ++i) {
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
+    }
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .id = id("j")}), Error::rate_limited,
+                  std::nullopt, 1);
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i0")}));  // again: nothing new
+    CHECK(desk.is_ok(bob, Invite{.invitee = alice}));
+    // Among several it is skipped.
+    const auto reply = desk.ask(alice, Invite{.invitee = carol, .id = id("k"), .also = {bob}});
+    REQUIRE(reply.ok());
+    CHECK(std::get<Invited>(reply.body).skipped ==
+          std::vector{Skipped{.user = bob, .error = Error::rate_limited}});
+    check_refusal(desk.refusal(alice, Add{id("k"), {bob}}), Error::rate_limited, std::nullopt, 1);
+    desk.advance(999);
+    CHECK(desk.error(alice, Invite{.invitee = bob, .id = id("j")}) == Error::rate_limited);
+    desk.advance(1);
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("j")}));
+    CHECK(desk.error(alice, Add{id("k"), {bob}}) == Error::rate_limited);
+}
+
+TEST_CASE("what is refused takes nothing from the rates of invites and events") {
+    Limits limits;
+    limits.max_pending_per_inviter = 1;
+    limits.events_burst = 10;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    for (int i = 0; i < 50; ++i) {
+        REQUIRE(desk.error(alice, Invite{.invitee = bob}) == Error::too_many_pending);
+        REQUIRE(desk.error(bob, Cancel{id("i")}) == Error::not_inviter);
+    }
+    REQUIRE(desk.is_ok(alice, Cancel{id("i")}));
+    for (int i = 0; i < 2; ++i) {
+        CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("j" + std::to_string(i))}));
+        CHECK(desk.is_ok(alice, Cancel{id("j" + std::to_string(i))}));
+    }
+}
+
+TEST_CASE("a user causes as many events as the rate allows, and not one more") {
+    Limits limits = fast();
+    limits.events_per_second = 10;
+    limits.events_burst = 10;
+    SECTION("by inviting") {
+        Desk desk(limits);
+        check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 10)}),
+                      Error::rate_limited, std::nullopt, 10);
+        CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 9)}));
+        desk.advance(99);
+        CHECK(desk.error(alice, Invite{.invitee = carol}) == Error::rate_limited);
+        desk.advance(1);
+        CHECK(desk.is_ok(alice, Invite{.invitee = carol}));
+    }
+    SECTION("by answering, for each who hears it") {
+        Desk desk(limits);
+        for (const auto* name : {"i", "j", "k"}) {
+            REQUIRE(desk.is_ok(user("inviter-"s + name),
+                               Invite{.invitee = bob, .id = id(name), .also = users("u", 3)}));
+        }
+        CHECK(desk.is_ok(bob, Accept{id("i")}));  // the inviter and four invitees
+        CHECK(desk.is_ok(bob, Reject{.id = id("j")}));
+        const auto before = desk.get(user("inviter-k"), id("k"));
+        check_refusal(desk.refusal(bob, Accept{id("k")}), Error::rate_limited, std::nullopt, 10);
+        CHECK(desk.get(user("inviter-k"), id("k")) == before);
+        desk.advance(500);
+        CHECK(desk.is_ok(bob, Accept{id("k")}));
+    }
+    SECTION("by taking it, which cancels the others") {
+        Desk desk(limits);
+        REQUIRE(desk.is_ok(
+            alice,
+            Invite{.invitee = bob, .id = id("i"), .also = users("u", 5), .answer = Answer::first}));
+        check_refusal(desk.refusal(bob, Accept{id("i")}), Error::rate_limited, std::nullopt, 10);
+        CHECK(desk.get(alice, id("i")).invitees[1].state == State::pending);
+    }
+    SECTION("by ringing, modifying and adding") {
+        Desk desk(limits);
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 3)}));
+        CHECK(desk.is_ok(alice, Modify{id("i"), {}}));
+        check_refusal(desk.refusal(alice, Modify{id("i"), {}}), Error::rate_limited, std::nullopt,
+                      10);
+        check_refusal(desk.refusal(alice, Add{id("i"), {carol}}), Error::rate_limited, std::nullopt,
+                      10);
+        check_refusal(desk.refusal(alice, Cancel{id("i")}), Error::rate_limited, std::nullopt, 10);
+        CHECK(desk.is_ok(bob, Ringing{id("i")}));
+        CHECK(desk.get(alice, id("i")).rev == 2);
+    }
+}
+
+// -------------------------------------------------------------------- order
+
+TEST_CASE("state comes before limits") {
+    Limits limits = fast();
+    limits.max_pending_per_inviter = 1;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
+    CHECK(desk.error(alice, Invite{.invitee = carol, .online_only = true}) == Error::user_offline);
+    CHECK(desk.error(alice, Invite{.invitee = alice}) == Error::invalid_request);
+    CHECK(desk.error(carol, Invite{.invitee = bob, .id = id("i")}) == Error::already_exists);
+}
+
+TEST_CASE("permission comes before repeats of what others did") {
+    Desk desk({});
+    REQUIRE(desk.is_ok(
+        alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}, .answer = Answer::first}));
+    REQUIRE(desk.is_ok(bob, Accept{id("i")}));
+    // That bob's accept cancelled carol makes bob no inviter.
+    CHECK(desk.error(bob, Cancel{id("i")}) == Error::not_inviter);
+    CHECK(desk.error(bob, Cancel{id("i"), {}, std::vector{carol}}) == Error::not_inviter);
+}
+
+TEST_CASE("a cancel that names a stranger is refused, repeated or not") {
+    Desk desk({});
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}}));
+    const Cancel cancel{id("i"), {}, std::vector{bob, user("eve")}};
+    check_refusal(desk.refusal(alice, cancel), Error::invalid_request, "invitees", std::nullopt);
+    REQUIRE(desk.is_ok(alice, Cancel{id("i"), {}, std::vector{bob}}));
+    check_refusal(desk.refusal(alice, cancel), Error::invalid_request, "invitees", std::nullopt);
+}

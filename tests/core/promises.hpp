@@ -1,0 +1,964 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "switchboard.hpp"
+#include "wire.hpp"
+
+/// A second opinion on the contract, for tests: watches a switchboard from
+/// outside. What it knows of an invitation is what replies and events said; from
+/// that and the contract's rules it knows what each reply must say and who must
+/// hear of what. Written for plainness, not for speed.
+namespace beckon {
+
+/// What the switchboard did against the contract.
+struct BrokenPromise : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+class Promises {
+  public:
+    /// `limits_bite`: the limits are so low that they may refuse what would else be right.
+    Promises(const Limits& limits, std::string server_epoch, bool limits_bite)
+        : limits_(limits), server_epoch_(std::move(server_epoch)), limits_bite_(limits_bite) {}
+
+    struct Part {
+        UserId user;
+        State state = State::pending;
+        bool ringing = false;
+        Instant deadline = Instant::max();
+        std::optional<UserId> by{};
+        std::optional<DeviceTag> device{};
+        std::optional<Data> data{};
+        std::optional<std::string> reason{};
+
+        [[nodiscard]] bool pending() const { return state == State::pending; }
+    };
+    struct Known {
+        Invite asked;
+        UserId inviter;
+        bool was_online = false;
+        Instant born{};
+        Rev rev = 0;
+        std::vector<Part> parts{};
+        std::optional<Instant> ended_at{};
+        std::set<UserId> told{};
+        std::set<UserId> to_be_told{};
+        std::optional<std::vector<UserId>> had_it{};
+
+        [[nodiscard]] bool open() const {
+            return std::any_of(parts.begin(), parts.end(),
+                               [](auto& part) { return part.pending(); });
+        }
+        [[nodiscard]] bool private_to_inviter() const {
+            return asked.visibility == Visibility::inviter;
+        }
+        [[nodiscard]] const Part* part(const UserId& user) const {
+            for (const auto& one : parts) {
+                if (one.user == user) {
+                    return &one;
+                }
+            }
+            return nullptr;
+        }
+        Part* part(const UserId& user) {
+            return const_cast<Part*>(std::as_const(*this).part(user));
+        }
+    };
+
+    // ------------------------------------------------------------ what happens
+
+    /// `effects` is what `handle` answered.
+    void asked(const Sender& sender, const Request& request, Instant now, const Effects& effects) {
+        start(now);
+        const auto reply_at = std::find_if(effects.begin(), effects.end(), [](const auto& effect) {
+            return std::holds_alternative<Reply>(effect);
+        });
+        require(reply_at != effects.end(), "a request without a reply");
+        for (auto effect = effects.begin(); effect != reply_at; ++effect) {
+            deliver(nullptr, std::get<Delivery>(*effect));
+        }
+        settle();
+        const auto& reply = std::get<Reply>(*reply_at);
+        require(reply.re == verb_of(request) && reply.req == request.req &&
+                    reply.device == sender.device,
+                "a reply to something else");
+        const bool changes = judge(sender, request, reply);
+        require(changes || std::next(reply_at) == effects.end(),
+                "events of a request that changed nothing");
+        for (auto effect = std::next(reply_at); effect != effects.end(); ++effect) {
+            require(std::holds_alternative<Delivery>(*effect), "two replies to one request");
+            deliver(&sender, std::get<Delivery>(*effect));
+        }
+        settle();
+        if (changes) {
+            check_change(sender, request, reply);
+        }
+        check_deadlines();
+    }
+
+    /// `effects` is what `advance` answered.
+    void passed(Instant now, const Effects& effects) {
+        start(now);
+        for (const auto& effect : effects) {
+            require(std::holds_alternative<Delivery>(effect), "a reply without a request");
+            deliver(nullptr, std::get<Delivery>(effect));
+        }
+        settle();
+        check_deadlines();
+    }
+
+    /// `effects` is what `set_online` answered.
+    void went(const UserId& user, bool online, Instant now, const Effects& effects) {
+        passed(now, effects);
+        if (online) {
+            offline_since_.erase(user);
+            online_.insert(user);
+            for (auto& [id, known] : known_) {
+                known.was_online = known.was_online || (known.inviter == user && !known.ended_at);
+            }
+        } else if (online_.erase(user) > 0) {
+            offline_since_[user] = now_;
+            lost_at_.erase(user);
+            for (const auto& [id, known] : known_) {
+                if (known.inviter == user && lost(known)) {
+                    lost_at_[user] = *lost(known);
+                }
+            }
+        }
+        if (online) {
+            lost_at_.erase(user);
+        }
+    }
+
+    /// To be called after each step: what the switchboard tells of itself.
+    void check(const Switchboard& switchboard) const {
+        const auto counts = switchboard.counts();
+        std::size_t open = 0;
+        std::optional<Instant> first;
+        const auto earlier = [&first](Instant due) { first = first ? std::min(*first, due) : due; };
+        for (const auto& [id, known] : known_) {
+            open += known.ended_at ? 0U : 1U;
+            for (const auto& part : known.parts) {
+                if (part.pending()) {
+                    earlier(due(known, part));
+                }
+            }
+        }
+        require(counts.open == open, "counts() and what is open disagree");
+        require(limits_bite_ || counts.ended == known_.size() - open,
+                "counts() and what is remembered disagree");
+        require(counts.kept_bytes >= 0 && counts.kept_bytes <= limits_.max_total_data_bytes,
+                "more is kept than the limit");
+        for (const auto& [user, at] : lost_at_) {
+            earlier(at);
+        }
+        const auto next = switchboard.next_deadline();
+        require(next.has_value() == first.has_value(),
+                first ? "next_deadline() forgot one" : "next_deadline() of nothing");
+        require(!next || (*next <= *first && *next > now_), "next_deadline() too late, or past");
+    }
+
+    // --------------------------------------------------------------- knowledge
+
+    [[nodiscard]] const std::map<InvitationId, Known>& known() const { return known_; }
+    [[nodiscard]] Instant now() const { return now_; }
+
+    /// The next instant at which something is due.
+    [[nodiscard]] std::optional<Instant> next_due() const {
+        std::optional<Instant> first;
+        const auto earlier = [&first](Instant at) { first = first ? std::min(*first, at) : at; };
+        for (const auto& [id, known] : known_) {
+            for (const auto& part : known.parts) {
+                if (part.pending()) {
+                    earlier(due(known, part));
+                }
+            }
+        }
+        for (const auto& [user, at] : lost_at_) {
+            earlier(at);
+        }
+        return first;
+    }
+
+    /// What decides on the future, without what only counts (rev, data): two
+    /// histories with the same state go on in the same way.
+    [[nodiscard]] std::string state() const {
+        std::string text;
+        const auto add = [&text](const auto& what) {
+            text += what;
+            text += ' ';
+        };
+        const auto ahead = [this](Instant at) {
+            return at == Instant::max() ? "never" : std::to_string((at - now_).count());
+        };
+        for (const auto& [id, known] : known_) {
+            add(id.text());
+            add(known.was_online ? "was online" : "");
+            for (const auto& part : known.parts) {
+                add(part.user.text());
+                add(name_of(part.state));
+                if (part.pending()) {
+                    add(part.ringing ? "ringing" : "");
+                    add(ahead(part.deadline));
+                } else {
+                    add(part.by ? part.by->text() : "");
+                    add(part.device ? part.device->text() : "");
+                }
+            }
+        }
+        for (const auto& user : online_) {
+            add(user.text());
+        }
+        for (const auto& [user, at] : lost_at_) {
+            add(user.text());
+            add(ahead(at));
+        }
+        return text;
+    }
+
+    /// What `get` and `sync` must tell this reader.
+    [[nodiscard]] InvitationInfo described(const InvitationId& id, const UserId& reader) const {
+        const Known& known = known_.at(id);
+        InvitationInfo told{.id = id,
+                            .inviter = known.inviter,
+                            .data = known.asked.data,
+                            .call = false,
+                            .answer = known.asked.answer,
+                            .online_only = known.asked.online_only,
+                            .visibility = known.asked.visibility,
+                            .rev = known.rev,
+                            .state = known.open() ? Openness::open : Openness::ended,
+                            .role = known.inviter == reader ? Role::inviter : Role::invitee,
+                            .remaining = remaining(known, reader),
+                            .invitees = {}};
+        for (const auto& part : known.parts) {
+            if (known.inviter == reader || !known.private_to_inviter() || part.user == reader) {
+                const bool own_answer = part.by == part.user;
+                // What the inviter said with a cancel is told to whom it was said.
+                const bool hears_data = part.state != State::cancelled || part.user == reader;
+                told.invitees.push_back({.user = part.user,
+                                         .state = part.state,
+                                         .ringing = part.ringing,
+                                         .device = own_answer ? part.device : std::nullopt,
+                                         .data = hears_data ? part.data : std::nullopt,
+                                         .reason = part.reason});
+            }
+        }
+        return told;
+    }
+
+  private:
+    static void require(bool holds, const std::string& otherwise) {
+        if (!holds) {
+            throw BrokenPromise(otherwise);
+        }
+    }
+    static void require(bool holds, const char* otherwise) {
+        if (!holds) {
+            throw BrokenPromise(otherwise);
+        }
+    }
+
+    // ------------------------------------------------------------------- time
+
+    void start(Instant now) {
+        now_ = std::max(now_, now);
+        std::erase_if(lost_at_, [this](const auto& one) { return one.second <= now_; });
+    }
+    /// Ends what began in this step.
+    void settle() {
+        for (const auto& id : touched_) {
+            Known& known = known_.at(id);
+            require(known.told == known.to_be_told, "not exactly the audience heard it");
+            known.told.clear();
+            known.to_be_told.clear();
+            known.had_it.reset();
+        }
+        touched_.clear();
+        std::erase_if(known_, [this](const auto& one) {
+            return one.second.ended_at && *one.second.ended_at + Duration(limits_.ended_ms) <= now_;
+        });
+    }
+    void check_deadlines() const {
+        for (const auto& [id, known] : known_) {
+            for (const auto& part : known.parts) {
+                require(!part.pending() || due(known, part) > now_, "a deadline passed unnoticed");
+            }
+        }
+    }
+    [[nodiscard]] std::optional<Instant> lost(const Known& known) const {
+        const auto since = offline_since_.find(known.inviter);
+        const bool keep = known.asked.on_inviter_lost == OnInviterLost::keep;
+        if (known.ended_at || !known.was_online || keep || since == offline_since_.end()) {
+            return std::nullopt;
+        }
+        return since->second + Duration(limits_.grace_ms);
+    }
+    [[nodiscard]] Instant lifetime_end(const Known& known) const {
+        return known.born + Duration(limits_.max_lifetime_ms);
+    }
+    /// When the clock ends this part, if nothing else does.
+    [[nodiscard]] Instant due(const Known& known, const Part& part) const {
+        return std::min({part.deadline, lifetime_end(known), lost(known).value_or(Instant::max())});
+    }
+    [[nodiscard]] std::optional<Duration> remaining(const Known& known,
+                                                    const UserId& reader) const {
+        const auto left = [&](Instant deadline) {
+            return deadline == Instant::max() ? std::nullopt : std::optional(deadline - now_);
+        };
+        if (const Part* own = known.part(reader)) {
+            return own->pending() ? left(own->deadline) : std::nullopt;
+        }
+        std::optional<Instant> last;
+        for (const auto& part : known.parts) {
+            if (part.pending()) {
+                last = std::max(last.value_or(part.deadline), part.deadline);
+            }
+        }
+        return last ? left(*last) : std::nullopt;
+    }
+
+    // ----------------------------------------------------------------- events
+
+    [[nodiscard]] static std::set<UserId> audience(const Known& known,
+                                                   const std::vector<UserId>& concerned) {
+        std::set<UserId> all{known.inviter};
+        if (known.private_to_inviter()) {
+            all.insert(concerned.begin(), concerned.end());
+        } else {
+            for (const auto& part : known.parts) {
+                all.insert(part.user);
+            }
+        }
+        return all;
+    }
+
+    /// Whether this delivery starts a change; else it is another copy of the present one.
+    bool changes(Known& known, const Delivery& delivery) {
+        const auto& event = delivery.event;
+        const bool first = event.rev == known.rev + 1;
+        require(first || (event.rev == known.rev && touched_.contains(event.id)),
+                "rev did not rise by one");
+        if (first) {
+            if (touched_.contains(event.id)) {
+                require(known.told == known.to_be_told, "not exactly the audience heard it");
+            }
+            known.told.clear();
+            known.to_be_told.clear();
+            known.had_it.reset();
+            ++known.rev;
+            touched_.insert(event.id);
+        }
+        for (const auto& user : delivery.to) {
+            require(known.told.insert(user).second, "somebody was told twice");
+        }
+        return first;
+    }
+
+    Part& pending_part(Known& known, const UserId& user) {
+        Part* part = known.part(user);
+        require(part != nullptr, "an event about somebody who was never invited");
+        require(part->pending(), "an event about an invitee after its end");
+        return *part;
+    }
+
+    void end(Known& known, const UserId& user, State how, const Event& event,
+             const std::optional<Data>& data, std::optional<std::string> reason) {
+        Part& part = pending_part(known, user);
+        const Instant at = event.by_device ? now_ : due(known, part);
+        require(at <= now_, "the clock ended it too early");
+        part.state = how;
+        part.by = event.by;
+        part.device = event.by_device;
+        part.data = data;
+        part.reason = std::move(reason);
+        if (!known.open()) {
+            known.ended_at = at;
+        }
+    }
+
+    void deliver(const Sender* sender, const Delivery& delivery) {
+        const auto& event = delivery.event;
+        const auto at = known_.find(event.id);
+        require(at != known_.end(), "an event of an unknown invitation");
+        require(!delivery.to.empty(), "an event to nobody");
+        if (sender != nullptr) {
+            require(event.by == sender->user && event.by_device == sender->device,
+                    "an event by somebody else");
+        } else {
+            require(!event.by_device, "an event of the clock by a device");
+        }
+        std::visit([&](const auto& body) { happened(at->second, delivery, body); }, event.body);
+    }
+
+    void happened(Known& known, const Delivery& delivery, const NewInvitation& body) {
+        if (!known.had_it) {
+            std::vector<UserId> had_it;
+            if (!known.parts.empty()) {
+                const auto heard = audience(known, {});
+                had_it.assign(heard.begin(), heard.end());
+            }
+            if (changes(known, delivery)) {
+                known.to_be_told.insert(had_it.begin(), had_it.end());
+            }
+            known.had_it = std::move(had_it);
+        } else {
+            require(!changes(known, delivery), "one add, several revs");
+        }
+        require(body.inviter == known.inviter && body.data == known.asked.data &&
+                    body.answer == known.asked.answer &&
+                    body.visibility == known.asked.visibility &&
+                    body.online_only == known.asked.online_only && !body.call &&
+                    body.role == Role::invitee,
+                "a new invitation that says something else");
+        for (const auto& user : delivery.to) {
+            require(known.part(user) == nullptr, "invited twice");
+            known.parts.push_back(
+                {.user = user,
+                 .deadline = body.remaining ? now_ + *body.remaining : Instant::max()});
+            known.to_be_told.insert(user);
+        }
+        if (known.private_to_inviter()) {
+            require(body.invitees == delivery.to && delivery.to.size() == 1,
+                    "an invitee learns of another");
+        } else {
+            require(body.invitees == users(known), "not all invitees are listed");
+        }
+    }
+
+    void happened(Known& known, const Delivery& delivery, const InvitationModified& body) {
+        const bool first = changes(known, delivery);
+        if (body.invitees) {
+            require(!first && known.had_it && !body.data, "an add that adds nobody");
+            require(*body.invitees == users(known), "not all invitees are listed");
+            require(std::set<UserId>(delivery.to.begin(), delivery.to.end()) ==
+                        std::set<UserId>(known.had_it->begin(), known.had_it->end()),
+                    "an add goes to others than those who had it");
+            return;
+        }
+        require(first && body.data, "a modification without data");
+        known.to_be_told = audience(known, users(known));
+        known.asked.data = body.data;
+    }
+
+    void happened(Known& known, const Delivery& delivery, const InviteeAccepted& body) {
+        answered(known, delivery, body.invitee, State::accepted, body.data, std::nullopt);
+    }
+    void happened(Known& known, const Delivery& delivery, const InviteeRejected& body) {
+        answered(known, delivery, body.invitee, State::rejected, body.data, body.reason);
+    }
+    void answered(Known& known, const Delivery& delivery, const UserId& invitee, State how,
+                  const std::optional<Data>& data, std::optional<std::string> reason) {
+        require(changes(known, delivery), "an answer without a rev of its own");
+        require(delivery.event.by == invitee, "an answer by somebody else");
+        known.to_be_told = audience(known, {invitee});
+        end(known, invitee, how, delivery.event, data, std::move(reason));
+    }
+
+    void happened(Known& known, const Delivery& delivery, const InvitationCancelled& body) {
+        require(body.inviter == known.inviter, "another inviter");
+        if (!ends_several(known, delivery, body.invitees)) {
+            return;
+        }
+        for (const auto& user : body.invitees) {
+            if (!delivery.event.by_device) {
+                const Part& part = pending_part(known, user);
+                const bool is_lost = lost(known) && *lost(known) == due(known, part);
+                require(
+                    body.reason == (is_lost ? CancelReason::inviter_lost : CancelReason::expired),
+                    "cancelled by the clock for another reason");
+                require(is_lost || lifetime_end(known) == due(known, part),
+                        "cancelled though its time was not over");
+                require(
+                    delivery.event.by == (is_lost ? std::optional(known.inviter) : std::nullopt),
+                    "cancelled by somebody else");
+            } else if (body.reason == CancelReason::answered) {
+                const Part* taker = known.part(*delivery.event.by);
+                require(known.asked.answer == Answer::first && taker != nullptr &&
+                            taker->state == State::accepted,
+                        "answered by nobody");
+            } else {
+                require(
+                    body.reason == CancelReason::cancelled && delivery.event.by == known.inviter,
+                    "cancelled by somebody else");
+            }
+            end(known, user, State::cancelled, delivery.event, body.data,
+                std::string(name_of(body.reason)));
+        }
+    }
+    void happened(Known& known, const Delivery& delivery, const InvitationTimeout& body) {
+        if (!ends_several(known, delivery, body.invitees)) {
+            return;
+        }
+        require(!delivery.event.by, "a timeout by somebody");
+        const Instant deadline = pending_part(known, body.invitees.front()).deadline;
+        for (const auto& user : body.invitees) {
+            const Part& part = pending_part(known, user);
+            require(part.deadline == deadline && due(known, part) == deadline,
+                    "a timeout at another time than its deadline");
+            end(known, user, State::timed_out, delivery.event, {}, {});
+        }
+        for (const auto& part : known.parts) {
+            require(!part.pending() || part.deadline != deadline, "two events for one deadline");
+        }
+    }
+    /// Whether this copy is the one that ends all whom the event names.
+    bool ends_several(Known& known, const Delivery& delivery, const std::vector<UserId>& invitees) {
+        require(!invitees.empty(), "nobody is concerned");
+        if (changes(known, delivery)) {
+            require(delivery.to.front() == known.inviter, "the inviter is not the first to hear");
+            known.to_be_told = audience(known, invitees);
+            return true;
+        }
+        require(known.private_to_inviter() && invitees == delivery.to && invitees.size() == 1,
+                "an invitee learns of another");
+        return false;
+    }
+
+    void happened(Known& known, const Delivery& delivery, const InviteeRinging& body) {
+        require(delivery.event.rev == known.rev, "ringing changed rev");
+        require(delivery.to == std::vector{known.inviter}, "ringing heard by others");
+        require(delivery.event.by == body.invitee, "ringing by somebody else");
+        Part& part = pending_part(known, body.invitee);
+        require(!std::exchange(part.ringing, true), "ringing told twice");
+    }
+
+    static std::vector<UserId> users(const Known& known) {
+        std::vector<UserId> all;
+        for (const auto& part : known.parts) {
+            all.push_back(part.user);
+        }
+        return all;
+    }
+
+    // ---------------------------------------------------------------- replies
+
+    /// What a reply must be: refused so, or done, or done before.
+    struct Verdict {
+        std::optional<Error> error{};
+        bool dup = false;
+        /// Refused or not.
+        bool anything = false;
+        const Part* late = nullptr;
+        std::optional<Rev> rev{};
+    };
+    static Verdict refused(Error error) { return {.error = error}; }
+    static Verdict too_late(const Known& known, const Part& part) {
+        const Error errors[] = {Error::already_invited,   Error::already_accepted,
+                                Error::already_rejected,  Error::already_cancelled,
+                                Error::already_timed_out, Error::already_revoked};
+        return {
+            .error = errors[static_cast<std::size_t>(part.state)], .late = &part, .rev = known.rev};
+    }
+    static Verdict already_ended(const Known& known) {
+        return {.error = Error::already_ended, .rev = known.rev};
+    }
+
+    /// Whether the request changed something, which its events will show.
+    bool judge(const Sender& sender, const Request& request, const Reply& reply) {
+        const auto* refusal = std::get_if<Refusal>(&reply.body);
+        if (limits_bite_) {
+            std::visit([&](const auto& body) { forget_pushed_out(body, reply); }, request.body);
+        }
+        const Verdict verdict =
+            std::visit([&](const auto& body) { return expected(sender, body); }, request.body);
+        if (refusal != nullptr) {
+            if (verdict.anything) {
+                return false;
+            }
+            const bool of_a_limit = refusal->error == Error::rate_limited ||
+                                    refusal->error == Error::too_many_pending ||
+                                    refusal->error == Error::too_large;
+            if (limits_bite_ && of_a_limit) {
+                require(refusal->limit.has_value(), "a limit without a number");
+                return false;
+            }
+            // Several who cannot be invited have no error in common when a limit is among them.
+            const bool mixed = limits_bite_ && refusal->error == Error::invalid_request &&
+                               (verb_of(request) == Add::verb || verb_of(request) == Invite::verb);
+            require(verdict.error.has_value() || mixed,
+                    "refused without a reason: " + std::string(info(refusal->error).name));
+            require(verdict.error == refusal->error || mixed,
+                    "refused as " + std::string(info(refusal->error).name) + ", not as " +
+                        std::string(info(verdict.error.value_or(Error::internal)).name));
+            if (verdict.late != nullptr) {
+                require(
+                    refusal->by == verdict.late->by && refusal->by_device == verdict.late->device,
+                    "a refusal that names somebody else");
+            }
+            if (verdict.rev) {
+                require(refusal->rev == verdict.rev, "a refusal with another rev");
+            }
+            return false;
+        }
+        require(
+            !verdict.error,
+            "not refused as " + std::string(info(verdict.error.value_or(Error::internal)).name));
+        return std::visit([&](const auto& body) { return done(sender, body, verdict, reply); },
+                          request.body);
+    }
+
+    /// Ended ones may be forgotten before their time, when there are too many.
+    void forget_pushed_out(const auto& body, const Reply& reply) {
+        const auto* refusal = std::get_if<Refusal>(&reply.body);
+        std::optional<InvitationId> id;
+        bool is_unknown = refusal != nullptr && refusal->error == Error::unknown_invitation;
+        if constexpr (std::same_as<decltype(body), const Invite&>) {
+            const auto* invited = std::get_if<Invited>(&reply.body);
+            id = body.id;
+            is_unknown =
+                invited != nullptr ? !invited->dup : refusal->error != Error::already_exists;
+        } else if constexpr (requires { body.id; }) {
+            id = body.id;
+        }
+        if (const Known* known = id ? find(*id) : nullptr; is_unknown && known && known->ended_at) {
+            known_.erase(*id);
+        }
+    }
+
+    [[nodiscard]] const Known* find(const InvitationId& id) const {
+        const auto at = known_.find(id);
+        return at == known_.end() ? nullptr : &at->second;
+    }
+
+    template <class Verb>
+    [[nodiscard]] Verdict expected(const Sender& sender, const Verb& asked) {
+        const Known* known = find(asked.id);
+        if (known == nullptr) {
+            return refused(Error::unknown_invitation);
+        }
+        return expected(sender, *known, asked);
+    }
+
+    static Verdict answer(const Sender& sender, const Known& known, std::optional<State> writes) {
+        const Part* own = known.part(sender.user);
+        if (own == nullptr) {
+            return refused(Error::not_invitee);
+        }
+        if (own->pending()) {
+            return {};
+        }
+        if (own->state == writes && own->by == sender.user && own->device == sender.device) {
+            return {.dup = true};
+        }
+        return too_late(known, *own);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known, const Accept&) {
+        return answer(sender, known, State::accepted);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known, const Reject&) {
+        return answer(sender, known, State::rejected);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known,
+                                          const Ringing&) {
+        return answer(sender, known, std::nullopt);
+    }
+    static std::vector<const Part*> named(const Known& known, const Cancel& asked) {
+        std::vector<const Part*> parts;
+        for (const auto& part : known.parts) {
+            if (!asked.invitees || std::find(asked.invitees->begin(), asked.invitees->end(),
+                                             part.user) != asked.invitees->end()) {
+                parts.push_back(&part);
+            }
+        }
+        return parts;
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known,
+                                          const Cancel& asked) {
+        if (known.inviter != sender.user) {
+            return refused(Error::not_inviter);
+        }
+        const auto parts = named(known, asked);
+        const bool any_pending =
+            std::any_of(parts.begin(), parts.end(), [](auto* part) { return part->pending(); });
+        const bool repeats = std::any_of(parts.begin(), parts.end(), [&](auto* part) {
+            return part->state == State::cancelled && part->by == sender.user &&
+                   part->device == sender.device;
+        });
+        const auto& invitees = asked.invitees;
+        const bool stranger =
+            invitees && std::any_of(invitees->begin(), invitees->end(),
+                                    [&](auto& user) { return known.part(user) == nullptr; });
+        if (stranger) {
+            return known.parts.size() == 1 && !known.open() ? too_late(known, known.parts[0])
+                                                            : refused(Error::invalid_request);
+        }
+        if (any_pending) {
+            return {};
+        }
+        if (repeats) {
+            return {.dup = true};
+        }
+        if (known.parts.size() == 1) {
+            return too_late(known, known.parts[0]);
+        }
+        return asked.invitees ? Verdict{} : already_ended(known);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known, const Modify&) {
+        if (known.inviter != sender.user) {
+            return refused(Error::not_inviter);
+        }
+        if (!known.open()) {
+            return known.parts.size() == 1 ? too_late(known, known.parts[0]) : already_ended(known);
+        }
+        return known.asked.online_only ? refused(Error::not_modifiable) : Verdict{};
+    }
+    [[nodiscard]] Verdict expected(const Sender& sender, const Known& known, const Add& asked) {
+        const Part* own = known.part(sender.user);
+        if (known.inviter != sender.user && (own == nullptr || own->state != State::accepted)) {
+            return refused(Error::not_participant);
+        }
+        if (!known.open()) {
+            if (known.parts.size() == 1) {
+                return too_late(known, known.parts[0]);
+            }
+            for (const auto& part : known.parts) {
+                if (known.asked.answer == Answer::first && part.state == State::accepted) {
+                    return too_late(known, part);
+                }
+            }
+            return already_ended(known);
+        }
+        return sort(known.inviter, asked.invitees, known.asked.online_only, &known);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known, const Get&) {
+        return known.inviter == sender.user || known.part(sender.user) != nullptr
+                   ? Verdict{}
+                   : refused(Error::not_participant);
+    }
+    [[nodiscard]] Verdict expected(const Sender& sender, const Invite& asked) {
+        if (const Known* known = asked.id ? find(*asked.id) : nullptr) {
+            return known->inviter == sender.user && known->asked.invitee == asked.invitee
+                       ? Verdict{.dup = true}
+                       : refused(Error::already_exists);
+        }
+        if (asked.invitee == sender.user) {
+            return refused(Error::invalid_request);
+        }
+        std::vector<UserId> all{asked.invitee};
+        all.insert(all.end(), asked.also.begin(), asked.also.end());
+        return sort(sender.user, all, asked.online_only, nullptr);
+    }
+    [[nodiscard]] Verdict expected(const Sender&, const Sync& asked) {
+        return {.anything = asked.after && asked.after != next_page_};
+    }
+
+    /// Who is asked and who is skipped, kept for the reply to be compared with.
+    Verdict sort(const UserId& inviter, const std::vector<UserId>& names, bool online_only,
+                 const Known* known) {
+        skipped_.clear();
+        asked_.clear();
+        std::set<UserId> seen;
+        std::vector<Verdict> why;
+        for (const auto& user : names) {
+            if (!seen.insert(user).second) {
+                continue;
+            }
+            const Part* listed = known != nullptr ? known->part(user) : nullptr;
+            Verdict verdict;
+            if (listed != nullptr) {
+                verdict =
+                    listed->pending() ? refused(Error::already_invited) : too_late(*known, *listed);
+            } else if (user == inviter) {
+                verdict = refused(Error::invalid_request);
+            } else if (online_only && !online_.contains(user)) {
+                verdict = refused(Error::user_offline);
+            }
+            if (verdict.error) {
+                skipped_.push_back({.user = user, .error = *verdict.error});
+                why.push_back(verdict);
+            } else {
+                asked_.push_back(user);
+            }
+        }
+        if (!asked_.empty()) {
+            return {};
+        }
+        const bool common = std::all_of(why.begin(), why.end(), [&](const Verdict& one) {
+            return one.error == why.front().error;
+        });
+        return common ? why.front() : refused(Error::invalid_request);
+    }
+
+    void check_skipped(const std::vector<Skipped>& skipped) const {
+        require(limits_bite_ || skipped == skipped_, "others were skipped");
+        for (const auto& one : skipped) {
+            const bool foreseen =
+                std::find(skipped_.begin(), skipped_.end(), one) != skipped_.end();
+            require(foreseen || one.error == Error::rate_limited ||
+                        one.error == Error::too_many_pending,
+                    "skipped without a reason");
+        }
+    }
+
+    bool done(const Sender& sender, const Invite& asked, const Verdict& verdict,
+              const Reply& reply) {
+        const auto& invited = std::get<Invited>(reply.body);
+        require(invited.dup == verdict.dup, "dup is wrong");
+        require(!asked.id || invited.id == *asked.id, "another id");
+        if (verdict.dup) {
+            const Known& known = known_.at(invited.id);
+            require(invited.rev == known.rev &&
+                        invited.remaining == remaining(known, sender.user) &&
+                        invited.state == (known.open() ? Openness::open : Openness::ended),
+                    "a repeated invite tells another state");
+            return false;
+        }
+        require(!known_.contains(invited.id), "an id that was in use");
+        require(invited.rev == 1 && !invited.state, "a new invitation with a past");
+        check_skipped(invited.skipped.value_or(std::vector<Skipped>{}));
+        Known known{.asked = asked, .inviter = sender.user, .born = now_};
+        known.was_online = online_.contains(sender.user);
+        known_.emplace(invited.id, std::move(known));
+        return true;
+    }
+    bool done(const Sender&, const Add&, const Verdict&, const Reply& reply) {
+        const auto& added = std::get<Invited>(reply.body);
+        require(!added.dup && added.skipped.has_value(), "an add that says too little");
+        check_skipped(*added.skipped);
+        return true;
+    }
+    template <class Verb>
+    bool done(const Sender& sender, const Verb& asked, const Verdict& verdict, const Reply& reply) {
+        const auto& done = std::get<Done>(reply.body);
+        require(done.dup == verdict.dup, "dup is wrong");
+        const Known& known = known_.at(asked.id);
+        if constexpr (std::same_as<Verb, Ringing>) {
+            require(done.rev == known.rev, "another rev");
+            return !known.part(sender.user)->ringing;
+        }
+        require(!done.dup || done.rev == known.rev, "another rev");
+        return !done.dup;
+    }
+    bool done(const Sender& sender, const Cancel& asked, const Verdict& verdict,
+              const Reply& reply) {
+        const auto& told = std::get<Cancelled>(reply.body);
+        require(told.dup == verdict.dup, "dup is wrong");
+        const Known& known = known_.at(asked.id);
+        Cancelled right{.dup = verdict.dup, .rev = told.rev, .cancelled = {}, .already = {}};
+        bool changes = false;
+        for (const Part* part : named(known, asked)) {
+            const bool own = part->state == State::cancelled && part->by == sender.user &&
+                             part->device == sender.device;
+            if (part->pending() || (verdict.dup && own)) {
+                right.cancelled.push_back(part->user);
+            } else {
+                right.already.push_back({.user = part->user, .state = part->state});
+            }
+            changes = changes || part->pending();
+        }
+        require(told == right, "a cancel tells other names");
+        require(changes || told.rev == known.rev, "another rev");
+        return changes;
+    }
+    bool done(const Sender& sender, const Get& asked, const Verdict&, const Reply& reply) {
+        const Got right{described(asked.id, sender.user)};
+        if (std::get<Got>(reply.body) != right) {
+            throw BrokenPromise(
+                "get tells " + encode(reply, Encoding::json) + " where the events told " +
+                encode(Reply{.re = "get", .device = sender.device, .body = right}, Encoding::json));
+        }
+        return false;
+    }
+    bool done(const Sender& sender, const Sync& asked, const Verdict& verdict, const Reply& reply) {
+        const auto& page = std::get<Synced>(reply.body);
+        require(page.server_epoch == server_epoch_, "another epoch");
+        if (!asked.after || verdict.anything) {
+            synced_.clear();
+        }
+        for (const auto& one : page.invitations) {
+            require(known_.contains(one.id) && one == described(one.id, sender.user),
+                    "sync tells another state than the events did");
+            require(synced_.insert(one.id).second, "sync tells one twice");
+        }
+        next_page_ = page.next;
+        if (page.next || verdict.anything) {
+            return false;
+        }
+        for (const auto& [id, known] : known_) {
+            const bool takes_part =
+                known.inviter == sender.user || known.part(sender.user) != nullptr;
+            require(synced_.contains(id) == (takes_part && known.open()),
+                    "sync does not tell what is open");
+        }
+        return false;
+    }
+
+    /// What the reply said must be what the events then did.
+    void check_change(const Sender& sender, const Request& request, const Reply& reply) const {
+        std::visit(
+            [&](const auto& body) {
+                using Verb = std::decay_t<decltype(body)>;
+                if constexpr (std::same_as<Verb, Invite> || std::same_as<Verb, Add>) {
+                    const auto& invited = std::get<Invited>(reply.body);
+                    const Known& known = known_.at(invited.id);
+                    require(invited.rev == known.rev, "another rev");
+                    for (const auto& user : asked_) {
+                        require(limits_bite_ || known.part(user) != nullptr,
+                                "not invited, though it could be");
+                    }
+                    const auto left = lifetime_end(known) - now_;
+                    require(invited.remaining.has_value() == (body.timeout.count() > 0) &&
+                                (!invited.remaining || *invited.remaining == body.timeout ||
+                                 *invited.remaining == left),
+                            "another time");
+                    require(!known.parts.empty(), "an invitation of nobody");
+                } else if constexpr (std::same_as<Verb, Cancel>) {
+                    const auto& told = std::get<Cancelled>(reply.body);
+                    const Known& known = known_.at(body.id);
+                    require(told.rev == known.rev, "another rev");
+                    for (const auto& user : told.cancelled) {
+                        require(known.part(user)->state == State::cancelled, "not cancelled");
+                    }
+                } else if constexpr (requires { body.id; }) {
+                    const Known& known = known_.at(body.id);
+                    require(std::get<Done>(reply.body).rev == known.rev, "another rev");
+                    if constexpr (std::same_as<Verb, Accept> || std::same_as<Verb, Reject>) {
+                        const Part* own = known.part(sender.user);
+                        require(own->state == (std::same_as<Verb, Accept> ? State::accepted
+                                                                          : State::rejected),
+                                "an answer that was not written");
+                        require(own->data == body.data, "other data");
+                    }
+                    if constexpr (std::same_as<Verb, Accept>) {
+                        require(known.asked.answer == Answer::all || !known.open(),
+                                "the first accept did not take it");
+                    }
+                    if constexpr (std::same_as<Verb, Ringing>) {
+                        require(known.part(sender.user)->ringing, "ringing that nobody hears");
+                    }
+                    if constexpr (std::same_as<Verb, Modify>) {
+                        require(known.asked.data == body.data, "not modified");
+                    }
+                }
+            },
+            request.body);
+    }
+
+    Limits limits_;
+    std::string server_epoch_;
+    bool limits_bite_;
+    Instant now_{};
+    std::map<InvitationId, Known> known_;
+    std::set<UserId> online_;
+    std::map<UserId, Instant> offline_since_;
+    /// When those inviters are lost who had something to lose as they left.
+    std::map<UserId, Instant> lost_at_;
+    std::set<InvitationId> touched_;
+    std::vector<Skipped> skipped_;
+    std::vector<UserId> asked_;
+    /// The pages of the present sync.
+    std::set<InvitationId> synced_;
+    std::optional<std::string> next_page_;
+};
+
+}  // namespace beckon

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what the fuzzers start from: seeds.py DIRECTORY VECTORS.json..."""
+import json
+import pathlib
+import sys
+
+target = pathlib.Path(sys.argv[1])
+verbs = ["invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get", "sync"]
+reply, event = len(verbs), len(verbs) + 1
+
+
+def write(fuzzer, name, data):
+    directory = target / fuzzer
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / name).write_bytes(bytes(data))
+
+
+def kind_of(vector):
+    what, _, verb = vector["kind"].partition(":")
+    return {"reply": reply, "event": event}.get(what, verbs.index(verb) if verb in verbs else None)
+
+
+def text(payload):
+    return bytes([len(payload)]) + payload
+
+
+# Steps of a story, as switchboard_fuzz.cpp reads them.
+people = {"alice": 0, "bob": 1, "carol": 2, "dave": 3}
+
+
+def who(name, device=0):
+    return bytes([people[name] + 4 * device])
+
+
+def online(name):
+    return bytes([2, people[name]])
+
+
+def offline(name):
+    return bytes([3, people[name]])
+
+
+def wait(ms):
+    return bytes([0, ms // 256, ms % 256])
+
+
+def invite(sender, invitee, payload):
+    return bytes([5, people[invitee]]) + who(sender) + text(payload)
+
+
+def about(verb, sender, payload=b"", device=0, id=0):
+    return bytes([8, id + 4 * (verbs.index(verb) - 1)]) + who(sender, device) + text(payload)
+
+
+def sync(sender):
+    return bytes([7, people[sender]]) + who(sender) + text(b"")
+
+
+def publish(topic, sender, payload):
+    return bytes([4]) + text(topic) + bytes([0]) + who(sender) + text(payload)
+
+
+ring = b'{"id":"i","data":"ring","also":["carol"]%s}'
+everyone = online("alice") + online("bob") + online("carol")
+stories = {
+    "answers": everyone + invite("alice", "bob", ring % b"") + about("ringing", "bob") +
+               about("accept", "bob", b'{"data":"yes"}') + about("accept", "bob") +
+               about("reject", "carol", b'{"reason":"busy"}') + about("get", "alice"),
+    "first": everyone + invite("alice", "bob", ring % b',"answer":"first"') +
+             about("accept", "bob", device=1) + about("accept", "carol") + sync("carol"),
+    "cancel": everyone + invite("alice", "bob", ring % b',"visibility":"inviter"') +
+              about("cancel", "alice", b'{"invitees":["bob"]}') + about("cancel", "alice") +
+              about("cancel", "alice"),
+    "add": everyone + invite("alice", "bob", ring % b"") + about("modify", "alice", b'{"data":"x"}') +
+           about("accept", "bob") + about("add", "bob", b'{"invitees":["dave","carol"]}') +
+           wait(40000) + about("get", "dave"),
+    "lost": everyone + invite("alice", "bob", ring % b"") + offline("alice") + bytes([1, 1]),
+    "keep": everyone + invite("alice", "bob", ring % b',"on_inviter_lost":"keep","timeout_ms":0') +
+            offline("alice") + wait(60000),
+    "again": everyone + invite("alice", "bob", ring % b"") * 3 + invite("bob", "alice", ring % b"") +
+             invite("alice", "dave", b'{"online_only":true}') + sync("alice"),
+    "topics": publish(b"user/bob/invite/alice", "alice", b'{"id":"j"}') +
+              publish(b"invitation/j/accept/bob", "bob", b"\x80") +
+              publish(b"invitation/j/accept/bob", "carol", b"") + publish(b"x/y", "bob", b"{}"),
+}
+for name, story in stories.items():
+    write("switchboard", name, story)
+
+for path in map(pathlib.Path, sys.argv[2:]):
+    for number, vector in enumerate(json.loads(path.read_text())):
+        kind = kind_of(vector)
+        if kind is None:
+            continue
+        payloads = {"json": vector["json"].encode(), "msgpack": bytes.fromhex(vector["msgpack"])}
+        for encoding, payload in payloads.items():
+            name = f"{path.stem}-{number}-{encoding}"
+            write("wire", name, bytes([kind]) + payload)
+            if kind < reply and len(payload) < 256:
+                verb = verbs[kind]
+                step = (invite("alice", "bob", payload) if verb == "invite" else
+                        publish(b"user/alice/sync", "alice", payload) if verb == "sync" else
+                        about(verb, "bob" if verb in ("accept", "reject", "ringing") else "alice", payload))
+                write("switchboard", name, everyone + invite("alice", "bob", ring % b"") + step)
+
+(target / "done").touch()

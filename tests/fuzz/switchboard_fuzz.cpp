@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any topics and payloads of a few users, and any time between them: every promise
+// of the contract is kept, and nothing is left in the end.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "promises.hpp"
+#include "switchboard.hpp"
+#include "wire.hpp"
+
+using namespace beckon;
+
+namespace {
+
+void require(bool holds, const char* otherwise) {
+    if (!holds) {
+        throw BrokenPromise(otherwise);
+    }
+}
+
+/// The input, from its beginning on; zeros and nothing when it is used up.
+class Input {
+  public:
+    Input(const std::uint8_t* data, std::size_t size)
+        : rest_(reinterpret_cast<const char*>(data), size) {}
+
+    [[nodiscard]] bool empty() const { return rest_.empty(); }
+    std::size_t byte() {
+        const auto one = rest_.empty() ? 0U : static_cast<unsigned char>(rest_.front());
+        rest_.remove_prefix(rest_.empty() ? 0 : 1);
+        return one;
+    }
+    /// As long as the byte before it says.
+    std::string_view text() {
+        const auto size = std::min(byte(), rest_.size());
+        const auto one = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return one;
+    }
+
+  private:
+    std::string_view rest_;
+};
+
+/// So low that a short input can meet each.
+Limits low_limits() {
+    Limits limits;
+    limits.max_payload_bytes = 256;
+    limits.max_data_bytes = 64;
+    limits.max_total_data_bytes = 2000;
+    limits.max_lifetime_ms = 60'000;
+    limits.max_invitees = 4;
+    limits.max_audience = 4;
+    limits.max_pending_per_inviter = 2;
+    limits.max_pending_per_invitee = 3;
+    limits.max_pending = 5;
+    limits.max_ended = 3;
+    limits.ended_ms = 40'000;
+    limits.requests_burst = 60;
+    limits.pair_invites_burst = 2;
+    limits.events_per_second = 10;
+    limits.events_burst = 15;
+    limits.grace_ms = 5000;
+    return limits;
+}
+
+const std::string names[] = {"alice", "bob", "carol", "dave"};
+const std::string ids[] = {"i", "j", "k", "l"};
+
+class Story {
+  public:
+    explicit Story(Input input) : input_(input) {}
+
+    void tell() {
+        while (!input_.empty()) {
+            switch (input_.byte() % 16) {
+                case 0:
+                    wait(Duration(static_cast<std::int64_t>(input_.byte() * 256 + input_.byte())));
+                    break;
+                case 1:
+                    if (const auto next = switchboard_.next_deadline()) {
+                        wait(*next - now_);
+                    }
+                    break;
+                case 2:
+                    set_online(somebody(), true);
+                    break;
+                case 3:
+                    set_online(somebody(), false);
+                    break;
+                case 4:
+                    publish(std::string(input_.text()), input_.byte() % 2 == 1);
+                    break;
+                case 5:
+                case 6:
+                    publish("user/" + somebody() + "/invite", false);
+                    break;
+                case 7:
+                    publish("user/" + somebody() + "/sync", false);
+                    break;
+                default: {
+                    static constexpr const char* verbs[] = {"accept",  "reject", "cancel", "modify",
+                                                            "ringing", "add",    "get",    "get"};
+                    const auto choice = input_.byte();
+                    publish("invitation/" + ids[choice % 4] + "/" + verbs[choice / 4 % 8], false);
+                    break;
+                }
+            }
+            promises_.check(switchboard_);
+        }
+        finish();
+    }
+
+  private:
+    const std::string& somebody() { return names[input_.byte() % 4]; }
+
+    void wait(Duration duration) {
+        now_ += duration;
+        promises_.passed(now_, written_and_read(switchboard_.advance(now_)));
+    }
+    void set_online(const std::string& name, bool online) {
+        const auto who = *UserId::parse(name);
+        promises_.went(who, online, now_,
+                       written_and_read(switchboard_.set_online(who, online, now_)));
+    }
+    void publish(const std::string& topic, bool retain) {
+        const auto who = input_.byte();
+        const Sender sender{*UserId::parse(names[who % 4]), DeviceTag(1 + who / 4 % 2)};
+        const auto payload = input_.text();
+        const auto taken = take_in(sender, {.topic = topic, .payload = payload, .retain = retain},
+                                   switchboard_.limits());
+        if (const auto* request = std::get_if<Request>(&taken)) {
+            promises_.asked(sender, *request, now_,
+                            written_and_read(switchboard_.handle(sender, *request, now_)));
+        } else {
+            written_and_read({std::get<Reply>(taken)});
+        }
+    }
+
+    /// What is told can be read, in both encodings.
+    static Effects written_and_read(Effects effects) {
+        for (const auto& effect : effects) {
+            for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
+                if (const auto* reply = std::get_if<Reply>(&effect)) {
+                    const auto bytes = encode(*reply, encoding);
+                    const auto read = decode_reply(bytes);
+                    require(read.index() == 0, "a reply that cannot be read");
+                    require(encode(std::get<Reply>(read), encoding) == bytes,
+                            "a reply reads as another");
+                } else {
+                    const auto& event = std::get<Delivery>(effect).event;
+                    const auto read = decode_event(encode(event, encoding));
+                    require(read.index() == 0, "an event that cannot be read");
+                    require(std::get<Event>(read) == event, "an event reads as another");
+                }
+            }
+        }
+        return effects;
+    }
+
+    void finish() {
+        while (const auto next = switchboard_.next_deadline()) {
+            wait(*next - now_);
+        }
+        for (const auto& name : names) {
+            set_online(name, false);
+        }
+        wait(Duration(switchboard_.limits().ended_ms));
+        const auto left = switchboard_.counts();
+        require(left.open == 0 && left.ended == 0 && left.users == 0 && left.kept_bytes == 0,
+                "something is kept in the end");
+    }
+
+    Input input_;
+    Switchboard switchboard_{{.limits = low_limits(), .server_epoch = "epoch"}};
+    Promises promises_{low_limits(), "epoch", true};
+    Instant now_{Duration(1'000'000)};
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    try {
+        Story(Input(data, size)).tell();
+    } catch (const BrokenPromise& broken) {
+        std::fprintf(stderr, "broken promise: %s\n", broken.what());
+        std::abort();
+    }
+    return 0;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes as a request, a reply or an event: refused, or written back as they were meant.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "intake.hpp"
+#include "wire.hpp"
+
+using namespace beckon;
+
+namespace {
+
+void require(bool holds) {
+    if (!holds) {
+        std::abort();
+    }
+}
+
+constexpr std::string_view topics[] = {
+    "user/bob/invite",     "invitation/i/accept", "invitation/i/reject",
+    "invitation/i/cancel", "invitation/i/modify", "invitation/i/ringing",
+    "invitation/i/add",    "invitation/i/get",    "user/alice/sync/alice",
+};
+constexpr std::size_t topic_count = std::size(topics);
+
+/// What `take_in` makes of it, in both encodings; nothing when it is refused.
+void check_request(std::string_view topic, std::string_view payload) {
+    const Sender sender{*UserId::parse("alice"), DeviceTag(0xa1)};
+    const Limits limits{.max_payload_bytes = 4096, .max_data_bytes = 1024};
+    const auto taken = take_in(sender, {.topic = topic, .payload = payload}, limits);
+    if (const auto* refused = std::get_if<Reply>(&taken)) {
+        require(!refused->ok());
+        for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
+            const auto written = encode(*refused, encoding);
+            const auto read = decode_reply(written);
+            require(std::holds_alternative<Reply>(read));
+            require(encode(std::get<Reply>(read), encoding) == written);
+        }
+        return;
+    }
+    const auto& request = std::get<Request>(taken);
+    for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
+        const auto written = encode(request, encoding);
+        // Defaults and escapes may have made it longer than is taken.
+        const Limits wide{.max_payload_bytes = 1 << 20};
+        const auto again = take_in(sender, {.topic = topic, .payload = written}, wide);
+        require(std::holds_alternative<Request>(again));
+        require(std::get<Request>(again).body == request.body);
+        require(encode(std::get<Request>(again), encoding) == written);
+    }
+}
+
+template <class Message>
+void check_received(const std::variant<Message, std::string>& read, auto&& decode) {
+    if (const auto* message = std::get_if<Message>(&read)) {
+        for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
+            const auto written = encode(*message, encoding);
+            const auto again = decode(written);
+            require(std::holds_alternative<Message>(again));
+            require(encode(std::get<Message>(again), encoding) == written);
+        }
+    } else {
+        require(!std::get<std::string>(read).empty());
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) {
+        return 0;
+    }
+    const auto kind = data[0] % (topic_count + 2);
+    const std::string_view payload(reinterpret_cast<const char*>(data + 1), size - 1);
+    if (kind < topic_count) {
+        check_request(topics[kind], payload);
+    } else if (kind == topic_count) {
+        check_received(decode_reply(payload), decode_reply);
+    } else {
+        check_received(decode_event(payload), decode_event);
+    }
+    return 0;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "presence.hpp"
+
+#include <array>
+#include <string>
+
+#include "catch.hpp"
+#include "line_limiter.hpp"
+
+using namespace beckon;
+
+namespace {
+
+const UserId alice = *UserId::parse("alice");
+const UserId bob = *UserId::parse("bob");
+const Changes nothing{};
+const Changes alice_comes{{alice, true}};
+const Changes alice_goes{{alice, false}};
+
+/// Addresses that stand for the broker's connections.
+const std::array<char, 10> place{};
+const void* pointer(std::size_t number) { return &place.at(number); }
+
+constexpr bool resumed = true;
+
+Connection connection(std::size_t number, bool is_resumed = false, const UserId& user = alice,
+                      std::string_view client_id = "device") {
+    return {
+        .pointer = pointer(number), .client_id = client_id, .user = user, .resumed = is_resumed};
+}
+
+InboxFilter filter(std::string_view text, std::string_view me = "alice") {
+    return read_inbox_filter(text, "beckon/v1", me);
+}
+const InboxFilter events = filter("beckon/v1/inbox/alice/event");
+const InboxFilter json = filter("beckon/v1/inbox/alice/json");
+const InboxFilter everything = filter("#");
+const InboxFilter weather = filter("weather/#");
+
+}  // namespace
+
+TEST_CASE("a_filter_counts_that_spells_out_the_inbox_and_matches_its_events") {
+    std::vector<InboxFilters> bits;
+    for (const std::string share : {"", "$share/group/"}) {
+        for (const std::string root : {"beckon/v1", "+/v1", "beckon/+", "+/+"}) {
+            for (const std::string end : {"event", "json", "+", "#", "event/#", "json/#", "+/#"}) {
+                const auto read = filter(share + root + "/inbox/alice/" + end);
+                CHECK(read.reaches_us);
+                CHECK(read.bit != 0);
+                for (const auto other : bits) {
+                    CHECK((read.bit & other) == 0);
+                }
+                bits.push_back(read.bit);
+            }
+        }
+    }
+    CHECK(bits.size() == 56);
+}
+
+TEST_CASE("other_filters_do_not_count") {
+    for (const auto* const text :
+         {"beckon/v1/inbox/alice/reply", "beckon/v1/inbox/alice/reply/#", "beckon/v1/inbox/alice",
+          "beckon/v1/inbox/alice/event/x", "beckon/v1/inbox/alice/+/+", "beckon/v1/inbox/+/event",
+          "beckon/v1/inbox/#", "beckon/v1/#", "+/+/+/+/+", "beckon/v1/+/alice/event",
+          "beckon/v1/inbox/bob/event", "beckon/v1/status", "beckon/#", "$share/group/#"}) {
+        INFO(text);
+        CHECK(filter(text) == InboxFilter{.reaches_us = true, .bit = 0});
+    }
+    for (const auto* const text :
+         {"weather", "weather/v1/inbox/alice/event", "beckon", "+", "$share/g"}) {
+        INFO(text);
+        CHECK(filter(text) == InboxFilter{});
+    }
+    CHECK(everything == InboxFilter{.reaches_us = true, .bit = 0});
+}
+
+TEST_CASE("who_subscribes_to_events_is_online_until_the_connection_ends") {
+    Presence presence;
+    CHECK(presence.subscribed(connection(1), events) == alice_comes);
+    CHECK(presence.subscribed(connection(1), events) == nothing);
+    CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
+    CHECK(presence.disconnected(pointer(1), "device") == nothing);
+}
+
+TEST_CASE("who_subscribes_to_something_else_or_only_sends_requests_is_not") {
+    Presence presence;
+    CHECK(presence.subscribed(connection(1), weather) == nothing);
+    CHECK(presence.subscribed(connection(1), everything) == nothing);
+    CHECK(presence.requested(connection(1)).changes == nothing);
+    CHECK(presence.disconnected(pointer(1), "device") == nothing);
+    CHECK(presence.sessions() == 0);
+}
+
+TEST_CASE("who_unsubscribes_the_last_filter_is_offline") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    CHECK(presence.subscribed(connection(1), json) == nothing);
+    CHECK(presence.unsubscribed(connection(1), events) == nothing);
+    CHECK(presence.unsubscribed(connection(1), weather) == nothing);
+    CHECK(presence.unsubscribed(connection(1), json) == alice_goes);
+    CHECK(presence.subscribed(connection(1), json) == alice_comes);
+}
+
+TEST_CASE("a_user_is_online_while_one_device_is") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    CHECK(presence.subscribed(connection(2, false, alice, "tablet"), events) == nothing);
+    CHECK(presence.disconnected(pointer(1), "device") == nothing);
+    CHECK(presence.disconnected(pointer(2), "tablet") == alice_goes);
+}
+
+TEST_CASE("a_resumed_session_counts_from_its_first_request") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    presence.disconnected(pointer(1), "device");
+    CHECK(presence.subscribed(connection(2, resumed), weather) == nothing);
+    CHECK(presence.requested(connection(2, resumed)).changes == alice_comes);
+    CHECK(presence.requested(connection(2, resumed)).changes == nothing);
+}
+
+TEST_CASE("a_resumed_session_counts_when_it_subscribes_again") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    presence.disconnected(pointer(1), "device");
+    CHECK(presence.subscribed(connection(2, resumed), json) == alice_comes);
+    CHECK(presence.unsubscribed(connection(2, resumed), json) == nothing);
+    CHECK(presence.unsubscribed(connection(2, resumed), events) == alice_goes);
+}
+
+TEST_CASE("a_new_session_of_the_same_client_id_has_no_filters_of_the_old_one") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    presence.disconnected(pointer(1), "device");
+    CHECK(presence.requested(connection(2)).changes == nothing);
+}
+
+TEST_CASE("that_holds_although_it_has_subscribed_elsewhere_before_its_first_request") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    presence.disconnected(pointer(1), "device");
+    presence.subscribed(connection(2), weather);
+    // Now the session has a subscription.
+    CHECK(presence.requested(connection(2, resumed)).changes == nothing);
+}
+
+TEST_CASE("what_a_session_unsubscribed_it_does_not_resume") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    presence.unsubscribed(connection(1), events);
+    presence.disconnected(pointer(1), "device");
+    CHECK(presence.requested(connection(2, resumed)).changes == nothing);
+}
+
+TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_subscribes") {
+    Presence presence;
+    presence.subscribed(connection(1), events);
+    SECTION("before") {
+        CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
+        CHECK(presence.subscribed(connection(2), events) == alice_comes);
+    }
+    SECTION("after") {
+        // It is a new session without filters first.
+        CHECK(presence.subscribed(connection(2), events) == Changes{{alice, false}, {alice, true}});
+        CHECK(presence.disconnected(pointer(1), "device") == nothing);
+    }
+    CHECK(presence.is_present(pointer(2), "device"));
+    CHECK(presence.disconnected(pointer(2), "device") == alice_goes);
+}
+
+TEST_CASE("another_user_who_takes_a_client_id_over_has_none_of_its_filters") {
+    Presence presence;
+    auto first = presence.requested(connection(1));
+    first.tag = DeviceTag(7);
+    presence.subscribed(connection(1), events);
+    const auto taken = presence.requested(connection(2, resumed, bob));
+    CHECK(taken.changes == alice_goes);
+    CHECK_FALSE(taken.tag);
+    CHECK(presence.disconnected(pointer(2), "device") == nothing);
+    CHECK(presence.requested(connection(3, resumed)).changes == nothing);
+}
+
+TEST_CASE("a_tag_is_remembered_with_its_session") {
+    Presence presence;
+    CHECK_FALSE(presence.requested(connection(1)).tag);
+    presence.requested(connection(1)).tag = DeviceTag(7);
+    CHECK(presence.requested(connection(1)).tag == DeviceTag(7));
+    CHECK_FALSE(presence.requested(connection(2, false, alice, "tablet")).tag);
+}
+
+TEST_CASE("who_is_present_has_subscribed_or_sent_a_request_on_this_very_connection") {
+    Presence presence;
+    CHECK_FALSE(presence.is_present(pointer(1), "device"));
+    presence.subscribed(connection(1), weather);
+    CHECK_FALSE(presence.is_present(pointer(1), "device"));
+    presence.subscribed(connection(1), everything);
+    CHECK(presence.is_present(pointer(1), "device"));
+    presence.subscribed(connection(1), events);
+    CHECK(presence.is_present(pointer(1), "device"));
+    CHECK_FALSE(presence.is_present(pointer(2), "device"));
+    presence.disconnected(pointer(1), "device");
+    CHECK_FALSE(presence.is_present(pointer(1), "device"));
+    presence.requested(connection(2, resumed));
+    CHECK(presence.is_present(pointer(2), "device"));
+}
+
+TEST_CASE("a_session_that_ends_with_its_connection_is_forgotten_with_it") {
+    Presence presence;
+    auto by = connection(1);
+    by.ends_session = true;
+    presence.subscribed(by, events);
+    CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
+    CHECK(presence.sessions() == 0);
+}
+
+TEST_CASE("of_the_sessions_that_are_away_those_that_went_first_are_forgotten_first") {
+    Presence presence(2);
+    const auto come_and_go = [&](std::string_view client_id) {
+        presence.subscribed(connection(1, false, alice, client_id), events);
+        presence.disconnected(pointer(1), client_id);
+    };
+    come_and_go("a");
+    come_and_go("b");
+    presence.requested(connection(2, resumed, alice, "a"));
+    presence.disconnected(pointer(2), "a");
+    come_and_go("c");
+    CHECK(presence.sessions() == 2);
+    CHECK(presence.requested(connection(3, resumed, alice, "b")).changes == nothing);
+    CHECK(presence.requested(connection(4, resumed, alice, "a")).changes == alice_comes);
+}
+
+TEST_CASE("one_line_of_a_kind_is_logged_in_ten_seconds_and_the_others_are_counted") {
+    LineLimiter limiter;
+    const auto at = [](std::int64_t ms) { return Instant(Duration(ms)); };
+    CHECK(limiter.pass(at(0)) == 0U);
+    CHECK_FALSE(limiter.pass(at(1)));
+    CHECK_FALSE(limiter.pass(at(9'999)));
+    CHECK(limiter.pass(at(10'000)) == 2U);
+    CHECK(limiter.pass(at(30'000)) == 0U);
+}

@@ -1,0 +1,714 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Mosquitto with the plugin, and clients that nobody of this project wrote, for the system tests.
+
+Environment:
+  BECKON_PLUGIN             path of mosquitto_beckon.so
+  BECKON_SANITIZER_PRELOAD  LD_PRELOAD of the broker alone (a plugin built with sanitizers)
+  BECKON_CAPTURE            file to which each message received below beckon/v1/ is appended as a JSON line
+"""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import msgpack
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+MOSQUITTO = "/usr/sbin/mosquitto"
+PATIENCE = 10.0  # seconds; the upper bound of every wait, all of which return as soon as what they wait for is there
+
+CONTENT_TYPES = {"json": "application/json", "msgpack": "application/vnd.msgpack"}
+
+CODES = {
+    "invalid_request": 6017, "too_large": 8001,
+    "unknown_invitation": 8010, "already_accepted": 8010, "already_rejected": 8010, "already_cancelled": 8010,
+    "already_timed_out": 8010, "already_revoked": 8010, "already_ended": 8010,
+    "not_inviter": 8011, "not_invitee": 8011, "not_participant": 8011, "wrong_sender": 8011,
+    "already_exists": 8012, "already_invited": 8012,
+    "user_offline": 20101, "rate_limited": 20102, "too_many_pending": 20102, "not_modifiable": 20103,
+    "storage_unavailable": 20104, "unknown_request": 20105, "internal": 20199,
+}
+
+ID = re.compile(r"[A-Za-z0-9._@:-]{1,64}\Z")
+
+# Raises the limits that a busy test would meet by accident; tests of a limit set their own.
+GENEROUS = {"requests_per_second": 10000, "requests_burst": 10000,
+            "pair_invites_per_second": 10000, "pair_invites_burst": 10000}
+
+
+def _no_duplicates(pairs):
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise ValueError(f"duplicate key among {keys}")
+    return dict(pairs)
+
+
+def encode(body, encoding):
+    return json.dumps(body, ensure_ascii=False).encode() if encoding == "json" else msgpack.packb(body)
+
+
+def encoding_of(payload):
+    """The contract's rule: the first byte tells, and an empty payload is an empty JSON map."""
+    return "json" if payload[:1] in (b"", b"{") else "msgpack"
+
+
+def decode(payload):
+    """Strictly: duplicate keys, trailing bytes, invalid UTF-8 and NaN raise."""
+    if encoding_of(payload) == "json":
+        return json.loads(payload.decode("utf-8"), object_pairs_hook=_no_duplicates,
+                          parse_constant=lambda name: (_ for _ in ()).throw(ValueError(name)))
+    return msgpack.unpackb(payload, object_pairs_hook=_no_duplicates)
+
+
+def data_of(message):
+    """`data` of an event, or of a part of a reply, as text, as bytes, or None."""
+    if "data_b64" in message:
+        assert "data" not in message, message
+        return base64.b64decode(message["data_b64"], validate=True)
+    return message.get("data")
+
+
+def properties(packet=PacketTypes.PUBLISH, **values):
+    result = Properties(packet)
+    for name, value in values.items():
+        setattr(result, name, value)
+    return result
+
+
+def plugin_lines(options):
+    """The configuration that loads the plugin, `options` without their None values."""
+    path = os.environ.get("BECKON_PLUGIN")
+    if not path or not os.path.isfile(path):
+        raise AssertionError("BECKON_PLUGIN must name mosquitto_beckon.so")
+    return [f"plugin {os.path.abspath(path)}"] + [f"plugin_opt_{name} {value}"
+                                                  for name, value in options.items() if value is not None]
+
+
+class Broker:
+    """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
+
+    def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
+                 allow_anonymous=True):
+        """`options` are plugin_opt_ values (None leaves a default out); `before` and `config` are configuration lines
+        for the top and the end of the file, where {dir} is the broker's directory."""
+        self.plugin = plugin
+        self.options = {"other_topics": "allow", **dict(options)}
+        self.root = f"{self.options.get('root', 'beckon')}/v1"
+        self.before, self.config = before, config
+        self.websockets, self.persistence, self.allow_anonymous = websockets, persistence, allow_anonymous
+        self.port = self.websockets_port = None
+        self._directory = tempfile.TemporaryDirectory(prefix="beckon-system-test-")
+        self.directory = self._directory.name
+        self._process = self._reader = None
+        self._changed = threading.Condition()
+        self._lines = []
+        self._ended = False
+
+    # Its life
+
+    def start(self):
+        if not self._launch():
+            self._process = None
+            raise AssertionError("the broker did not start")
+        # Listening is not enough: a signal that arrives before its main loop would be lost, so it must answer.
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as connection:
+            connection.sendall(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00")
+            if connection.recv(1) != b"\x20":
+                raise AssertionError("the broker does not answer")
+        return self
+
+    def refusal(self):
+        """Starts a broker that is expected to refuse its configuration; returns its log."""
+        if self._launch():
+            self._end(signal.SIGTERM)
+            raise AssertionError("the broker accepted a configuration that it should refuse")
+        if self._process.returncode <= 0:
+            raise AssertionError(f"the broker ended with {self._process.returncode} instead of refusing to start")
+        return self.log()
+
+    def stop(self):
+        """Ends the broker, which must still be alive and leave cleanly."""
+        if self._process is None:
+            return
+        early = self._process.poll()
+        code = self._end(signal.SIGTERM)
+        self._process = None
+        if early is not None:
+            raise AssertionError(f"the broker had ended by itself with {early}")
+        if code != 0:
+            raise AssertionError(f"the broker ended with {code}")
+
+    def restart(self, **changes):
+        """Stops it and starts it in the same directory, perhaps with other attributes (for example plugin=False)."""
+        self.stop()
+        vars(self).update(changes)
+        return self.start()
+
+    def reload(self):
+        self._process.send_signal(signal.SIGHUP)
+        self.wait_log("Reloading config")
+
+    def remove(self):
+        with contextlib.suppress(Exception):
+            if self._process is not None:
+                self._end(signal.SIGKILL)
+        self._directory.cleanup()
+
+    def _launch(self):
+        for _ in range(50):
+            self.port = self._free_port()
+            self.websockets_port = self._free_port() if self.websockets else None
+            path = os.path.join(self.directory, "mosquitto.conf")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(self._configuration())
+            first_line = len(self._lines)
+            self._ended = False
+            self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                             env=self._environment(), cwd=self.directory)
+            self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
+            self._reader.start()
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended or self._find(r"mosquitto version .* running", first_line),
+                                       3 * PATIENCE)
+                if not self._ended:
+                    if self._find(r"mosquitto version .* running", first_line):
+                        return True
+                    raise AssertionError("the broker neither started nor ended\n" + self.log())
+            self._process.wait(PATIENCE)
+            self._reader.join(PATIENCE)
+            if not self._find("Address already in use", first_line):
+                return False
+        raise AssertionError("found no free port")
+
+    @staticmethod
+    def _free_port():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def _configuration(self):
+        lines = ["user root", self.before, "log_dest stderr", "log_type all", "set_tcp_nodelay true",
+                 f"persistence {str(self.persistence).lower()}", f"persistence_location {self.directory}/",
+                 f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(self.allow_anonymous).lower()}"]
+        if self.plugin:
+            lines += plugin_lines(self.options)
+        if self.websockets:
+            lines += [f"listener {self.websockets_port} 127.0.0.1", "protocol websockets"]
+        return "\n".join(lines + [self.config, ""]).replace("{dir}", self.directory)
+
+    def _environment(self):
+        environment = dict(os.environ)
+        preload = environment.get("BECKON_SANITIZER_PRELOAD")
+        if preload:
+            environment["LD_PRELOAD"] = preload
+            environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:halt_on_error=1")
+            environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+        return environment
+
+    def _end(self, with_signal):
+        if self._process.poll() is None:
+            self._process.send_signal(with_signal)
+        try:
+            return self._process.wait(3 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait(PATIENCE)
+        finally:
+            self._reader.join(PATIENCE)
+            self._process.stderr.close()
+
+    # Its log
+
+    def _read_log(self, stream):
+        for line in stream:
+            with self._changed:
+                self._lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _find(self, pattern, since):
+        return any(re.search(pattern, line) for line in self._lines[since:])
+
+    def log(self):
+        return "\n".join(self._lines)
+
+    def log_position(self):
+        return len(self._lines)
+
+    def wait_log(self, pattern, since=0):
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._find(pattern, since) or self._ended, PATIENCE) \
+                    or not self._find(pattern, since):
+                raise AssertionError(f"the broker never logged {pattern!r}")
+
+
+class Refused(Exception):
+    """The broker refused the connection; `code` is CONNACK's."""
+
+    def __init__(self, code):
+        super().__init__(f"connection refused with {code}")
+        self.code = code
+
+
+class Client:
+    """A Paho client of one user on one connection.
+
+    What arrives is received on Paho's thread and kept in order: `events` until wait_event() takes them, `replies` (with
+    their messages) until wait_reply() does, and `messages`, everything, for good. Each reply and event is checked
+    against what holds for all of them; what is wrong is raised by the next call, or by close()."""
+
+    def __init__(self, broker, user=None, *, v5=True, encoding="json", client_id=None, clean=True, subscribe=True,
+                 listen=None, password=None, will=None, will_delay=None, expiry=None, websockets=False,
+                 reply_token=None):
+        """`listen` are the last levels of the inbox to subscribe to, beside the replies (default: the one that fits
+        the encoding); subscribe=False subscribes to nothing. `will` are the arguments of Paho's will_set(); a session
+        that is not clean, or has a delayed will, stays for an hour unless `expiry` says otherwise."""
+        self.broker, self.user, self.v5, self.encoding = broker, user, v5, encoding
+        self.root = broker.root
+        self.client_id = client_id or f"client-{secrets.token_hex(8)}"
+        self.reply_token = reply_token or secrets.token_hex(4)
+        self._identity = {"v5": v5, "encoding": encoding, "client_id": self.client_id, "password": password,
+                          "websockets": websockets, "reply_token": self.reply_token}
+        self.inbox = f"{self.root}/inbox/{user}"
+        self.reply_topic = f"{self.inbox}/reply/{self.reply_token}" if v5 else f"{self.inbox}/reply"
+        self.hears_replies = subscribe and user is not None
+        self.messages, self.events, self.replies = [], [], []
+        self.lost = False
+        self._granted, self._published, self._faults = {}, set(), []
+        self._revisions, self._answered = {}, set()
+        self._tag = None
+        self._connack = None
+        self._leaving = False
+        self._thawed = threading.Event()
+        self._thawed.set()
+        self._sent = 0
+        self._prefix = secrets.token_hex(4)
+        self._fence_topic = None
+        self._changed = threading.Condition()
+
+        extra = {} if v5 else {"clean_session": clean}
+        self._paho = mqtt.Client(self.client_id, protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
+                                 transport="websockets" if websockets else "tcp", reconnect_on_failure=False, **extra)
+        self._paho.on_socket_open = lambda _client, _userdata, sock: self._on_socket(
+            sock, lambda plain: plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
+        self._paho.on_connect = self._on_connect
+        self._paho.on_disconnect = self._on_disconnect
+        self._paho.on_subscribe = self._on_subscribe
+        self._paho.on_publish = self._on_publish
+        self._paho.on_message = self._on_message
+        if user is not None:
+            self._paho.username_pw_set(user, password)
+        if will is not None:
+            delay = {} if will_delay is None else {
+                "properties": properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay)}
+            self._paho.will_set(**will, **delay)
+        session = {}
+        if v5:
+            if expiry is None:
+                expiry = 0 if clean and will_delay is None else 3600
+            session = {"clean_start": clean,
+                       "properties": properties(PacketTypes.CONNECT, SessionExpiryInterval=expiry)}
+        self._paho.connect("127.0.0.1", broker.websockets_port if websockets else broker.port, **session)
+        self._paho.loop_start()
+        try:
+            self._wait(lambda: self._connack is not None, "CONNACK")
+            if self._connack[0] != 0:
+                raise Refused(self._connack[0])
+        except BaseException:
+            self._leaving = True
+            self._paho.disconnect()
+            self._paho.loop_stop()
+            raise
+        self.session_present = self._connack[1]
+        if self.hears_replies:
+            default = ("json",) if encoding == "json" else ("event",)
+            self.subscribe_inbox(*(default if listen is None else listen), self.reply_topic[len(self.inbox) + 1:])
+
+    def resume(self, **changes):
+        """Another connection with the same client id, in the session that is there; it subscribes to nothing."""
+        again = Client(self.broker, self.user, **{**self._identity, "clean": False, "subscribe": False, **changes})
+        again.hears_replies = self.hears_replies
+        return again
+
+    # Leaving
+
+    def leave(self):
+        """Sends DISCONNECT and returns when the broker has handled it."""
+        self._end(self._paho.disconnect)
+
+    def drop(self):
+        """Breaks the connection, so that the will is sent, and returns when the broker has noticed."""
+        self._end(lambda: self._on_socket(self._paho.socket(), lambda plain: plain.shutdown(socket.SHUT_RDWR)))
+
+    def _end(self, how):
+        since = self.broker.log_position()
+        self._leaving = True
+        how()
+        self.broker.wait_log(rf"Client {re.escape(self.client_id)} (\[.*\] )?(closed its connection|disconnected)",
+                             since)
+        self._paho.loop_stop()
+        self._raise_faults()
+
+    def freeze(self):
+        """Takes and acknowledges no message any more, while the broker believes it connected, as a device does that
+        left the network; what becomes of the connection is of no interest."""
+        self._leaving = True
+        self._thawed.clear()
+
+    def wait_lost(self):
+        """Returns when the broker has ended this connection, as the test expects."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.lost, PATIENCE), f"{self.user} is still connected"
+            self.lost = False
+
+    def close(self):
+        """Ends the connection if it is still there, and raises what was wrong with it."""
+        lost, self._leaving = self.lost, True
+        self._thawed.set()
+        self._paho.disconnect()
+        self._paho.loop_stop()
+        if lost:
+            self._faults.append("the broker closed this connection")
+        self._raise_faults()
+
+    # Plain MQTT
+
+    def subscribe(self, topic, qos=1):
+        """Returns the code that the broker granted; 128 and above is a refusal."""
+        _, mid = self._paho.subscribe(topic, qos)
+        self._wait(lambda: mid in self._granted, f"SUBACK for {topic}")
+        return self._granted[mid]
+
+    def subscribe_inbox(self, *levels):
+        for level in levels:
+            granted = self.subscribe(f"{self.inbox}/{level}")
+            assert granted < 128, f"{self.user} may not subscribe to its own inbox/{level}: {granted}"
+
+    def unsubscribe(self, topic):
+        self._paho.unsubscribe(topic)
+
+    def publish(self, topic, payload=b"", qos=1, retain=False, **v5_properties):
+        """Publishes, and returns when the broker has acknowledged it (QoS 0: when it is sent)."""
+        info = self._paho.publish(topic, payload, qos, retain,
+                                  properties(**v5_properties) if v5_properties else None)
+        self._wait(lambda: info.mid in self._published, f"acknowledgement for {topic}")
+
+    def publish_twice(self, topic, payload, qos=1):
+        """The same packet again with the DUP flag, as a client sends it whose acknowledgement was lost. Paho offers
+        that only on a reconnect of its own choosing, hence the private function."""
+        for dup in (False, True):
+            self._paho._send_publish(60000, topic.encode(), payload, qos, False, dup)
+
+    def wait_message(self, predicate, what="a message"):
+        """The first message, ever, that fits."""
+        self._wait(lambda: any(predicate(message) for message in self.messages), what)
+        return next(message for message in self.messages if predicate(message))
+
+    # Signaling
+
+    def ask(self, topic, **body):
+        """The request with this body; returns its reply."""
+        return self.request(topic, body)
+
+    def request(self, topic, body=None, **how):
+        return self.wait_reply(self.send(topic, body, **how))
+
+    def send(self, topic, body=None, *, payload=None, qos=1, retain=False, encoding=None, response_topic=None):
+        """Sends a request below the root, `body` encoded or `payload` as it is; returns what wait_reply() needs."""
+        self._sent += 1
+        token = f"{self._prefix}-{self._sent}"
+        if payload is None:
+            body = dict(body or {})
+            if not self.v5:
+                body.setdefault("req", token)
+            payload = encode(body, encoding or self.encoding)
+        how = {}
+        if self.v5:
+            how["properties"] = properties(ResponseTopic=response_topic or self.reply_topic,
+                                           CorrelationData=token.encode())
+        self._paho.publish(f"{self.root}/{topic}", payload, qos, retain, **how)
+        return {"token": token, "topic": topic, "body": body, "encoding": encoding_of(payload)}
+
+    def wait_reply(self, sent):
+        asked = (sent["body"] or {}).get("req")
+        asked = asked if type(asked) in (str, int) else None
+
+        def found():
+            for message, body in self.replies:
+                if (getattr(message.properties, "CorrelationData", b"") == sent["token"].encode() if self.v5
+                        else body.get("req") == asked):
+                    return message, body
+            return None
+
+        self._wait(found, f"the reply to {sent['topic']}")
+        with self._changed:
+            message, reply = found()
+            self.replies.remove((message, reply))
+        self._check_reply(message, reply, sent, asked)
+        return reply
+
+    @property
+    def tag(self):
+        """The device tag that the broker gave this client."""
+        if self._tag is None:
+            self.request(f"user/{self.user}/sync")
+        return self._tag
+
+    def sync(self):
+        """Follows `next` to the end; returns the invitations by id."""
+        found, after = {}, {}
+        while True:
+            page = self.request(f"user/{self.user}/sync", after)
+            assert page["ok"] and page["server_epoch"], page
+            for invitation in page["invitations"]:
+                assert invitation["id"] not in found, f"{invitation['id']} is on two pages"
+                found[invitation["id"]] = invitation
+            if "next" not in page:
+                return found
+            after = {"after": page["next"]}
+
+    def wait_event(self, wanted=lambda event: True, /, **fields):
+        """Takes the first event not yet taken that has this name (or fits the predicate) and these fields."""
+        def fits(event):
+            named = event["event"] == wanted if isinstance(wanted, str) else wanted(event)
+            return named and all(event.get(name) == value for name, value in fields.items())
+
+        self._wait(lambda: any(map(fits, self.events)),
+                   f"{wanted} {fields} at {self.user}, who has not taken {self.events}")
+        with self._changed:
+            event = next(filter(fits, self.events))
+            self.events.remove(event)
+        return event
+
+    def no_more_events(self):
+        """Everything that the broker sent before has arrived, and wait_event() has taken it all."""
+        self.fence()
+        assert not self.events, f"{self.user} has events that nobody expected: {self.events}"
+
+    def fence(self):
+        """Returns when all that the broker sent this client before has arrived: first the reply to a request (it is
+        queued behind all events), then a message of its own (a connection keeps the order)."""
+        if self.hears_replies:
+            self.request(f"user/{self.user}/sync")
+        self.marker()
+
+    def marker(self):
+        """The second half of a fence, for who has no signaling. QoS 2, because lower ones overtake it."""
+        if self._fence_topic is None:
+            self._fence_topic = f"fence/{secrets.token_hex(8)}"
+            self.subscribe(self._fence_topic, 2)
+        token = secrets.token_bytes(8)
+        self.publish(self._fence_topic, token, 2)
+        self.wait_message(lambda message: message.payload == token, "the fence")
+
+    # Paho's thread
+
+    @staticmethod
+    def _on_socket(wrapped, action):
+        """Does something to the connection's socket, which for websockets hides inside another object."""
+        with socket.socket(fileno=os.dup(wrapped.fileno())) as plain:
+            action(plain)
+
+    def _on_connect(self, _client, _userdata, flags, code, *_):
+        with self._changed:
+            self._connack = (getattr(code, "value", code), bool(flags["session present"]))
+            self._changed.notify_all()
+
+    def _on_disconnect(self, *_):
+        with self._changed:
+            self.lost = not self._leaving
+            self._changed.notify_all()
+
+    def _on_subscribe(self, _client, _userdata, mid, granted, *_):
+        with self._changed:
+            self._granted[mid] = getattr(granted[0], "value", granted[0])
+            self._changed.notify_all()
+
+    def _on_publish(self, _client, _userdata, mid):
+        with self._changed:
+            self._published.add(mid)
+            self._changed.notify_all()
+
+    def _on_message(self, _client, _userdata, message):
+        self._thawed.wait()
+        with self._changed:
+            try:
+                self._receive(message)
+            except Exception as error:  # pylint: disable=broad-except
+                self._faults.append(f"{message.topic} {message.payload!r}: {error!r}")
+            self.messages.append(message)
+            self._changed.notify_all()
+
+    def _receive(self, message):
+        if self.broker.plugin and self.root == "beckon/v1" and message.topic.startswith("beckon/v1/"):
+            self._capture(message)
+        level = message.topic[len(self.inbox) + 1:].split("/")[0] if message.topic.startswith(self.inbox + "/") else ""
+        if level not in ("event", "json", "reply"):
+            return
+        body = decode(message.payload)
+        kind = encoding_of(message.payload)
+        if self.v5:
+            assert message.properties.ContentType == CONTENT_TYPES[kind], "Content Type"
+        assert not message.retain, "retained"
+        if level == "reply":
+            assert message.qos == 1, "QoS"
+            self.replies.append((message, body))
+            return
+        assert kind == {"event": "msgpack", "json": "json"}[level], "encoding"
+        assert message.qos == (0 if body["event"] == "new_invitation" and body["online_only"] else 1), "QoS"
+        if not message.dup:
+            self._check_event(level, body)
+        self.events.append(body)
+
+    def _check_event(self, level, event):
+        """What holds for all events: rev only rises, each (invitation, invitee) ends once, and nobody rings for what
+        has ended (promise 1)."""
+        assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
+        assert ("by" in event) or ("by_device" not in event), "by"
+        if event["event"] == "invitee_ringing":
+            return
+        key = (level, event["id"])
+        assert event["rev"] > self._revisions.get(key, 0), f"rev did not rise above {self._revisions.get(key)}"
+        self._revisions[key] = event["rev"]
+        assert event["event"] != "new_invitation" or (*key, self.user) not in self._answered, "it rings after its end"
+        if event["event"] in ("invitee_accepted", "invitee_rejected"):
+            ended = [event["invitee"]]
+        elif event["event"] in ("invitation_cancelled", "invitation_timeout", "invitation_revoked"):
+            ended = event["invitees"]
+        else:
+            ended = []
+        for invitee in ended:
+            assert (*key, invitee) not in self._answered, f"{invitee} had an answer already"
+            self._answered.add((*key, invitee))
+
+    def _check_reply(self, message, reply, sent, asked):
+        """What holds for all replies."""
+        levels = sent["topic"].split("/")
+        verb = levels[2] if len(levels) > 2 and ID.match(levels[2]) else "unknown"
+        assert reply["re"] == verb, f"re of {reply}"
+        assert encoding_of(message.payload) == sent["encoding"], f"the reply is not in the request's encoding: {reply}"
+        assert sent["body"] is None or reply.get("req") == asked, f"req of {reply}"
+        assert isinstance(reply["device"], str) and reply["device"], f"device of {reply}"
+        assert self._tag in (None, reply["device"]), f"the device tag changed: {reply}"
+        self._tag = reply["device"]
+        if reply["ok"] is True:
+            assert "error" not in reply, reply
+        else:
+            assert reply["ok"] is False and reply["code"] == CODES[reply["error"]], f"code of {reply}"
+            assert reply["message"] and isinstance(reply["message"], str), f"message of {reply}"
+
+    @staticmethod
+    def _capture(message):
+        path = os.environ.get("BECKON_CAPTURE")
+        if path and message.payload:
+            line = json.dumps({"topic": message.topic, "encoding": encoding_of(message.payload),
+                               "payload_b64": base64.b64encode(message.payload).decode()})
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                os.write(file, line.encode() + b"\n")  # one write, so that parallel tests do not mix their lines
+            finally:
+                os.close(file)
+
+    # Waiting
+
+    def _wait(self, done, what):
+        with self._changed:
+            self._changed.wait_for(lambda: done() or self.lost or self._faults, PATIENCE)
+            self._raise_faults()
+            if not done():
+                raise AssertionError(f"{self.user}: " + ("the connection was lost before " if self.lost else "no ")
+                                     + what)
+
+    def _raise_faults(self):
+        if self._faults:
+            faults, self._faults = self._faults, []
+            raise AssertionError(f"{self.user} received something wrong:\n" + "\n".join(faults))
+
+
+class SystemTest(unittest.TestCase):
+    """Starts brokers and clients, ends them, and prints the brokers' logs if the test failed."""
+
+    # Each kind of client is somebody in every scenario, so that encodings and MQTT versions always mix.
+    STYLES = {"alice": {}, "bob": {"encoding": "msgpack"}, "carol": {"v5": False},
+              "dave": {"v5": False, "encoding": "msgpack"}}
+
+    maxDiff = None
+
+    def run(self, result=None):
+        self._brokers, self._clients = [], []
+        before = len(result.failures) + len(result.errors) if result is not None else 0
+        super().run(result)
+        if result is not None and len(result.failures) + len(result.errors) > before:
+            for number, broker in enumerate(self._brokers, 1):
+                print(f"\n--- broker {number} of {len(self._brokers)} in {self.id()}\n{broker.log()}\n---", flush=True)
+        return result
+
+    def start_broker(self, options=(), **how):
+        broker = Broker(options={**GENEROUS, **dict(options)}, **how)
+        self._brokers.append(broker)
+        self.addCleanup(broker.remove)
+        self.addCleanup(broker.stop)
+        return broker.start()
+
+    def connect(self, broker, user=None, **how):
+        """A client in the user's own style (STYLES), but for what is given."""
+        return self.keep(Client(broker, user, **{**self.STYLES.get(user, {}), **how}))
+
+    def connect_all(self, broker, *users):
+        return [self.connect(broker, user) for user in users]
+
+    def keep(self, client):
+        self._clients.append(client)
+        self.addCleanup(client.close)
+        return client
+
+    def close_clients(self):
+        for client in self._clients:
+            client.close()
+
+    def assert_ok(self, reply, **fields):
+        self.assertTrue(reply["ok"], reply)
+        self._assert_fields(reply, fields)
+        return reply
+
+    def assert_refused(self, reply, error, **fields):
+        self.assertEqual(reply.get("error"), error, reply)
+        self._assert_fields(reply, fields)
+        return reply
+
+    def _assert_fields(self, reply, fields):
+        for name, value in fields.items():
+            self.assertEqual(reply.get(name), value, f"{name} of {reply}")
+
+    def invite(self, inviter, invitee, **body):
+        """An invitation that is expected to succeed; returns its id."""
+        return self.assert_ok(inviter.ask(f"user/{invitee}/invite", **body))["id"]
+
+    def eventually(self, attempt, accepted):
+        """Asks again and again until the answer is accepted: for what only time brings about."""
+        limit = time.monotonic() + PATIENCE
+        while True:
+            answer = attempt()
+            if accepted(answer):
+                return answer
+            self.assertLess(time.monotonic(), limit, f"still {answer}")
+
+
+def states(invitation):
+    """user -> state of an invitation from `sync` or `get`."""
+    return {invitee["user"]: invitee["state"] for invitee in invitation["invitees"]}
