@@ -28,7 +28,7 @@ void Presence::connect(Session& session, const Connection& by, Changes& changes)
         away_.erase(session.away);
     }
     with_count(session, changes, [&] {
-        if (!by.resumed || session.user != by.user) {
+        if (!by.resumed) {
             session.filters = 0;
         }
         if (session.user != by.user) {
@@ -72,6 +72,10 @@ Changes Presence::subscribed(const Connection& by, const InboxFilter& filter) {
     Session& session = recognise_or_add(by, changes);
     if (filter.bit != 0) {
         with_count(session, changes, [&] {
+            if (session.filters_of != session.user) {
+                session.filters = 0;
+                session.filters_of = session.user;
+            }
             session.filters |= filter.bit;
             session.counts = true;
         });
@@ -82,7 +86,9 @@ Changes Presence::subscribed(const Connection& by, const InboxFilter& filter) {
 Changes Presence::unsubscribed(const Connection& by, const InboxFilter& filter) {
     Changes changes;
     if (Session* const session = recognise(by, changes)) {
-        with_count(*session, changes, [&] { session->filters &= ~filter.bit; });
+        if (session->filters_of == session->user) {
+            with_count(*session, changes, [&] { session->filters &= ~filter.bit; });
+        }
     }
     return changes;
 }

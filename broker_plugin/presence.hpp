@@ -71,6 +71,8 @@ class Presence {
         /// Nothing while away.
         const void* connection = nullptr;
         InboxFilters filters = 0;
+        /// Whose inbox they spell; another user may have taken the session over.
+        UserId filters_of{};
         /// The filters count on this connection.
         bool counts = false;
         bool ends_with_connection = false;
@@ -79,7 +81,7 @@ class Presence {
         std::list<std::string_view>::iterator away{};
 
         [[nodiscard]] bool online() const {
-            return connection != nullptr && counts && filters != 0;
+            return connection != nullptr && counts && filters != 0 && filters_of == user;
         }
     };
     struct TextHash {

@@ -71,6 +71,17 @@ Refusal invalid(std::string_view field, std::string_view why) {
             .field = std::string(field)};
 }
 
+/// Who says nothing of a timeout is not refused for the one that the contract gives.
+void lower_default_timeout(RequestBody& body, const Limits& limits) {
+    std::visit(
+        [&limits](auto& held) {
+            if constexpr (requires { held.timeout; }) {
+                held.timeout = std::min(held.timeout, Duration(limits.max_timeout_ms));
+            }
+        },
+        body);
+}
+
 std::optional<Refusal> check_timeout(Duration timeout, const Limits& limits) {
     if (timeout.count() < 0 || timeout.count() > limits.max_timeout_ms) {
         return invalid("timeout_ms", "is not from 0 to " + std::to_string(limits.max_timeout_ms));
@@ -96,6 +107,9 @@ std::optional<Refusal> check(const Add& add, const Limits& limits) {
         return invalid("invitees", "names nobody");
     }
     return check_timeout(add.timeout, limits);
+}
+std::optional<Refusal> check(const Reject& reject, const Limits& /*limits*/) {
+    return reject.reason.empty() ? std::optional(invalid("reason", "is empty")) : std::nullopt;
 }
 std::optional<Refusal> check(const Cancel& cancel, const Limits& /*limits*/) {
     if (cancel.invitees && cancel.invitees->empty()) {
@@ -147,6 +161,7 @@ std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw
         return refused_early(invalid("retain", "must not be set on a request"));
     }
 
+    lower_default_timeout(*body, limits);
     Decoded decoded = decode_request(raw.payload, limits, *body);
     if (!decoded.refusal) {
         decoded.refusal = std::visit([&](const auto& held) { return check(held, limits); }, *body);

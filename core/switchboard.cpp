@@ -621,8 +621,8 @@ class Switchboard::Impl {
         if (!events_.allows(user.text(), now_, events)) {
             return refuse_count(Error::rate_limited, limits_.events_per_second);
         }
-        const std::int64_t needed = kept_ + bytes - limits_.max_total_data_bytes;
-        if (bytes > 0 && needed > ended_kept_) {
+        // The ended give way; `trim_ended` sees to it.
+        if (bytes > 0 && kept_ - ended_kept_ + bytes > limits_.max_total_data_bytes) {
             return refuse_size("data", limits_.max_total_data_bytes);
         }
         events_.take(user.text(), now_, events);
@@ -1003,10 +1003,14 @@ class Switchboard::Impl {
         }
     }
 
-    /// Forgets the oldest ended invitations while there are too many or they are too large.
+    /// Forgets the oldest ended invitations while there are too many or they are too
+    /// large. They fill what the open ones leave, and always a quarter: were what has
+    /// just ended forgotten at once, a repeat would ring again.
     void trim_ended() {
-        while (!ended_.empty() && (std::cmp_greater(ended_.size(), limits_.max_ended) ||
-                                   kept_ > limits_.max_total_data_bytes)) {
+        const auto most = limits_.max_total_data_bytes;
+        const auto room = std::max(most - (kept_ - ended_kept_), most / 4);
+        while (!ended_.empty() &&
+               (std::cmp_greater(ended_.size(), limits_.max_ended) || ended_kept_ > room)) {
             forget_oldest();
         }
     }

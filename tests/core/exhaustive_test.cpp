@@ -583,8 +583,8 @@ TEST_CASE("every promise is kept in a long walk where the limits are low") {
     limits.ended_ms = 20'000;
     limits.requests_burst = 40;
     limits.pair_invites_burst = 2;
-    limits.events_per_second = 10;
-    limits.events_burst = 20;
+    limits.events_per_second = 5;
+    limits.events_burst = 12;
     limits.grace_ms = 4000;
     for (std::uint32_t seed = 101; seed <= 105; ++seed) {
         walk(seed, limits, true);

@@ -474,6 +474,22 @@ TEST_CASE("the data of the ended gives way to the new: the oldest is pushed out"
     CHECK(desk.counts().kept_bytes == 5000);
 }
 
+TEST_CASE("what has just ended is remembered although open data fills the limit") {
+    Limits limits = fast();
+    limits.max_total_data_bytes = 5000;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .data = bytes(5000)}));
+    for (const auto* name : {"a", "b", "c"}) {
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name)}));
+        REQUIRE(desk.is_ok(bob, Accept{id(name)}));
+    }
+    CHECK(desk.counts().ended == 2);
+    CHECK(desk.is_ok(bob, Accept{id("c")}));  // a repeat
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("c")}));
+    CHECK(desk.effects.size() == 1);  // and rings nobody
+    CHECK(desk.error(bob, Accept{id("a")}) == Error::unknown_invitation);
+}
+
 TEST_CASE("what get tells is no larger than what is counted as kept") {
     // Data that one request leaves at many invitees, who are many readers' to get again and again.
     Desk desk(fast());

@@ -176,7 +176,11 @@ TEST_CASE("another_user_who_takes_a_client_id_over_has_none_of_its_filters") {
     CHECK(taken.changes == alice_goes);
     CHECK_FALSE(taken.tag);
     CHECK(presence.disconnected(pointer(2), "device") == nothing);
-    CHECK(presence.requested(connection(3, resumed)).changes == nothing);
+    // They are still alice's when she resumes the session, unless bob made it his.
+    CHECK(presence.requested(connection(3, resumed)).changes == alice_comes);
+    presence.subscribed(connection(4, resumed, bob), events);
+    presence.disconnected(pointer(4), "device");
+    CHECK(presence.requested(connection(5, resumed)).changes == nothing);
 }
 
 TEST_CASE("a_tag_is_remembered_with_its_session") {

@@ -206,7 +206,8 @@ class Broker:
         if self.plugin:
             lines += plugin_lines(self.options)
         if self.websockets:
-            lines += [f"listener {self.websockets_port} 127.0.0.1", "protocol websockets"]
+            lines += [f"listener {self.websockets_port} 127.0.0.1", "protocol websockets",
+                      "socket_domain ipv4"]  # or 2.0 binds all addresses
         return "\n".join(lines + [self.config, ""]).replace("{dir}", self.directory)
 
     def _environment(self):
@@ -214,7 +215,9 @@ class Broker:
         preload = environment.get("BECKON_SANITIZER_PRELOAD")
         if preload:
             environment["LD_PRELOAD"] = preload
-            environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:halt_on_error=1")
+            suppressions = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broker_leaks.supp")
+            environment["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
+            environment.setdefault("ASAN_OPTIONS", "halt_on_error=1")
             environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         return environment
 

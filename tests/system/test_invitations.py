@@ -741,7 +741,7 @@ class Visibility(InvitationTest):
         self.assert_ok(bob.ask(f"invitation/{invitation}/accept"))
         self.hear([alice, bob], "invitee_accepted", invitee="bob")
         self.assert_ok(alice.ask(f"invitation/{invitation}/modify", data="x"))
-        self.hear([alice, carol], "invitation_modified", data="x")
+        self.hear([alice, bob, carol], "invitation_modified", data="x")
 
     def test_with_inviter_each_hears_of_its_own_cancellation_only(self):
         alice, bob, carol = self.people("alice", "bob", "carol")

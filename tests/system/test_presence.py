@@ -76,6 +76,8 @@ class Online(PresenceTest):
                 again = self.keep(bob.resume())
                 self.assertTrue(again.session_present)
                 self.assertFalse(self.is_online(alice, "bob"))
+                again.marker()  # subscribes and publishes elsewhere
+                self.assertFalse(self.is_online(alice, "bob"))
                 self.assertEqual(again.sync(), {})
                 self.assertTrue(self.is_online(alice, "bob"))
 
