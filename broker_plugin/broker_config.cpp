@@ -46,6 +46,8 @@ class ConfigReader {
             const auto word = take_word(rest);
             if (word == "plugin" || word == "auth_plugin" || word == "global_plugin") {
                 see_plugin(std::string(trimmed(rest)), path);
+            } else if (word == "acl_file") {
+                check_.has_acl_file = true;
             } else if (word == "per_listener_settings") {
                 see_per_listener_settings(take_word(rest), path);
             } else if (word == "include_dir" && may_include) {
@@ -80,7 +82,10 @@ class ConfigReader {
     void see_plugin(const std::string& plugin, const std::string& path) {
         if (file_name(plugin) == own_name_) {
             seen_own_ = true;
-        } else if (!seen_own_) {
+            return;
+        }
+        check_.has_other_plugin = true;
+        if (!seen_own_) {
             object(path + " names " + plugin + " before " + own_name_ +
                    ": name Beckon's plugin first, for the first plugin's answer about a topic is "
                    "final");
@@ -133,6 +138,21 @@ ConfigCheck check_config(const std::vector<std::string>& files, std::string_view
         reader.read(file, true);
     }
     return reader.take();
+}
+
+std::optional<std::string> doubt_about(Policy other_topics, const ConfigCheck& config) {
+    if (config.unread) {
+        return std::nullopt;
+    }
+    if (other_topics == Policy::allow && config.has_acl_file) {
+        return "plugin_opt_other_topics is allow, so the acl_file is never asked: say defer, or "
+               "remove it";
+    }
+    if (other_topics == Policy::defer && !config.has_acl_file && !config.has_other_plugin) {
+        return "plugin_opt_other_topics is defer and there is nothing to defer to, so all topics "
+               "but Beckon's are denied: say allow, or name an acl_file";
+    }
+    return std::nullopt;
 }
 
 ConfigCheck check_own_config() {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "options.hpp"
+
 namespace beckon {
 
 /// What stands in the broker's own configuration that Beckon cannot work with,
@@ -15,6 +17,9 @@ struct ConfigCheck {
     std::optional<std::string> objection{};
     /// The first file or folder that could not be read; what it says is unknown.
     std::optional<std::string> unread{};
+    /// What may decide about topics that are not Beckon's.
+    bool has_acl_file = false;
+    bool has_other_plugin = false;
 
     bool operator==(const ConfigCheck&) const = default;
 };
@@ -27,7 +32,11 @@ std::vector<std::string> config_files(std::string_view command_line);
 /// by which the broker loaded this plugin. Any thread.
 ConfigCheck check_config(const std::vector<std::string>& files, std::string_view own_file);
 
-/// Both, for the broker that this process is.
+/// A sentence about an `other_topics` that does not fit to the rest of the
+/// configuration: nobody but the operator can say whether it is meant.
+std::optional<std::string> doubt_about(Policy other_topics, const ConfigCheck& config);
+
+/// The check, for the broker that this process is.
 ConfigCheck check_own_config();
 
 }  // namespace beckon

@@ -58,6 +58,10 @@ void BrokerLog::config_unread(const std::string& file) {
                          file.c_str());
 }
 
+void BrokerLog::doubt(const std::string& sentence) {
+    mosquitto_log_printf(MOSQ_LOG_WARNING, "beckon: %s", sentence.c_str());
+}
+
 void BrokerLog::no_wakeup(const char* why) {
     mosquitto_log_printf(MOSQ_LOG_WARNING,
                          "beckon: there is no timer to wake the broker (%s), so what is due can be "

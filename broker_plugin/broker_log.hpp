@@ -29,6 +29,7 @@ class BrokerLog {
     static void started(const Options& options);
     static void refused_to_start(const std::string& sentence);
     static void config_unread(const std::string& file);
+    static void doubt(const std::string& sentence);
     static void no_wakeup(const char* why);
 
     /// `user` is empty when the client has no name that is an id; `address` may be null.

@@ -109,6 +109,9 @@ std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
     if (config.unread) {
         BrokerLog::config_unread(*config.unread);
     }
+    if (const auto doubt = doubt_about(options.other_topics, config)) {
+        BrokerLog::doubt(*doubt);
+    }
     auto loaded = std::make_unique<Loaded>(
         Loaded{.identifier = identifier, .events = std::make_unique<BrokerEvents>(options)});
     for (const auto& callback : callbacks) {

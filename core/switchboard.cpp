@@ -299,12 +299,13 @@ class Switchboard::Impl {
         if (*invitation.inviter->id != sender.user) {
             return std::nullopt;  // who took it has cancelled others, by an accept
         }
-        if (names_stranger(asked, invitation)) {
+        const auto named = named_in(asked);
+        if (names_stranger(named, invitation)) {
             return std::nullopt;
         }
         Cancelled reply{.dup = true, .rev = invitation.rev};
         for (const Invitee& invitee : invitation.invitees) {
-            if (!is_named(asked, invitee)) {
+            if (!is_named(named, invitee)) {
                 continue;
             }
             if (invitee.pending()) {
@@ -418,13 +419,14 @@ class Switchboard::Impl {
 
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Cancel& asked,
                     Effects& events) {
-        if (names_stranger(asked, invitation)) {
+        const auto named = named_in(asked);
+        if (names_stranger(named, invitation)) {
             return refuse_field(Error::invalid_request, "invitees", "names who is no invitee");
         }
         Cancelled reply{.rev = invitation.rev};
         std::vector<Invitee*> chosen;
         for (Invitee& invitee : invitation.invitees) {
-            if (!is_named(asked, invitee)) {
+            if (!is_named(named, invitee)) {
                 continue;
             }
             if (invitee.pending()) {
@@ -1061,16 +1063,27 @@ class Switchboard::Impl {
         return invitation.pending > 0 ? Openness::open : Openness::ended;
     }
 
-    static bool names_stranger(const Cancel& asked, const Invitation& invitation) {
-        return asked.invitees &&
-               std::any_of(asked.invitees->begin(), asked.invitees->end(), [&](const UserId& user) {
-                   return invitee_of(invitation, user) == nullptr;
-               });
+    /// Those whom a cancel names; nothing: all.
+    using Named = std::optional<std::unordered_set<std::string_view>>;
+    static Named named_in(const Cancel& asked) {
+        Named named;
+        if (asked.invitees) {
+            named.emplace();
+            for (const auto& user : *asked.invitees) {
+                named->insert(user.text());
+            }
+        }
+        return named;
     }
-
-    static bool is_named(const Cancel& asked, const Invitee& invitee) {
-        return !asked.invitees || std::find(asked.invitees->begin(), asked.invitees->end(),
-                                            *invitee.user().id) != asked.invitees->end();
+    static bool is_named(const Named& named, const Invitee& invitee) {
+        return !named || named->contains(invitee.user().id->text());
+    }
+    static bool names_stranger(const Named& named, const Invitation& invitation) {
+        return named &&
+               std::cmp_not_equal(
+                   named->size(),
+                   std::count_if(invitation.invitees.begin(), invitation.invitees.end(),
+                                 [&](const Invitee& one) { return is_named(named, one); }));
     }
 
     static void append_users(std::vector<UserId>& to, const std::vector<Invitee>& invitees) {

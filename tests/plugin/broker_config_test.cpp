@@ -55,8 +55,22 @@ TEST_CASE("the_files_are_those_of_the_command_line") {
 TEST_CASE("an_ordinary_configuration_is_fine") {
     const ConfigFolder folder;
     CHECK(folder.check("listener 1883\nper_listener_settings false\n\n" + ours +
-                       "plugin_opt_other_topics allow\nplugin /usr/lib/other.so\n") ==
-          ConfigCheck{});
+                       "plugin_opt_other_topics allow\n") == ConfigCheck{});
+}
+
+TEST_CASE("an_other_topics_that_does_not_fit_the_rest_is_doubted") {
+    const ConfigFolder folder;
+    const auto alone = folder.check(ours);
+    CHECK_FALSE(doubt_about(Policy::allow, alone));
+    CHECK(doubt_about(Policy::defer, alone)->find("all topics but Beckon's are denied") !=
+          std::string::npos);
+    const auto with_acl = folder.check(ours + "acl_file /etc/acl\n");
+    CHECK_FALSE(doubt_about(Policy::defer, with_acl));
+    CHECK(doubt_about(Policy::allow, with_acl)->find("acl_file is never asked") !=
+          std::string::npos);
+    const auto with_plugin = folder.check(ours + "plugin /usr/lib/other.so\n");
+    CHECK(with_plugin == ConfigCheck{.has_other_plugin = true});
+    CHECK_FALSE(doubt_about(Policy::defer, with_plugin));
 }
 
 TEST_CASE("beckon_must_be_the_first_plugin") {
@@ -87,7 +101,7 @@ TEST_CASE("included_files_are_read_in_the_order_of_their_names_where_they_are_in
     folder.write("conf.d/c.conf", "plugin /usr/lib/other.so\n");
     folder.write("conf.d/a.conf.disabled", "plugin /usr/lib/other.so\n");
     const auto include = "include_dir " + folder.file("conf.d") + "\n";
-    CHECK(folder.check(include) == ConfigCheck{});
+    CHECK(folder.check(include) == ConfigCheck{.has_other_plugin = true});
     CHECK(folder.check("plugin /usr/lib/other.so\n" + include).objection);
     folder.write("conf.d/a.conf", "plugin /usr/lib/other.so\n");
     CHECK(folder.check(include).objection);
