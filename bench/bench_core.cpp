@@ -141,7 +141,7 @@ double fill(Host& host, std::size_t pending, bool users_shared) {
         const auto invitee = users_shared ? (i % users + i / users + 1) % users : 2 * i + 1;
         const auto start = worked();
         host.invite(i, inviter, invitee, Encoding::msgpack, a_day);
-        longest = std::max(longest, (worked() - start));
+        longest = std::max(longest, worked() - start);
     }
     return longest;
 }
@@ -230,7 +230,7 @@ void time(std::size_t pending) {
     while (const auto next = host.switchboard().next_deadline()) {
         const auto wake = worked();
         host.switchboard().advance(*next);
-        longest = std::max(longest, (worked() - wake));
+        longest = std::max(longest, worked() - wake);
         ++wakes;
     }
     std::printf("%zu time out: %.2f us each in %zu wakes, the slowest %.2f ms\n", pending,

@@ -7,13 +7,13 @@
 #include <concepts>
 #include <deque>
 #include <random>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "invitation.hpp"
 #include "rate_limit.hpp"
 #include "rules.hpp"
+#include "spread_map.hpp"
 
 namespace beckon {
 
@@ -111,7 +111,9 @@ class Switchboard::Impl {
           requests_(limits_.requests_per_second, limits_.requests_burst),
           pair_invites_(limits_.pair_invites_per_second, limits_.pair_invites_burst),
           events_(limits_.events_per_second, limits_.events_burst),
-          random_(options_.seed) {}
+          random_(options_.seed),
+          users_(random_()),
+          invitations_(random_()) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
@@ -552,11 +554,11 @@ class Switchboard::Impl {
             }
         }
         Synced page{.server_epoch = options_.server_epoch};
-        const auto known = users_.find(sender.user);
-        if (known == users_.end()) {
+        const User* known = users_.find(sender.user);
+        if (known == nullptr) {
             return page;
         }
-        const auto& open = known->second.open;
+        const auto& open = known->open;
         std::int64_t bytes = 0;
         for (auto one = std::upper_bound(open.begin(), open.end(), after, comes_before);
              one != open.end(); ++one) {
@@ -580,13 +582,12 @@ class Switchboard::Impl {
         if (user == inviter) {
             return refuse_field(Error::invalid_request, "invitees", "names the inviter");
         }
-        const auto known = users_.find(user);
-        const bool is_known = known != users_.end();
-        if (online_only && !(is_known && known->second.online)) {
+        const User* known = users_.find(user);
+        if (online_only && (known == nullptr || !known->online)) {
             return refuse(Error::user_offline);
         }
-        if (is_known &&
-            std::cmp_greater_equal(known->second.invited, limits_.max_pending_per_invitee)) {
+        if (known != nullptr &&
+            std::cmp_greater_equal(known->invited, limits_.max_pending_per_invitee)) {
             return refuse_count(Error::too_many_pending, limits_.max_pending_per_invitee);
         }
         if (!pair_invites_.allows(pair(asker, user), now_)) {
@@ -596,9 +597,9 @@ class Switchboard::Impl {
     }
 
     [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const {
-        const auto known = users_.find(user);
-        if (known != users_.end() &&
-            std::cmp_greater_equal(known->second.inviting, limits_.max_pending_per_inviter)) {
+        const User* known = users_.find(user);
+        if (known != nullptr &&
+            std::cmp_greater_equal(known->inviting, limits_.max_pending_per_inviter)) {
             return refuse_count(Error::too_many_pending, limits_.max_pending_per_inviter);
         }
         return std::nullopt;
@@ -640,7 +641,7 @@ class Switchboard::Impl {
 
     void end(Invitation& invitation, Invitee& invitee, State how, const Sender* sender,
              std::shared_ptr<const Note> note) {
-        const User* by = sender != nullptr ? &users_.at(sender->user) : nullptr;
+        const User* by = sender != nullptr ? users_.find(sender->user) : nullptr;
         end(invitation, invitee, how, by,
             sender != nullptr ? std::optional(sender->device) : std::nullopt, std::move(note));
     }
@@ -871,10 +872,7 @@ class Switchboard::Impl {
 
     // -------------------------------------------------------------- records
 
-    [[nodiscard]] Invitation* find(const InvitationId& id) {
-        const auto at = invitations_.find(id);
-        return at == invitations_.end() ? nullptr : &at->second;
-    }
+    [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
 
     template <class MaybeConst>
     [[nodiscard]] static auto invitee_of(MaybeConst& invitation, const UserId& user)
@@ -888,7 +886,7 @@ class Switchboard::Impl {
     }
 
     User& obtain(const UserId& id) {
-        const auto [at, made] = users_.try_emplace(id);
+        const auto [at, made] = users_.obtain(id);
         if (made) {
             at->second.id = &at->first;
         }
@@ -898,12 +896,12 @@ class Switchboard::Impl {
     /// Forgets a user of whom nothing is left to know.
     void release(User& user) {
         if (user.references == 0 && !user.online && !user.lost) {
-            users_.erase(users_.find(*user.id));
+            users_.erase(*user.id);
         }
     }
 
     Invitation& create(const Sender& sender, const Invite& asked) {
-        const auto [at, made] = invitations_.try_emplace(asked.id ? *asked.id : fresh_id());
+        const auto [at, made] = invitations_.obtain(asked.id ? *asked.id : fresh_id());
         assert(made);
         Invitation& invitation = at->second;
         invitation.id = &at->first;
@@ -942,7 +940,7 @@ class Switchboard::Impl {
             if (!invitation.adders) {
                 invitation.adders = std::make_unique<std::vector<User*>>();
             }
-            User& adder = users_.at(asker);
+            User& adder = *users_.find(asker);
             invitation.adders->push_back(&adder);
             ++adder.inviting;
         }
@@ -1028,7 +1026,7 @@ class Switchboard::Impl {
         for (const Invitee& invitee : oldest.invitees) {
             unrefer(invitee.user());
         }
-        invitations_.erase(invitations_.find(*oldest.id));
+        invitations_.erase(*oldest.id);
     }
 
     static std::shared_ptr<const Note> note(const std::optional<Data>& data,
@@ -1119,8 +1117,8 @@ class Switchboard::Impl {
     RateLimit pair_invites_;
     RateLimit events_;
     std::mt19937_64 random_;
-    std::unordered_map<UserId, User> users_;
-    std::unordered_map<InvitationId, Invitation> invitations_;
+    SpreadMap<UserId, User> users_;
+    SpreadMap<InvitationId, Invitation> invitations_;
     /// The ended ones, oldest first.
     std::deque<Invitation*> ended_;
     std::uint64_t last_number_ = 0;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "limits.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -500,6 +502,103 @@ TEST_CASE("what get tells is no larger than what is counted as kept") {
     REQUIRE(desk.is_ok(alice, Cancel{id("i"), bytes(16'384), users("u", 999)}));
     const auto told = encode(desk.ask(alice, Get{id("i")}), Encoding::msgpack);
     CHECK(std::ssize(told) <= desk.counts().kept_bytes + 10'000);
+}
+
+// -------------------------------------------------------------------- pages
+
+namespace {
+
+/// The pages of a whole sync, with what happens `between` two of them.
+std::vector<std::vector<InvitationInfo>> pages(Desk& desk, const UserId& who, auto&& between) {
+    std::vector<std::vector<InvitationInfo>> all;
+    Sync sync;
+    do {
+        const auto reply = desk.ask(who, sync);
+        REQUIRE(reply.ok());
+        const auto& page = std::get<Synced>(reply.body);
+        all.push_back(page.invitations);
+        sync.after = page.next;
+        between();
+    } while (sync.after);
+    return all;
+}
+std::vector<std::string> ids_of(const std::vector<std::vector<InvitationInfo>>& pages) {
+    std::vector<std::string> ids;
+    for (const auto& page : pages) {
+        for (const auto& one : page) {
+            ids.push_back(one.id.text());
+        }
+    }
+    return ids;
+}
+
+}  // namespace
+
+TEST_CASE("sync tells each open invitation once, on as many pages as it takes") {
+    Desk desk(fast());
+    std::vector<std::string> open;
+    for (std::size_t i = 0; i < 250; ++i) {
+        open.push_back("i" + std::to_string(i));
+        REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id(open.back())}));
+    }
+    const auto told = pages(desk, bob, [] {});
+    CHECK(told.size() == 3);
+    CHECK(ids_of(told) == open);
+    CHECK(ids_of(pages(desk, carol, [] {})).empty());
+}
+
+TEST_CASE("a page that is full exactly is followed by none that is empty") {
+    Desk desk(fast());
+    for (std::size_t i = 0; i < 200; ++i) {
+        REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob}));
+    }
+    const auto told = pages(desk, bob, [] {});
+    REQUIRE(told.size() == 2);
+    CHECK(told[1].size() == 100);
+}
+
+TEST_CASE("a page of sync is no larger than one invitation more than its bytes") {
+    Desk desk(fast());
+    for (std::size_t i = 0; i < 30; ++i) {
+        REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob, .data = bytes(16'384)}));
+    }
+    const auto told = pages(desk, bob, [] {});
+    CHECK(ids_of(told).size() == 30);
+    for (const auto& page : told) {
+        CHECK(page.size() <= 5);
+    }
+}
+
+TEST_CASE("what ends or begins between two pages spoils no sync") {
+    Desk desk(fast());
+    for (std::size_t i = 0; i < 120; ++i) {
+        REQUIRE(
+            desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
+    }
+    bool first = true;
+    auto told = ids_of(pages(desk, bob, [&] {
+        if (std::exchange(first, false)) {
+            // The last of the first page, one before it, one of the next page; and a new one.
+            for (const auto* one : {"i99", "i3", "i110"}) {
+                REQUIRE(desk.is_ok(bob, Reject{.id = id(one)}));
+            }
+            REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("new")}));
+        }
+    }));
+    CHECK(told.size() == 120);
+    CHECK(told.back() == "new");
+    CHECK(std::set(told.begin(), told.end()).size() == 120);
+    CHECK(std::find(told.begin(), told.end(), "i110") == told.end());
+}
+
+TEST_CASE("a sync goes on only after what a page said") {
+    Desk desk(fast());
+    for (const auto* after : {"", "x", "-1", "1 ", " 1", "1.0", "18446744073709551616", "0x1"}) {
+        INFO(after);
+        check_refusal(desk.refusal(bob, Sync{after}), Error::invalid_request, "after",
+                      std::nullopt);
+    }
+    CHECK(desk.is_ok(bob, Sync{"18446744073709551615"}));
 }
 
 // -------------------------------------------------------------------- rates

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace beckon {
+
+/// A hash map that never stands still to grow. One table of a million entries
+/// takes a fifth of a second to double; this spreads its entries over many small
+/// tables, which double one by one. Entries stay where they are in memory.
+/// Clients choose ids, so the hash is seeded: nobody can choose such as collide.
+template <class Key, class Value>
+class SpreadMap {
+  public:
+    using Entry = std::pair<const Key, Value>;
+
+    explicit SpreadMap(std::uint64_t seed) : hash_{seed} {
+        parts_.reserve(part_count);
+        for (std::size_t i = 0; i < part_count; ++i) {
+            parts_.emplace_back(0, hash_);
+        }
+    }
+
+    /// The value, or null.
+    [[nodiscard]] Value* find(const Key& key) {
+        auto& part = parts_[part_of(key)];
+        const auto at = part.find(key);
+        return at == part.end() ? nullptr : &at->second;
+    }
+    [[nodiscard]] const Value* find(const Key& key) const {
+        const auto& part = parts_[part_of(key)];
+        const auto at = part.find(key);
+        return at == part.end() ? nullptr : &at->second;
+    }
+
+    /// The entry, made with a default value if it was not there; whether it was made.
+    std::pair<Entry*, bool> obtain(const Key& key) {
+        const auto [at, made] = parts_[part_of(key)].try_emplace(key);
+        size_ += made ? 1U : 0U;
+        return {&*at, made};
+    }
+
+    /// `key` may be the entry's own.
+    void erase(const Key& key) {
+        auto& part = parts_[part_of(key)];
+        if (const auto at = part.find(key); at != part.end()) {
+            part.erase(at);
+            --size_;
+        }
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    struct SeededHash {
+        std::uint64_t seed;
+        std::size_t operator()(const Key& key) const noexcept {
+            // The last steps of SplitMix64.
+            std::uint64_t hash = std::hash<Key>{}(key) ^ seed;
+            hash = (hash ^ hash >> 30U) * 0xBF58476D1CE4E5B9U;
+            hash = (hash ^ hash >> 27U) * 0x94D049BB133111EBU;
+            return hash ^ hash >> 31U;
+        }
+    };
+
+    [[nodiscard]] std::size_t part_of(const Key& key) const {
+        // Other bits than those by which the part itself tells entries apart.
+        return hash_(key) >> 32U & (part_count - 1);
+    }
+
+    static constexpr std::size_t part_count = 512;
+    SeededHash hash_;
+    std::vector<std::unordered_map<Key, Value, SeededHash>> parts_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace beckon
