@@ -18,10 +18,6 @@ namespace {
 using nlohmann::json;
 
 template <class T>
-constexpr bool is_optional = false;
-template <class T>
-constexpr bool is_optional<std::optional<T>> = true;
-template <class T>
 constexpr bool is_vector = false;
 template <class T>
 constexpr bool is_vector<std::vector<T>> = true;
@@ -183,7 +179,7 @@ class FieldWriter {
         } else if constexpr (std::same_as<T, Error>) {
             sink_.text(info(value).name);
         } else if constexpr (std::same_as<T, Req>) {
-            std::visit([this](const auto& held) { write(held); }, value);
+            std::visit([this](const auto& held) { this->write(held); }, value);
         } else if constexpr (is_vector<T>) {
             sink_.begin_array(static_cast<std::uint32_t>(value.size()));
             for (const auto& one : value) {

@@ -31,6 +31,7 @@ Limits wide_limits() {
     limits.requests_per_second = limits.pair_invites_per_second = limits.events_per_second =
         1'000'000;
     limits.requests_burst = limits.pair_invites_burst = limits.events_burst = 1'000'000'000;
+    limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1'000'000;
     return limits;
 }
 
@@ -154,6 +155,8 @@ struct Setting {
     std::string name;
     Invite invite;
     bool inviter_online = true;
+    /// Whether the inviter comes and goes.
+    bool inviter_moves = false;
 };
 
 Setting setting(const std::string& name, const std::function<void(Setting&)>& change) {
@@ -168,7 +171,7 @@ Setting setting(const std::string& name, const std::function<void(Setting&)>& ch
 
 std::vector<Setting> settings() {
     return {
-        setting("all are asked", [](Setting&) {}),
+        setting("all are asked", [](Setting& one) { one.inviter_moves = true; }),
         setting("the first takes it", [](Setting& one) { one.invite.answer = Answer::first; }),
         setting("all are asked, only the inviter hears",
                 [](Setting& one) { one.invite.visibility = Visibility::inviter; }),
@@ -176,37 +179,44 @@ std::vector<Setting> settings() {
                 [](Setting& one) {
                     one.invite.answer = Answer::first;
                     one.invite.visibility = Visibility::inviter;
+                    one.inviter_moves = true;
                 }),
         setting("one is asked", [](Setting& one) { one.invite.also.clear(); }),
         setting("it is kept when the inviter is lost",
-                [](Setting& one) { one.invite.on_inviter_lost = OnInviterLost::keep; }),
+                [](Setting& one) {
+                    one.invite.on_inviter_lost = OnInviterLost::keep;
+                    one.inviter_moves = true;
+                }),
         setting("without a timeout", [](Setting& one) { one.invite.timeout = Duration(0); }),
-        setting("the inviter was not online", [](Setting& one) { one.inviter_online = false; }),
-        setting("online_only", [](Setting& one) { one.invite.online_only = true; }),
+        setting("one is asked, the inviter was not online",
+                [](Setting& one) {
+                    one.invite.also.clear();
+                    one.inviter_online = false;
+                    one.inviter_moves = true;
+                }),
+        setting("online_only",
+                [](Setting& one) {
+                    one.invite.online_only = true;
+                    one.inviter_moves = true;
+                }),
     };
 }
 
 std::vector<Action> actions(const Setting& setting) {
-    const auto goes = [](const std::string& name, const UserId& who, bool online) {
-        return Action{name, [=](Stage& stage) { stage.set_online(who, online); }};
-    };
     const std::vector<UserId> bob{user("bob")};
     std::vector<UserId> all = setting.invite.also;
     all.push_back(user("bob"));
     Invite other = setting.invite;
     other.invitee = user("carol");
-    Invite glare = setting.invite;
-    glare.invitee = user("alice");
-    return {
+    Invite crossing = setting.invite;
+    crossing.invitee = user("alice");
+    std::vector<Action> actions{
         {.name = "just before the next deadline", .before = Duration(1)},
         {.name = "the next deadline"},
-        goes("alice goes offline", user("alice"), false),
-        goes("alice comes online", user("alice"), true),
         asks("bob's phone accepts", bob_phone, Accept{the_id, Data{.bytes = "yes"}}),
         asks("bob's tablet accepts", bob_tablet, Accept{the_id}),
         asks("carol accepts", carol, Accept{the_id}),
         asks("dave accepts", dave, Accept{the_id}),
-        asks("alice accepts", alice_panel, Accept{the_id}),
         asks("bob's phone rejects", bob_phone, Reject{the_id, Data{.bytes = "no"}, "busy"}),
         asks("bob's tablet rejects", bob_tablet, Reject{.id = the_id}),
         asks("carol rejects", carol, Reject{.id = the_id}),
@@ -214,20 +224,35 @@ std::vector<Action> actions(const Setting& setting) {
         asks("alice's phone cancels", alice_phone, Cancel{the_id}),
         asks("alice cancels bob", alice_panel, Cancel{the_id, {}, bob}),
         asks("alice cancels all by name", alice_panel, Cancel{the_id, {}, all}),
-        asks("alice cancels eve", alice_panel, Cancel{the_id, {}, std::vector{user("eve")}}),
         asks("bob's phone cancels", bob_phone, Cancel{the_id}),
         asks("alice modifies", alice_panel, Modify{the_id, Data{.bytes = "RING"}}),
-        asks("bob modifies", bob_phone, Modify{the_id, Data{.bytes = "RING"}}),
         asks("alice adds dave", alice_panel, Add{the_id, {user("dave")}, Duration(20'000)}),
         asks("bob adds dave and carol", bob_phone, Add{the_id, {user("dave"), user("carol")}}),
         asks("bob is ringing", bob_phone, Ringing{the_id}),
         asks("carol is ringing", carol, Ringing{the_id}),
-        asks("alice invites again", alice_panel, setting.invite),
-        asks("alice invites another with the id", alice_panel, other),
-        asks("bob invites with the id", bob_phone, glare),
-        asks("eve asks", eve, Get{the_id}),
-        asks("eve accepts", eve, Accept{the_id}),
+        {.name = "what changes nothing",
+         .run =
+             [=](Stage& stage) {
+                 stage.ask(alice_panel, setting.invite);
+                 stage.ask(alice_panel, other);
+                 stage.ask(bob_phone, crossing);
+                 stage.ask(alice_panel, Accept{the_id});
+                 stage.ask(alice_panel, Ringing{the_id});
+                 stage.ask(alice_panel, Cancel{the_id, {}, std::vector{user("eve")}});
+                 stage.ask(bob_phone, Modify{the_id, Data{.bytes = "RING"}});
+                 stage.ask(eve, Get{the_id});
+                 stage.ask(eve, Accept{the_id});
+                 stage.ask(eve, Cancel{the_id});
+                 stage.ask(eve, Add{the_id, {user("dave")}});
+             }},
     };
+    if (setting.inviter_moves) {
+        for (const bool online : {false, true}) {
+            actions.push_back({online ? "alice comes online" : "alice goes offline",
+                               [=](Stage& stage) { stage.set_online(user("alice"), online); }});
+        }
+    }
+    return actions;
 }
 
 const std::vector<Sender> readers{alice_panel, bob_phone, carol, dave, eve};
@@ -547,18 +572,18 @@ void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
 TEST_CASE("every promise is kept in every sequence of two actions") {
     for (const auto& setting : settings()) {
         INFO(setting.name);
-        CHECK(Stories(setting).tell_all(2) > 800);
+        CHECK(Stories(setting).tell_all(2) > 400);
     }
 }
 
 TEST_CASE("every promise is kept in every sequence of three actions, when the first takes it") {
-    CHECK(Stories(settings()[1]).tell_all(3) > 20'000);
+    CHECK(Stories(settings()[1]).tell_all(3) > 8000);
 }
 
 TEST_CASE("every promise is kept in every state") {
     for (const auto& setting : settings()) {
         INFO(setting.name);
-        CHECK(Stories(setting).tell_until_nothing_is_new() > 300);
+        CHECK(Stories(setting).tell_until_nothing_is_new() > 100);
     }
 }
 

@@ -198,9 +198,7 @@ class Promises {
             text += what;
             text += ' ';
         };
-        const auto ahead = [this](Instant at) {
-            return at == Instant::max() ? "never" : std::to_string((at - now_).count());
-        };
+        const auto ahead = [this](Instant at) { return std::to_string((at - now_).count()); };
         for (const auto& [id, known] : known_) {
             add(id.text());
             add(known.was_online ? "was online" : "");
@@ -209,7 +207,8 @@ class Promises {
                 add(name_of(part.state));
                 if (part.pending()) {
                     add(part.ringing ? "ringing" : "");
-                    add(ahead(part.deadline));
+                    const bool has_timeout = part.deadline != Instant::max();
+                    add(ahead(has_timeout ? part.deadline : lifetime_end(known)));
                 } else {
                     add(part.by ? part.by->text() : "");
                     add(part.device ? part.device->text() : "");
