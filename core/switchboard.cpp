@@ -2,18 +2,15 @@
 #include "switchboard.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <charconv>
 #include <concepts>
-#include <deque>
 #include <random>
 #include <unordered_set>
 #include <utility>
 
-#include "invitation.hpp"
 #include "rate_limit.hpp"
+#include "records.hpp"
 #include "rules.hpp"
-#include "spread_map.hpp"
 
 namespace beckon {
 
@@ -21,10 +18,9 @@ namespace {
 
 constexpr Instant never = Instant::max();
 
-// What an invitation counts against max_total_data_bytes beside its data: the
-// records that one request can multiply, and those that outlive its end.
+// What an invitee counts against max_total_data_bytes, after the first: one request
+// makes a thousand.
 constexpr std::int64_t invitee_bytes = 200;
-constexpr std::int64_t ended_bytes = 500;
 
 // A page of `sync` ends at whichever comes first.
 constexpr std::size_t page_invitations = 100;
@@ -112,8 +108,7 @@ class Switchboard::Impl {
           pair_invites_(limits_.pair_invites_per_second, limits_.pair_invites_burst),
           events_(limits_.events_per_second, limits_.events_burst),
           random_(options_.seed),
-          users_(random_()),
-          invitations_(random_()) {}
+          records_(limits_, random_()) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
@@ -142,9 +137,7 @@ class Switchboard::Impl {
             }
         }
         now_ = now;
-        while (!ended_.empty() && ended_.front()->ended_at + Duration(limits_.ended_ms) <= now_) {
-            forget_oldest();
-        }
+        records_.forget_ended(now_ - Duration(limits_.ended_ms));
         return effects;
     }
 
@@ -152,7 +145,7 @@ class Switchboard::Impl {
 
     Effects set_online(const UserId& id, bool online, Instant now) {
         Effects effects = advance(now);
-        User& user = obtain(id);
+        User& user = records_.obtain(id);
         user.online = online;
         if (online) {
             if (user.lost) {
@@ -169,17 +162,17 @@ class Switchboard::Impl {
             user.lost = std::make_unique<LostInviter>(user);
             wheel_.arm(*user.lost, now_ + Duration(limits_.grace_ms));
         }
-        release(user);
+        records_.release(user);
         return effects;
     }
 
     [[nodiscard]] const Limits& limits() const { return limits_; }
 
     [[nodiscard]] Counts counts() const {
-        return {.open = invitations_.size() - ended_.size(),
-                .ended = ended_.size(),
-                .users = users_.size(),
-                .kept_bytes = kept_};
+        return {.open = records_.open(),
+                .ended = records_.ended(),
+                .users = records_.users(),
+                .kept_bytes = records_.kept_bytes()};
     }
 
   private:
@@ -199,7 +192,7 @@ class Switchboard::Impl {
     template <class Verb>
     ReplyBody judge(const Sender& sender, const Verb& asked, Effects& events) {
         static constexpr const Rule& rule = rule_of(Verb::verb);
-        Invitation* invitation = find(asked.id);
+        Invitation* invitation = records_.find(asked.id);
         if (invitation == nullptr) {
             return refuse(Error::unknown_invitation);
         }
@@ -328,7 +321,7 @@ class Switchboard::Impl {
     // ------------------------------------------------------------ the verbs
 
     ReplyBody judge(const Sender& sender, const Invite& asked, Effects& events) {
-        if (const Invitation* known = asked.id ? find(*asked.id) : nullptr) {
+        if (const Invitation* known = asked.id ? records_.find(*asked.id) : nullptr) {
             if (*known->inviter->id != sender.user || *known->target->id != asked.invitee) {
                 return refuse(Error::already_exists);
             }
@@ -356,7 +349,7 @@ class Switchboard::Impl {
         if (auto full = over_pending(sender.user)) {
             return std::move(*full);
         }
-        if (std::cmp_greater_equal(counts().open, limits_.max_pending)) {
+        if (std::cmp_greater_equal(records_.open(), limits_.max_pending)) {
             return refuse_count(Error::too_many_pending, limits_.max_pending);
         }
         const auto count = static_cast<std::int64_t>(sorted.asked.size());
@@ -369,7 +362,7 @@ class Switchboard::Impl {
         }
 
         Invitation& invitation = create(sender, asked);
-        invitation.kept = bytes;
+        records_.keep(invitation, bytes);
         invite(sender.user, invitation, sorted.asked, asked.timeout);
         announce_new(sender, invitation, 0, events);
 
@@ -502,8 +495,8 @@ class Switchboard::Impl {
         if (total > limits_.max_invitees) {
             return refuse_size("invitees", limits_.max_invitees);
         }
-        if (auto full =
-                counts_as_own(invitation, sender.user) ? std::nullopt : over_pending(sender.user)) {
+        if (auto full = Records::counts_for(invitation, sender.user) ? std::nullopt
+                                                                     : over_pending(sender.user)) {
             return std::move(*full);
         }
         if (auto loud = over_audience(invitation.visibility, total)) {
@@ -554,15 +547,13 @@ class Switchboard::Impl {
             }
         }
         Synced page{.server_epoch = options_.server_epoch};
-        const User* known = users_.find(sender.user);
+        const User* known = records_.find(sender.user);
         if (known == nullptr) {
             return page;
         }
-        const auto& open = known->open;
         std::int64_t bytes = 0;
-        for (auto one = std::upper_bound(open.begin(), open.end(), after, comes_before);
-             one != open.end(); ++one) {
-            const Invitation& invitation = **one;
+        for (const Invitation* one : Records::open_after(*known, after)) {
+            const Invitation& invitation = *one;
             if (page.invitations.size() == page_invitations || bytes > page_bytes) {
                 page.next = std::to_string(after);
                 break;
@@ -582,7 +573,7 @@ class Switchboard::Impl {
         if (user == inviter) {
             return refuse_field(Error::invalid_request, "invitees", "names the inviter");
         }
-        const User* known = users_.find(user);
+        const User* known = records_.find(user);
         if (online_only && (known == nullptr || !known->online)) {
             return refuse(Error::user_offline);
         }
@@ -597,7 +588,7 @@ class Switchboard::Impl {
     }
 
     [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const {
-        const User* known = users_.find(user);
+        const User* known = records_.find(user);
         if (known != nullptr &&
             std::cmp_greater_equal(known->inviting, limits_.max_pending_per_inviter)) {
             return refuse_count(Error::too_many_pending, limits_.max_pending_per_inviter);
@@ -616,24 +607,22 @@ class Switchboard::Impl {
         return std::nullopt;
     }
 
-    /// Charges `user` for so many events, and `invitation` (if it is made already)
-    /// for so many bytes; or takes nothing. The last check of each request.
+    /// Charges `user` for so many events, and `invitation` for so many bytes (one that
+    /// is still to be made is charged then); or takes nothing. The last check of each
+    /// request.
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
                                               std::int64_t bytes,
                                               Invitation* invitation = nullptr) {
         if (!events_.allows(user.text(), now_, events)) {
             return refuse_count(Error::rate_limited, limits_.events_per_second);
         }
-        // The ended give way; `trim_ended` sees to it.
-        if (bytes > 0 && kept_ - ended_kept_ + bytes > limits_.max_total_data_bytes) {
+        if (!records_.has_room(bytes)) {
             return refuse_size("data", limits_.max_total_data_bytes);
         }
         events_.take(user.text(), now_, events);
-        kept_ += bytes;
         if (invitation != nullptr) {
-            invitation->kept += bytes;
+            records_.keep(*invitation, bytes);
         }
-        trim_ended();
         return std::nullopt;
     }
 
@@ -641,7 +630,7 @@ class Switchboard::Impl {
 
     void end(Invitation& invitation, Invitee& invitee, State how, const Sender* sender,
              std::shared_ptr<const Note> note) {
-        const User* by = sender != nullptr ? users_.find(sender->user) : nullptr;
+        const User* by = sender != nullptr ? records_.find(sender->user) : nullptr;
         end(invitation, invitee, how, by,
             sender != nullptr ? std::optional(sender->device) : std::nullopt, std::move(note));
     }
@@ -711,7 +700,7 @@ class Switchboard::Impl {
             }
         }
         user.lost.reset();
-        release(user);
+        records_.release(user);
     }
 
     /// Whether this invitation ends when `user` is lost.
@@ -870,9 +859,7 @@ class Switchboard::Impl {
         return deadline == never ? std::nullopt : std::optional(deadline - now_);
     }
 
-    // -------------------------------------------------------------- records
-
-    [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
+    // ---------------------------------------------------------- invitations
 
     template <class MaybeConst>
     [[nodiscard]] static auto invitee_of(MaybeConst& invitation, const UserId& user)
@@ -885,38 +872,16 @@ class Switchboard::Impl {
         return nullptr;
     }
 
-    User& obtain(const UserId& id) {
-        const auto [at, made] = users_.obtain(id);
-        if (made) {
-            at->second.id = &at->first;
-        }
-        return at->second;
-    }
-
-    /// Forgets a user of whom nothing is left to know.
-    void release(User& user) {
-        if (user.references == 0 && !user.online && !user.lost) {
-            users_.erase(*user.id);
-        }
-    }
-
     Invitation& create(const Sender& sender, const Invite& asked) {
-        const auto [at, made] = invitations_.obtain(asked.id ? *asked.id : fresh_id());
-        assert(made);
-        Invitation& invitation = at->second;
-        invitation.id = &at->first;
-        invitation.inviter = &refer(sender.user);
-        invitation.target = &refer(asked.invitee);
+        Invitation& invitation =
+            records_.create(asked.id ? *asked.id : fresh_id(), sender.user, asked.invitee);
         invitation.data = asked.data;
-        invitation.number = ++last_number_;
         invitation.lifetime_end = now_ + Duration(limits_.max_lifetime_ms);
         invitation.answer = asked.answer;
         invitation.visibility = asked.visibility;
         invitation.online_only = asked.online_only;
         invitation.keep_when_lost = asked.on_inviter_lost == OnInviterLost::keep;
         invitation.inviter_was_online = invitation.inviter->online;
-        invitation.inviter->open.push_back(&invitation);
-        ++invitation.inviter->inviting;
         return invitation;
     }
 
@@ -925,24 +890,10 @@ class Switchboard::Impl {
                 Duration timeout) {
         const Instant deadline =
             timeout.count() > 0 ? std::min(now_ + timeout, invitation.lifetime_end) : never;
-        invitation.invitees.reserve(invitation.invitees.size() + asked.size());
+        records_.ask(invitation, asked, deadline);
+        records_.count_for(invitation, asker);
         for (const auto& id : asked) {
-            User& user = refer(id);
-            ++user.invited;
-            invitation.invitees.emplace_back(user, deadline);
-            user.open.insert(std::upper_bound(user.open.begin(), user.open.end(), invitation.number,
-                                              comes_before),
-                             &invitation);
             pair_invites_.take(pair(asker, id), now_);
-        }
-        invitation.pending += static_cast<std::uint32_t>(asked.size());
-        if (!counts_as_own(invitation, asker)) {
-            if (!invitation.adders) {
-                invitation.adders = std::make_unique<std::vector<User*>>();
-            }
-            User& adder = *users_.find(asker);
-            invitation.adders->push_back(&adder);
-            ++adder.inviting;
         }
         const Instant due = std::min(deadline, invitation.lifetime_end);
         if (!invitation.armed() || due < invitation.due()) {
@@ -951,82 +902,13 @@ class Switchboard::Impl {
         }
     }
 
-    [[nodiscard]] static bool counts_as_own(const Invitation& invitation, const UserId& user) {
-        return *invitation.inviter->id == user ||
-               (invitation.adders &&
-                std::any_of(invitation.adders->begin(), invitation.adders->end(),
-                            [&](const User* adder) { return *adder->id == user; }));
-    }
-
-    User& refer(const UserId& id) {
-        User& user = obtain(id);
-        ++user.references;
-        return user;
-    }
-    void unrefer(User& user) {
-        --user.references;
-        release(user);
-    }
-
     /// To be called when nothing of a request or deadline is left to do.
     void close_if_ended(Invitation& invitation) {
         if (invitation.pending > 0) {
             return;
         }
         wheel_.disarm(invitation);
-        close_for(*invitation.inviter, invitation);
-        --invitation.inviter->inviting;
-        for (const Invitee& invitee : invitation.invitees) {
-            close_for(invitee.user(), invitation);
-        }
-        if (invitation.adders) {
-            for (User* adder : *invitation.adders) {
-                --adder->inviting;
-            }
-            invitation.adders.reset();
-        }
-        invitation.ended_at = now_;
-        ended_.push_back(&invitation);
-        kept_ += ended_bytes;
-        ended_kept_ += invitation.kept + ended_bytes;
-        trim_ended();
-    }
-
-    static void close_for(User& user, const Invitation& invitation) {
-        const auto at = std::lower_bound(
-            user.open.begin(), user.open.end(), invitation.number,
-            [](const Invitation* one, std::uint64_t number) { return one->number < number; });
-        assert(at != user.open.end() && *at == &invitation);
-        user.open.erase(at);
-        if (user.open.empty()) {
-            user.open.shrink_to_fit();
-        }
-    }
-
-    /// Forgets the oldest ended invitations while there are too many or they are too
-    /// large. They fill what the open ones leave, and always a quarter: were what has
-    /// just ended forgotten at once, a repeat would ring again.
-    void trim_ended() {
-        const auto most = limits_.max_total_data_bytes;
-        const auto room = std::max(most - (kept_ - ended_kept_), most / 4);
-        while (!ended_.empty() &&
-               (std::cmp_greater(ended_.size(), limits_.max_ended) || ended_kept_ > room)) {
-            forget_oldest();
-        }
-    }
-
-    void forget_oldest() {
-        Invitation& oldest = *ended_.front();
-        ended_.pop_front();
-        const auto bytes = oldest.kept + ended_bytes;
-        kept_ -= bytes;
-        ended_kept_ -= bytes;
-        unrefer(*oldest.inviter);
-        unrefer(*oldest.target);
-        for (const Invitee& invitee : oldest.invitees) {
-            unrefer(invitee.user());
-        }
-        invitations_.erase(*oldest.id);
+        records_.close(invitation, now_);
     }
 
     static std::shared_ptr<const Note> note(const std::optional<Data>& data,
@@ -1090,10 +972,6 @@ class Switchboard::Impl {
         }
     }
 
-    static bool comes_before(std::uint64_t number, const Invitation* one) {
-        return number < one->number;
-    }
-
     static std::string pair(const UserId& inviter, const UserId& invitee) {
         return inviter.text() + '/' + invitee.text();
     }
@@ -1103,7 +981,7 @@ class Switchboard::Impl {
             const DeviceTag high(random_());
             const DeviceTag low(random_());
             auto id = InvitationId::parse(high.text() + low.text());
-            if (find(*id) == nullptr) {
+            if (records_.find(*id) == nullptr) {
                 return *id;
             }
         }
@@ -1117,14 +995,7 @@ class Switchboard::Impl {
     RateLimit pair_invites_;
     RateLimit events_;
     std::mt19937_64 random_;
-    SpreadMap<UserId, User> users_;
-    SpreadMap<InvitationId, Invitation> invitations_;
-    /// The ended ones, oldest first.
-    std::deque<Invitation*> ended_;
-    std::uint64_t last_number_ = 0;
-    /// What counts against max_total_data_bytes, and what of it has ended.
-    std::int64_t kept_ = 0;
-    std::int64_t ended_kept_ = 0;
+    Records records_;
 };
 
 Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}

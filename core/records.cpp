@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "records.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <memory>
+#include <utility>
+
+namespace beckon {
+
+namespace {
+
+/// What an ended invitation counts beside its data.
+constexpr std::int64_t ended_record_bytes = 500;
+
+bool comes_before(std::uint64_t number, const Invitation* one) { return number < one->number; }
+
+void take_out(User& user, const Invitation& invitation) {
+    const auto after =
+        std::upper_bound(user.open.begin(), user.open.end(), invitation.number, comes_before);
+    assert(after != user.open.begin() && *(after - 1) == &invitation);
+    user.open.erase(after - 1);
+    if (user.open.empty()) {
+        user.open.shrink_to_fit();
+    }
+}
+
+}  // namespace
+
+User& Records::obtain(const UserId& id) {
+    const auto [at, made] = users_.obtain(id);
+    if (made) {
+        at->second.id = &at->first;
+    }
+    return at->second;
+}
+
+void Records::release(User& user) {
+    if (user.references == 0 && !user.online && !user.lost) {
+        users_.erase(*user.id);
+    }
+}
+
+User& Records::refer(const UserId& id) {
+    User& user = obtain(id);
+    ++user.references;
+    return user;
+}
+
+void Records::unrefer(User& user) {
+    --user.references;
+    release(user);
+}
+
+Invitation& Records::create(const InvitationId& id, const UserId& inviter, const UserId& target) {
+    const auto [at, made] = invitations_.obtain(id);
+    assert(made);
+    Invitation& invitation = at->second;
+    invitation.id = &at->first;
+    invitation.inviter = &refer(inviter);
+    invitation.target = &refer(target);
+    invitation.number = ++last_number_;
+    invitation.inviter->open.push_back(&invitation);
+    ++invitation.inviter->inviting;
+    return invitation;
+}
+
+void Records::ask(Invitation& invitation, const std::vector<UserId>& invitees, Instant deadline) {
+    invitation.invitees.reserve(invitation.invitees.size() + invitees.size());
+    for (const auto& id : invitees) {
+        User& user = refer(id);
+        ++user.invited;
+        invitation.invitees.emplace_back(user, deadline);
+        user.open.insert(
+            std::upper_bound(user.open.begin(), user.open.end(), invitation.number, comes_before),
+            &invitation);
+    }
+    invitation.pending += static_cast<std::uint32_t>(invitees.size());
+}
+
+bool Records::counts_for(const Invitation& invitation, const UserId& user) {
+    return *invitation.inviter->id == user ||
+           (invitation.adders &&
+            std::any_of(invitation.adders->begin(), invitation.adders->end(),
+                        [&](const User* adder) { return *adder->id == user; }));
+}
+
+void Records::count_for(Invitation& invitation, const UserId& adder) {
+    if (counts_for(invitation, adder)) {
+        return;
+    }
+    if (!invitation.adders) {
+        invitation.adders = std::make_unique<std::vector<User*>>();
+    }
+    // An adder is an invitee as well, and so known.
+    User& user = *users_.find(adder);
+    invitation.adders->push_back(&user);
+    ++user.inviting;
+}
+
+void Records::close(Invitation& invitation, Instant now) {
+    take_out(*invitation.inviter, invitation);
+    --invitation.inviter->inviting;
+    for (const Invitee& invitee : invitation.invitees) {
+        take_out(invitee.user(), invitation);
+    }
+    if (invitation.adders) {
+        for (User* adder : *invitation.adders) {
+            --adder->inviting;
+        }
+        invitation.adders.reset();
+    }
+    invitation.ended_at = now;
+    ended_.push_back(&invitation);
+    open_bytes_ -= invitation.kept;
+    invitation.kept += ended_record_bytes;
+    ended_bytes_ += invitation.kept;
+    trim_ended();
+}
+
+void Records::forget_ended(Instant until) {
+    while (!ended_.empty() && ended_.front()->ended_at <= until) {
+        forget_oldest();
+    }
+}
+
+std::span<Invitation* const> Records::open_after(const User& user, std::uint64_t number) {
+    return {std::upper_bound(user.open.begin(), user.open.end(), number, comes_before),
+            user.open.end()};
+}
+
+bool Records::has_room(std::int64_t bytes) const {
+    return bytes <= 0 || open_bytes_ + bytes <= limits_.max_total_data_bytes;
+}
+
+void Records::keep(Invitation& invitation, std::int64_t bytes) {
+    invitation.kept += bytes;
+    open_bytes_ += bytes;
+    trim_ended();
+}
+
+/// Forgets the oldest while there are too many or they are too large. They fill what
+/// the open ones leave, and always a quarter: were what has just ended forgotten at
+/// once, a repeat would ring again.
+void Records::trim_ended() {
+    const auto most = limits_.max_total_data_bytes;
+    const auto room = std::max(most - open_bytes_, most / 4);
+    while (!ended_.empty() &&
+           (std::cmp_greater(ended_.size(), limits_.max_ended) || ended_bytes_ > room)) {
+        forget_oldest();
+    }
+}
+
+void Records::forget_oldest() {
+    Invitation& oldest = *ended_.front();
+    ended_.pop_front();
+    ended_bytes_ -= oldest.kept;
+    unrefer(*oldest.inviter);
+    unrefer(*oldest.target);
+    for (const Invitee& invitee : oldest.invitees) {
+        unrefer(invitee.user());
+    }
+    invitations_.erase(*oldest.id);
+}
+
+}  // namespace beckon
