@@ -24,8 +24,9 @@ bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
 Signaling::Signaling(const Options& options, BrokerLog& log)
     : topics_(options.word),
       server_epoch_(DeviceTag(random_bits()).text()),
-      switchboard_(
-          {.limits = options.limits, .server_epoch = server_epoch_, .seed = random_bits()}),
+      switchboard_({.limits = options.limits,
+                    .server_epoch = server_epoch_,
+                    .secret = {random_bits(), random_bits()}}),
       log_(log) {}
 
 void Signaling::announce(Instant now) {

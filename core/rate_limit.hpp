@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
-#include <utility>
 
 #include "instant.hpp"
+#include "siphash.hpp"
 
 namespace beckon {
 
@@ -20,8 +20,11 @@ namespace beckon {
 /// came within twice `burst / per_second` seconds.
 class RateLimit {
   public:
-    RateLimit(std::int64_t per_second, std::int64_t burst)
-        : cost_(std::chrono::nanoseconds(std::chrono::seconds(1)) / per_second),
+    /// `key` is for hashing, and a secret: clients choose what is counted.
+    RateLimit(std::int64_t per_second, std::int64_t burst, const SipKey& key)
+        : newer_(0, KeyedHash{key}),
+          older_(newer_),
+          cost_(std::chrono::nanoseconds(std::chrono::seconds(1)) / per_second),
           depth_(cost_ * burst) {}
 
     /// Whether `count` more fit now. Takes nothing.
@@ -32,7 +35,8 @@ class RateLimit {
     /// Takes `count`, to be called after `allows` said yes.
     void take(const std::string& key, Instant now, std::int64_t count = 1) {
         if (Nanos(now) >= turn_at_) {
-            older_ = std::exchange(newer_, {});
+            older_.swap(newer_);
+            newer_ = Generation(0, older_.hash_function());
             turn_at_ = Nanos(now) + depth_;
         }
         const auto full = full_at(key, now) + cost_ * count;
@@ -40,6 +44,12 @@ class RateLimit {
     }
 
   private:
+    struct KeyedHash {
+        SipKey key;
+        std::size_t operator()(const std::string& text) const noexcept {
+            return siphash(key, text);
+        }
+    };
     using Nanos = std::chrono::time_point<HostClock, std::chrono::nanoseconds>;
 
     [[nodiscard]] Nanos full_at(const std::string& key, Instant now) const {
@@ -51,10 +61,12 @@ class RateLimit {
         return Nanos(now);
     }
 
+    using Generation = std::unordered_map<std::string, Nanos, KeyedHash>;
+
+    Generation newer_;
+    Generation older_;
     std::chrono::nanoseconds cost_;
     std::chrono::nanoseconds depth_;
-    std::unordered_map<std::string, Nanos> newer_;
-    std::unordered_map<std::string, Nanos> older_;
     Nanos turn_at_{};
 };
 

@@ -19,8 +19,9 @@ namespace beckon {
 /// are in memory until they are forgotten.
 class Records {
   public:
-    Records(const Limits& limits, std::uint64_t seed)
-        : limits_(limits), users_(seed), invitations_(seed) {}
+    /// `key` is for hashing, and a secret.
+    Records(const Limits& limits, const SipKey& key)
+        : limits_(limits), users_(key), invitations_(key) {}
 
     [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
     [[nodiscard]] User* find(const UserId& id) { return users_.find(id); }

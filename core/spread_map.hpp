@@ -3,23 +3,24 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "siphash.hpp"
+
 namespace beckon {
 
-/// A hash map that never stands still to grow. One table of a million entries
-/// takes a fifth of a second to double; this spreads its entries over many small
+/// A hash map of ids (whatever has a `text()`) that never stands still to grow. One table of a
+/// million entries takes a fifth of a second to double; this spreads its entries over many small
 /// tables, which double one by one. Entries stay where they are in memory.
-/// Clients choose ids, so the hash is seeded: nobody can choose such as collide.
+/// Clients choose ids, so the hash is keyed: nobody can choose such as collide.
 template <class Key, class Value>
 class SpreadMap {
   public:
     using Entry = std::pair<const Key, Value>;
 
-    explicit SpreadMap(std::uint64_t seed) : hash_{seed} {
+    explicit SpreadMap(const SipKey& key) : hash_{key} {
         parts_.reserve(part_count);
         for (std::size_t i = 0; i < part_count; ++i) {
             parts_.emplace_back(0, hash_);
@@ -57,15 +58,9 @@ class SpreadMap {
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   private:
-    struct SeededHash {
-        std::uint64_t seed;
-        std::size_t operator()(const Key& key) const noexcept {
-            // The last steps of SplitMix64.
-            std::uint64_t hash = std::hash<Key>{}(key) ^ seed;
-            hash = (hash ^ hash >> 30U) * 0xBF58476D1CE4E5B9U;
-            hash = (hash ^ hash >> 27U) * 0x94D049BB133111EBU;
-            return hash ^ hash >> 31U;
-        }
+    struct KeyedHash {
+        SipKey key;
+        std::size_t operator()(const Key& one) const noexcept { return siphash(key, one.text()); }
     };
 
     [[nodiscard]] std::size_t part_of(const Key& key) const {
@@ -74,8 +69,8 @@ class SpreadMap {
     }
 
     static constexpr std::size_t part_count = 512;
-    SeededHash hash_;
-    std::vector<std::unordered_map<Key, Value, SeededHash>> parts_;
+    KeyedHash hash_;
+    std::vector<std::unordered_map<Key, Value, KeyedHash>> parts_;
     std::size_t size_ = 0;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
-#include <random>
 #include <unordered_set>
 #include <utility>
 
@@ -104,11 +103,12 @@ class Switchboard::Impl {
     explicit Impl(Options options)
         : options_(std::move(options)),
           limits_(options_.limits),
-          requests_(limits_.requests_per_second, limits_.requests_burst),
-          pair_invites_(limits_.pair_invites_per_second, limits_.pair_invites_burst),
-          events_(limits_.events_per_second, limits_.events_burst),
-          random_(options_.seed),
-          records_(limits_, random_()) {}
+          hash_key_(derive_key(options_.secret, "hash")),
+          id_key_(derive_key(options_.secret, "ids")),
+          requests_(limits_.requests_per_second, limits_.requests_burst, hash_key_),
+          pair_invites_(limits_.pair_invites_per_second, limits_.pair_invites_burst, hash_key_),
+          events_(limits_.events_per_second, limits_.events_burst, hash_key_),
+          records_(limits_, hash_key_) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
@@ -976,11 +976,11 @@ class Switchboard::Impl {
         return inviter.text() + '/' + invitee.text();
     }
 
+    /// 128 bits that nobody can foretell.
     InvitationId fresh_id() {
         for (;;) {
-            const DeviceTag high(random_());
-            const DeviceTag low(random_());
-            auto id = InvitationId::parse(high.text() + low.text());
+            const auto bits = derive_key(id_key_, std::to_string(++ids_made_));
+            auto id = InvitationId::parse(DeviceTag(bits.low).text() + DeviceTag(bits.high).text());
             if (records_.find(*id) == nullptr) {
                 return *id;
             }
@@ -989,12 +989,14 @@ class Switchboard::Impl {
 
     Options options_;
     const Limits& limits_;
+    SipKey hash_key_;
+    SipKey id_key_;
     Instant now_{};
     TimerWheel wheel_;
     RateLimit requests_;
     RateLimit pair_invites_;
     RateLimit events_;
-    std::mt19937_64 random_;
+    std::uint64_t ids_made_ = 0;
     Records records_;
 };
 

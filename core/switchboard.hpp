@@ -12,6 +12,7 @@
 #include "intake.hpp"
 #include "limits.hpp"
 #include "messages.hpp"
+#include "siphash.hpp"
 
 namespace beckon {
 
@@ -40,8 +41,9 @@ class Switchboard {
         Limits limits{};
         /// Told by `sync` and `status`; different after each start of the host.
         std::string server_epoch = "0";
-        /// Where the ids come from that inviters did not choose.
-        std::uint64_t seed = 0;
+        /// For hashing what clients choose, and for the ids that they did not choose;
+        /// random, and another after each start of the host.
+        SipKey secret{};
     };
 
     explicit Switchboard(Options options);

@@ -70,7 +70,7 @@ template struct KeysOf<&RateLimit::newer_, &RateLimit::older_>;
 }  // namespace
 
 TEST_CASE("a burst at once, then one for each share of a second") {
-    RateLimit limit(50, 200);
+    RateLimit limit(50, 200, SipKey{});
     for (int i = 0; i < 200; ++i) {
         REQUIRE(ask(limit, "a", 1000));
     }
@@ -83,7 +83,7 @@ TEST_CASE("a burst at once, then one for each share of a second") {
 }
 
 TEST_CASE("the bucket is full again after burst / rate, and no fuller later") {
-    RateLimit limit(1, 5);
+    RateLimit limit(1, 5, SipKey{});
     for (const std::int64_t now : {0, 5000, 10'000, 1'000'000}) {
         for (int i = 0; i < 5; ++i) {
             REQUIRE(ask(limit, "a", now));
@@ -94,7 +94,7 @@ TEST_CASE("the bucket is full again after burst / rate, and no fuller later") {
 }
 
 TEST_CASE("many at once fit wholly or not at all") {
-    RateLimit limit(5000, 10'000);
+    RateLimit limit(5000, 10'000, SipKey{});
     CHECK_FALSE(ask(limit, "a", 0, 10'001));
     CHECK(ask(limit, "a", 0, 9999));
     CHECK_FALSE(ask(limit, "a", 0, 2));
@@ -104,7 +104,7 @@ TEST_CASE("many at once fit wholly or not at all") {
 }
 
 TEST_CASE("one key's use is nothing to another") {
-    RateLimit limit(1, 1);
+    RateLimit limit(1, 1, SipKey{});
     CHECK(ask(limit, "a", 0));
     CHECK(ask(limit, "b", 0));
     CHECK_FALSE(ask(limit, "a", 0));
@@ -112,7 +112,7 @@ TEST_CASE("one key's use is nothing to another") {
 }
 
 TEST_CASE("to ask takes nothing") {
-    RateLimit limit(1, 2);
+    RateLimit limit(1, 2, SipKey{});
     for (int i = 0; i < 10; ++i) {
         CHECK(limit.allows("a", at(0), 2));
     }
@@ -121,11 +121,11 @@ TEST_CASE("to ask takes nothing") {
 }
 
 TEST_CASE("the largest limits do not overflow") {
-    RateLimit slow(1, 1'000'000'000);
+    RateLimit slow(1, 1'000'000'000, SipKey{});
     CHECK(ask(slow, "a", 1'700'000'000'000, 1'000'000'000));
     CHECK_FALSE(ask(slow, "a", 1'700'000'000'000));
     CHECK(ask(slow, "a", 1'700'000'001'000));
-    RateLimit fast(1'000'000, 1'000'000'000);
+    RateLimit fast(1'000'000, 1'000'000'000, SipKey{});
     CHECK(ask(fast, "a", 1'700'000'000'000, 1'000'000'000));
     CHECK_FALSE(ask(fast, "a", 1'700'000'000'000));
     CHECK(ask(fast, "a", 1'700'000'000'001, 1000));
@@ -144,7 +144,7 @@ TEST_CASE("rate and burst are exact: what the naive model allows, and nothing el
         ++seed;
         INFO("seed " << seed << ", " << one.per_second << "/s, burst " << one.burst);
         std::mt19937_64 random(seed);
-        RateLimit limit(one.per_second, one.burst);
+        RateLimit limit(one.per_second, one.burst, SipKey{});
         Naive naive(one.per_second, one.burst);
         std::int64_t now = 1'700'000'000'000;
         int allowed = 0;
@@ -170,7 +170,7 @@ TEST_CASE("rate and burst are exact: what the naive model allows, and nothing el
 }
 
 TEST_CASE("keys are forgotten when two turns have passed, and none before it is full again") {
-    RateLimit limit(1, 5);
+    RateLimit limit(1, 5, SipKey{});
     for (int i = 0; i < 1000; ++i) {
         REQUIRE(ask(limit, std::to_string(i), 0, 5));
     }
@@ -185,7 +185,7 @@ TEST_CASE("keys are forgotten when two turns have passed, and none before it is 
 }
 
 TEST_CASE("what is kept is bounded by what came within two turns") {
-    RateLimit limit(10, 10);
+    RateLimit limit(10, 10, SipKey{});
     std::size_t most = 0;
     // A new key each millisecond; a turn is a second.
     for (int ms = 0; ms < 50'000; ++ms) {

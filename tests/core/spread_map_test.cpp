@@ -43,16 +43,19 @@ class CountedId {
 
 }  // namespace
 
-template <>
-struct std::hash<CountedId> {
-    std::size_t operator()(const CountedId& id) const noexcept {
-        return std::hash<std::string>{}(id.text());
+TEST_CASE("siphash is SipHash-2-4") {
+    // The key, the text and the result of the paper's appendix.
+    const beckon::SipKey key{0x0706050403020100U, 0x0f0e0d0c0b0a0908U};
+    std::string text;
+    for (char c = 0; c < 15; ++c) {
+        text += c;
     }
-};
+    CHECK(beckon::siphash(key, text) == 0xa129ca6149be45e5U);
+}
 
 TEST_CASE("nobody can choose ids that collide") {
-    for (const std::uint64_t seed : {1U, 2U, 3U}) {
-        beckon::SpreadMap<CountedId, int> map(seed);
+    for (const std::uint64_t secret : {1U, 2U, 3U}) {
+        beckon::SpreadMap<CountedId, int> map({secret, 0});
         for (const auto& text : colliding) {
             map.obtain(CountedId(text));
         }
@@ -65,7 +68,7 @@ TEST_CASE("nobody can choose ids that collide") {
 }
 
 TEST_CASE("what is in the map stays where it is while the map grows") {
-    beckon::SpreadMap<CountedId, int> map(7);
+    beckon::SpreadMap<CountedId, int> map({7, 7});
     auto* first = map.obtain(CountedId("first")).first;
     for (int i = 0; i < 10'000; ++i) {
         CHECK(map.obtain(CountedId(std::to_string(i))).second);
