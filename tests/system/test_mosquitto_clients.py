@@ -58,7 +58,7 @@ class Subscriber:
         return next(event for event in self.events() if event["event"] == name)
 
     def stop(self):
-        self._process.terminate()
+        self._process.kill()  # mosquitto_sub at times loses a SIGTERM
         self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         self._process.stdout.close()
