@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "refusals.hpp"
 #include "wire.hpp"
 
 namespace beckon {
@@ -62,13 +63,8 @@ std::vector<std::string_view> levels_of(std::string_view topic) {
     return levels;
 }
 
-Refusal refuse(Error error) {
-    return {.error = error, .message = std::string(info(error).message)};
-}
 Refusal invalid(std::string_view field, std::string_view why) {
-    return {.error = Error::invalid_request,
-            .message = std::string(field) + " " + std::string(why),
-            .field = std::string(field)};
+    return refuse_field(Error::invalid_request, field, why);
 }
 
 /// Who says nothing of a timeout is not refused for the one that the contract gives.

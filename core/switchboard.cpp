@@ -9,6 +9,7 @@
 
 #include "rate_limit.hpp"
 #include "records.hpp"
+#include "refusals.hpp"
 #include "rules.hpp"
 
 namespace beckon {
@@ -29,14 +30,6 @@ std::int64_t size_of(const std::optional<Data>& data) {
     return data ? static_cast<std::int64_t>(data->bytes.size()) : 0;
 }
 
-Refusal refuse(Error error) {
-    return {.error = error, .message = std::string(info(error).message)};
-}
-Refusal refuse_field(Error error, std::string_view field, std::string_view why) {
-    return {.error = error,
-            .message = std::string(field) + " " + std::string(why),
-            .field = std::string(field)};
-}
 /// Over a limit: `field` is larger than `limit`.
 Refusal refuse_size(std::string_view field, std::int64_t limit) {
     auto refusal = refuse_field(Error::too_large, field, "is over " + std::to_string(limit));
@@ -384,7 +377,7 @@ class Switchboard::Impl {
         if (auto full = take(sender.user, heard, size_of(asked.data), &invitation)) {
             return std::move(*full);
         }
-        end(invitation, invitee, State::accepted, &sender, note(asked.data));
+        end(invitation, invitee, State::accepted, sender, note(asked.data));
         announce(sender, invitation, {&invitee},
                  InviteeAccepted{.invitee = sender.user, .data = asked.data}, events);
         if (others > 0) {
@@ -402,7 +395,7 @@ class Switchboard::Impl {
                              size_of(asked.data) + std::ssize(asked.reason), &invitation)) {
             return std::move(*full);
         }
-        end(invitation, invitee, State::rejected, &sender, note(asked.data, asked.reason));
+        end(invitation, invitee, State::rejected, sender, note(asked.data, asked.reason));
         announce(
             sender, invitation, {&invitee},
             InviteeRejected{.invitee = sender.user, .data = asked.data, .reason = asked.reason},
@@ -628,11 +621,9 @@ class Switchboard::Impl {
 
     // ---------------------------------------------------- the one way to end
 
-    void end(Invitation& invitation, Invitee& invitee, State how, const Sender* sender,
+    void end(Invitation& invitation, Invitee& invitee, State how, const Sender& sender,
              std::shared_ptr<const Note> note) {
-        const User* by = sender != nullptr ? records_.find(sender->user) : nullptr;
-        end(invitation, invitee, how, by,
-            sender != nullptr ? std::optional(sender->device) : std::nullopt, std::move(note));
+        end(invitation, invitee, how, records_.find(sender.user), sender.device, std::move(note));
     }
 
     void end(Invitation& invitation, Invitee& invitee, State how, const User* by,
@@ -646,7 +637,7 @@ class Switchboard::Impl {
                 CancelReason reason, const std::optional<Data>& data, Effects& events) {
         const auto why = note(data, std::string(name_of(reason)));
         for (Invitee* invitee : chosen) {
-            end(invitation, *invitee, State::cancelled, &sender, why);
+            end(invitation, *invitee, State::cancelled, sender, why);
         }
         announce(&sender.user, sender.device, invitation, chosen,
                  cancelled_event(invitation, chosen, reason, data), events);
