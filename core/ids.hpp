@@ -42,6 +42,7 @@ class Id {
 
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
     auto operator<=>(const Id&) const = default;
 
   private:

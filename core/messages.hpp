@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <beckon/vocabulary.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,16 +37,9 @@ using Req = std::variant<std::string, std::int64_t, std::uint64_t>;
 /// Counts the events of an invitation, from 1 (contract, section 3).
 using Rev = std::uint32_t;
 
-/// Where one invitee stands. `pending` leads to one of the others; nothing leaves those.
-enum class State : std::uint8_t { pending, accepted, rejected, cancelled, timed_out, revoked };
 /// Where the invitation stands: open while anyone is pending. Computed, never stored.
 enum class Openness : std::uint8_t { open, ended };
-/// Whether everyone is asked, or the first who accepts takes it.
-enum class Answer : std::uint8_t { all, first };
-/// Who hears of the answers (contract, section 4, "the audience").
-enum class Visibility : std::uint8_t { members, invitees, inviter };
 enum class OnInviterLost : std::uint8_t { cancel, keep };
-enum class Role : std::uint8_t { inviter, invitee, observer };
 /// Why pending invitees were cancelled.
 enum class CancelReason : std::uint8_t { cancelled, answered, expired, inviter_lost };
 

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <variant>
 
 #include "ids.hpp"
 #include "wire.hpp"
@@ -24,6 +26,24 @@ class Topics {
         return inbox(user) + (encoding == Encoding::json ? "/json" : "/event");
     }
     [[nodiscard]] std::string replies(const UserId& user) const { return inbox(user) + "/reply"; }
+
+    /// Where `me` publishes a request.
+    [[nodiscard]] std::string request(const RequestBody& body, const UserId& me) const {
+        return root_ + std::visit(
+                           [&me](const auto& asked) {
+                               using Asked = std::decay_t<decltype(asked)>;
+                               std::string place;
+                               if constexpr (requires { asked.invitee; }) {
+                                   place = "/user/" + asked.invitee.text();
+                               } else if constexpr (requires { asked.id; }) {
+                                   place = "/invitation/" + asked.id.text();
+                               } else {
+                                   place = "/user/" + me.text();
+                               }
+                               return place + "/" + std::string(Asked::verb);
+                           },
+                           body);
+    }
 
     /// What stands below the root in `topic`, such as `user/bob/invite` ("" for
     /// the root itself); nothing when `topic` is elsewhere. Takes filters too,

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "failures.hpp"
+#include "inbox.hpp"
+#include "topics.hpp"
+#include "wire.hpp"
+
+namespace beckon {
+
+/// One device of one user: the client's half of the protocol, for any transport.
+///
+/// The host hands in calls, what the connection brings, and time; and does what
+/// comes back, in order. Every call ends in exactly one `Result`:
+///
+///   call ──► waiting ──► in flight ──► reply            Result (Reply)
+///               │  ▲          │
+///               │  └──────────┤ connection lost: sent again after the next sync
+///               └─────────────┴► deadline, close         Result (Failure)
+///
+/// On each connect it asks `sync` before anything else, so that what the broker
+/// queued has arrived and what ended meanwhile is known when a call is sent (again).
+///
+/// No I/O, no clock, no thread: one thread at a time calls it, time is an argument
+/// from a clock that never steps back and runs on while the machine sleeps.
+class Device {
+  public:
+    struct Options {
+        UserId user;
+        /// Begins each `req`: random, so that no other device of the user has it.
+        std::string req_prefix;
+        Topics topics{"beckon"};
+        Encoding encoding = Encoding::msgpack;
+        /// How long a call may take.
+        Duration patience{10'000};
+        /// How long no reply to a `sync` means that there is no Beckon, and how long until it is
+        /// asked again.
+        Duration sync_patience{10'000};
+        Duration sync_again{30'000};
+        std::size_t max_in_flight = 16;
+        std::size_t max_waiting = 1000;
+    };
+
+    /// The host's name for a call; it gives each another.
+    using CallId = std::uint64_t;
+
+    enum class Offline : std::uint8_t { wait, fail };
+
+    enum class Link : std::uint8_t {
+        offline,
+        syncing,    ///< connected; the broker's Beckon has yet to answer
+        ready,      ///< what is open is known
+        no_beckon,  ///< connected, and nobody answers
+    };
+
+    /// To be published, at most once is enough, and only while still connected.
+    struct Send {
+        std::string topic;
+        std::string payload;
+        bool operator==(const Send&) const = default;
+    };
+    struct Result {
+        CallId call;
+        std::variant<Reply, Failure> outcome;
+        bool operator==(const Result&) const = default;
+    };
+    /// `link()` is another now.
+    struct LinkChanged {
+        Link link;
+        bool operator==(const LinkChanged&) const = default;
+    };
+    using Effect = std::variant<Send, Result, LinkChanged, Heard, Ended>;
+    using Effects = std::vector<Effect>;
+
+    explicit Device(Options options);
+
+    /// An `Invite` carries its id. `Get`, too, is a call; `Sync` is the device's own.
+    Effects call(CallId call, RequestBody body, Offline offline, Instant now);
+
+    /// The connection is up, and the inbox is subscribed to (events, replies).
+    Effects connected(Instant now);
+    Effects disconnected(Instant now);
+    /// A message at the inbox. What cannot be read, or is unknown, is ignored.
+    Effects receive_event(std::string_view payload, Instant now);
+    Effects receive_reply(std::string_view payload, Instant now);
+
+    /// Applies what is due.
+    Effects advance(Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    /// Ends every call with `closed`.
+    Effects close();
+
+    [[nodiscard]] Link link() const noexcept { return link_; }
+    /// What is open for this user, as far as is known.
+    [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const { return inbox_.open(now); }
+
+  private:
+    /// Rises with each call; part of its `req`.
+    using Number = std::uint64_t;
+    /// Calls of the device's own have no name.
+    struct Call {
+        std::optional<CallId> name{};
+        RequestBody body;
+        Offline offline = Offline::wait;
+        Instant asked{};
+        Instant deadline{};
+        unsigned sent = 0;
+        bool in_flight = false;
+    };
+
+    Number add(Call call);
+    void pump(Instant now);
+    void send(Number number, Instant now);
+    /// Takes the call out; it is over.
+    Call take(Number number);
+    void fail(Number number, Failure failure);
+    bool withdraw(CallId call, const Cancel& cancel);
+    void ask_state(const InvitationId& id, Instant now);
+
+    void set_link(Link link);
+    void lose_connection();
+    void start_sync(std::optional<std::string> after, Instant now);
+    void synced(const Reply& reply, Instant now);
+    void no_beckon();
+
+    void pass_on(Inbox::News news, Instant now);
+    [[nodiscard]] std::optional<Number> number_of(const Reply& reply) const;
+    void replied(Call call, Reply reply, Instant now);
+    void apply_due(Instant now);
+    Effects done();
+
+    Options options_;
+    Inbox inbox_;
+    Link link_ = Link::offline;
+    std::map<Number, Call> calls_;
+    std::set<std::pair<Instant, Number>> deadlines_;
+    std::deque<Number> waiting_;
+    std::size_t in_flight_ = 0;
+    Number next_number_ = 1;
+    /// When to sync (again), while connected.
+    std::optional<Instant> sync_at_{};
+    /// Whose state is asked, or is to be asked again at that time.
+    std::map<InvitationId, std::optional<Instant>> unsure_;
+    struct CalledOff {
+        InvitationId id;
+        /// A cancel is waiting or in flight.
+        bool asked = false;
+    };
+    /// Invites that were sent and failed for want of a reply: cancelled as soon as
+    /// there is a connection, as they may have been made. The oldest are forgotten.
+    std::deque<CalledOff> called_off_;
+    DeviceTag device_{};
+    Effects effects_;
+};
+
+}  // namespace beckon

@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inbox.hpp"
+
+#include <algorithm>
+
+namespace beckon {
+namespace {
+
+/// The broker tells a timeout when it is due; only when it is late by this much is
+/// something wrong.
+constexpr Duration late{3'000};
+/// How long `get` may take to tell how it ended.
+constexpr Duration until_told{10'000};
+/// The ends that are remembered, so that what comes late is known to be late.
+constexpr std::size_t remembered = 4096;
+
+bool contains(const std::vector<UserId>& users, const UserId& user) {
+    return std::find(users.begin(), users.end(), user) != users.end();
+}
+
+CancelReason reason_of(const std::optional<std::string>& word) {
+    const auto& names = Names<CancelReason>::list;
+    const auto found = std::find(names.begin(), names.end(), word.value_or(""));
+    return found == names.end() ? CancelReason::cancelled
+                                : static_cast<CancelReason>(found - names.begin());
+}
+
+}  // namespace
+
+// ------------------------------------------------------------- what is held
+
+bool Inbox::is_own(const std::optional<UserId>& by,
+                   const std::optional<DeviceTag>& by_device) const {
+    return by == me_ && by_device && by_device == device_;
+}
+
+InviteeInfo* Inbox::part_of(Held& held, const UserId& user) {
+    const auto found = std::find_if(held.info.invitees.begin(), held.info.invitees.end(),
+                                    [&user](const auto& part) { return part.user == user; });
+    return found == held.info.invitees.end() ? nullptr : &*found;
+}
+
+InviteeInfo* Inbox::own_part(Held& held) const {
+    return held.info.role == Role::invitee ? part_of(held, me_) : nullptr;
+}
+
+bool Inbox::anyone_pending(const Held& held) {
+    return std::any_of(held.info.invitees.begin(), held.info.invitees.end(),
+                       [](const auto& part) { return part.state == State::pending; });
+}
+
+bool Inbox::over(Held& held) const {
+    const InviteeInfo* own = own_part(held);
+    return own != nullptr ? own->state != State::pending : !anyone_pending(held);
+}
+
+Inbox::Held& Inbox::hold(InvitationInfo info) {
+    Held held;
+    held.info = std::move(info);
+    return held_.insert_or_assign(held.info.id, std::move(held)).first->second;
+}
+
+void Inbox::look_at(Held& held, std::optional<Instant> when) {
+    if (held.look) {
+        looks_.erase({*held.look, held.info.id});
+    }
+    held.look = when;
+    if (when) {
+        looks_.emplace(*when, held.info.id);
+    }
+}
+
+void Inbox::set_deadline(Held& held, std::optional<Instant> deadline) {
+    held.deadline = deadline;
+    held.asked_at_deadline = false;
+    look_at(held, deadline ? std::optional(*deadline + late) : std::nullopt);
+}
+
+void Inbox::drop(const InvitationId& id) {
+    const auto found = held_.find(id);
+    if (found != held_.end()) {
+        look_at(found->second, std::nullopt);
+        held_.erase(found);
+    }
+}
+
+void Inbox::remember_end(const InvitationId& id) {
+    if (ended_.insert(id).second) {
+        ended_order_.push_back(id);
+    }
+    if (ended_order_.size() > remembered) {
+        ended_.erase(ended_order_.front());
+        ended_order_.pop_front();
+    }
+}
+
+// ----------------------------------------------------- what the device asks
+
+void Inbox::inviting(const Invite& invite) {
+    InvitationInfo info{.id = *invite.id, .inviter = me_};
+    info.data = invite.data;
+    info.call = invite.call;
+    info.answer = invite.answer;
+    info.online_only = invite.online_only;
+    info.visibility = invite.visibility;
+    info.role = Role::inviter;
+    info.invitees.push_back({.user = invite.invitee});
+    for (const auto& user : invite.also) {
+        if (user != invite.invitee) {
+            info.invitees.push_back({.user = user});
+        }
+    }
+    if (!held_.contains(info.id)) {
+        hold(std::move(info));
+    }
+}
+
+void Inbox::not_invited(const InvitationId& id) {
+    const auto found = held_.find(id);
+    if (found != held_.end() && !found->second.confirmed) {
+        drop(id);
+    }
+}
+
+void Inbox::cancelling(const InvitationId& id) {
+    const auto found = held_.find(id);
+    if (found != held_.end()) {
+        found->second.cancelling = true;
+    }
+}
+
+// ------------------------------------------------------------------ changes
+
+void Inbox::tell(Held& held, EventBody body, const Cause& cause, Instant now, News& news) const {
+    Heard heard{.id = held.info.id, .body = std::move(body)};
+    heard.by = cause.by;
+    heard.by_device = cause.by_device;
+    heard.assumed = cause.assumed;
+    if (held.deadline && !over(held)) {
+        heard.remaining = std::max(*held.deadline - now, Duration{0});
+    }
+    if (const auto* cancelled = std::get_if<InvitationCancelled>(&heard.body)) {
+        heard.cancels_ours =
+            held.info.role == Role::invitee
+                ? contains(cancelled->invitees, me_)
+                : std::all_of(
+                      held.info.invitees.begin(), held.info.invitees.end(), [](const auto& part) {
+                          return part.state != State::pending && part.state != State::accepted;
+                      });
+    }
+    news.emplace_back(std::move(heard));
+}
+
+void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news) {
+    const bool was_over = over(held);
+    // Those who were pending and are not now: only they are news.
+    const auto end = [&held, &cause](const std::vector<UserId>& users, State state,
+                                     const std::optional<Data>& data, bool answer) {
+        std::vector<UserId> changed;
+        for (const auto& user : users) {
+            InviteeInfo* part = part_of(held, user);
+            if (part == nullptr) {
+                part = &held.info.invitees.emplace_back(InviteeInfo{.user = user});
+            }
+            if (part->state != State::pending) {
+                continue;
+            }
+            part->state = state;
+            part->data = data;
+            part->device = answer ? cause.by_device : std::nullopt;
+            part->reason = cause.reason.empty() ? std::nullopt : std::optional(cause.reason);
+            changed.push_back(user);
+        }
+        return changed;
+    };
+    std::optional<EventBody> told;
+    std::visit(
+        [&](auto changed) {
+            using Body = decltype(changed);
+            if constexpr (std::is_same_v<Body, InviteeAccepted>) {
+                if (!end({changed.invitee}, State::accepted, changed.data, true).empty()) {
+                    told = std::move(changed);
+                }
+            } else if constexpr (std::is_same_v<Body, InviteeRejected>) {
+                cause.reason = changed.reason;
+                if (!end({changed.invitee}, State::rejected, changed.data, true).empty()) {
+                    told = std::move(changed);
+                }
+            } else if constexpr (std::is_same_v<Body, InvitationCancelled>) {
+                cause.reason = name_of(changed.reason);
+                changed.invitees = end(changed.invitees, State::cancelled, changed.data, false);
+                if (!changed.invitees.empty()) {
+                    told = std::move(changed);
+                }
+            } else if constexpr (std::is_same_v<Body, InvitationTimeout>) {
+                changed.invitees = end(changed.invitees, State::timed_out, std::nullopt, false);
+                if (!changed.invitees.empty()) {
+                    told = std::move(changed);
+                }
+            } else if constexpr (std::is_same_v<Body, InvitationModified>) {
+                if (changed.data) {
+                    held.info.data = changed.data;
+                }
+                for (const auto& user : changed.invitees.value_or(std::vector<UserId>{})) {
+                    if (part_of(held, user) == nullptr) {
+                        held.info.invitees.push_back({.user = user});
+                    }
+                }
+                told = std::move(changed);
+            }
+        },
+        body);
+    if (!was_over && over(held)) {
+        held.ending = cause;
+    }
+    if (told && !cause.here) {
+        tell(held, std::move(*told), cause, now, news);
+    }
+}
+
+void Inbox::settle(Held& held, News& news) {
+    if (!over(held)) {
+        return;
+    }
+    look_at(held, std::nullopt);
+    if (held.announced && !held.end_told) {
+        held.end_told = true;
+        Ended ended{.id = held.info.id, .inviter = held.info.inviter};
+        if (const InviteeInfo* own = own_part(held)) {
+            ended.state = own->state;
+        } else {
+            for (const auto& part : held.info.invitees) {
+                ended.state = std::min(ended.state.value_or(part.state), part.state);
+            }
+        }
+        ended.reason = held.ending.reason;
+        ended.by = held.ending.by;
+        ended.by_device = held.ending.by_device;
+        ended.here = held.ending.here;
+        ended.assumed = held.ending.assumed;
+        news.emplace_back(std::move(ended));
+    }
+    // With visibility `inviter` an invitee hears no more of it.
+    if (!anyone_pending(held) ||
+        (held.info.role == Role::invitee && held.info.visibility == Visibility::inviter)) {
+        remember_end(held.info.id);
+        drop(InvitationId(held.info.id));
+    }
+}
+
+// ---------------------------------------------------- what the broker says
+
+Inbox::News Inbox::take(const Event& event, Instant now) {
+    News news;
+    if (ended_.contains(event.id)) {
+        return news;
+    }
+    const auto found = held_.find(event.id);
+    if (const auto* body = std::get_if<NewInvitation>(&event.body)) {
+        if (found != held_.end()) {
+            return news;
+        }
+        InvitationInfo info{.id = event.id, .inviter = body->inviter};
+        info.data = body->data;
+        info.call = body->call;
+        info.answer = body->answer;
+        info.online_only = body->online_only;
+        info.visibility = body->visibility;
+        info.rev = event.rev;
+        info.role = body->role;
+        for (const auto& user : body->invitees) {
+            info.invitees.push_back({.user = user});
+        }
+        Held& held = hold(std::move(info));
+        held.confirmed = true;
+        held.announced = true;
+        set_deadline(held, body->remaining ? std::optional(now + *body->remaining) : std::nullopt);
+        tell(held, *body, {.by = event.by, .by_device = event.by_device}, now, news);
+        return news;
+    }
+    const auto* ringing = std::get_if<InviteeRinging>(&event.body);
+    if (found == held_.end()) {
+        if (ringing == nullptr) {
+            news.emplace_back(Unsure{event.id});
+        }
+        return news;
+    }
+    Held& held = found->second;
+    if (ringing != nullptr) {
+        InviteeInfo* part = part_of(held, ringing->invitee);
+        if (part != nullptr && part->state == State::pending && !part->ringing) {
+            part->ringing = true;
+            tell(held, *ringing, {.by = event.by, .by_device = event.by_device}, now, news);
+        }
+        return news;
+    }
+    if (event.rev <= held.info.rev) {
+        return news;
+    }
+    // With visibility `inviter`, invitees are not told of each other.
+    const bool gap =
+        event.rev > held.info.rev + 1 &&
+        !(held.info.role == Role::invitee && held.info.visibility == Visibility::inviter);
+    held.info.rev = event.rev;
+    held.confirmed = true;
+    held.announced = held.announced || held.info.role == Role::inviter;
+    const Cause cause{
+        .by = event.by, .by_device = event.by_device, .here = is_own(event.by, event.by_device)};
+    apply(held, event.body, cause, now, news);
+    const auto* modified = std::get_if<InvitationModified>(&event.body);
+    // Others added by another device: only `get` tells the inviter how long they have.
+    const bool longer =
+        modified != nullptr && modified->invitees && !cause.here && held.info.role == Role::inviter;
+    settle(held, news);
+    if ((gap || longer) && held_.contains(event.id)) {
+        news.emplace_back(Unsure{event.id});
+    }
+    return news;
+}
+
+Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
+    News news;
+    if (ended_.contains(info.id)) {
+        return news;
+    }
+    const auto found = held_.find(info.id);
+    if (found == held_.end()) {
+        const bool is_open = info.state == Openness::open;
+        if (info.role != Role::inviter && !is_open) {
+            remember_end(info.id);
+            return news;
+        }
+        // As it was before anything happened to it; the difference is news.
+        InvitationInfo begun = info;
+        for (auto& part : begun.invitees) {
+            part = InviteeInfo{.user = part.user};
+        }
+        Held& held = hold(begun);
+        InviteeInfo* own = own_part(held);
+        for (const auto& part : info.invitees) {
+            if (own != nullptr && part.user == me_ && part.state != State::pending) {
+                // It never rang here, and never will.
+                held.info = info;
+                held.end_told = true;
+            }
+        }
+        held.confirmed = true;
+        held.announced = info.role != Role::observer;
+        if (own != nullptr && !held.end_told) {
+            NewInvitation body{.inviter = info.inviter};
+            body.data = info.data;
+            body.remaining = info.remaining;
+            body.call = info.call;
+            body.answer = info.answer;
+            body.visibility = info.visibility;
+            body.online_only = info.online_only;
+            for (const auto& part : info.invitees) {
+                body.invitees.push_back(part.user);
+            }
+            set_deadline(held,
+                         info.remaining ? std::optional(now + *info.remaining) : std::nullopt);
+            tell(held, std::move(body), {.by = info.inviter}, now, news);
+        }
+        apply_newer(held, info, now, news);
+        settle(held, news);
+        return news;
+    }
+    Held& held = found->second;
+    held.missing = false;
+    if (info.rev < held.info.rev) {
+        return news;
+    }
+    held.confirmed = true;
+    held.announced = held.announced || info.role == Role::inviter;
+    apply_newer(held, info, now, news);
+    settle(held, news);
+    return news;
+}
+
+void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news) {
+    InvitationModified modified;
+    if (told.data && told.data != held.info.data) {
+        modified.data = told.data;
+    }
+    std::vector<UserId> listed;
+    std::vector<UserId> timed_out;
+    std::map<CancelReason, InvitationCancelled> cancelled;
+    std::optional<UserId> taker;
+    for (const auto& part : told.invitees) {
+        listed.push_back(part.user);
+        const InviteeInfo* known = part_of(held, part.user);
+        if (known == nullptr) {
+            modified.invitees.emplace();
+        } else if (known->state != State::pending) {
+            continue;
+        }
+        if (part.state == State::timed_out) {
+            timed_out.push_back(part.user);
+        } else if (part.state == State::cancelled) {
+            const auto reason = reason_of(part.reason);
+            auto& body = cancelled[reason];
+            body.inviter = told.inviter;
+            body.reason = reason;
+            body.data = part.data ? part.data : body.data;
+            body.invitees.push_back(part.user);
+        } else if (part.state == State::accepted) {
+            taker = part.user;
+        }
+    }
+    if (modified.invitees) {
+        modified.invitees = listed;
+    }
+    held.info.rev = told.rev;
+    if (modified.data || modified.invitees) {
+        apply(held, modified, {.by = told.inviter}, now, news);
+    }
+    for (const auto& part : told.invitees) {
+        InviteeInfo* known = part_of(held, part.user);
+        if (known == nullptr || known->state != State::pending) {
+            continue;
+        }
+        const Cause cause{
+            .by = part.user, .by_device = part.device, .here = is_own(part.user, part.device)};
+        if (part.ringing && !known->ringing) {
+            known->ringing = true;
+            if (part.state == State::pending && held.info.role == Role::inviter) {
+                tell(held, InviteeRinging{part.user}, {.by = part.user}, now, news);
+            }
+        }
+        if (part.state == State::accepted) {
+            apply(held, InviteeAccepted{part.user, part.data}, cause, now, news);
+        } else if (part.state == State::rejected) {
+            apply(held, InviteeRejected{part.user, part.data, part.reason.value_or("declined")},
+                  cause, now, news);
+        } else if (part.state == State::revoked) {
+            known->state = State::revoked;
+            held.ending = {};
+        }
+    }
+    for (auto& [reason, body] : cancelled) {
+        Cause cause;
+        if (reason == CancelReason::answered) {
+            cause.by = taker;
+        } else if (reason != CancelReason::expired) {
+            cause.by = told.inviter;
+            cause.here = reason == CancelReason::cancelled && held.cancelling &&
+                         held.info.role == Role::inviter;
+        }
+        apply(held, std::move(body), cause, now, news);
+    }
+    if (!timed_out.empty()) {
+        apply(held, InvitationTimeout{std::move(timed_out)}, {}, now, news);
+    }
+    if (!over(held)) {
+        set_deadline(held, told.remaining ? std::optional(now + *told.remaining) : std::nullopt);
+    }
+}
+
+Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instant now) {
+    News news;
+    const auto* refusal = std::get_if<Refusal>(&reply);
+    std::visit(
+        [&](const auto& request) {
+            using Asked = std::decay_t<decltype(request)>;
+            if constexpr (std::is_same_v<Asked, Invite>) {
+                if (refusal != nullptr) {
+                    not_invited(*request.id);
+                    return;
+                }
+            }
+            if constexpr (!std::is_same_v<Asked, Sync>) {
+                InvitationId id;
+                if constexpr (std::is_same_v<Asked, Invite>) {
+                    id = *request.id;
+                } else {
+                    id = request.id;
+                }
+                const auto found = held_.find(id);
+                if (found == held_.end()) {
+                    return;
+                }
+                if (refusal != nullptr) {
+                    // It is not as we thought.
+                    const int code = info(refusal->error).code;
+                    if (code == info(Error::already_ended).code ||
+                        code == info(Error::not_invitee).code) {
+                        news.emplace_back(Unsure{id});
+                    }
+                    return;
+                }
+                Held& held = found->second;
+                const Cause own{.by = me_, .by_device = device_, .here = true};
+                if constexpr (std::is_same_v<Asked, Invite> || std::is_same_v<Asked, Add>) {
+                    const auto& invited = std::get<Invited>(reply);
+                    std::set<UserId> skipped;
+                    for (const auto& one : invited.skipped.value_or(std::vector<Skipped>{})) {
+                        skipped.insert(one.user);
+                    }
+                    const auto ends =
+                        invited.remaining ? std::optional(now + *invited.remaining) : std::nullopt;
+                    if constexpr (std::is_same_v<Asked, Invite>) {
+                        held.confirmed = true;
+                        held.announced = true;
+                        std::erase_if(held.info.invitees, [&skipped](const auto& part) {
+                            return part.state == State::pending && skipped.contains(part.user);
+                        });
+                        set_deadline(held, ends);
+                        if (invited.dup && invited.state == Openness::ended) {
+                            news.emplace_back(Unsure{id});
+                        }
+                    } else {
+                        for (const auto& user : request.invitees) {
+                            if (!skipped.contains(user) && part_of(held, user) == nullptr) {
+                                held.info.invitees.push_back({.user = user});
+                            }
+                        }
+                        if (held.info.role == Role::inviter) {
+                            set_deadline(held, held.deadline && ends ? std::max(held.deadline, ends)
+                                                                     : std::nullopt);
+                        }
+                    }
+                } else if constexpr (std::is_same_v<Asked, Accept>) {
+                    apply(held, InviteeAccepted{me_, request.data}, own, now, news);
+                } else if constexpr (std::is_same_v<Asked, Reject>) {
+                    apply(held, InviteeRejected{me_, request.data, request.reason}, own, now, news);
+                } else if constexpr (std::is_same_v<Asked, Cancel>) {
+                    apply(held,
+                          InvitationCancelled{me_, std::get<Cancelled>(reply).cancelled,
+                                              request.data, CancelReason::cancelled},
+                          own, now, news);
+                } else if constexpr (std::is_same_v<Asked, Modify>) {
+                    held.info.data = request.data;
+                }
+                settle(held, news);
+            }
+        },
+        asked);
+    return news;
+}
+
+Inbox::News Inbox::forgotten(const InvitationId& id) {
+    News news;
+    const auto found = held_.find(id);
+    if (found == held_.end()) {
+        return news;
+    }
+    const Held& held = found->second;
+    if (held.announced && !held.end_told) {
+        news.emplace_back(Ended{.id = id, .inviter = held.info.inviter});
+    }
+    // Not remembered as ended: after a restart of the broker an invite that is sent
+    // again makes it anew.
+    drop(id);
+    return news;
+}
+
+void Inbox::begin_sync() {
+    for (auto& [id, held] : held_) {
+        held.missing = held.confirmed;
+    }
+}
+
+Inbox::News Inbox::end_sync() {
+    News news;
+    for (auto& [id, held] : held_) {
+        if (std::exchange(held.missing, false)) {
+            news.emplace_back(Unsure{id});
+        }
+    }
+    return news;
+}
+
+// --------------------------------------------------------------------- time
+
+Inbox::News Inbox::advance(bool connected, Instant now) {
+    News news;
+    while (!looks_.empty() && looks_.begin()->first <= now) {
+        Held& held = held_.at(looks_.begin()->second);
+        if (connected && !held.asked_at_deadline) {
+            held.asked_at_deadline = true;
+            look_at(held, now + until_told);
+            news.emplace_back(Unsure{held.info.id});
+            continue;
+        }
+        look_at(held, std::nullopt);
+        std::vector<UserId> silent;
+        for (const auto& part : held.info.invitees) {
+            if (part.state == State::pending &&
+                (held.info.role != Role::invitee || part.user == me_)) {
+                silent.push_back(part.user);
+            }
+        }
+        apply(held, InvitationTimeout{std::move(silent)}, {.assumed = true}, now, news);
+        settle(held, news);
+    }
+    return news;
+}
+
+std::optional<Instant> Inbox::next_deadline() const {
+    return looks_.empty() ? std::nullopt : std::optional(looks_.begin()->first);
+}
+
+std::vector<InvitationInfo> Inbox::open(Instant now) const {
+    std::vector<InvitationInfo> all;
+    for (const auto& [id, held] : held_) {
+        if (held.confirmed && anyone_pending(held)) {
+            all.push_back(held.info);
+            all.back().remaining = held.deadline
+                                       ? std::optional(std::max(*held.deadline - now, Duration{0}))
+                                       : std::nullopt;
+        }
+    }
+    return all;
+}
+
+}  // namespace beckon

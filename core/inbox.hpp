@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "messages.hpp"
+
+namespace beckon {
+
+/// An event that the application is told: once each, and none that is its own echo.
+struct Heard {
+    InvitationId id;
+    EventBody body;
+    std::optional<UserId> by{};
+    std::optional<DeviceTag> by_device{};
+    /// Until the deadline, when somebody is pending and there is one.
+    std::optional<Duration> remaining{};
+    /// For a cancel: this user is among those cancelled or, the inviter, is left
+    /// with nobody who is pending or accepted.
+    bool cancels_ours = false;
+    /// Nobody said so: the deadline passed while the broker was out of reach.
+    bool assumed = false;
+    bool operator==(const Heard&) const = default;
+};
+
+/// The end of an invitation for this user: once for each that was heard of. An
+/// invitee's own part has ended; for the inviter, nobody is pending.
+struct Ended {
+    InvitationId id;
+    UserId inviter;
+    /// The inviter: `accepted` if anybody did, else the first in the order of
+    /// `State`. Absent: the broker knows nothing of it any more.
+    std::optional<State> state{};
+    std::string reason{};
+    std::optional<UserId> by{};
+    std::optional<DeviceTag> by_device{};
+    /// This device did it.
+    bool here = false;
+    bool assumed = false;
+    bool operator==(const Ended&) const = default;
+};
+
+/// What was delivered does not tell all: `get` is to be asked.
+struct Unsure {
+    InvitationId id;
+    bool operator==(const Unsure&) const = default;
+};
+
+/// What one device knows of the invitations of its user, and makes of what the
+/// broker delivers: lost, doubled or late, the application hears each event and
+/// each end once, and nothing rings on that has ended (contract, sections 3, 4 and 6).
+///
+///   event       ─┐                            ┌─► Heard, Ended   to the application
+///   sync, get    ├─► what is known, by `rev` ─┤
+///   own replies ─┘                            └─► Unsure         ask `get`
+///
+/// No I/O, no clock, no thread.
+class Inbox {
+  public:
+    using News = std::vector<std::variant<Heard, Ended, Unsure>>;
+
+    explicit Inbox(UserId me) : me_(std::move(me)) {}
+
+    /// The tag by which this device knows its own echo; every reply tells it.
+    void set_device(DeviceTag device) { device_ = device; }
+
+    // What this device asks.
+
+    /// An invitation of its own is on its way (`invite.id` is set).
+    void inviting(const Invite& invite);
+    /// It came to nothing: nobody has heard of it.
+    void not_invited(const InvitationId& id);
+    /// A cancel of its own is on its way.
+    void cancelling(const InvitationId& id);
+
+    // What the broker says.
+
+    News take(const Event& event, Instant now);
+    /// From `sync` and `get`.
+    News take(const InvitationInfo& info, Instant now);
+    /// The reply, an ok or a refusal, to what this device asked.
+    News take(const RequestBody& asked, const ReplyBody& reply, Instant now);
+    /// The broker does not know `id`, or does not tell this user (any more).
+    News forgotten(const InvitationId& id);
+
+    /// A sync is sent now. What is held and not among what it tells has ended.
+    void begin_sync();
+    News end_sync();
+
+    // Time.
+
+    /// Deadlines that passed without news: asks how it ended while `connected`, else
+    /// (or when there is no answer to that) takes it for timed out.
+    News advance(bool connected, Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    // What is known.
+
+    /// What is open for this user and known to the broker, oldest id first, `remaining` as of
+    /// `now`.
+    [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
+
+  private:
+    /// Why a state changed.
+    struct Cause {
+        std::optional<UserId> by{};
+        std::optional<DeviceTag> by_device{};
+        std::string reason{};
+        bool here = false;
+        bool assumed = false;
+    };
+    struct Held {
+        InvitationInfo info;
+        /// The invitee's own; for the inviter the last.
+        std::optional<Instant> deadline{};
+        /// When to look whether the deadline passed without news.
+        std::optional<Instant> look{};
+        /// The broker has said that it exists. Until then, and while an own invite
+        /// has no reply, `rev` is as if it had just been made.
+        bool confirmed = false;
+        /// The application knows of it, and is owed its end.
+        bool announced = false;
+        bool end_told = false;
+        /// This device asked to cancel it.
+        bool cancelling = false;
+        /// The deadline passed, and `get` was asked.
+        bool asked_at_deadline = false;
+        /// Not yet told by the present sync.
+        bool missing = false;
+        /// What ended it for this user.
+        Cause ending{};
+    };
+
+    [[nodiscard]] bool is_own(const std::optional<UserId>& by,
+                              const std::optional<DeviceTag>& by_device) const;
+    [[nodiscard]] InviteeInfo* own_part(Held& held) const;
+    [[nodiscard]] bool over(Held& held) const;
+    static InviteeInfo* part_of(Held& held, const UserId& user);
+    static bool anyone_pending(const Held& held);
+
+    Held& hold(InvitationInfo info);
+    void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
+    void apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news);
+    void tell(Held& held, EventBody body, const Cause& cause, Instant now, News& news) const;
+    /// After each change: tells the end, once, and forgets what nobody waits for.
+    void settle(Held& held, News& news);
+    void set_deadline(Held& held, std::optional<Instant> deadline);
+    void look_at(Held& held, std::optional<Instant> when);
+    void drop(const InvitationId& id);
+    void remember_end(const InvitationId& id);
+
+    UserId me_;
+    std::optional<DeviceTag> device_{};
+    std::map<InvitationId, Held> held_;
+    std::set<std::pair<Instant, InvitationId>> looks_;
+    /// Ended for all: whatever still comes of them is late. The oldest are forgotten.
+    std::set<InvitationId> ended_;
+    std::deque<InvitationId> ended_order_;
+};
+
+}  // namespace beckon

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+/// The words of the contract (section 4) that the wire, the rules and the client
+/// library's users share.
+namespace beckon {
+
+/// Where one invitee stands. `pending` leads to one of the others; nothing leaves those.
+enum class State : std::uint8_t { pending, accepted, rejected, cancelled, timed_out, revoked };
+
+/// Whether everyone is asked, or the first who accepts takes it.
+enum class Answer : std::uint8_t { all, first };
+
+/// Who hears of the answers beside the inviter: everyone in the group, all
+/// invitees, or only the invitee whose answer it is.
+enum class Visibility : std::uint8_t { members, invitees, inviter };
+
+/// The part that a user has in an invitation.
+enum class Role : std::uint8_t { inviter, invitee, observer };
+
+}  // namespace beckon
