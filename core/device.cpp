@@ -10,12 +10,15 @@ namespace {
 
 /// Until a request of the device's own that was refused for the moment is tried again.
 constexpr Duration soon{1'000};
-/// Invites without a reply that are remembered, to be called off.
-constexpr std::size_t max_called_off = 100;
+/// Of the device's own errands, so that they do not get in the way of calls.
+constexpr std::size_t max_errands_in_flight = 4;
+/// That are remembered, to be called off.
+constexpr std::size_t max_errands = 1000;
 
 /// The device's own requests that it may try again.
 bool for_the_moment(Error error) {
-    return error == Error::rate_limited || error == Error::internal;
+    return error == Error::rate_limited || error == Error::storage_unavailable ||
+           error == Error::internal;
 }
 
 /// What is left of the time that a request asks for, after it has waited; 0 stays "none".
@@ -63,7 +66,7 @@ Device::Effects Device::call(CallId call, RequestBody body, Offline offline, Ins
             patience = std::min(patience, invite->timeout);
         }
     } else if (const auto* cancel = std::get_if<Cancel>(&body)) {
-        inbox_.cancelling(cancel->id);
+        inbox_.cancelling(cancel->id, !cancel->invitees);
     }
     add({.name = call,
          .body = std::move(body),
@@ -83,9 +86,7 @@ bool Device::withdraw(CallId call, const Cancel& cancel) {
         const Call& waiting = calls_.at(number);
         const auto* invite = std::get_if<Invite>(&waiting.body);
         if (invite != nullptr && invite->id == cancel.id && waiting.sent == 0) {
-            Cancelled cancelled{.cancelled = {invite->invitee}};
-            cancelled.cancelled.insert(cancelled.cancelled.end(), invite->also.begin(),
-                                       invite->also.end());
+            Cancelled cancelled{.cancelled = invitees_of(*invite)};
             fail(number, Failure::withdrawn);
             effects_.emplace_back(Result{call, Reply{.re = std::string(Cancel::verb),
                                                      .device = device_,
@@ -117,17 +118,34 @@ Device::Call Device::take(Number number) {
 }
 
 void Device::pump(Instant now) {
-    if (link_ != Link::ready) {
-        return;
-    }
-    for (auto& [id, asked] : called_off_) {
-        if (!std::exchange(asked, true)) {
-            inbox_.cancelling(id);
-            add({.body = Cancel{.id = id}, .asked = now, .deadline = now + options_.patience});
+    if (link_ == Link::ready) {
+        run_errands(now);
+        while (in_flight_ < options_.max_in_flight && !waiting_.empty()) {
+            send(waiting_.front(), now);
         }
     }
-    while (in_flight_ < options_.max_in_flight && !waiting_.empty()) {
-        send(waiting_.front(), now);
+}
+
+Device::Errand Device::errand_of(const Call& call) {
+    const auto* get = std::get_if<Get>(&call.body);
+    return get != nullptr ? Errand{Errand::What::get, get->id}
+                          : Errand{Errand::What::cancel, std::get<Cancel>(call.body).id};
+}
+
+void Device::run_errands(Instant now) {
+    for (auto& [errand, when] : errands_) {
+        if (errands_in_flight_ >= max_errands_in_flight) {
+            return;
+        }
+        if (when && *when <= now) {
+            when.reset();
+            ++errands_in_flight_;
+            Call call{.body = Get{errand.id}, .asked = now, .deadline = now + options_.patience};
+            if (errand.what == Errand::What::cancel) {
+                call.body = Cancel{.id = errand.id};
+            }
+            send(add(std::move(call)), now);
+        }
     }
 }
 
@@ -137,37 +155,32 @@ void Device::send(Number number, Instant now) {
     call.in_flight = true;
     ++in_flight_;
     ++call.sent;
-    Request request{.req = options_.req_prefix + ":" + std::to_string(number), .body = call.body};
+    const auto req = options_.req_prefix + ":" + std::to_string(number);
+    Request request{.req = req, .body = call.body};
     std::visit([&](auto& asked) { age(asked, now - call.asked); }, request.body);
     effects_.emplace_back(Send{options_.topics.request(request.body, options_.user),
-                               encode(request, options_.encoding)});
+                               encode(request, options_.encoding), req});
 }
 
 void Device::fail(Number number, Failure failure) {
     const Call call = take(number);
     effects_.emplace_back(Result{*call.name, failure});
-    const auto* invite = std::get_if<Invite>(&call.body);
-    if (invite == nullptr) {
-        return;
-    }
-    inbox_.not_invited(*invite->id);
-    if (call.sent > 0) {
-        // Perhaps it was made, and rings: nobody may be left ringing for a caller
-        // who was told that it failed.
-        called_off_.push_back({.id = *invite->id});
-        if (called_off_.size() > max_called_off) {
-            called_off_.pop_front();
+    if (const auto* invite = std::get_if<Invite>(&call.body)) {
+        if (call.sent == 0) {
+            inbox_.not_invited(*invite->id);
+        } else {
+            call_off(*invite->id);
         }
+    } else if (const auto* cancel = std::get_if<Cancel>(&call.body); cancel && call.sent == 0) {
+        inbox_.cancelling(cancel->id, false);
     }
 }
 
-void Device::ask_state(const InvitationId& id, Instant now) {
-    if (link_ == Link::syncing || link_ == Link::ready) {
-        const auto [place, is_new] = unsure_.try_emplace(id);
-        if (is_new || place->second) {
-            place->second.reset();
-            add({.body = Get{id}, .asked = now, .deadline = now + options_.patience});
-        }
+void Device::call_off(const InvitationId& id) {
+    inbox_.disown(id);
+    inbox_.cancelling(id, true);
+    if (errands_.size() < max_errands) {
+        errands_.insert_or_assign({Errand::What::cancel, id}, Instant{});
     }
 }
 
@@ -220,11 +233,13 @@ void Device::lose_connection() {
         calls_.at(number).in_flight = false;
     }
     in_flight_ = 0;
-    for (auto& one : called_off_) {
-        one.asked = false;
+    // What is asked by `get`, the next sync tells.
+    std::erase_if(errands_, [](const auto& one) { return one.first.what == Errand::What::get; });
+    for (auto& [errand, when] : errands_) {
+        when = Instant{};
     }
+    errands_in_flight_ = 0;
     waiting_.insert(waiting_.begin(), again.begin(), again.end());
-    unsure_.clear();
     sync_at_.reset();
 }
 
@@ -263,7 +278,9 @@ void Device::pass_on(Inbox::News news, Instant now) {
         std::visit(
             [&](auto& told) {
                 if constexpr (std::is_same_v<std::decay_t<decltype(told)>, Unsure>) {
-                    ask_state(told.id, now);
+                    if (link_ == Link::syncing || link_ == Link::ready) {
+                        errands_.try_emplace({Errand::What::get, told.id}, now);
+                    }
                 } else {
                     effects_.emplace_back(std::move(told));
                 }
@@ -282,14 +299,15 @@ Device::Effects Device::receive_event(std::string_view payload, Instant now) {
     return done();
 }
 
-Device::Effects Device::receive_reply(std::string_view payload, Instant now) {
+Device::Effects Device::receive_reply(std::string_view payload, Instant now,
+                                      std::string_view correlation) {
     apply_due(now);
     auto decoded = decode_reply(payload);
     auto* reply = std::get_if<Reply>(&decoded);
     if (reply == nullptr) {
         return done();
     }
-    if (const auto number = number_of(*reply)) {
+    if (const auto number = number_of(*reply, correlation)) {
         device_ = reply->device;
         inbox_.set_device(device_);
         replied(take(*number), std::move(*reply), now);
@@ -299,15 +317,17 @@ Device::Effects Device::receive_reply(std::string_view payload, Instant now) {
 }
 
 /// The call that it answers; nothing if that is over, or somebody else's.
-std::optional<Device::Number> Device::number_of(const Reply& reply) const {
-    const auto* req = reply.req ? std::get_if<std::string>(&*reply.req) : nullptr;
+std::optional<Device::Number> Device::number_of(const Reply& reply,
+                                                std::string_view correlation) const {
+    const auto* text = reply.req ? std::get_if<std::string>(&*reply.req) : nullptr;
+    const std::string_view req = text != nullptr ? std::string_view(*text) : correlation;
     const auto prefix = options_.req_prefix + ":";
-    if (req == nullptr || !req->starts_with(prefix)) {
+    if (!req.starts_with(prefix)) {
         return std::nullopt;
     }
     Number number = 0;
-    const char* end = req->data() + req->size();
-    const auto read = std::from_chars(req->data() + prefix.size(), end, number);
+    const char* end = req.data() + req.size();
+    const auto read = std::from_chars(req.data() + prefix.size(), end, number);
     const auto found = calls_.find(number);
     if (read.ec != std::errc{} || read.ptr != end || found == calls_.end() ||
         reply.re != verb_of({.body = found->second.body})) {
@@ -317,37 +337,56 @@ std::optional<Device::Number> Device::number_of(const Reply& reply) const {
 }
 
 void Device::replied(Call call, Reply reply, Instant now) {
-    const auto* refusal = std::get_if<Refusal>(&reply.body);
     if (!call.name) {
         if (std::holds_alternative<Sync>(call.body)) {
             synced(reply, now);
+        } else {
+            errand_replied(call, reply, now);
         }
-        const bool later = refusal != nullptr && for_the_moment(refusal->error);
-        if (const auto* cancel = std::get_if<Cancel>(&call.body); cancel != nullptr && !later) {
-            std::erase_if(called_off_, [&](const auto& one) { return one.id == cancel->id; });
-        }
-        const auto* get = std::get_if<Get>(&call.body);
-        if (get == nullptr) {
-            return;
-        }
-        unsure_.erase(get->id);
-        if (later) {
-            unsure_[get->id] = now + soon;
-            return;
-        }
+        return;
     }
-    if (call.name) {
-        effects_.emplace_back(Result{*call.name, reply});
-    }
+    effects_.emplace_back(Result{*call.name, reply});
     if (const auto* got = std::get_if<Got>(&reply.body)) {
-        pass_on(inbox_.take(got->invitation, now), now);
-    } else if (const auto* get = std::get_if<Get>(&call.body)) {
-        if (refusal->error == Error::unknown_invitation ||
-            refusal->error == Error::not_participant) {
-            pass_on(inbox_.forgotten(get->id), now);
+        // What is over and was not held is no news: the caller asked for the past.
+        const auto& info = got->invitation;
+        if (inbox_.holds(info.id) || info.state == Openness::open) {
+            pass_on(inbox_.take(info, now), now);
         }
-    } else {
+        return;
+    }
+    pass_on(inbox_.take(call.body, reply.body, now), now);
+    const auto* invite = std::get_if<Invite>(&call.body);
+    if (invite == nullptr) {
+        return;
+    }
+    const auto* refusal = std::get_if<Refusal>(&reply.body);
+    const auto* invited = std::get_if<Invited>(&reply.body);
+    // Refused for the moment after an earlier one may have been made; or made anew
+    // when it had been made before, and had ended.
+    const bool perhaps_made = refusal != nullptr && for_the_moment(refusal->error) &&
+                              (call.sent > 1 || refusal->error == Error::internal);
+    const bool made_twice =
+        invited != nullptr && !invited->dup && call.sent > 1 && inbox_.has_ended(*invite->id);
+    if (perhaps_made || made_twice) {
+        call_off(*invite->id);
+    }
+}
+
+void Device::errand_replied(const Call& call, const Reply& reply, Instant now) {
+    const auto* refusal = std::get_if<Refusal>(&reply.body);
+    const Errand errand = errand_of(call);
+    --errands_in_flight_;
+    if (refusal != nullptr && for_the_moment(refusal->error)) {
+        errands_[errand] = now + soon;
+        return;
+    }
+    errands_.erase(errand);
+    if (errand.what == Errand::What::cancel) {
         pass_on(inbox_.take(call.body, reply.body, now), now);
+    } else if (const auto* got = std::get_if<Got>(&reply.body)) {
+        pass_on(inbox_.take(got->invitation, now), now);
+    } else {
+        pass_on(inbox_.forgotten(errand.id), now);
     }
 }
 
@@ -365,24 +404,15 @@ void Device::apply_due(Instant now) {
             take(number);
             sync_at_ = now + options_.sync_again;
             no_beckon();
-        } else if (const auto* get = std::get_if<Get>(&call.body)) {
-            unsure_.erase(InvitationId(get->id));
-            take(number);
         } else {
+            // There was no answer: again.
+            errands_[errand_of(call)] = now;
+            --errands_in_flight_;
             take(number);
         }
     }
     if (sync_at_ && *sync_at_ <= now) {
         start_sync(std::nullopt, now);
-    }
-    std::vector<InvitationId> again;
-    for (const auto& [id, when] : unsure_) {
-        if (when && *when <= now) {
-            again.push_back(id);
-        }
-    }
-    for (const auto& id : again) {
-        ask_state(id, now);
     }
     const bool connected = link_ == Link::syncing || link_ == Link::ready;
     pass_on(inbox_.advance(connected, now), now);
@@ -418,8 +448,10 @@ std::optional<Instant> Device::next_deadline() const {
         consider(deadlines_.begin()->first);
     }
     consider(sync_at_);
-    for (const auto& [id, when] : unsure_) {
-        consider(when);
+    if (link_ == Link::ready && errands_in_flight_ < max_errands_in_flight) {
+        for (const auto& [errand, when] : errands_) {
+            consider(when);
+        }
     }
     return next;
 }
@@ -436,7 +468,8 @@ Device::Effects Device::close() {
             take(number);
         }
     }
-    called_off_.clear();
+    errands_.clear();
+    errands_in_flight_ = 0;
     return done();
 }
 

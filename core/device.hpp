@@ -69,6 +69,9 @@ class Device {
     struct Send {
         std::string topic;
         std::string payload;
+        /// For MQTT 5's Correlation Data, which `receive_reply` takes back: a reply to
+        /// a payload that the broker would not read has no `req`.
+        std::string correlation{};
         bool operator==(const Send&) const = default;
     };
     struct Result {
@@ -94,7 +97,7 @@ class Device {
     Effects disconnected(Instant now);
     /// A message at the inbox. What cannot be read, or is unknown, is ignored.
     Effects receive_event(std::string_view payload, Instant now);
-    Effects receive_reply(std::string_view payload, Instant now);
+    Effects receive_reply(std::string_view payload, Instant now, std::string_view correlation = {});
 
     /// Applies what is due.
     Effects advance(Instant now);
@@ -121,6 +124,15 @@ class Device {
         bool in_flight = false;
     };
 
+    /// What the device asks for by itself until there is an answer: to learn how an
+    /// invitation stands, or to call one off.
+    struct Errand {
+        enum class What : std::uint8_t { get, cancel };
+        What what;
+        InvitationId id;
+        auto operator<=>(const Errand&) const = default;
+    };
+
     Number add(Call call);
     void pump(Instant now);
     void send(Number number, Instant now);
@@ -128,7 +140,10 @@ class Device {
     Call take(Number number);
     void fail(Number number, Failure failure);
     bool withdraw(CallId call, const Cancel& cancel);
-    void ask_state(const InvitationId& id, Instant now);
+    /// Cancels an invite that failed for its caller and may have been made.
+    void call_off(const InvitationId& id);
+    static Errand errand_of(const Call& call);
+    void run_errands(Instant now);
 
     void set_link(Link link);
     void lose_connection();
@@ -137,8 +152,10 @@ class Device {
     void no_beckon();
 
     void pass_on(Inbox::News news, Instant now);
-    [[nodiscard]] std::optional<Number> number_of(const Reply& reply) const;
+    [[nodiscard]] std::optional<Number> number_of(const Reply& reply,
+                                                  std::string_view correlation) const;
     void replied(Call call, Reply reply, Instant now);
+    void errand_replied(const Call& call, const Reply& reply, Instant now);
     void apply_due(Instant now);
     Effects done();
 
@@ -152,16 +169,9 @@ class Device {
     Number next_number_ = 1;
     /// When to sync (again), while connected.
     std::optional<Instant> sync_at_{};
-    /// Whose state is asked, or is to be asked again at that time.
-    std::map<InvitationId, std::optional<Instant>> unsure_;
-    struct CalledOff {
-        InvitationId id;
-        /// A cancel is waiting or in flight.
-        bool asked = false;
-    };
-    /// Invites that were sent and failed for want of a reply: cancelled as soon as
-    /// there is a connection, as they may have been made. The oldest are forgotten.
-    std::deque<CalledOff> called_off_;
+    /// When to ask (again); absent: it is in flight.
+    std::map<Errand, std::optional<Instant>> errands_;
+    std::size_t errands_in_flight_ = 0;
     DeviceTag device_{};
     Effects effects_;
 };

@@ -7,7 +7,8 @@
 
 namespace beckon {
 
-/// Why a request was refused (contract, section 5).
+/// Why a request was refused (contract, section 5): all that a broker of protocol 1
+/// may say, also what this one has no use for yet.
 enum class Error : std::uint8_t {
     invalid_request,
     too_large,
@@ -28,7 +29,17 @@ enum class Error : std::uint8_t {
     rate_limited,
     too_many_pending,
     not_modifiable,
+    storage_unavailable,
     unknown_request,
+    unknown_group,
+    not_member,
+    not_owner,
+    not_admin,
+    group_closed,
+    already_member,
+    group_full,
+    group_exists,
+    owner_cannot_quit,
     internal,
 };
 
@@ -66,7 +77,19 @@ inline constexpr std::array error_table{
               "too many invitations are pending"},
     ErrorInfo{Error::not_modifiable, "not_modifiable", 20103,
               "an online_only invitation cannot be modified"},
+    ErrorInfo{Error::storage_unavailable, "storage_unavailable", 20104,
+              "it cannot be stored at the moment"},
     ErrorInfo{Error::unknown_request, "unknown_request", 20105, "there is no such request"},
+    ErrorInfo{Error::unknown_group, "unknown_group", 10010, "there is no such group"},
+    ErrorInfo{Error::not_member, "not_member", 10007, "only members may do this"},
+    ErrorInfo{Error::not_owner, "not_owner", 10007, "only the owner may do this"},
+    ErrorInfo{Error::not_admin, "not_admin", 10007, "only the owner and admins may do this"},
+    ErrorInfo{Error::group_closed, "group_closed", 10007, "nobody can join by themselves"},
+    ErrorInfo{Error::already_member, "already_member", 10013, "the user is a member already"},
+    ErrorInfo{Error::group_full, "group_full", 10014, "the group has no room"},
+    ErrorInfo{Error::group_exists, "group_exists", 10021, "the group's id is taken"},
+    ErrorInfo{Error::owner_cannot_quit, "owner_cannot_quit", 10009,
+              "the owner transfers or dismisses the group"},
     ErrorInfo{Error::internal, "internal", 20199, "the broker could not handle the request"},
 };
 

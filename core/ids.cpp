@@ -2,8 +2,20 @@
 #include "ids.hpp"
 
 #include <charconv>
+#include <unordered_set>
 
 namespace beckon {
+
+std::vector<UserId> distinct(const std::vector<UserId>& users) {
+    std::vector<UserId> once;
+    std::unordered_set<std::string_view> seen;
+    for (const auto& user : users) {
+        if (seen.insert(user.text()).second) {
+            once.push_back(user);
+        }
+    }
+    return once;
+}
 
 namespace {
 constexpr std::size_t digits = 16;

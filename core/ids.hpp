@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace beckon {
 
@@ -52,6 +53,9 @@ class Id {
 
 using UserId = Id<struct UserKind>;
 using InvitationId = Id<struct InvitationKind>;
+
+/// The users, each once, in their order.
+std::vector<UserId> distinct(const std::vector<UserId>& users);
 
 /// Names one device (a connection of a user) without telling its client id;
 /// opaque to clients. The host derives it (contract, section 1). On the wire:

@@ -10,7 +10,9 @@ namespace {
 /// something wrong.
 constexpr Duration late{3'000};
 /// How long `get` may take to tell how it ended.
-constexpr Duration until_told{10'000};
+constexpr Duration until_told{5'000};
+/// How often to ask for what has no deadline.
+constexpr Duration now_and_then{300'000};
 /// The ends that are remembered, so that what comes late is known to be late.
 constexpr std::size_t remembered = 4096;
 
@@ -40,8 +42,14 @@ InviteeInfo* Inbox::part_of(Held& held, const UserId& user) {
     return found == held.info.invitees.end() ? nullptr : &*found;
 }
 
-InviteeInfo* Inbox::own_part(Held& held) const {
-    return held.info.role == Role::invitee ? part_of(held, me_) : nullptr;
+const InviteeInfo* Inbox::own_part(const Held& held) const {
+    if (held.info.role != Role::invitee) {
+        return nullptr;
+    }
+    const auto& parts = held.info.invitees;
+    const auto found = std::find_if(parts.begin(), parts.end(),
+                                    [this](const auto& part) { return part.user == me_; });
+    return found == parts.end() ? nullptr : &*found;
 }
 
 bool Inbox::anyone_pending(const Held& held) {
@@ -49,7 +57,7 @@ bool Inbox::anyone_pending(const Held& held) {
                        [](const auto& part) { return part.state == State::pending; });
 }
 
-bool Inbox::over(Held& held) const {
+bool Inbox::over(const Held& held) const {
     const InviteeInfo* own = own_part(held);
     return own != nullptr ? own->state != State::pending : !anyone_pending(held);
 }
@@ -70,10 +78,10 @@ void Inbox::look_at(Held& held, std::optional<Instant> when) {
     }
 }
 
-void Inbox::set_deadline(Held& held, std::optional<Instant> deadline) {
-    held.deadline = deadline;
-    held.asked_at_deadline = false;
-    look_at(held, deadline ? std::optional(*deadline + late) : std::nullopt);
+void Inbox::set_deadline(Held& held, std::optional<Duration> remaining, Instant now) {
+    held.deadline = remaining ? std::optional(now + *remaining) : std::nullopt;
+    held.looked = false;
+    look_at(held, remaining ? *held.deadline + late : now + now_and_then);
 }
 
 void Inbox::drop(const InvitationId& id) {
@@ -104,11 +112,8 @@ void Inbox::inviting(const Invite& invite) {
     info.online_only = invite.online_only;
     info.visibility = invite.visibility;
     info.role = Role::inviter;
-    info.invitees.push_back({.user = invite.invitee});
-    for (const auto& user : invite.also) {
-        if (user != invite.invitee) {
-            info.invitees.push_back({.user = user});
-        }
+    for (const auto& user : invitees_of(invite)) {
+        info.invitees.push_back({.user = user});
     }
     if (!held_.contains(info.id)) {
         hold(std::move(info));
@@ -122,23 +127,35 @@ void Inbox::not_invited(const InvitationId& id) {
     }
 }
 
-void Inbox::cancelling(const InvitationId& id) {
+void Inbox::disown(const InvitationId& id) {
+    const auto found = held_.find(id);
+    if (found == held_.end() || !found->second.announced) {
+        drop(id);
+        remember_end(id);
+    }
+}
+
+void Inbox::cancelling(const InvitationId& id, bool on_its_way) {
     const auto found = held_.find(id);
     if (found != held_.end()) {
-        found->second.cancelling = true;
+        found->second.cancelling = on_its_way;
     }
 }
 
 // ------------------------------------------------------------------ changes
 
-void Inbox::tell(Held& held, EventBody body, const Cause& cause, Instant now, News& news) const {
+std::optional<Duration> Inbox::remaining(const Held& held, Instant now) const {
+    return held.deadline && !over(held) ? std::optional(std::max(*held.deadline - now, Duration{0}))
+                                        : std::nullopt;
+}
+
+void Inbox::tell(const Held& held, EventBody body, const Cause& cause, Instant now,
+                 News& news) const {
     Heard heard{.id = held.info.id, .body = std::move(body)};
     heard.by = cause.by;
     heard.by_device = cause.by_device;
     heard.assumed = cause.assumed;
-    if (held.deadline && !over(held)) {
-        heard.remaining = std::max(*held.deadline - now, Duration{0});
-    }
+    heard.remaining = remaining(held, now);
     if (const auto* cancelled = std::get_if<InvitationCancelled>(&heard.body)) {
         heard.cancels_ours =
             held.info.role == Role::invitee
@@ -155,7 +172,7 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
     const bool was_over = over(held);
     // Those who were pending and are not now: only they are news.
     const auto end = [&held, &cause](const std::vector<UserId>& users, State state,
-                                     const std::optional<Data>& data, bool answer) {
+                                     const std::optional<Data>& data, bool answered) {
         std::vector<UserId> changed;
         for (const auto& user : users) {
             InviteeInfo* part = part_of(held, user);
@@ -167,21 +184,24 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
             }
             part->state = state;
             part->data = data;
-            part->device = answer ? cause.by_device : std::nullopt;
+            part->device = answered ? cause.by_device : std::nullopt;
             part->reason = cause.reason.empty() ? std::nullopt : std::optional(cause.reason);
             changed.push_back(user);
         }
         return changed;
     };
     std::optional<EventBody> told;
+    bool answer = false;
     std::visit(
         [&](auto changed) {
             using Body = decltype(changed);
             if constexpr (std::is_same_v<Body, InviteeAccepted>) {
+                answer = true;
                 if (!end({changed.invitee}, State::accepted, changed.data, true).empty()) {
                     told = std::move(changed);
                 }
             } else if constexpr (std::is_same_v<Body, InviteeRejected>) {
+                answer = true;
                 cause.reason = changed.reason;
                 if (!end({changed.invitee}, State::rejected, changed.data, true).empty()) {
                     told = std::move(changed);
@@ -213,39 +233,51 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
     if (!was_over && over(held)) {
         held.ending = cause;
     }
-    if (told && !cause.here) {
+    // Once the application has taken it for over, only answers are news.
+    if (told && !cause.here && (!held.assumed || answer)) {
         tell(held, std::move(*told), cause, now, news);
     }
 }
 
 void Inbox::settle(Held& held, News& news) {
-    if (!over(held)) {
+    // After a gap, only the user's own end is certain: others may have been added.
+    if (!over(held) || (held.gap && own_part(held) == nullptr)) {
+        return;
+    }
+    tell_end(held, news);
+    if (held.gap) {
         return;
     }
     look_at(held, std::nullopt);
-    if (held.announced && !held.end_told) {
-        held.end_told = true;
-        Ended ended{.id = held.info.id, .inviter = held.info.inviter};
-        if (const InviteeInfo* own = own_part(held)) {
-            ended.state = own->state;
-        } else {
-            for (const auto& part : held.info.invitees) {
-                ended.state = std::min(ended.state.value_or(part.state), part.state);
-            }
-        }
-        ended.reason = held.ending.reason;
-        ended.by = held.ending.by;
-        ended.by_device = held.ending.by_device;
-        ended.here = held.ending.here;
-        ended.assumed = held.ending.assumed;
-        news.emplace_back(std::move(ended));
-    }
     // With visibility `inviter` an invitee hears no more of it.
     if (!anyone_pending(held) ||
         (held.info.role == Role::invitee && held.info.visibility == Visibility::inviter)) {
         remember_end(held.info.id);
         drop(InvitationId(held.info.id));
     }
+}
+
+void Inbox::tell_end(Held& held, News& news) const {
+    if (!held.announced || std::exchange(held.end_told, true)) {
+        return;
+    }
+    Ended ended{.id = held.info.id, .inviter = held.info.inviter};
+    if (const InviteeInfo* own = own_part(held)) {
+        ended.state = own->state;
+    } else if (held.assumed) {
+        ended.state = State::timed_out;
+    }
+    for (const auto& part : held.info.invitees) {
+        if (held.info.role != Role::invitee && part.state != State::pending) {
+            ended.state = std::min(ended.state.value_or(part.state), part.state);
+        }
+    }
+    ended.reason = held.ending.reason;
+    ended.by = held.ending.by;
+    ended.by_device = held.ending.by_device;
+    ended.here = held.ending.here;
+    ended.assumed = held.assumed;
+    news.emplace_back(std::move(ended));
 }
 
 // ---------------------------------------------------- what the broker says
@@ -274,7 +306,7 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         Held& held = hold(std::move(info));
         held.confirmed = true;
         held.announced = true;
-        set_deadline(held, body->remaining ? std::optional(now + *body->remaining) : std::nullopt);
+        set_deadline(held, body->remaining, now);
         tell(held, *body, {.by = event.by, .by_device = event.by_device}, now, news);
         return news;
     }
@@ -298,9 +330,10 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         return news;
     }
     // With visibility `inviter`, invitees are not told of each other.
-    const bool gap =
-        event.rev > held.info.rev + 1 &&
-        !(held.info.role == Role::invitee && held.info.visibility == Visibility::inviter);
+    if (event.rev > held.info.rev + 1 &&
+        !(held.info.role == Role::invitee && held.info.visibility == Visibility::inviter)) {
+        held.gap = true;
+    }
     held.info.rev = event.rev;
     held.confirmed = true;
     held.announced = held.announced || held.info.role == Role::inviter;
@@ -308,13 +341,12 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         .by = event.by, .by_device = event.by_device, .here = is_own(event.by, event.by_device)};
     apply(held, event.body, cause, now, news);
     const auto* modified = std::get_if<InvitationModified>(&event.body);
-    // Others added by another device: only `get` tells the inviter how long they have.
-    const bool longer =
-        modified != nullptr && modified->invitees && !cause.here && held.info.role == Role::inviter;
-    settle(held, news);
-    if ((gap || longer) && held_.contains(event.id)) {
+    // Others were added: only `get` tells the inviter how long they have.
+    if (held.gap || (modified != nullptr && modified->invitees && !cause.here &&
+                     held.info.role == Role::inviter)) {
         news.emplace_back(Unsure{event.id});
     }
+    settle(held, news);
     return news;
 }
 
@@ -330,23 +362,24 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
             remember_end(info.id);
             return news;
         }
-        // As it was before anything happened to it; the difference is news.
+        // As it was before anything happened to it; the difference is news, unless this
+        // user's part is over: then it never rang here, and never will.
         InvitationInfo begun = info;
+        const bool rang_elsewhere =
+            info.role == Role::invitee &&
+            std::none_of(info.invitees.begin(), info.invitees.end(), [this](const auto& part) {
+                return part.user == me_ && part.state == State::pending;
+            });
         for (auto& part : begun.invitees) {
-            part = InviteeInfo{.user = part.user};
-        }
-        Held& held = hold(begun);
-        InviteeInfo* own = own_part(held);
-        for (const auto& part : info.invitees) {
-            if (own != nullptr && part.user == me_ && part.state != State::pending) {
-                // It never rang here, and never will.
-                held.info = info;
-                held.end_told = true;
+            if (!rang_elsewhere) {
+                part = InviteeInfo{.user = part.user};
             }
         }
+        Held& held = hold(std::move(begun));
+        held.end_told = rang_elsewhere;
         held.confirmed = true;
         held.announced = info.role != Role::observer;
-        if (own != nullptr && !held.end_told) {
+        if (info.role == Role::invitee && !rang_elsewhere) {
             NewInvitation body{.inviter = info.inviter};
             body.data = info.data;
             body.remaining = info.remaining;
@@ -357,8 +390,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
             for (const auto& part : info.invitees) {
                 body.invitees.push_back(part.user);
             }
-            set_deadline(held,
-                         info.remaining ? std::optional(now + *info.remaining) : std::nullopt);
+            set_deadline(held, info.remaining, now);
             tell(held, std::move(body), {.by = info.inviter}, now, news);
         }
         apply_newer(held, info, now, news);
@@ -368,16 +400,26 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     Held& held = found->second;
     held.missing = false;
     if (info.rev < held.info.rev) {
+        if (held.gap) {
+            news.emplace_back(Unsure{info.id});
+        }
         return news;
     }
     held.confirmed = true;
     held.announced = held.announced || info.role == Role::inviter;
+    held.gap = false;
     apply_newer(held, info, now, news);
     settle(held, news);
     return news;
 }
 
 void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news) {
+    // It is told whole: whoever is not listed was skipped.
+    std::erase_if(held.info.invitees, [&told](const auto& part) {
+        return part.state == State::pending &&
+               std::none_of(told.invitees.begin(), told.invitees.end(),
+                            [&part](const auto& listed) { return listed.user == part.user; });
+    });
     InvitationModified modified;
     if (told.data && told.data != held.info.data) {
         modified.data = told.data;
@@ -452,7 +494,8 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
         apply(held, InvitationTimeout{std::move(timed_out)}, {}, now, news);
     }
     if (!over(held)) {
-        set_deadline(held, told.remaining ? std::optional(now + *told.remaining) : std::nullopt);
+        held.assumed = false;
+        set_deadline(held, told.remaining, now);
     }
 }
 
@@ -474,6 +517,9 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                     id = *request.id;
                 } else {
                     id = request.id;
+                }
+                if constexpr (std::is_same_v<Asked, Cancel>) {
+                    cancelling(id, false);
                 }
                 const auto found = held_.find(id);
                 if (found == held_.end()) {
@@ -504,8 +550,16 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                         std::erase_if(held.info.invitees, [&skipped](const auto& part) {
                             return part.state == State::pending && skipped.contains(part.user);
                         });
-                        set_deadline(held, ends);
-                        if (invited.dup && invited.state == Openness::ended) {
+                        set_deadline(held, invited.remaining, now);
+                        if (!invited.dup && held.info.rev > 1) {
+                            // Not the one that was known: the broker had forgotten that.
+                            held.info.rev = 1;
+                            for (auto& part : held.info.invitees) {
+                                part = InviteeInfo{.user = part.user};
+                            }
+                        }
+                        if (invited.dup) {
+                            // Said again, it does not tell who was skipped.
                             news.emplace_back(Unsure{id});
                         }
                     } else {
@@ -515,8 +569,8 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                             }
                         }
                         if (held.info.role == Role::inviter) {
-                            set_deadline(held, held.deadline && ends ? std::max(held.deadline, ends)
-                                                                     : std::nullopt);
+                            // The last deadline, of the added or of those before.
+                            news.emplace_back(Unsure{id});
                         }
                     }
                 } else if constexpr (std::is_same_v<Asked, Accept>) {
@@ -576,24 +630,44 @@ Inbox::News Inbox::advance(bool connected, Instant now) {
     News news;
     while (!looks_.empty() && looks_.begin()->first <= now) {
         Held& held = held_.at(looks_.begin()->second);
-        if (connected && !held.asked_at_deadline) {
-            held.asked_at_deadline = true;
+        if (!held.deadline) {
+            look_at(held, now + now_and_then);
+            if (connected) {
+                news.emplace_back(Unsure{held.info.id});
+            }
+        } else if (connected && !std::exchange(held.looked, true)) {
             look_at(held, now + until_told);
             news.emplace_back(Unsure{held.info.id});
-            continue;
+        } else {
+            assume(held, now, news);
         }
-        look_at(held, std::nullopt);
-        std::vector<UserId> silent;
-        for (const auto& part : held.info.invitees) {
-            if (part.state == State::pending &&
-                (held.info.role != Role::invitee || part.user == me_)) {
-                silent.push_back(part.user);
-            }
-        }
-        apply(held, InvitationTimeout{std::move(silent)}, {.assumed = true}, now, news);
-        settle(held, news);
     }
     return news;
+}
+
+/// Nobody can say how it ended, and it must not ring on.
+void Inbox::assume(Held& held, Instant now, News& news) {
+    look_at(held, std::nullopt);
+    held.gap = false;
+    if (held.info.role == Role::invitee) {
+        apply(held, InvitationTimeout{{me_}}, {.assumed = true}, now, news);
+        held.assumed = true;
+        settle(held, news);
+        return;
+    }
+    // What the inviter was not told stays open to being told: an answer counts.
+    InvitationTimeout timeout;
+    for (const auto& part : held.info.invitees) {
+        if (part.state == State::pending) {
+            timeout.invitees.push_back(part.user);
+        }
+    }
+    if (!timeout.invitees.empty() && held.announced) {
+        tell(held, std::move(timeout), {.assumed = true}, now, news);
+    }
+    held.assumed = true;
+    tell_end(held, news);
+    settle(held, news);
 }
 
 std::optional<Instant> Inbox::next_deadline() const {

@@ -77,8 +77,11 @@ class Inbox {
     void inviting(const Invite& invite);
     /// It came to nothing: nobody has heard of it.
     void not_invited(const InvitationId& id);
-    /// A cancel of its own is on its way.
-    void cancelling(const InvitationId& id);
+    /// It failed for its caller, though it may have been made: what comes of it is
+    /// not told, unless the application has heard of it already.
+    void disown(const InvitationId& id);
+    /// A cancel of its own, of all who are pending, is on its way (or is not, after all).
+    void cancelling(const InvitationId& id, bool on_its_way);
 
     // What the broker says.
 
@@ -97,13 +100,17 @@ class Inbox {
     // Time.
 
     /// Deadlines that passed without news: asks how it ended while `connected`, else
-    /// (or when there is no answer to that) takes it for timed out.
+    /// (or when there is no answer to that) takes it for timed out. What has no
+    /// deadline is asked for now and then.
     News advance(bool connected, Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
     // What is known.
 
-    /// What is open for this user and known to the broker, oldest id first, `remaining` as of
+    [[nodiscard]] bool holds(const InvitationId& id) const { return held_.contains(id); }
+    /// `id` has ended for all, as far as is remembered.
+    [[nodiscard]] bool has_ended(const InvitationId& id) const { return ended_.contains(id); }
+    /// What is open for this user and known to the broker, by id, `remaining` as of
     /// `now`.
     [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
 
@@ -120,7 +127,7 @@ class Inbox {
         InvitationInfo info;
         /// The invitee's own; for the inviter the last.
         std::optional<Instant> deadline{};
-        /// When to look whether the deadline passed without news.
+        /// When to look whether it ended without news.
         std::optional<Instant> look{};
         /// The broker has said that it exists. Until then, and while an own invite
         /// has no reply, `rev` is as if it had just been made.
@@ -128,10 +135,15 @@ class Inbox {
         /// The application knows of it, and is owed its end.
         bool announced = false;
         bool end_told = false;
+        /// Its end was taken for a timeout while the broker was out of reach. The
+        /// inviter may still hear of an answer that came before.
+        bool assumed = false;
         /// This device asked to cancel it.
         bool cancelling = false;
-        /// The deadline passed, and `get` was asked.
-        bool asked_at_deadline = false;
+        /// An event is missing: `get` is asked, and nothing is over before it tells.
+        bool gap = false;
+        /// It was time to look, and `get` was asked.
+        bool looked = false;
         /// Not yet told by the present sync.
         bool missing = false;
         /// What ended it for this user.
@@ -140,18 +152,21 @@ class Inbox {
 
     [[nodiscard]] bool is_own(const std::optional<UserId>& by,
                               const std::optional<DeviceTag>& by_device) const;
-    [[nodiscard]] InviteeInfo* own_part(Held& held) const;
-    [[nodiscard]] bool over(Held& held) const;
+    [[nodiscard]] const InviteeInfo* own_part(const Held& held) const;
+    [[nodiscard]] bool over(const Held& held) const;
+    [[nodiscard]] std::optional<Duration> remaining(const Held& held, Instant now) const;
     static InviteeInfo* part_of(Held& held, const UserId& user);
     static bool anyone_pending(const Held& held);
 
     Held& hold(InvitationInfo info);
     void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
     void apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news);
-    void tell(Held& held, EventBody body, const Cause& cause, Instant now, News& news) const;
+    void tell(const Held& held, EventBody body, const Cause& cause, Instant now, News& news) const;
     /// After each change: tells the end, once, and forgets what nobody waits for.
     void settle(Held& held, News& news);
-    void set_deadline(Held& held, std::optional<Instant> deadline);
+    void tell_end(Held& held, News& news) const;
+    void assume(Held& held, Instant now, News& news);
+    void set_deadline(Held& held, std::optional<Duration> remaining, Instant now);
     void look_at(Held& held, std::optional<Instant> when);
     void drop(const InvitationId& id);
     void remember_end(const InvitationId& id);

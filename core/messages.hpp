@@ -40,8 +40,16 @@ using Rev = std::uint32_t;
 /// Where the invitation stands: open while anyone is pending. Computed, never stored.
 enum class Openness : std::uint8_t { open, ended };
 enum class OnInviterLost : std::uint8_t { cancel, keep };
-/// Why pending invitees were cancelled.
-enum class CancelReason : std::uint8_t { cancelled, answered, expired, inviter_lost };
+/// Why pending invitees were cancelled (those of calls and groups, by later brokers).
+enum class CancelReason : std::uint8_t {
+    cancelled,
+    answered,
+    call_ended,
+    expired,
+    inviter_lost,
+    left_group,
+    group_dismissed,
+};
 
 template <class Enum>
 struct Names;
@@ -72,8 +80,9 @@ struct Names<Role> {
 };
 template <>
 struct Names<CancelReason> {
-    static constexpr std::array<std::string_view, 4> list{"cancelled", "answered", "expired",
-                                                          "inviter_lost"};
+    static constexpr std::array<std::string_view, 7> list{
+        "cancelled",    "answered",   "call_ended",     "expired",
+        "inviter_lost", "left_group", "group_dismissed"};
 };
 
 /// The wire's word for an enumerator.
@@ -114,6 +123,13 @@ struct Invite {
     }
     bool operator==(const Invite&) const = default;
 };
+
+/// All whom it asks, each once.
+inline std::vector<UserId> invitees_of(const Invite& invite) {
+    std::vector<UserId> all{invite.invitee};
+    all.insert(all.end(), invite.also.begin(), invite.also.end());
+    return distinct(all);
+}
 
 /// `invitation/{id}/accept`
 struct Accept {

@@ -78,17 +78,6 @@ concept lists_invitees = requires(Body body) {
     { body.invitees } -> std::same_as<std::vector<UserId>&>;
 };
 
-std::vector<UserId> distinct(const std::vector<UserId>& users) {
-    std::vector<UserId> once;
-    std::unordered_set<std::string_view> seen;
-    for (const auto& user : users) {
-        if (seen.insert(user.text()).second) {
-            once.push_back(user);
-        }
-    }
-    return once;
-}
-
 }  // namespace
 
 class Switchboard::Impl {
@@ -327,9 +316,7 @@ class Switchboard::Impl {
         if (asked.invitee == sender.user) {
             return refuse_field(Error::invalid_request, "invitee", "is the inviter");
         }
-        std::vector<UserId> named{asked.invitee};
-        named.insert(named.end(), asked.also.begin(), asked.also.end());
-        named = distinct(named);
+        std::vector<UserId> named = invitees_of(asked);
         if (std::cmp_greater(named.size(), limits_.max_invitees)) {
             return refuse_size("also", limits_.max_invitees);
         }
