@@ -128,8 +128,9 @@ class Device {
     /// invitation stands, or to call one off.
     struct Errand {
         enum class What : std::uint8_t { get, cancel };
-        What what;
-        InvitationId id;
+        What what = What::get;
+        InvitationId id{};
+        // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
         auto operator<=>(const Errand&) const = default;
     };
 

@@ -312,7 +312,15 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
     }
     const auto* ringing = std::get_if<InviteeRinging>(&event.body);
     if (found == held_.end()) {
-        if (ringing == nullptr) {
+        // Nothing is owed for what this device did to an invitation of another's.
+        if (ringing == nullptr && !is_own(event.by, event.by_device)) {
+            if (event.by == me_ && std::holds_alternative<InvitationModified>(event.body)) {
+                // By another device of the inviter: `get` does not tell what it was before.
+                news.emplace_back(Heard{.id = event.id,
+                                        .body = event.body,
+                                        .by = event.by,
+                                        .by_device = event.by_device});
+            }
             news.emplace_back(Unsure{event.id});
         }
         return news;
@@ -542,8 +550,6 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                     for (const auto& one : invited.skipped.value_or(std::vector<Skipped>{})) {
                         skipped.insert(one.user);
                     }
-                    const auto ends =
-                        invited.remaining ? std::optional(now + *invited.remaining) : std::nullopt;
                     if constexpr (std::is_same_v<Asked, Invite>) {
                         held.confirmed = true;
                         held.announced = true;
@@ -677,11 +683,9 @@ std::optional<Instant> Inbox::next_deadline() const {
 std::vector<InvitationInfo> Inbox::open(Instant now) const {
     std::vector<InvitationInfo> all;
     for (const auto& [id, held] : held_) {
-        if (held.confirmed && anyone_pending(held)) {
+        if (held.confirmed && anyone_pending(held) && !held.assumed) {
             all.push_back(held.info);
-            all.back().remaining = held.deadline
-                                       ? std::optional(std::max(*held.deadline - now, Duration{0}))
-                                       : std::nullopt;
+            all.back().remaining = remaining(held, now);
         }
     }
     return all;

@@ -5,12 +5,14 @@ Environment:
   BECKON_PLUGIN             path of mosquitto_beckon.so
   BECKON_SANITIZER_PRELOAD  LD_PRELOAD of the broker alone (a plugin built with sanitizers)
   BECKON_CAPTURE            file to which each message received below beckon/v1/ is appended as a JSON line
+  BECKON_DRIVER             path of client_driver (tests/client/driver.cpp), for the tests of the client library
 """
 
 import base64
 import contextlib
 import json
 import os
+import random
 import re
 import secrets
 import signal
@@ -100,15 +102,19 @@ class Broker:
     """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
 
     def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
-                 allow_anonymous=True):
+                 allow_anonymous=True, fixed_port=False):
         """`options` are plugin_opt_ values (None leaves a default out); `before` and `config` are configuration lines
-        for the top and the end of the file, where {dir} is the broker's directory."""
+        for the top and the end of the file, where {dir} is the broker's directory. With `fixed_port` it has a `port`
+        at once, and the same at each start."""
         self.plugin = plugin
         self.options = {"other_topics": "allow", **dict(options)}
         self.root = f"{self.options.get('root', 'beckon')}/v1"
         self.before, self.config = before, config
         self.websockets, self.persistence, self.allow_anonymous = websockets, persistence, allow_anonymous
         self.port = self.websockets_port = None
+        self._fixed_port = fixed_port
+        if fixed_port:
+            self.port = port_that_stays_free()
         self._directory = tempfile.TemporaryDirectory(prefix="beckon-system-test-")
         self.directory = self._directory.name
         self._process = self._reader = None
@@ -150,6 +156,11 @@ class Broker:
         if code != 0:
             raise AssertionError(f"the broker ended with {code}")
 
+    def kill(self):
+        """Ends the broker as a power cut does; start() brings it back in the same directory."""
+        self._end(signal.SIGKILL)
+        self._process = None
+
     def restart(self, **changes):
         """Stops it and starts it in the same directory, perhaps with other attributes (for example plugin=False)."""
         self.stop()
@@ -168,7 +179,8 @@ class Broker:
 
     def _launch(self):
         for _ in range(50):
-            self.port = self._free_port()
+            if not self._fixed_port:
+                self.port = self._free_port()
             self.websockets_port = self._free_port() if self.websockets else None
             path = os.path.join(self.directory, "mosquitto.conf")
             with open(path, "w", encoding="utf-8") as file:
@@ -258,6 +270,16 @@ class Broker:
             if not self._changed.wait_for(lambda: self._find(pattern, since) or self._ended, PATIENCE) \
                     or not self._find(pattern, since):
                 raise AssertionError(f"the broker never logged {pattern!r}")
+
+
+def port_that_stays_free():
+    """A port that no outgoing connection takes, as it is below the ephemeral ones, and that is free now."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Refused(Exception):
@@ -643,6 +665,295 @@ class Client:
             raise AssertionError(f"{self.user} received something wrong:\n" + "\n".join(faults))
 
 
+class Driver:
+    """A process with clients of the C++ library (tests/client/driver.cpp says how it is spoken with)."""
+
+    def __init__(self):
+        path = os.environ.get("BECKON_DRIVER")
+        if not path or not os.path.isfile(path):
+            raise AssertionError("BECKON_DRIVER must name client_driver")
+        self.lines, self.clients = [], {}
+        self._changed = threading.Condition()
+        self._ended = False
+        self._numbers = 0
+        self._errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                                        text=True, bufsize=1)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def client(self, user, server, *, name=None, options=None, connect=True, **how):
+        """A client of that user; `options` are of ClientOptions, `how` goes beside them (poll=True)."""
+        return DrivenClient(self, name or f"{user}-{self.number()}", user, server, options or {}, connect, how)
+
+    def number(self):
+        self._numbers += 1
+        return self._numbers
+
+    def tell(self, do, **fields):
+        self.process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, do, **fields):
+        """Tells, and returns the line that says that it is done."""
+        number = f"ask-{self.number()}"
+        self.tell(do, call=number, **fields)
+        return self.wait(lambda line: line.get("did") == do and line.get("call") == number, f"the end of {do}")
+
+    def wait(self, fits, what, since=0, patience=PATIENCE):
+        """The first line at or after the place `since` that fits."""
+        deadline = time.monotonic() + patience
+        place = since
+        with self._changed:
+            while True:
+                while place < len(self.lines):
+                    if fits(self.lines[place]):
+                        return self.lines[place]
+                    place += 1
+                if self._ended:
+                    raise AssertionError(f"the driver ended before {what}")
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())) and place == len(self.lines):
+                    raise AssertionError(f"no {what}")
+
+    def position(self):
+        return len(self.lines)
+
+    def hang_up(self):
+        """Says that there is no more to do."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def close(self):
+        """Ends it, and checks that it leaves cleanly and what holds for every client at any time."""
+        self.hang_up()
+        try:
+            code = self.process.wait(3 * PATIENCE)
+        except subprocess.TimeoutExpired as hangs:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+            raise AssertionError("the driver does not end") from hangs
+        finally:
+            self._reader.join(PATIENCE)
+            self.process.stdout.close()
+            self._errors.seek(0)
+            errors = self._errors.read().decode("utf-8", "replace")
+            self._errors.close()
+        if code != 0 or errors:
+            raise AssertionError(f"the driver ended with {code}\n{errors}")
+        for client in self.clients.values():
+            client.check()
+
+    def log(self):
+        return "\n".join(json.dumps(line) for line in self.lines)
+
+    def _read(self):
+        for text in self.process.stdout:
+            with self._changed:
+                self.lines.append({**json.loads(text), "place": len(self.lines), "at": time.monotonic()})
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+class DrivenCall:
+    """A call of a DrivenClient, answered once."""
+
+    def __init__(self, client, verb, tag):
+        self._client, self.verb, self.tag = client, verb, tag
+
+    @property
+    def id(self):
+        """What `invite` and `inviteSeveral` returned."""
+        return self.done["inviteID"]
+
+    @property
+    def done(self):
+        """The line that says that the call returned."""
+        return self._client.driver.wait(
+            lambda line: line.get("did") == self.verb and line.get("call") == self.tag, f"return of {self.verb}")
+
+    def result(self, patience=PATIENCE):
+        return self._client.driver.wait(lambda line: line.get("result") == self.tag,
+                                        f"result of {self.verb} of {self._client.name}", patience=patience)
+
+
+class DrivenClient:
+    """One client of the C++ library. What its listener `main` hears is kept in order until wait_event() takes it."""
+
+    MAPPED = {"onReceiveNewInvitation": "newInvitation", "onInviteeAccepted": "inviteeAccepted",
+              "onInviteeRejected": "inviteeRejected", "onInvitationCancelled": "invitationCancelled",
+              "onInvitationTimeout": "invitationTimeout", "onInvitationModified": "invitationModified",
+              "onInviteeRinging": "inviteeRinging"}
+    # So that no test waits long for what it does not test.
+    BRISK = {"reconnectMin": 20, "reconnectMax": 200}
+
+    def __init__(self, driver, name, user, server, options, connect, how):
+        self.driver, self.name, self.user, self.how = driver, name, user, how
+        if isinstance(server, int):
+            server = f"mqtt://127.0.0.1:{server}"
+        self.options = {**self.BRISK, "server": server, "userID": user, **options}
+        if how.get("poll"):
+            self.options["delivery"] = "poll"
+        self._calls, self._taken = set(), set()
+        self._states_since = driver.position()
+        driver.clients[name] = self
+        driver.tell("new", client=name, options=self.options, **how)
+        self.refused = driver.wait(lambda line: line.get("did") == "new" and line["client"] == name,
+                                   f"client {name}").get("threw")
+        if self.refused is None and connect:
+            self.connect()
+            self.wait_state("connected")
+
+    # What it is told
+
+    def tell(self, do, **fields):
+        self.driver.tell(do, client=self.name, **fields)
+
+    def ask(self, do, **fields):
+        return self.driver.ask(do, client=self.name, **fields)
+
+    def connect(self):
+        self.ask("connect")
+
+    def call(self, verb, **fields):
+        tag = f"{verb}-{self.driver.number()}"
+        self._calls.add(tag)
+        self.tell(verb, call=tag, **fields)
+        return DrivenCall(self, verb, tag)
+
+    def action(self, verb, **fields):
+        """A command for on() or `then`, and what becomes of its call."""
+        tag = f"{verb}-{self.driver.number()}"
+        self._calls.add(tag)
+        return {"do": verb, "client": self.name, "call": tag, **fields}, DrivenCall(self, verb, tag)
+
+    def invite(self, invitee, **fields):
+        return self.call("invite", invitee=invitee, **fields)
+
+    def ring(self, invitee, **fields):
+        """An invitation that is expected to succeed; returns its id."""
+        call = self.invite(invitee, **fields)
+        result = call.result()
+        assert result["ok"] and result["inviteID"] == call.id, result
+        return call.id
+
+    def on(self, event, *actions, **how):
+        self.ask("on", event=event, actions=list(actions), **how)
+
+    def destroy(self):
+        self.tell("destroy")
+        return self.wait_destroyed()
+
+    def wait_destroyed(self):
+        return self.driver.wait(lambda line: line.get("did") == "destroy" and line["client"] == self.name,
+                                f"end of {self.name}")
+
+    def pending(self):
+        return {info["inviteID"]: info for info in self.ask("pending")["pending"]}
+
+    def state(self):
+        return self.ask("state")["state"]
+
+    # What it hears
+
+    def wait_state(self, state, patience=PATIENCE):
+        """Takes the connection's states up to the next that is this one; returns its line."""
+        line = self.driver.wait(
+            lambda line: line.get("client") == self.name and line.get("event") == "onConnectionStateChanged"
+            and line["listener"] == "main" and line["state"] == state,
+            f"state {state} of {self.name}", self._states_since, patience)
+        self._states_since = line["place"] + 1
+        return line
+
+    def wait_event(self, event, /, patience=PATIENCE, **fields):
+        """Takes the first not yet taken call to `main` that has this name and these fields."""
+        def fits(line):
+            return (line.get("event") == event and line.get("client") == self.name and line["listener"] == "main"
+                    and line["place"] not in self._taken
+                    and all(line.get(name) == value for name, value in fields.items()))
+
+        line = self.driver.wait(fits, f"{event} {fields} at {self.name}", patience=patience)
+        self._taken.add(line["place"])
+        return line
+
+    def heard(self, *events, listener="main", **fields):
+        """All such calls so far, taken or not; without names, all but the detailed ones and the connection's."""
+        def fits(line):
+            name = line.get("event")
+            wanted = name in events if events else name not in ("onSignalingEvent", "onConnectionStateChanged")
+            return (name and wanted and line.get("client") == self.name and line["listener"] == listener
+                    and all(line.get(key) == value for key, value in fields.items()))
+
+        return [line for line in list(self.driver.lines) if fits(line)]
+
+    def untaken(self):
+        return [line for line in self.heard() if line["place"] not in self._taken]
+
+    def fence(self):
+        """Returns when all that the broker sent it before has been told."""
+        result = self.call("getSignalingInfo", id=f"fence-{self.driver.number()}").result()
+        assert result["error"] == "unknown_invitation", result
+
+    def no_more_events(self):
+        self.fence()
+        assert not self.untaken(), f"{self.name} heard what nobody expected: {self.untaken()}"
+
+    # What always holds
+
+    def check(self):
+        """After the driver's end: each call had one result, and the rules of the listener were kept."""
+        own = [line for line in self.driver.lines if line.get("client") == self.name]
+        results = [line["result"] for line in own if "result" in line]
+        assert len(results) == len(set(results)), f"a call of {self.name} had more than one result"
+        begun = {line["call"] for line in own if line.get("call") in self._calls and "failed" not in line}
+        assert set(results) == begun, f"{self.name} never heard of {begun ^ set(results)}"
+        told = [line for line in own if "event" in line or "result" in line]
+        destroyed = next((line["place"] for line in own if line.get("did") == "destroy"), None)
+        for line in told:
+            assert destroyed is None or line["place"] < destroyed, f"{self.name} was called after its end: {line}"
+            assert not line.get("overlap"), f"two calls at once: {line}"
+            allowed = (None, "poll", "destroy") if "result" in line else (None, "poll")
+            assert line.get("within") in allowed, f"from within a call: {line}"
+            assert line.get("within") == "destroy" or not line.get("nested"), f"within another callback: {line}"
+            assert not ("result" in line and line.get("error") == "closed") or line.get("code") == 20193, line
+        threads = {line["thread"] for line in told}
+        if self.how.get("poll"):
+            assert threads <= {0}, f"{self.name} is polled by the main thread, and was called from {threads}"
+        elif self.options.get("delivery") != "poll":
+            assert len(threads) <= 1 and 0 not in threads, f"{self.name} was called from {threads}"
+        for listener in {line["listener"] for line in told if "listener" in line}:
+            self._check_listener(listener, told)
+
+    def _check_listener(self, listener, told):
+        lost = {line["inviteID"] for line in told if line.get("event") == "onInvitationEnded" and line["state"] is None}
+        announced, ended, before = set(), set(), {}
+        known = {line["inviteID"] for line in self.driver.lines if line.get("client") == self.name
+                 and line.get("did") in ("invite", "inviteSeveral")}
+        failed = {line["inviteID"] for line in told if line.get("verb") in ("invite", "inviteSeveral")
+                  and not line["ok"]}
+        for line in told:
+            if line.get("listener") != listener or line["event"] == "onConnectionStateChanged":
+                continue
+            event, invitation = line["event"], line["inviteID"]
+            if event == "onReceiveNewInvitation":
+                assert invitation not in announced, f"rang twice: {line}"
+                assert invitation not in ended, f"rang after its end: {line}"
+                announced.add(invitation)
+            if event == "onInvitationEnded":
+                assert invitation not in ended, f"ended twice: {line}"
+                assert invitation not in failed, f"ended what failed: {line}"
+                assert invitation in known, f"ended what was never told: {line}"
+                ended.add(invitation)
+            if event != "onInvitationEnded":
+                known.add(invitation)
+            # (Of what the broker has forgotten there is no event to tell.)
+            if event in self.MAPPED and not (event == "onInvitationCancelled" and invitation in lost):
+                assert (before.get("event"), before.get("type"), before.get("inviteID")) == (
+                    "onSignalingEvent", self.MAPPED[event], invitation), f"no onSignalingEvent before {line}: {before}"
+            before = line
+
+
 class SystemTest(unittest.TestCase):
     """Starts brokers and clients, ends them, and prints the brokers' logs if the test failed."""
 
@@ -653,20 +964,45 @@ class SystemTest(unittest.TestCase):
     maxDiff = None
 
     def run(self, result=None):
-        self._brokers, self._clients = [], []
+        self._brokers, self._clients, self._drivers = [], [], []
         before = len(result.failures) + len(result.errors) if result is not None else 0
         super().run(result)
         if result is not None and len(result.failures) + len(result.errors) > before:
             for number, broker in enumerate(self._brokers, 1):
                 print(f"\n--- broker {number} of {len(self._brokers)} in {self.id()}\n{broker.log()}\n---", flush=True)
+            for driver in self._drivers:
+                print(f"\n--- the driver in {self.id()}\n{driver.log()}\n---", flush=True)
         return result
 
     def start_broker(self, options=(), **how):
+        return self.make_broker(options, **how).start()
+
+    def make_broker(self, options=(), **how):
+        """One that is yet to be started."""
         broker = Broker(options={**GENEROUS, **dict(options)}, **how)
         self._brokers.append(broker)
         self.addCleanup(broker.remove)
         self.addCleanup(broker.stop)
-        return broker.start()
+        return broker
+
+    def start_driver(self):
+        """A process for several clients of the C++ library."""
+        if not self._drivers:
+            self.addCleanup(self._close_drivers)
+        driver = Driver()
+        self._drivers.append(driver)
+        return driver
+
+    def drive(self, user, port, *, connect=True, **options):
+        """A client of the C++ library in a process of its own (beside others in a process, Paho connects slowly)."""
+        return self.start_driver().client(user, port, options=options, connect=connect)
+
+    def _close_drivers(self):
+        for driver in self._drivers:
+            driver.hang_up()
+        with contextlib.ExitStack() as all_of_them:
+            for driver in self._drivers:
+                all_of_them.callback(driver.close)
 
     def connect(self, broker, user=None, **how):
         """A client in the user's own style (STYLES), but for what is given."""

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <beckon/client.hpp>
+
+#include "engine.hpp"
+
+namespace beckon {
+
+ConnectionListener::ConnectionListener() = default;
+ConnectionListener::~ConnectionListener() = default;
+void ConnectionListener::onConnectionStateChanged(ConnectionState /*state*/,
+                                                  const std::string& /*why*/) {}
+
+Client::Client(const ClientOptions& options)
+    : engine_(Engine::start(options)), signaling_(*engine_) {}
+
+Client::~Client() { engine_->close(); }
+
+void Client::connect() { engine_->connect(); }
+
+ConnectionState Client::connectionState() const { return engine_->state(); }
+
+const std::string& Client::userID() const { return engine_->user(); }
+
+void Client::addConnectionListener(ConnectionListener* listener) {
+    engine_->connection_listeners().add(listener);
+}
+
+void Client::removeConnectionListener(ConnectionListener* listener) {
+    engine_->connection_listeners().remove(listener);
+}
+
+SignalingManager& Client::getSignalingManager() { return signaling_; }
+
+std::size_t Client::poll(std::chrono::milliseconds wait) {
+    // A call that is made in it may destroy the client.
+    const auto engine = engine_;
+    return engine->poll(wait);
+}
+
+}  // namespace beckon

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// All of the client library.
+#include <beckon/client.hpp>
+#include <beckon/result.hpp>
+#include <beckon/signaling.hpp>
+#include <beckon/vocabulary.hpp>

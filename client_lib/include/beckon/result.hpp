@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <beckon/vocabulary.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace beckon {
+
+struct SignalingInfo;
+
+/// What became of a call.
+///
+/// `error` is one of the contract's words (section 5), such as `already_accepted`,
+/// `rate_limited` or `invalid_request`, or one of the client's own:
+///
+/// | error | code | |
+/// |---|---|---|
+/// | `no_reply` | 6012 | sent, and no reply in time: it may have been done or not |
+/// | `not_connected` | 20191 | not sent, as there was no connection in time |
+/// | `no_beckon` | 20192 | the broker does not answer: it has no Beckon |
+/// | `closed` | 20193 | the client was destroyed before there was a reply |
+/// | `too_many_waiting` | 20194 | not sent: `limit` calls are waiting already |
+/// | `withdrawn` | 20195 | an invite that was cancelled before it was sent |
+struct Result {
+    /// 0: it was done.
+    int code = 0;
+    /// Empty: it was done.
+    std::string error{};
+    /// A sentence for people.
+    std::string message{};
+    /// What is to blame, for `invalid_request` and `too_large`.
+    std::string field{};
+    /// The limit that was met.
+    std::optional<std::int64_t> limit{};
+    /// Who was faster, and with which device, for `already_…`.
+    std::string by{};
+    std::string byDevice{};
+
+    [[nodiscard]] bool ok() const noexcept { return code == 0; }
+};
+
+/// Of `invite`, `inviteSeveral` and `addInvitees`.
+struct InviteResult : Result {
+    struct Skipped {
+        std::string user;
+        std::string error;
+    };
+    std::string inviteID{};
+    /// Who was named and not invited, and why.
+    std::vector<Skipped> skipped{};
+};
+
+/// Of `cancel`.
+struct CancelResult : Result {
+    struct Already {
+        std::string user;
+        State state = State::pending;
+    };
+    std::vector<std::string> cancelled{};
+    /// Who was faster.
+    std::vector<Already> already{};
+};
+
+using ResultCallback = std::function<void(const Result&)>;
+using InviteCallback = std::function<void(const InviteResult&)>;
+using CancelCallback = std::function<void(const CancelResult&)>;
+/// The second is meaningful when the first is ok.
+using SignalingInfoCallback = std::function<void(const Result&, const SignalingInfo&)>;
+
+}  // namespace beckon

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <beckon/export.hpp>
+#include <beckon/result.hpp>
+#include <beckon/vocabulary.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace beckon {
+
+class Engine;
+
+/// One invitee of an invitation.
+struct SignalingInvitee {
+    std::string user;
+    State state = State::pending;
+    /// A device of theirs said that it rings (`SignalingManager::ringing`).
+    bool ringing = false;
+    /// The device that answered, else empty; opaque, never a client id.
+    std::string device{};
+    /// What they said with the answer, or what the cancel said to them.
+    std::string data{};
+    /// Why they rejected, or why they were cancelled.
+    std::string reason{};
+};
+
+/// One invitation, as far as this user may know it (contract, section 6).
+struct SignalingInfo {
+    std::string inviteID;
+    std::string inviter;
+    /// Empty: not in a group.
+    std::string groupID{};
+    std::vector<std::string> inviteeList{};
+    std::string data{};
+    bool onlineUserOnly = false;
+    /// This user's part in it.
+    Role role = Role::invitee;
+    /// Somebody has yet to answer.
+    bool open = true;
+    Answer answer = Answer::all;
+    Visibility visibility = Visibility::invitees;
+    /// Until the deadline, as of the moment that this was handed out; absent: none.
+    std::optional<std::chrono::milliseconds> remaining{};
+    /// The same as `inviteeList`, with what became of each.
+    std::vector<SignalingInvitee> invitees{};
+};
+
+/// How an invitation ended for this user.
+struct InvitationEnd {
+    std::string inviteID;
+    /// The invitee: how this user's own part ended. The inviter, when nobody is
+    /// left to answer: `accepted` if anyone did, else the first that somebody's part
+    /// ended in, in the order of `State`. Absent: nobody knows any more (the broker
+    /// was restarted without its memory, or it was too long ago).
+    std::optional<State> state{};
+    /// This device did it. False with a `by` that is the user's own: another of
+    /// the user's devices did, "answered elsewhere".
+    bool here = false;
+    /// `declined`, `busy`, `cancelled`, `answered`, `expired`, `inviter_lost`, …
+    std::string reason{};
+    /// Who did it, and with which device; empty: the clock, or not known.
+    std::string by{};
+    std::string byDevice{};
+    /// The deadline passed while the broker could not be reached: taken for `timed_out`.
+    bool assumed = false;
+};
+
+enum class SignalingEventType {
+    newInvitation,
+    inviteeAccepted,
+    inviteeRejected,
+    invitationCancelled,
+    invitationTimeout,
+    invitationModified,
+    inviteeRinging,
+};
+
+/// All that is known about an event, for those to whom the calls of the mapped
+/// listener API tell too little.
+struct SignalingEvent {
+    SignalingEventType type = SignalingEventType::newInvitation;
+    std::string inviteID;
+    /// Whom it concerns: the invited, those who answered, were cancelled, timed out.
+    std::vector<std::string> invitees{};
+    std::string data{};
+    std::string reason{};
+    /// Who did it, and with which device; empty: the clock, or not known.
+    std::string by{};
+    std::string byDevice{};
+    /// Until the deadline, as of now; absent: none, or over.
+    std::optional<std::chrono::milliseconds> remaining{};
+    /// See `InvitationEnd::assumed`.
+    bool assumed = false;
+};
+
+/// Hears of invitations: override what is of interest.
+///
+/// What this device did itself is told by the result of its call and by
+/// `onInvitationEnded`, and comes back through none of the others.
+/// All calls come one at a time, from the thread that `ClientOptions::delivery`
+/// names. They may call everything, remove this or other listeners and destroy the
+/// client. They must not throw.
+class BECKON_EXPORT SignalingListener {
+  public:
+    SignalingListener();
+    SignalingListener(const SignalingListener&) = delete;
+    SignalingListener& operator=(const SignalingListener&) = delete;
+    virtual ~SignalingListener();
+
+    /// Somebody rings this user; exactly once for each invitation, those that were
+    /// pending when the client connected included. `groupID` is empty outside groups.
+    virtual void onReceiveNewInvitation(const std::string& inviteID, const std::string& inviter,
+                                        const std::string& groupID,
+                                        const std::vector<std::string>& inviteeList,
+                                        const std::string& data);
+    /// `invitee` accepted; this user's own id: with another of the user's devices.
+    virtual void onInviteeAccepted(const std::string& inviteID, const std::string& invitee,
+                                   const std::string& data);
+    /// `invitee` rejected; this user's own id: with another of the user's devices.
+    virtual void onInviteeRejected(const std::string& inviteID, const std::string& invitee,
+                                   const std::string& data);
+    /// It was cancelled for this user: an invitee is no longer asked, or an inviter
+    /// hears that nobody is left to answer and nobody accepted. (That others were
+    /// cancelled is told by `onSignalingEvent` alone.)
+    virtual void onInvitationCancelled(const std::string& inviteID, const std::string& inviter,
+                                       const std::string& data);
+    /// `inviteeList` did not answer in time.
+    virtual void onInvitationTimeout(const std::string& inviteID,
+                                     const std::vector<std::string>& inviteeList);
+    /// The inviter changed the data.
+    virtual void onInvitationModified(const std::string& inviteID, const std::string& data);
+
+    // Beside the mapped API.
+
+    /// The ring is over for this user, however it ended: exactly once for each
+    /// invitation that was announced by `onReceiveNewInvitation` or whose `invite`
+    /// succeeded, after the call above that tells the same. Whoever stops the ring
+    /// tone here never rings on.
+    virtual void onInvitationEnded(const InvitationEnd& end);
+    /// A device of `invitee` rings (to the inviter).
+    virtual void onInviteeRinging(const std::string& inviteID, const std::string& invitee);
+    /// Each event with all that is known, right before the call above that it maps
+    /// to; also those that none of them tells.
+    virtual void onSignalingEvent(const SignalingEvent& event);
+};
+
+/// What `SignalingManager::inviteSeveral` may be told beside the mapped API.
+struct InviteOptions {
+    /// Above 0, up to the broker's limit (24 h by default); 0: no timeout is told.
+    std::chrono::milliseconds timeout{30'000};
+    /// Only users who have a device online are invited.
+    bool onlineUserOnly = false;
+    /// `first`: the first who accepts takes it, the others stop ringing at once.
+    Answer answer = Answer::all;
+    Visibility visibility = Visibility::invitees;
+    /// The invitation outlives the connection of the device that made it.
+    bool keepWhenInviterLost = false;
+};
+
+/// Invites, answers and ends invitations. Belongs to a `Client`; any thread.
+///
+/// Each call is answered by its callback exactly once, whatever happens: by the
+/// broker's reply, or by one of the client's own errors (result.hpp). Callbacks
+/// come from where the listener's calls come, never from within the call itself
+/// (but for the destruction of the client), and must not throw.
+/// `data` is the application's own: valid UTF-8 goes as text, all else as binary.
+class BECKON_EXPORT SignalingManager {
+  public:
+    SignalingManager(const SignalingManager&) = delete;
+    SignalingManager& operator=(const SignalingManager&) = delete;
+
+    /// `listener` hears from now on, until it is removed; it is not owned.
+    void addSignalingListener(SignalingListener* listener);
+    /// When this returns, `listener` is in no call and will get no more (called from
+    /// within one of its own calls: gets no more once that returns).
+    void removeSignalingListener(SignalingListener* listener);
+
+    /// Rings `invitee` for `timeout` seconds (0: until it is answered or cancelled).
+    /// Returns the id of the invitation at once.
+    std::string invite(const std::string& invitee, const std::string& data = {},
+                       bool onlineUserOnly = false, int timeout = 30, InviteCallback callback = {});
+    /// Rings several, who hear of each other's answers (see `InviteOptions`).
+    std::string inviteSeveral(const std::vector<std::string>& inviteeList,
+                              const std::string& data = {}, const InviteOptions& options = {},
+                              InviteCallback callback = {});
+    /// Ends what this user asked: for those `invitees`, or all who have yet to answer.
+    void cancel(const std::string& inviteID, const std::string& data = {},
+                CancelCallback callback = {}, const std::vector<std::string>& invitees = {});
+    void accept(const std::string& inviteID, const std::string& data = {},
+                ResultCallback callback = {});
+    /// `reason`: `declined`, `busy`, or a word of the application's own.
+    void reject(const std::string& inviteID, const std::string& data = {},
+                ResultCallback callback = {}, const std::string& reason = "declined");
+    /// Replaces the data of an invitation that this user made and that is open.
+    void modifyInvitation(const std::string& inviteID, const std::string& data,
+                          ResultCallback callback = {});
+    /// Invites more users into an open invitation, for `timeout` seconds.
+    void addInvitees(const std::string& inviteID, const std::vector<std::string>& inviteeList,
+                     int timeout = 30, InviteCallback callback = {});
+    /// Asks the broker how it stands, while it is open or remembered (10 minutes).
+    void getSignalingInfo(const std::string& inviteID, SignalingInfoCallback callback);
+
+    // Beside the mapped API.
+
+    /// Tells the inviter that this device rings.
+    void ringing(const std::string& inviteID, ResultCallback callback = {});
+    /// What is open for this user, as this device knows it: asks nobody.
+    std::vector<SignalingInfo> getPendingInvitations() const;
+
+  private:
+    friend class Client;
+    explicit SignalingManager(Engine& engine);
+    ~SignalingManager() = default;
+    Engine& engine_;
+};
+
+}  // namespace beckon

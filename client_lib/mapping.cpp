@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mapping.hpp"
+
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+namespace beckon {
+namespace {
+
+std::string text(const std::optional<Data>& data) { return data ? data->bytes : std::string(); }
+
+template <class IdOrTag>
+std::string text(const std::optional<IdOrTag>& id) {
+    return id ? std::string(id->text()) : std::string();
+}
+
+std::vector<std::string> texts(const std::vector<UserId>& users) {
+    std::vector<std::string> all;
+    all.reserve(users.size());
+    for (const auto& user : users) {
+        all.push_back(user.text());
+    }
+    return all;
+}
+
+/// Of the body of an `Outcome` that is ok; nothing, when it is another.
+template <class Body>
+const Body* body_of(const Outcome& outcome) {
+    const auto* reply = std::get_if<Reply>(&outcome.told);
+    return reply != nullptr ? std::get_if<Body>(&reply->body) : nullptr;
+}
+
+std::optional<Duration> left_of(std::optional<Duration> remaining, Duration age) {
+    return remaining && *remaining > age ? std::optional(*remaining - age) : std::nullopt;
+}
+
+/// What `onSignalingEvent` tells, and the one call of the mapped API for the same.
+struct Told {
+    SignalingEvent event;
+    Listeners<SignalingListener>::Call mapped = [](SignalingListener&) {};
+
+    void of(const Heard& heard, const NewInvitation& invitation) {
+        event.type = SignalingEventType::newInvitation;
+        event.invitees = texts(invitation.invitees);
+        event.data = text(invitation.data);
+        mapped = [&heard, &invitation, this](SignalingListener& listener) {
+            listener.onReceiveNewInvitation(heard.id.text(), invitation.inviter.text(), {},
+                                            event.invitees, event.data);
+        };
+    }
+    void of(const Heard& heard, const InviteeAccepted& accepted) {
+        event.type = SignalingEventType::inviteeAccepted;
+        event.invitees = {accepted.invitee.text()};
+        event.data = text(accepted.data);
+        mapped = [&heard, &accepted, this](SignalingListener& listener) {
+            listener.onInviteeAccepted(heard.id.text(), accepted.invitee.text(), event.data);
+        };
+    }
+    void of(const Heard& heard, const InviteeRejected& rejected) {
+        event.type = SignalingEventType::inviteeRejected;
+        event.invitees = {rejected.invitee.text()};
+        event.data = text(rejected.data);
+        event.reason = rejected.reason;
+        mapped = [&heard, &rejected, this](SignalingListener& listener) {
+            listener.onInviteeRejected(heard.id.text(), rejected.invitee.text(), event.data);
+        };
+    }
+    void of(const Heard& heard, const InvitationCancelled& cancelled) {
+        event.type = SignalingEventType::invitationCancelled;
+        event.invitees = texts(cancelled.invitees);
+        event.data = text(cancelled.data);
+        event.reason = name_of(cancelled.reason);
+        if (heard.cancels_ours) {
+            mapped = [&heard, &cancelled, this](SignalingListener& listener) {
+                listener.onInvitationCancelled(heard.id.text(), cancelled.inviter.text(),
+                                               event.data);
+            };
+        }
+    }
+    void of(const Heard& heard, const InvitationTimeout& timeout) {
+        event.type = SignalingEventType::invitationTimeout;
+        event.invitees = texts(timeout.invitees);
+        mapped = [&heard, this](SignalingListener& listener) {
+            listener.onInvitationTimeout(heard.id.text(), event.invitees);
+        };
+    }
+    void of(const Heard& heard, const InvitationModified& modified) {
+        event.type = SignalingEventType::invitationModified;
+        if (modified.invitees) {
+            event.invitees = texts(*modified.invitees);
+        }
+        event.data = text(modified.data);
+        if (modified.data) {
+            mapped = [&heard, this](SignalingListener& listener) {
+                listener.onInvitationModified(heard.id.text(), event.data);
+            };
+        }
+    }
+    void of(const Heard& heard, const InviteeRinging& ringing) {
+        event.type = SignalingEventType::inviteeRinging;
+        event.invitees = {ringing.invitee.text()};
+        mapped = [&heard, &ringing](SignalingListener& listener) {
+            listener.onInviteeRinging(heard.id.text(), ringing.invitee.text());
+        };
+    }
+};
+
+}  // namespace
+
+Result to_result(const Outcome& outcome) {
+    if (const auto* failure = std::get_if<Failure>(&outcome.told)) {
+        const auto& known = info(*failure);
+        Result result{.code = known.code,
+                      .error = std::string(known.name),
+                      .message = std::string(known.message)};
+        if (*failure == Failure::too_many_waiting) {
+            result.limit = outcome.max_waiting;
+        }
+        const bool for_want_of_connection =
+            *failure == Failure::no_reply || *failure == Failure::not_connected;
+        if (for_want_of_connection && !outcome.why_offline.empty()) {
+            result.message += " (" + outcome.why_offline + ")";
+        }
+        return result;
+    }
+    if (const auto* refusal = body_of<Refusal>(outcome)) {
+        const auto& known = info(refusal->error);
+        return {.code = known.code,
+                .error = std::string(known.name),
+                .message = refusal->message,
+                .field = refusal->field.value_or(""),
+                .limit = refusal->limit,
+                .by = text(refusal->by),
+                .byDevice = text(refusal->by_device)};
+    }
+    return {};
+}
+
+InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
+    InviteResult result{to_result(outcome), id.text()};
+    if (const auto* invited = body_of<Invited>(outcome); invited != nullptr && invited->skipped) {
+        for (const auto& skipped : *invited->skipped) {
+            result.skipped.push_back({skipped.user.text(), std::string(info(skipped.error).name)});
+        }
+    }
+    return result;
+}
+
+CancelResult to_cancel_result(const Outcome& outcome) {
+    CancelResult result{to_result(outcome)};
+    if (const auto* cancelled = body_of<Cancelled>(outcome)) {
+        result.cancelled = texts(cancelled->cancelled);
+        for (const auto& already : cancelled->already) {
+            result.already.push_back({already.user.text(), already.state});
+        }
+    }
+    return result;
+}
+
+SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
+    SignalingInfo told{.inviteID = info.id.text(),
+                       .inviter = info.inviter.text(),
+                       .data = text(info.data),
+                       .onlineUserOnly = info.online_only,
+                       .role = info.role,
+                       .open = info.state == Openness::open,
+                       .answer = info.answer,
+                       .visibility = info.visibility,
+                       .remaining = left_of(info.remaining, age)};
+    for (const auto& invitee : info.invitees) {
+        told.inviteeList.push_back(invitee.user.text());
+        told.invitees.push_back({.user = invitee.user.text(),
+                                 .state = invitee.state,
+                                 .ringing = invitee.ringing,
+                                 .device = text(invitee.device),
+                                 .data = text(invitee.data),
+                                 .reason = invitee.reason.value_or("")});
+    }
+    return told;
+}
+
+SignalingInfo to_signaling_info(const Outcome& outcome) {
+    const auto* got = body_of<Got>(outcome);
+    return got != nullptr ? to_signaling_info(got->invitation, outcome.age) : SignalingInfo{};
+}
+
+void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration age) {
+    Told told{.event = {.inviteID = heard.id.text(),
+                        .by = text(heard.by),
+                        .byDevice = text(heard.by_device),
+                        .remaining = left_of(heard.remaining, age),
+                        .assumed = heard.assumed}};
+    std::visit([&](const auto& body) { told.of(heard, body); }, heard.body);
+    listeners.tell(
+        {[&](SignalingListener& listener) { listener.onSignalingEvent(told.event); }, told.mapped});
+}
+
+void tell(Listeners<SignalingListener>& listeners, const Ended& ended) {
+    const InvitationEnd end{.inviteID = ended.id.text(),
+                            .state = ended.state,
+                            .here = ended.here,
+                            .reason = ended.reason,
+                            .by = text(ended.by),
+                            .byDevice = text(ended.by_device),
+                            .assumed = ended.assumed};
+    const auto tell_end = [&](SignalingListener& listener) { listener.onInvitationEnded(end); };
+    if (end.state) {
+        listeners.tell({tell_end});
+    } else {
+        // No event said so, so those who know the mapped API alone would ring on.
+        listeners.tell({[&](SignalingListener& listener) {
+                            listener.onInvitationCancelled(end.inviteID, ended.inviter.text(), {});
+                        },
+                        tell_end});
+    }
+}
+
+}  // namespace beckon

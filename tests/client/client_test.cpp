@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the library promises without a broker: what it refuses, what becomes of calls that nobody
+// hears, and that clients and listeners may come and go in any thread at any time.
+#include <algorithm>
+#include <atomic>
+#include <beckon/beckon.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../catch.hpp"
+
+using namespace beckon;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr seconds patience{20};
+
+/// Nobody listens on that port.
+ClientOptions options_of(const std::string& user) {
+    ClientOptions options;
+    options.server = "mqtt://127.0.0.1:1";
+    options.userID = user;
+    options.reconnectMin = milliseconds{1};
+    options.reconnectMax = milliseconds{10};
+    return options;
+}
+
+ClientOptions polled(const std::string& user) {
+    ClientOptions options = options_of(user);
+    options.delivery = Delivery::poll;
+    return options;
+}
+
+/// Counts what comes from any thread.
+class Tally {
+  public:
+    void add() {
+        const std::lock_guard lock(mutex_);
+        ++count_;
+        changed_.notify_all();
+    }
+    /// Whether there are that many, at the latest when the patience is over.
+    bool reaches(int count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, patience, [&] { return count_ >= count; });
+    }
+    int count() {
+        const std::lock_guard lock(mutex_);
+        return count_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    int count_ = 0;
+};
+
+/// Why the constructor threw; empty when it did not.
+std::string objection(const ClientOptions& options) {
+    try {
+        const Client client(options);
+    } catch (const std::invalid_argument& refused) {
+        return refused.what();
+    }
+    return {};
+}
+
+/// The result of a call of a client that is polled.
+Result result_of(const std::function<void(SignalingManager&, ResultCallback)>& call) {
+    Client client(polled("alice"));
+    int results = 0;
+    Result told;
+    call(client.getSignalingManager(), [&](const Result& result) {
+        ++results;
+        told = result;
+    });
+    CHECK(results == 0);
+    client.poll(patience);
+    CHECK(client.poll() == 0);
+    CHECK(results == 1);
+    return told;
+}
+
+void check_refused(const Result& result, const std::string& field) {
+    CHECK(result.error == "invalid_request");
+    CHECK(result.code == 6017);
+    CHECK_FALSE(result.ok());
+    CHECK(result.field == field);
+    CHECK_FALSE(result.message.empty());
+}
+
+/// Each kind of call, answered by `done`.
+std::vector<std::function<void(SignalingManager&, std::function<void(const Result&)>)>>
+each_call() {
+    using Done = std::function<void(const Result&)>;
+    return {
+        [](SignalingManager& s, Done done) {
+            s.invite("bob", "data", false, 30, [done](const InviteResult& r) { done(r); });
+        },
+        [](SignalingManager& s, Done done) {
+            s.inviteSeveral({"bob", "carol"}, {}, {}, [done](const InviteResult& r) { done(r); });
+        },
+        [](SignalingManager& s, Done done) {
+            s.cancel("an-id", {}, [done](const CancelResult& r) { done(r); });
+        },
+        [](SignalingManager& s, Done done) { s.accept("an-id", "data", std::move(done)); },
+        [](SignalingManager& s, Done done) { s.reject("an-id", "data", std::move(done), "busy"); },
+        [](SignalingManager& s, Done done) { s.modifyInvitation("an-id", "d", std::move(done)); },
+        [](SignalingManager& s, Done done) {
+            s.addInvitees("an-id", {"carol"}, 30, [done](const InviteResult& r) { done(r); });
+        },
+        [](SignalingManager& s, Done done) {
+            s.getSignalingInfo("an-id", [done](const Result& r, const SignalingInfo&) { done(r); });
+        },
+        [](SignalingManager& s, Done done) { s.ringing("an-id", std::move(done)); },
+    };
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------- options
+
+TEST_CASE("what_is_in_order_is_taken") {
+    for (const auto* const server :
+         {"mqtt://127.0.0.1:1883", "mqtts://broker.example:8883", "ws://127.0.0.1:8080/mqtt",
+          "wss://broker.example:443/", "mqtt://[::1]:1883"}) {
+        INFO(server);
+        ClientOptions options = options_of("bob");
+        options.server = server;
+        CHECK(objection(options).empty());
+    }
+    for (const auto& user : {std::string("b"), std::string(64, 'x'), std::string("A.z_9@home:-")}) {
+        INFO(user);
+        CHECK(objection(options_of(user)).empty());
+    }
+    CHECK(Client(options_of("bob")).userID() == "bob");
+}
+
+TEST_CASE("an_option_that_cannot_be_is_refused_by_its_name") {
+    const auto refused = [](const std::string& name, auto change) {
+        ClientOptions options = options_of("bob");
+        change(options);
+        const std::string why = objection(options);
+        INFO(name << ": " << why);
+        CHECK(why.find(name) != std::string::npos);
+    };
+    for (const auto& user : {std::string(), std::string("a b"), std::string("a/b"),
+                             std::string("+"), std::string("#"), std::string("gr\xc3\xbcn"),
+                             std::string(65, 'x'), std::string("a\0b", 3), std::string("a\n")}) {
+        refused("userID", [&](ClientOptions& options) { options.userID = user; });
+    }
+    for (const auto* const root : {"", "a/b", "+", "#", "a b"}) {
+        refused("topicRoot", [&](ClientOptions& options) { options.topicRoot = root; });
+    }
+    for (const auto* const server :
+         {"", "127.0.0.1", "http://127.0.0.1:80", "mqtt://", "mqtt://:1883", "mqtt://host:0",
+          "mqtt://host:65536", "mqtt://host:-1", "mqtt://host:1883x", "mqtt://ho st:1883"}) {
+        refused("server", [&](ClientOptions& options) { options.server = server; });
+    }
+    refused("requestTimeout", [](ClientOptions& o) { o.requestTimeout = milliseconds{-1}; });
+    refused("keepAlive", [](ClientOptions& o) { o.keepAlive = seconds{-1}; });
+    refused("keepAlive", [](ClientOptions& o) { o.keepAlive = seconds{65536}; });
+    refused("sessionExpiry", [](ClientOptions& o) { o.sessionExpiry = seconds{-1}; });
+    refused("reconnectMin", [](ClientOptions& o) { o.reconnectMin = milliseconds{-1}; });
+    refused("reconnectMax", [](ClientOptions& o) { o.reconnectMax = milliseconds{-1}; });
+    refused("reconnectMax", [](ClientOptions& o) {
+        o.reconnectMin = seconds{2};
+        o.reconnectMax = seconds{1};
+    });
+}
+
+// --------------------------------------------------------------- bad arguments
+
+TEST_CASE("an_argument_that_cannot_be_is_refused_by_the_callback") {
+    for (const auto& user : {std::string(), std::string("a b"), std::string("a/b"),
+                             std::string(65, 'x'), std::string("\xff"), std::string("b\0b", 3)}) {
+        check_refused(result_of([&](SignalingManager& signaling, ResultCallback done) {
+                          signaling.invite(user, {}, false, 30, done);
+                      }),
+                      "invitee");
+        check_refused(result_of([&](SignalingManager& signaling, ResultCallback done) {
+                          signaling.addInvitees("an-id", {"carol", user}, 30, done);
+                      }),
+                      "invitees");
+        check_refused(result_of([&](SignalingManager& signaling, ResultCallback done) {
+                          signaling.cancel("an-id", {}, done, {"carol", user});
+                      }),
+                      "invitees");
+    }
+    for (const auto& id : {std::string(), std::string("a b"), std::string("a/b"), std::string("#"),
+                           std::string(65, 'x'), std::string("\xff")}) {
+        INFO(id);
+        for (const auto& call : std::vector<
+                 std::function<void(SignalingManager&, const std::string&, ResultCallback)>>{
+                 [](auto&s, const auto&bad, auto done) { s.accept(bad, {}, done); },
+                 [](auto&s, const auto&bad, auto done) { s.reject(bad, {}, done); },
+                 [](auto&s, const auto&bad, auto done) { s.ringing(bad, done); },
+                 [](auto&s, const auto&bad, auto done) { s.modifyInvitation(bad, "x", done); },
+                 [](auto&s, const auto&bad, auto done) { s.cancel(bad, {}, done); },
+                 [](auto&s, const auto&bad, auto done) { s.addInvitees(bad, {"carol"}, 30, done); },
+                 [](auto&s, const auto&bad, auto done) {
+                     s.getSignalingInfo(bad, [done](const Result& r, const auto&) { done(r); });
+                 }}) {
+            check_refused(result_of([&](SignalingManager& signaling, ResultCallback done) {
+                              call(signaling, id, std::move(done));
+                          }),
+                          "id");
+        }
+    }
+}
+
+TEST_CASE("nobody_can_be_invited_only_by_name_and_for_a_time_that_is_none") {
+    const auto several = [](std::vector<std::string> invitees, InviteOptions options) {
+        return result_of([=](SignalingManager& signaling, ResultCallback done) {
+            CHECK_FALSE(signaling.inviteSeveral(invitees, {}, options, done).empty());
+        });
+    };
+    CHECK(several({}, {}).error == "invalid_request");
+    CHECK_FALSE(several({}, {}).field.empty());
+    check_refused(several({"bob", "a b"}, {}), "also");
+    check_refused(several({"bob"}, {.timeout = milliseconds{-1}}), "timeout_ms");
+    check_refused(several({"bob"}, {.timeout = milliseconds::max()}), "timeout_ms");
+    check_refused(several({"bob"}, {.timeout = milliseconds::min()}), "timeout_ms");
+    for (const int timeout : {-1, std::numeric_limits<int>::min()}) {
+        check_refused(result_of([=](SignalingManager& signaling, ResultCallback done) {
+                          signaling.invite("bob", {}, false, timeout, done);
+                      }),
+                      "timeout_ms");
+        check_refused(result_of([=](SignalingManager& signaling, ResultCallback done) {
+                          signaling.addInvitees("an-id", {"bob"}, timeout, done);
+                      }),
+                      "timeout_ms");
+    }
+    check_refused(result_of([](SignalingManager& signaling, ResultCallback done) {
+                      signaling.addInvitees("an-id", {}, 30, done);
+                  }),
+                  "invitees");
+    for (const auto* const reason : {"", "\xff"}) {
+        check_refused(result_of([=](SignalingManager& signaling, ResultCallback done) {
+                          signaling.reject("an-id", {}, done, reason);
+                      }),
+                      "reason");
+    }
+}
+
+TEST_CASE("a_bad_call_without_a_callback_does_nothing") {
+    Client client(polled("alice"));
+    SignalingManager& signaling = client.getSignalingManager();
+    CHECK_FALSE(signaling.invite("a b").empty());
+    signaling.inviteSeveral({});
+    signaling.cancel("");
+    signaling.accept("");
+    signaling.reject("a b");
+    signaling.modifyInvitation("#", "");
+    signaling.addInvitees("", {});
+    signaling.getSignalingInfo("", {});
+    signaling.ringing("");
+    signaling.addSignalingListener(nullptr);
+    signaling.removeSignalingListener(nullptr);
+    client.addConnectionListener(nullptr);
+    client.removeConnectionListener(nullptr);
+    CHECK(client.poll() == 0);
+}
+
+TEST_CASE("each_invite_has_an_id_of_its_own") {
+    Client client(polled("alice"));
+    std::vector<std::string> ids;
+    for (int i = 0; i < 100; ++i) {
+        ids.push_back(client.getSignalingManager().invite("bob"));
+        CHECK(ids.back().size() >= 22);  // 128 bits
+    }
+    std::sort(ids.begin(), ids.end());
+    CHECK(std::adjacent_find(ids.begin(), ids.end()) == ids.end());
+    // What is not known to the broker is not pending.
+    CHECK(client.getSignalingManager().getPendingInvitations().empty());
+}
+
+// --------------------------------------------------------------------- offline
+
+TEST_CASE("offline_with_fail_each_call_fails_at_once") {
+    ClientOptions options = polled("alice");
+    options.whenOffline = WhenOffline::fail;
+    for (const bool connect : {false, true}) {
+        Client client(options);
+        if (connect) {
+            client.connect();
+        }
+        int results = 0;
+        const auto calls = each_call();
+        for (const auto& call : calls) {
+            call(client.getSignalingManager(), [&](const Result& result) {
+                ++results;
+                CHECK(result.error == "not_connected");
+                CHECK(result.code == 20191);
+                CHECK_FALSE(result.message.empty());
+            });
+        }
+        CHECK(results == 0);
+        client.poll();
+        CHECK(results == static_cast<int>(calls.size()));
+    }
+}
+
+TEST_CASE("offline_with_wait_each_call_fails_when_its_time_is_over") {
+    ClientOptions options = options_of("alice");
+    options.requestTimeout = milliseconds{200};
+    for (const bool connect : {false, true}) {
+        Client client(options);
+        if (connect) {
+            client.connect();
+        }
+        Tally tally;
+        const auto calls = each_call();
+        const auto begun = std::chrono::steady_clock::now();
+        std::atomic<int> wrong = 0;
+        for (const auto& call : calls) {
+            call(client.getSignalingManager(), [&](const Result& result) {
+                wrong += result.error != "not_connected";
+                wrong += std::chrono::steady_clock::now() - begun < milliseconds{190};
+                tally.add();
+            });
+        }
+        CHECK(tally.reaches(static_cast<int>(calls.size())));
+        CHECK(wrong == 0);
+        CHECK(std::chrono::steady_clock::now() - begun < seconds{5});
+    }
+}
+
+TEST_CASE("only_so_many_calls_may_wait") {
+    ClientOptions options = polled("alice");
+    options.maxWaiting = 10;
+    Client client(options);
+    int full = 0;
+    for (int i = 0; i < 15; ++i) {
+        client.getSignalingManager().accept("an-id", {}, [&](const Result& result) {
+            full +=
+                result.error == "too_many_waiting" && result.code == 20194 && result.limit == 10;
+        });
+    }
+    client.poll();
+    CHECK(full == 5);
+}
+
+TEST_CASE("a_ring_that_was_never_sent_is_withdrawn_by_its_cancel") {
+    Client client(polled("alice"));
+    SignalingManager& signaling = client.getSignalingManager();
+    InviteResult invited;
+    CancelResult cancelled;
+    const auto id = signaling.inviteSeveral({"bob", "carol"}, {}, {},
+                                            [&](const InviteResult& result) { invited = result; });
+    signaling.cancel(id, {}, [&](const CancelResult& result) { cancelled = result; });
+    CHECK(client.poll() == 2);
+    CHECK(invited.error == "withdrawn");
+    CHECK(invited.code == 20195);
+    CHECK(invited.inviteID == id);
+    CHECK(cancelled.ok());
+    CHECK(cancelled.cancelled == std::vector<std::string>{"bob", "carol"});
+}
+
+TEST_CASE("a_broker_that_is_not_there_is_a_state_with_a_reason") {
+    struct Listener : ConnectionListener {
+        void onConnectionStateChanged(ConnectionState state, const std::string& why) override {
+            states.push_back(state);
+            if (state == ConnectionState::disconnected) {
+                reason = why;
+            }
+        }
+        std::vector<ConnectionState> states{};
+        std::string reason{};
+    };
+    Listener listener;
+    Client client(polled("alice"));
+    client.addConnectionListener(&listener);
+    CHECK(client.connectionState() == ConnectionState::disconnected);
+    CHECK(client.poll() == 0);
+    client.connect();
+    while (listener.reason.empty() && client.poll(patience) > 0) {
+    }
+    REQUIRE(listener.states.size() >= 2);
+    CHECK(listener.states[0] == ConnectionState::connecting);
+    CHECK(listener.states[1] == ConnectionState::disconnected);
+    CHECK_FALSE(listener.reason.empty());
+}
+
+// ----------------------------------------------------------------- destruction
+
+TEST_CASE("a_thousand_waiting_calls_are_closed_before_the_destructor_returns") {
+    for (const auto delivery : {Delivery::thread, Delivery::poll}) {
+        ClientOptions options = options_of("alice");
+        options.delivery = delivery;
+        std::atomic<int> closed = 0;
+        {
+            Client client(options);
+            for (int i = 0; i < 1000; ++i) {
+                client.getSignalingManager().accept("an-id", {}, [&](const Result& result) {
+                    closed += result.error == "closed" && result.code == 20193;
+                });
+            }
+        }
+        CHECK(closed == 1000);
+    }
+}
+
+TEST_CASE("what_a_callback_holds_is_let_go") {
+    const auto held = std::make_shared<int>(0);
+    {
+        Client client(options_of("alice"));
+        for (int i = 0; i < 10; ++i) {
+            client.getSignalingManager().accept("an-id", {}, [held](const Result&) {});
+            client.getSignalingManager().accept("", {}, [held](const Result&) {});
+        }
+    }
+    CHECK(held.use_count() == 1);
+}
+
+TEST_CASE("a_callback_may_call_the_client_that_is_being_destroyed") {
+    for (const auto delivery : {Delivery::thread, Delivery::poll}) {
+        ClientOptions options = options_of("alice");
+        options.delivery = delivery;
+        std::atomic<int> first = 0;
+        std::atomic<int> second = 0;
+        {
+            Client client(options);
+            for (int i = 0; i < 10; ++i) {
+                client.getSignalingManager().accept("an-id", {}, [&](const Result&) {
+                    ++first;
+                    client.connect();
+                    client.poll();
+                    client.getSignalingManager().getPendingInvitations();
+                    client.getSignalingManager().ringing(
+                        "an-id", [&](const Result& result) { second += result.error == "closed"; });
+                });
+            }
+        }
+        CHECK(first == 10);
+        CHECK(second == 10);
+    }
+}
+
+TEST_CASE("a_callback_may_destroy_its_client") {
+    for (const auto delivery : {Delivery::thread, Delivery::poll}) {
+        ClientOptions options = options_of("alice");
+        options.delivery = delivery;
+        auto client = std::make_unique<Client>(options);
+        Client& alias = *client;
+        Tally tally;
+        std::atomic<int> closed = 0;
+        std::atomic<bool> gone = false;
+        for (int i = 0; i < 100; ++i) {
+            alias.getSignalingManager().accept("an-id", {}, [&](const Result& result) {
+                closed += result.error == "closed" && !gone;
+                tally.add();
+            });
+        }
+        Tally destroyed;
+        alias.getSignalingManager().accept("", {}, [&](const Result&) {
+            client.reset();
+            gone = true;
+            destroyed.add();
+        });
+        alias.poll(patience);
+        REQUIRE(destroyed.reaches(1));
+        CHECK(closed == 100);
+        CHECK(tally.count() == 100);
+    }
+}
+
+TEST_CASE("clients_come_and_go_a_thousand_times") {
+    for (int i = 0; i < 1000; ++i) {
+        Client client(options_of("alice"));
+        client.getSignalingManager().invite("bob");
+    }
+}
+
+TEST_CASE("clients_that_connect_come_and_go") {
+    for (int i = 0; i < 30; ++i) {
+        std::vector<std::unique_ptr<Client>> clients;
+        for (int j = 0; j < 5; ++j) {
+            clients.push_back(std::make_unique<Client>(options_of("alice")));
+            clients.back()->connect();
+        }
+        clients.front()->getSignalingManager().invite("bob");
+    }
+}
+
+// --------------------------------------------------------------------- threads
+
+TEST_CASE("any_thread_may_call_anything") {
+    struct Listener : SignalingListener, ConnectionListener {
+        void onConnectionStateChanged(ConnectionState /*state*/,
+                                      const std::string& /*why*/) override {
+            ++*calls;
+        }
+        explicit Listener(std::atomic<int>& count) : calls(&count) {}
+        std::atomic<int>* calls;
+    };
+    for (const auto delivery : {Delivery::thread, Delivery::poll}) {
+        ClientOptions options = options_of("alice");
+        options.delivery = delivery;
+        options.requestTimeout = milliseconds{5};
+        options.maxWaiting = 100;
+        Client client(options);
+        client.connect();
+        constexpr int rounds = 300;
+        constexpr int callers = 3;
+        std::atomic<int> states = 0;
+        Tally results;
+        std::atomic<bool> done = false;
+        std::vector<std::thread> threads;
+        for (int caller = 0; caller < callers; ++caller) {
+            threads.emplace_back([&] {
+                for (int round = 0; round < rounds; ++round) {
+                    for (const auto& call : each_call()) {
+                        call(client.getSignalingManager(), [&](const Result&) { results.add(); });
+                    }
+                    client.getSignalingManager().getPendingInvitations();
+                    static_cast<void>(client.connectionState());
+                    client.connect();
+                }
+            });
+        }
+        threads.emplace_back([&] {
+            while (!done) {
+                // They are gone right after they were removed: nothing may call them then.
+                const auto listener = std::make_unique<Listener>(states);
+                client.addConnectionListener(listener.get());
+                client.getSignalingManager().addSignalingListener(listener.get());
+                std::this_thread::yield();
+                client.getSignalingManager().removeSignalingListener(listener.get());
+                client.removeConnectionListener(listener.get());
+            }
+        });
+        if (delivery == Delivery::poll) {
+            threads.emplace_back([&] {
+                while (!done) {
+                    client.poll(milliseconds{1});
+                }
+            });
+        }
+        CHECK(results.reaches(callers * rounds * static_cast<int>(each_call().size())));
+        done = true;
+        for (auto& thread : threads) {
+            thread.join();
+        }
+        CHECK(results.count() == callers * rounds * static_cast<int>(each_call().size()));
+    }
+}
+
+TEST_CASE("poll_wakes_for_a_call_of_another_thread") {
+    Client client(polled("alice"));
+    std::thread other([&] { client.getSignalingManager().accept("", {}, [](const Result&) {}); });
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(client.poll(patience) == 1);
+    CHECK(std::chrono::steady_clock::now() - begun < patience);
+    other.join();
+}
+
+TEST_CASE("poll_in_a_call_that_comes_from_poll_does_nothing") {
+    Client client(polled("alice"));
+    std::vector<std::size_t> inner;
+    for (int i = 0; i < 3; ++i) {
+        client.getSignalingManager().accept(
+            "", {}, [&](const Result&) { inner.push_back(client.poll(patience)); });
+    }
+    CHECK(client.poll() == 3);
+    CHECK(inner == std::vector<std::size_t>{0, 0, 0});
+}

@@ -1,0 +1,746 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "device.hpp"
+#include "promises.hpp"
+
+/// One world in virtual time, for tests: a broker (a real switchboard, watched by
+/// `Promises`), users with any number of devices, and between them a network that
+/// behaves as MQTT does. Both halves of the protocol meet as bytes.
+///
+///   Device ── Send ──► line ──► take_in ──► Switchboard
+///      ▲                                       │
+///      └── line ◄── session's queue ◄── reply, event
+///
+/// A line keeps its order both ways, and takes as long as the test says. It can be
+/// cut at any moment: what was under way to the broker is lost; what the broker had
+/// sent and no acknowledgement has come for waits in the session, and comes again
+/// after the next connect and before anything newer.
+namespace beckon {
+
+/// What went against a rule.
+struct Broken : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+inline void require(bool holds, const char* otherwise) {
+    if (!holds) {
+        throw Broken(otherwise);
+    }
+}
+inline void require(bool holds, const InvitationId& id, const char* otherwise) {
+    if (!holds) {
+        throw Broken(id.text() + ": " + otherwise);
+    }
+}
+
+inline std::string text_of(std::optional<UserId> by, std::optional<DeviceTag> by_device) {
+    return (by ? " by " + by->text() : "") + (by_device ? "/" + by_device->text() : "");
+}
+
+class World {
+  public:
+    /// What a device told its application.
+    using What = std::variant<Device::Result, Heard, Ended, Device::LinkChanged>;
+    struct Told {
+        Instant at;
+        What what;
+    };
+
+    /// One device and its line to the broker.
+    class Site {
+      public:
+        Site(Device::Options options, std::string called)
+            : user(options.user),
+              name(std::move(called)),
+              encoding(options.encoding),
+              device(std::move(options)) {}
+
+        const UserId user;
+        const std::string name;
+        const Encoding encoding;
+        DeviceTag tag{};
+        Device device;
+        std::vector<Told> told{};
+
+        /// Bytes pass. (While they do not, one side or both may not have noticed.)
+        [[nodiscard]] bool wired() const { return wired_; }
+        /// The device believes that it is connected.
+        [[nodiscard]] bool linked() const { return linked_; }
+        /// Until then it sleeps: nothing reaches it, no timer runs.
+        [[nodiscard]] Instant asleep_until() const { return asleep_until_; }
+
+        template <class T>
+        [[nodiscard]] std::vector<T> all() const {
+            std::vector<T> all;
+            for (const auto& one : told) {
+                if (const auto* wanted = std::get_if<T>(&one.what)) {
+                    all.push_back(*wanted);
+                }
+            }
+            return all;
+        }
+        template <class Body>
+        [[nodiscard]] std::vector<Heard> heard() const {
+            auto heard = all<Heard>();
+            std::erase_if(heard,
+                          [](const Heard& one) { return !std::holds_alternative<Body>(one.body); });
+            return heard;
+        }
+        [[nodiscard]] std::optional<Device::Result> result(Device::CallId call) const {
+            for (const auto& one : all<Device::Result>()) {
+                if (one.call == call) {
+                    return one;
+                }
+            }
+            return std::nullopt;
+        }
+
+      private:
+        friend class World;
+        /// QoS 1; with QoS 0 it is never in a queue.
+        struct Packet {
+            std::uint64_t number;
+            std::string payload;
+            bool is_reply;
+            bool is_news;
+            bool queued;
+        };
+        /// Rises with each connect and each cut: what belongs to another is lost.
+        unsigned line_ = 0;
+        bool wired_ = false;
+        bool linked_ = false;
+        /// The broker believes that it is connected.
+        bool attached_ = false;
+        /// It has subscribed on this connection.
+        bool present_ = false;
+        bool has_session_ = false;
+        Instant last_up_{};
+        Instant last_down_{};
+        std::deque<Packet> session_{};
+        Instant asleep_until_{};
+    };
+
+    /// What a faulty network does to a message.
+    enum class Fate { arrives, lost, doubled, late };
+
+    struct Settings {
+        Limits limits{};
+        /// See `Promises`.
+        bool limits_bite = false;
+        /// How long the next message takes.
+        std::function<Duration()> delay = [] { return Duration(10); };
+        std::function<Fate(const Site&, const Device::Send&)> to_broker = [](auto&&...) {
+            return Fate::arrives;
+        };
+        std::function<Fate(const Site&, const Reply&)> reply = [](auto&&...) {
+            return Fate::arrives;
+        };
+        std::function<Fate(const Site&, const Event&)> event = [](auto&&...) {
+            return Fate::arrives;
+        };
+        /// How late is late.
+        std::function<Duration()> lateness = [] { return Duration(5'000); };
+        /// Hears of each that is told.
+        std::function<void(Site&, const Told&)> watch = [](auto&&...) {};
+        /// Gets a line for each that happens.
+        std::function<void(const std::string&)> trace{};
+    };
+
+    /// What the broker decided, as its events told it.
+    struct Part {
+        State state = State::pending;
+        std::optional<UserId> by{};
+        std::optional<DeviceTag> by_device{};
+        std::string reason{};
+        Instant ended_at{};
+    };
+    struct Decided {
+        unsigned generation = 0;
+        Instant made_at{};
+        UserId inviter{};
+        /// Which made it.
+        std::optional<DeviceTag> device{};
+        Answer answer = Answer::all;
+        Visibility visibility = Visibility::invitees;
+        std::map<UserId, Part> parts{};
+        /// Who ended the last that was pending.
+        Part last{};
+        bool was_added_to = false;
+
+        [[nodiscard]] bool open() const {
+            return std::any_of(parts.begin(), parts.end(), [](const auto& part) {
+                return part.second.state == State::pending;
+            });
+        }
+    };
+
+    explicit World(Settings set) : settings(std::move(set)) { start_broker(); }
+    World() : World(Settings{}) {}
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    Settings settings;
+
+    // ------------------------------------------------------------- who is there
+
+    /// A device, not connected.
+    Site& add(std::string_view user, const std::function<void(Device::Options&)>& change = {}) {
+        Device::Options options{.user = *UserId::parse(user),
+                                .req_prefix = "p" + std::to_string(sites_.size()) + "-"};
+        if (change) {
+            change(options);
+        }
+        auto count = std::count_if(sites_.begin(), sites_.end(),
+                                   [&](const auto& site) { return site->user == options.user; });
+        auto name = std::string(user) + "/" + std::to_string(count + 1);
+        sites_.push_back(std::make_unique<Site>(std::move(options), std::move(name)));
+        give_tag(sites_.size() - 1);
+        return *sites_.back();
+    }
+    /// A device, connected and synced.
+    Site& add_ready(std::string_view user,
+                    const std::function<void(Device::Options&)>& change = {}) {
+        Site& site = add(user, change);
+        connect(site);
+        settle();
+        require(site.device.link() == Device::Link::ready, "a new device is not ready");
+        return site;
+    }
+    [[nodiscard]] const std::vector<std::unique_ptr<Site>>& sites() const { return sites_; }
+    [[nodiscard]] Instant now() const { return now_; }
+    [[nodiscard]] unsigned generation() const { return generation_; }
+
+    // ---------------------------------------------------------------- the network
+
+    /// The host of the device has noticed a loss, and connects again. The device hears
+    /// of it once the inbox is subscribed to; what the session kept comes before.
+    void connect(Site& site) {
+        if (site.wired_) {
+            return;
+        }
+        notice_at_device(site);
+        ++site.line_;
+        site.wired_ = true;
+        note([&] { return site.name + " connects"; });
+        up(site, [this, &site] {
+            notice_at_broker(site);
+            site.attached_ = true;
+            // Refused to whoever has done nothing yet on this connection.
+            std::erase_if(site.session_, [](const auto& packet) { return packet.is_news; });
+            for (const auto& packet : std::deque(site.session_)) {
+                transmit(site, packet);
+            }
+            down(site, [this, &site] {    // CONNACK
+                up(site, [this, &site] {  // SUBSCRIBE
+                    site.has_session_ = true;
+                    set_present(site, true);
+                    down(site, [this, &site] {  // SUBACK
+                        site.linked_ = true;
+                        note([&] { return site.name + " is connected"; });
+                        perform(site, site.device.connected(now_));
+                    });
+                });
+            });
+        });
+    }
+    /// Bytes pass no more; each side notices after a while.
+    void cut(Site& site, Duration at_device = {}, Duration at_broker = {}) {
+        if (!site.wired_) {
+            return;
+        }
+        note([&] { return site.name + " is cut off"; });
+        const auto line = ++site.line_;
+        site.wired_ = false;
+        const auto later = [&](Duration after, void (World::*notice)(Site&)) {
+            if (after.count() == 0) {
+                (this->*notice)(site);
+                return;
+            }
+            at(now_ + after, [this, &site, line, notice] {
+                if (site.line_ == line) {
+                    (this->*notice)(site);
+                }
+            });
+        };
+        later(at_device, &World::notice_at_device);
+        later(at_broker, &World::notice_at_broker);
+    }
+    /// The broker forgets what it kept for a device that is away.
+    void lose_session(Site& site) {
+        if (!site.wired_) {
+            notice_at_broker(site);
+            site.session_.clear();
+            site.has_session_ = false;
+        }
+    }
+    /// The broker starts anew, and has nothing.
+    void restart_broker(Duration noticed_after = {}) {
+        note([] { return "the broker restarts with nothing"; });
+        for (auto& site : sites_) {
+            cut(*site, noticed_after, Duration(1));
+        }
+        online_.clear();
+        start_broker();
+        for (std::size_t i = 0; i < sites_.size(); ++i) {
+            Site& site = *sites_[i];
+            site.attached_ = site.present_ = site.has_session_ = false;
+            site.session_.clear();
+            give_tag(i);
+        }
+    }
+    void sleep(Site& site, Duration duration) {
+        note([&] { return site.name + " sleeps " + std::to_string(duration.count()); });
+        site.asleep_until_ = std::max(site.asleep_until_, now_ + duration);
+        at(site.asleep_until_, [] {});
+    }
+
+    // ------------------------------------------------------------------- the users
+
+    Device::CallId call(Site& site, RequestBody body,
+                        Device::Offline offline = Device::Offline::wait) {
+        const auto call = ++calls_;
+        note([&] {
+            return site.name + " calls #" + std::to_string(call) + " " +
+                   spelled(Request{.body = body});
+        });
+        perform(site, site.device.call(call, std::move(body), offline, now_));
+        return call;
+    }
+    void close(Site& site) { perform(site, site.device.close()); }
+
+    // ------------------------------------------------------------------------ time
+
+    /// When something happens next.
+    [[nodiscard]] std::optional<Instant> next() const {
+        std::optional<Instant> first = board_->next_deadline();
+        const auto earlier = [&first](Instant at) { first = first ? std::min(*first, at) : at; };
+        if (!planned_.empty()) {
+            earlier(planned_.begin()->first);
+        }
+        for (const auto& site : sites_) {
+            if (const auto due = site->device.next_deadline()) {
+                earlier(std::max(*due, site->asleep_until_));
+            }
+        }
+        return first;
+    }
+    void run_until(Instant until) {
+        for (int here = 0; next() && *next() <= until; ++here) {
+            require(here < 1'000'000, "time stands still");
+            step();
+        }
+        now_ = std::max(now_, until);
+        advance_broker();
+    }
+    void run(Duration duration) { run_until(now_ + duration); }
+    /// Until nothing is under way.
+    void settle() {
+        while (!planned_.empty()) {
+            step();
+        }
+    }
+
+    // -------------------------------------------------------------- what is decided
+
+    /// Each time that an invitation of this id was made.
+    [[nodiscard]] const std::vector<Decided>& decided(const InvitationId& id) const {
+        static const std::vector<Decided> none;
+        const auto at = decided_.find(id);
+        return at == decided_.end() ? none : at->second;
+    }
+    /// The one that the present broker knows of.
+    [[nodiscard]] const Decided* present(const InvitationId& id) const {
+        const auto& all = decided(id);
+        return all.empty() || all.back().generation != generation_ ? nullptr : &all.back();
+    }
+    /// What the broker holds open for a user.
+    [[nodiscard]] std::vector<InvitationInfo> open(const UserId& user) {
+        std::vector<InvitationInfo> open;
+        Sync page;
+        do {
+            const auto reply = ask({user, DeviceTag(0xffff)}, page);
+            const auto& told = std::get<Synced>(reply.body);
+            open.insert(open.end(), told.invitations.begin(), told.invitations.end());
+            page.after = told.next;
+        } while (page.after);
+        std::sort(open.begin(), open.end(),
+                  [](const auto& one, const auto& other) { return one.id < other.id; });
+        return open;
+    }
+    /// As some device that no test cares about asks it.
+    Reply ask(const Sender& sender, RequestBody body) {
+        const Request request{.body = std::move(body)};
+        const auto effects = board_->handle(sender, request, now_);
+        promises_->asked(sender, request, now_, effects);
+        std::optional<Reply> reply;
+        for (const auto& effect : effects) {
+            if (const auto* one = std::get_if<Reply>(&effect)) {
+                reply = *one;
+            } else {
+                deliver(std::get<Delivery>(effect));
+            }
+        }
+        return reply.value();
+    }
+    [[nodiscard]] Switchboard::Counts counts() const { return board_->counts(); }
+
+    // --------------------------------------------------------------------- as text
+
+    static std::string spelled(const Request& request) {
+        return std::visit(
+            [&](const auto& body) {
+                using Verb = std::decay_t<decltype(body)>;
+                std::string text(Verb::verb);
+                if constexpr (std::same_as<Verb, Invite>) {
+                    text += " " + body.invitee.text();
+                } else if constexpr (!std::same_as<Verb, Sync>) {
+                    text += " " + body.id.text();
+                }
+                return text + " " + encode(request, Encoding::json);
+            },
+            request.body);
+    }
+    static std::string spelled(const What& what) {
+        if (const auto* result = std::get_if<Device::Result>(&what)) {
+            const auto* reply = std::get_if<Reply>(&result->outcome);
+            return "result #" + std::to_string(result->call) + " " +
+                   (reply != nullptr ? encode(*reply, Encoding::json)
+                                     : std::string(info(std::get<Failure>(result->outcome)).name));
+        }
+        if (const auto* heard = std::get_if<Heard>(&what)) {
+            const Event event{.id = heard->id,
+                              .rev = 0,
+                              .by = heard->by,
+                              .by_device = heard->by_device,
+                              .body = heard->body};
+            return "HEARD " + encode(event, Encoding::json) +
+                   (heard->cancels_ours ? " cancels ours" : "") +
+                   (heard->assumed ? " assumed" : "");
+        }
+        if (const auto* ended = std::get_if<Ended>(&what)) {
+            return "ENDED " + ended->id.text() + " " +
+                   (ended->state ? std::string(name_of(*ended->state)) : "in no state") + " " +
+                   ended->reason + text_of(ended->by, ended->by_device) +
+                   (ended->here ? " here" : "") + (ended->assumed ? " assumed" : "");
+        }
+        static constexpr const char* links[] = {"offline", "syncing", "ready", "no_beckon"};
+        return std::string("link ") +
+               links[static_cast<std::size_t>(std::get<Device::LinkChanged>(what).link)];
+    }
+
+  private:
+    void note(const auto& line) const {
+        if (settings.trace) {
+            settings.trace(std::to_string(now_.time_since_epoch().count()) + " " + line());
+        }
+    }
+
+    // ------------------------------------------------------------------------ time
+
+    void at(Instant when, std::function<void()> then) { planned_.emplace(when, std::move(then)); }
+
+    void step() {
+        now_ = std::max(now_, *next());
+        while (!planned_.empty() && planned_.begin()->first <= now_) {
+            const auto then = std::move(planned_.begin()->second);
+            planned_.erase(planned_.begin());
+            then();
+        }
+        advance_broker();
+        for (auto& site : sites_) {
+            const auto due = site->device.next_deadline();
+            if (due && *due <= now_ && site->asleep_until_ <= now_) {
+                perform(*site, site->device.advance(now_));
+                const auto after = site->device.next_deadline();
+                require(!after || *after > now_, "a deadline that passed is still to come");
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------- the lines
+
+    void up(Site& site, std::function<void()> arrives) {
+        site.last_up_ = std::max(site.last_up_, now_ + settings.delay());
+        at(site.last_up_, [&site, line = site.line_, arrives = std::move(arrives)] {
+            if (site.line_ == line) {
+                arrives();
+            }
+        });
+    }
+    void down(Site& site, std::function<void()> arrives) {
+        site.last_down_ = std::max(site.last_down_, now_ + settings.delay());
+        arrive(site, site.last_down_, [&site, line = site.line_, arrives = std::move(arrives)] {
+            if (site.line_ == line) {
+                arrives();
+            }
+        });
+    }
+    /// Waits for whoever sleeps.
+    void arrive(Site& site, Instant when, std::function<void()> arrives) {
+        at(when, [this, &site, arrives = std::move(arrives)]() mutable {
+            if (site.asleep_until_ > now_) {
+                arrive(site, site.asleep_until_, std::move(arrives));
+            } else {
+                arrives();
+            }
+        });
+    }
+
+    void notice_at_device(Site& site) {
+        if (std::exchange(site.linked_, false)) {
+            note([&] { return site.name + " notices that it is cut off"; });
+            perform(site, site.device.disconnected(now_));
+        }
+    }
+    void notice_at_broker(Site& site) {
+        site.attached_ = false;
+        set_present(site, false);
+    }
+    void set_present(Site& site, bool present) {
+        if (std::exchange(site.present_, present) == present) {
+            return;
+        }
+        auto& devices = online_[site.user];
+        const bool was_online = devices > 0;
+        devices += present ? 1 : -1;
+        if (was_online != (devices > 0)) {
+            note([&] { return site.user.text() + (was_online ? " is offline" : " is online"); });
+            const auto effects = board_->set_online(site.user, !was_online, now_);
+            promises_->went(site.user, !was_online, now_, effects);
+            perform(effects, nullptr);
+        }
+    }
+
+    /// What happens to a message of the device's, or to one for it.
+    void befalls(Fate fate, const std::function<void()>& arrives,
+                 const std::function<void()>& arrives_late) {
+        if (fate == Fate::doubled || fate == Fate::late) {
+            at(now_ + settings.lateness(), [generation = generation_, arrives_late, this] {
+                if (generation == generation_) {
+                    arrives_late();
+                }
+            });
+        }
+        if (fate == Fate::arrives || fate == Fate::doubled) {
+            arrives();
+        }
+    }
+
+    // ------------------------------------------------------------------ the devices
+
+    void perform(Site& site, const Device::Effects& effects) {
+        for (const auto& effect : effects) {
+            std::visit([&](const auto& one) { perform(site, one); }, effect);
+        }
+    }
+    void perform(Site& site, const Device::Send& send) {
+        if (!site.wired_ || !site.linked_) {
+            return;
+        }
+        const auto arrives = [this, &site, send, line = site.line_] {
+            if (site.line_ == line) {
+                take(site, send);
+            }
+        };
+        befalls(
+            settings.to_broker(site, send), [&] { up(site, arrives); }, arrives);
+    }
+    template <class Telling>
+    void perform(Site& site, const Telling& telling) {
+        site.told.push_back({now_, telling});
+        note([&] { return site.name + " tells " + spelled(site.told.back().what); });
+        // Not a reference into what may grow.
+        const Told told = site.told.back();
+        settings.watch(site, told);
+    }
+
+    // ------------------------------------------------------------------- the broker
+
+    void start_broker() {
+        ++generation_;
+        const auto epoch = "epoch-" + std::to_string(generation_);
+        board_ = std::make_unique<Switchboard>(Switchboard::Options{
+            .limits = settings.limits, .server_epoch = epoch, .secret = {generation_, 7}});
+        promises_ = std::make_unique<Promises>(settings.limits, epoch, settings.limits_bite);
+        advance_broker();
+    }
+    /// Others after each start, as there is no store.
+    void give_tag(std::size_t site) {
+        sites_[site]->tag = DeviceTag(generation_ * 0x10000ULL + site + 1);
+    }
+    void advance_broker() {
+        const auto effects = board_->advance(now_);
+        promises_->passed(now_, effects);
+        perform(effects, nullptr);
+    }
+    void take(Site& site, const Device::Send& send) {
+        const auto below = Topics("beckon").below_root(send.topic);
+        require(below.has_value(), "a topic that is not below the root");
+        const Sender sender{site.user, site.tag};
+        const auto taken =
+            take_in(sender, {.topic = *below, .payload = send.payload}, settings.limits);
+        if (const auto* refused = std::get_if<Reply>(&taken)) {
+            perform({*refused}, &site);
+            return;
+        }
+        const auto& request = std::get<Request>(taken);
+        note([&] { return "    from " + site.name + ": " + spelled(request); });
+        const auto effects = board_->handle(sender, request, now_);
+        promises_->asked(sender, request, now_, effects);
+        perform(effects, &site);
+    }
+    void perform(const Effects& effects, const Site* asker) {
+        for (const auto& effect : effects) {
+            if (const auto* reply = std::get_if<Reply>(&effect)) {
+                // At inbox/{me}/reply, where all devices of the user read it.
+                for (auto& site : sites_) {
+                    if (site->user == asker->user) {
+                        publish(*site, encode(*reply, asker->encoding), true, false, true,
+                                settings.reply(*site, *reply));
+                    }
+                }
+            } else {
+                deliver(std::get<Delivery>(effect));
+            }
+        }
+    }
+    void deliver(const Delivery& delivery) {
+        note([&] {
+            std::string to;
+            for (const auto& user : delivery.to) {
+                to += " " + user.text();
+            }
+            return "    to" + to + ": " + encode(delivery.event, Encoding::json);
+        });
+        std::visit([&](const auto& body) { decide(delivery, body); }, delivery.event.body);
+        const auto* news = std::get_if<NewInvitation>(&delivery.event.body);
+        for (const auto& user : delivery.to) {
+            for (auto& site : sites_) {
+                if (site->user == user) {
+                    publish(*site, encode(delivery.event, site->encoding), false, news != nullptr,
+                            news == nullptr || !news->online_only,
+                            settings.event(*site, delivery.event));
+                }
+            }
+        }
+    }
+
+    void publish(Site& site, std::string payload, bool is_reply, bool is_news, bool queued,
+                 Fate fate) {
+        const bool reaches = site.attached_ && site.wired_;
+        if (!site.has_session_ || (is_news && !site.present_) || (!queued && !reaches)) {
+            return;
+        }
+        const Site::Packet packet{.number = ++packets_,
+                                  .payload = std::move(payload),
+                                  .is_reply = is_reply,
+                                  .is_news = is_news,
+                                  .queued = queued};
+        befalls(
+            fate,
+            [&] {
+                if (queued) {
+                    site.session_.push_back(packet);
+                }
+                if (reaches) {
+                    transmit(site, packet);
+                }
+            },
+            [this, &site, packet] {
+                if (site.wired_) {
+                    arrive(site, now_, [this, &site, packet] { receive(site, packet); });
+                }
+            });
+    }
+    void transmit(Site& site, const Site::Packet& packet) {
+        down(site, [this, &site, packet] {
+            receive(site, packet);
+            if (packet.queued) {
+                up(site, [&site, number = packet.number] {
+                    std::erase_if(site.session_,
+                                  [&](const auto& one) { return one.number == number; });
+                });
+            }
+        });
+    }
+    void receive(Site& site, const Site::Packet& packet) {
+        note([&] {
+            return "    at " + site.name + (packet.is_reply ? " a reply" : " an event") + " #" +
+                   std::to_string(packet.number);
+        });
+        perform(site, packet.is_reply ? site.device.receive_reply(packet.payload, now_)
+                                      : site.device.receive_event(packet.payload, now_));
+    }
+
+    // -------------------------------------------------------------- what is decided
+
+    void decide(const Delivery& delivery, const NewInvitation& body) {
+        auto& all = decided_[delivery.event.id];
+        if (all.empty() || all.back().generation != generation_) {
+            all.push_back({.generation = generation_,
+                           .made_at = now_,
+                           .inviter = body.inviter,
+                           .device = delivery.event.by_device,
+                           .answer = body.answer,
+                           .visibility = body.visibility});
+        }
+        all.back().was_added_to = delivery.event.rev > 1;
+        for (const auto& user : delivery.to) {
+            all.back().parts.emplace(user, Part{});
+        }
+    }
+    void decide(const Delivery& delivery, const InviteeAccepted& body) {
+        end(delivery.event, {body.invitee}, State::accepted, {});
+    }
+    void decide(const Delivery& delivery, const InviteeRejected& body) {
+        end(delivery.event, {body.invitee}, State::rejected, body.reason);
+    }
+    void decide(const Delivery& delivery, const InvitationCancelled& body) {
+        end(delivery.event, body.invitees, State::cancelled, std::string(name_of(body.reason)));
+    }
+    void decide(const Delivery& delivery, const InvitationTimeout& body) {
+        end(delivery.event, body.invitees, State::timed_out, {});
+    }
+    void decide(const Delivery&, const auto&) {}
+    void end(const Event& event, const std::vector<UserId>& users, State how, std::string reason) {
+        Decided& decided = decided_.at(event.id).back();
+        const Part end{.state = how,
+                       .by = event.by,
+                       .by_device = event.by_device,
+                       .reason = std::move(reason),
+                       .ended_at = now_};
+        for (const auto& user : users) {
+            Part& part = decided.parts.at(user);
+            if (part.state == State::pending) {
+                part = decided.last = end;
+            }
+        }
+    }
+
+    Instant now_{Duration(1'000'000)};
+    unsigned generation_ = 0;
+    std::unique_ptr<Switchboard> board_{};
+    std::unique_ptr<Promises> promises_{};
+    std::vector<std::unique_ptr<Site>> sites_{};
+    std::map<UserId, int> online_{};
+    /// In the order in which it was planned, where the time is the same.
+    std::multimap<Instant, std::function<void()>> planned_{};
+    std::map<InvitationId, std::vector<Decided>> decided_{};
+    Device::CallId calls_ = 0;
+    std::uint64_t packets_ = 0;
+};
+
+}  // namespace beckon

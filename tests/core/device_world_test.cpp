@@ -1,0 +1,758 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many users with several devices each do anything at any time over a network that
+// fails. What their applications are told must be true, and told once; and whenever
+// the network is whole for a moment, every device must know what the broker knows.
+#include "device_world.hpp"
+
+#include <random>
+#include <set>
+
+#include "catch.hpp"
+
+using namespace beckon;
+
+namespace {
+
+using Fate = World::Fate;
+using Site = World::Site;
+
+constexpr Duration most_delay{300};
+/// How long a connected device may ring on: what is under way, a sync, and a `get`.
+constexpr Duration enough{2'500};
+/// A broker tells for so long how an invitation ended.
+constexpr Duration remembered{60'000};
+
+Limits wide_limits() {
+    Limits limits;
+    limits.requests_per_second = limits.pair_invites_per_second = limits.events_per_second =
+        1'000'000;
+    limits.requests_burst = limits.pair_invites_burst = limits.events_burst = 1'000'000'000;
+    limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1'000'000;
+    limits.max_lifetime_ms = 90'000;
+    limits.ended_ms = remembered.count();
+    return limits;
+}
+
+/// Limits that refuse now and then.
+Limits low_limits() {
+    Limits limits = wide_limits();
+    limits.requests_per_second = 4;
+    limits.requests_burst = 8;
+    limits.pair_invites_per_second = 1;
+    limits.pair_invites_burst = 3;
+    limits.max_pending_per_inviter = 3;
+    return limits;
+}
+
+/// How the network is, beside the cuts.
+enum class Network {
+    mqtt,  ///< It loses nothing but what a cut or a lost session takes with it.
+    nasty  ///< It loses, doubles and delays what it likes.
+};
+
+struct Story {
+    Network network = Network::mqtt;
+    bool limits_bite = false;
+    std::uint32_t seed = 0;
+    int steps = 0;
+};
+
+class Walk {
+  public:
+    Walk(const Story& story, std::function<void(const std::string&)> trace)
+        : story_(story), random_(story.seed), world_(settings(std::move(trace))) {
+        for (const auto* user : {"alice", "bob", "carol", "dave"}) {
+            for (auto devices = 1 + below(3); devices > 0; --devices) {
+                const auto encoding = below(4) == 0 ? Encoding::json : Encoding::msgpack;
+                world_.add(user, [&](auto& options) { options.encoding = encoding; });
+            }
+            users_.push_back(*UserId::parse(user));
+        }
+        for (const auto& site : world_.sites()) {
+            apps_.emplace(&*site, App{});
+            world_.connect(*site);
+        }
+        world_.settle();
+    }
+
+    void run() {
+        for (int step = 0; step < story_.steps; ++step) {
+            act();
+            world_.run(Duration(static_cast<std::int64_t>(below(150))));
+            check_calls();
+            check_rings();
+            if (step % 200 == 199) {
+                check_that_all_know();
+            }
+        }
+        check_that_all_know();
+        finish();
+    }
+
+    /// How often what was told or done.
+    [[nodiscard]] const std::map<std::string, int>& counts() const { return counts_; }
+
+  private:
+    /// What one device's application was told about one invitation.
+    struct Seen {
+        /// It rings: it was announced, or invited to with success, and has not ended.
+        bool rings = false;
+        bool asked_to_cancel = false;
+        int rung = 0;
+        int ended = 0;
+        std::optional<unsigned> rung_in{};
+        std::set<UserId> heard_ends{};
+        std::set<UserId> heard_ringing{};
+    };
+    struct Asked {
+        Instant due{};
+        std::optional<InvitationId> invite{};
+    };
+    struct App {
+        std::map<InvitationId, Seen> seen{};
+        std::map<Device::CallId, Asked> asked{};
+        /// Since when it has been connected and synced.
+        std::optional<Instant> ready{};
+    };
+
+    World::Settings settings(std::function<void(const std::string&)> trace) {
+        World::Settings settings{
+            .limits = story_.limits_bite ? low_limits() : wide_limits(),
+            .limits_bite = story_.limits_bite,
+            .delay = [this] { return delay(); },
+            .lateness = [this] { return Duration(static_cast<std::int64_t>(below(20'000))); },
+            .watch = [this](Site& site, const World::Told& told) { hear(site, told); },
+            .trace = std::move(trace)};
+        if (story_.network == Network::nasty) {
+            settings.to_broker = [this](auto&&...) {
+                const auto luck = below(40);
+                return healed_ || luck > 1 ? Fate::arrives : luck == 0 ? Fate::lost : Fate::doubled;
+            };
+            settings.reply = [this](auto&&...) { return fate(); };
+            settings.event = [this](auto&&...) { return fate(); };
+        }
+        return settings;
+    }
+    Fate fate() {
+        const auto luck = below(40);
+        if (healed_ || luck > 3) {
+            return Fate::arrives;
+        }
+        return luck == 0 ? Fate::late : luck == 1 ? Fate::doubled : Fate::lost;
+    }
+    Duration delay() {
+        const auto most = static_cast<std::size_t>(most_delay.count());
+        return Duration(static_cast<std::int64_t>(below(6) == 0 ? below(most) : below(30)));
+    }
+
+    std::size_t below(std::size_t bound) {
+        return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
+    }
+    const UserId& anybody() { return users_[below(users_.size())]; }
+    Site& any_site() { return *world_.sites()[below(world_.sites().size())]; }
+    std::vector<UserId> some() {
+        std::vector<UserId> some;
+        for (auto count = 1 + below(3); count > 0; --count) {
+            some.push_back(anybody());
+        }
+        return some;
+    }
+    std::optional<Data> some_data() {
+        return below(2) == 0 ? std::nullopt
+                             : std::optional(Data{.bytes = "data " + std::to_string(below(100))});
+    }
+    Duration some_time() {
+        return Duration(below(8) == 0 ? 0 : static_cast<std::int64_t>(500 + below(30'000)));
+    }
+
+    // -------------------------------------------------------------- what they do
+
+    void act() {
+        Site& site = any_site();
+        switch (const auto what = below(100)) {
+            case 0:
+            case 1:
+            case 2:
+            case 3: {
+                const auto notice = [this] {
+                    return Duration(below(2) == 0 ? 0 : static_cast<std::int64_t>(below(20'000)));
+                };
+                const auto at_device = notice();
+                world_.cut(site, at_device, notice());
+                apps_.at(&site).ready.reset();
+                break;
+            }
+            case 4:
+                world_.lose_session(site);
+                break;
+            case 5:
+                world_.sleep(site, Duration(static_cast<std::int64_t>(below(10'000))));
+                break;
+            case 6:
+                world_.run(Duration(static_cast<std::int64_t>(below(15'000))));
+                break;
+            case 7:
+                if (const auto next = world_.next(); next && below(3) == 0) {
+                    world_.run_until(*next - Duration(static_cast<std::int64_t>(below(2))));
+                }
+                break;
+            case 8:
+                if (below(8) == 0) {
+                    restart();
+                }
+                break;
+            default:
+                if (what < 30) {
+                    world_.connect(site);
+                } else if (what < 42) {
+                    invite(site);
+                } else {
+                    about_one(site);
+                }
+                break;
+        }
+    }
+
+    void restart() {
+        ++counts_["restart"];
+        restarted_ = world_.now();
+        for (auto& [site, app] : apps_) {
+            app.ready.reset();
+            for (auto& [id, seen] : app.seen) {
+                seen.heard_ends.clear();
+                seen.heard_ringing.clear();
+            }
+        }
+        world_.restart_broker(Duration(static_cast<std::int64_t>(below(2) * below(5'000))));
+    }
+
+    void call(Site& site, RequestBody body) {
+        const auto* invite = std::get_if<Invite>(&body);
+        Asked asked{.due = world_.now() + Device::Options{}.patience};
+        if (invite != nullptr) {
+            asked.invite = invite->id;
+            if (invite->timeout.count() > 0) {
+                asked.due = std::min(asked.due, world_.now() + invite->timeout);
+            }
+        }
+        if (const auto* cancel = std::get_if<Cancel>(&body)) {
+            apps_.at(&site).seen[cancel->id].asked_to_cancel = true;
+        }
+        apps_.at(&site).asked[next_call_] = asked;
+        const auto offline = below(6) == 0 ? Device::Offline::fail : Device::Offline::wait;
+        const auto call = world_.call(site, std::move(body), offline);
+        require(call == next_call_++, "calls are not counted");
+    }
+
+    void invite(Site& site) {
+        Invite invite{.invitee = anybody(),
+                      .id = InvitationId::parse("i" + std::to_string(++last_id_)),
+                      .data = some_data(),
+                      .timeout = some_time()};
+        if (below(2) == 0) {
+            invite.also = some();
+        }
+        invite.answer = below(2) == 0 ? Answer::all : Answer::first;
+        invite.online_only = below(8) == 0;
+        invite.on_inviter_lost = below(2) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
+        invite.visibility = below(3) == 0 ? Visibility::inviter : Visibility::invitees;
+        call(site, std::move(invite));
+        if (below(10) == 0) {
+            call(site, Cancel{*InvitationId::parse("i" + std::to_string(last_id_))});
+        }
+    }
+
+    /// Mostly about something that rings, or that the device invited to.
+    void about_one(Site& site) {
+        std::vector<InvitationId> ids;
+        for (const auto& one : site.device.open(world_.now())) {
+            ids.push_back(one.id);
+        }
+        // Or something that it need not have heard of.
+        const bool another = below(10) == 0 && last_id_ > 0;
+        if (another) {
+            const auto back = below(std::min<std::size_t>(last_id_, 12));
+            ids = {*InvitationId::parse("i" + std::to_string(last_id_ - back))};
+        }
+        if (ids.empty()) {
+            return;
+        }
+        const auto id = ids[below(ids.size())];
+        const auto* present = world_.present(id);
+        const bool own = present != nullptr && present->inviter == site.user;
+        const auto what = below(12);
+        if (what == 0 || (own && another)) {
+            call(site, Get{id});
+        } else if (what == 1) {
+            call(site, Add{id, some(), some_time()});
+        } else if (own && what < 5) {
+            std::optional<std::vector<UserId>> named;
+            if (below(2) == 0) {
+                named =
+                    std::vector{std::next(present->parts.begin(),
+                                          static_cast<std::ptrdiff_t>(below(present->parts.size())))
+                                    ->first};
+            }
+            call(site, Cancel{id, some_data(), named});
+        } else if (own) {
+            if (what < 8) {
+                call(site, Modify{id, some_data().value_or(Data{})});
+            }
+        } else if (what < 6) {
+            call(site, Accept{id, some_data()});
+        } else if (what < 9) {
+            call(site, Reject{.id = id, .data = some_data()});
+        } else {
+            call(site, Ringing{id});
+        }
+    }
+
+    // -------------------------------------------------------- what they are told
+
+    void hear(Site& site, const World::Told& told) {
+        std::visit([&](const auto& what) { hear(site, apps_.at(&site), what); }, told.what);
+    }
+
+    void hear(Site& site, App& app, const Device::LinkChanged& changed) {
+        if (changed.link == Device::Link::ready && site.wired()) {
+            app.ready = world_.now();
+        } else {
+            app.ready.reset();
+        }
+    }
+
+    void hear(Site&, App& app, const Device::Result& result) {
+        const auto asked = app.asked.find(result.call);
+        require(asked != app.asked.end(), "a second result, or of no call");
+        const auto* reply = std::get_if<Reply>(&result.outcome);
+        if (asked->second.invite && reply != nullptr && reply->ok()) {
+            ++counts_["invited"];
+            Seen& seen = app.seen[*asked->second.invite];
+            seen.rings = seen.ended == 0;
+        }
+        const auto* refusal = reply != nullptr ? std::get_if<Refusal>(&reply->body) : nullptr;
+        ++counts_[refusal != nullptr ? std::string(info(refusal->error).name)
+                  : reply != nullptr ? reply->re + " ok"
+                                     : std::string(info(std::get<Failure>(result.outcome)).name)];
+        app.asked.erase(asked);
+    }
+
+    void hear(Site& site, App& app, const Heard& heard) {
+        std::visit([&](const auto& body) { hear(site, app.seen[heard.id], heard, body); },
+                   heard.body);
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const NewInvitation& body) {
+        ++counts_["rings"];
+        const auto& id = heard.id;
+        const auto generation = world_.generation();
+        require(!seen.rings, id, "announced again while it rings");
+        require(!seen.rung_in || *seen.rung_in != generation, id, "announced twice");
+        const auto* decided = world_.present(id);
+        require(decided != nullptr && decided->parts.contains(site.user), id,
+                "announced to whom nobody invited");
+        require(body.inviter == decided->inviter, id, "announced as another's");
+        const auto& part = decided->parts.at(site.user);
+        require(story_.network == Network::nasty || part.state == State::pending ||
+                    world_.now() <= later(part.ended_at, site) + most_delay,
+                id, "announced after it had ended");
+        seen.rings = true;
+        seen.rung_in = generation;
+        ++seen.rung;
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const InviteeAccepted& body) {
+        hear_end(site, seen, heard, body.invitee, State::accepted, "");
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const InviteeRejected& body) {
+        hear_end(site, seen, heard, body.invitee, State::rejected, body.reason);
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const InvitationCancelled& body) {
+        for (const auto& invitee : body.invitees) {
+            hear_end(site, seen, heard, invitee, State::cancelled,
+                     std::string(name_of(body.reason)));
+        }
+        const auto* decided = any_decided(heard.id);
+        if (decided != nullptr && decided->inviter != site.user) {
+            const bool ours = std::find(body.invitees.begin(), body.invitees.end(), site.user) !=
+                              body.invitees.end();
+            require(heard.cancels_ours == ours, heard.id, "cancels_ours is wrong");
+        }
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const InvitationTimeout& body) {
+        require(!body.invitees.empty(), heard.id, "a timeout of nobody");
+        for (const auto& invitee : body.invitees) {
+            hear_end(site, seen, heard, invitee, State::timed_out, "");
+        }
+    }
+    void hear(Site& site, Seen&, const Heard& heard, const InvitationModified&) {
+        require(!own(site, heard.by, heard.by_device), heard.id, "an echo of its own");
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const InviteeRinging& body) {
+        const auto* decided = any_decided(heard.id);
+        require(decided != nullptr && decided->inviter == site.user, heard.id,
+                "ringing that is not for us");
+        require(seen.heard_ringing.insert(body.invitee).second, heard.id, "ringing told twice");
+    }
+    void hear_end(Site& site, Seen& seen, const Heard& heard, const UserId& invitee, State state,
+                  const std::string& reason) {
+        const auto& id = heard.id;
+        require(seen.heard_ends.insert(invitee).second, id, "an end told twice");
+        if (heard.assumed) {
+            ++counts_["assumed"];
+            return;
+        }
+        const auto* decided = any_decided(id);
+        require(decided != nullptr && decided->parts.contains(invitee), id, "an end of nobody");
+        const auto& part = decided->parts.at(invitee);
+        require(part.state == state && part.reason == reason, id, "an end that was another");
+        require(!heard.by || heard.by == part.by, id, "an end by somebody else");
+        require(!heard.by_device || heard.by_device == part.by_device, id,
+                "an end by another device");
+        require(!own(site, part.by, part.by_device), id, "an echo of its own");
+    }
+
+    void hear(Site& site, App& app, const Ended& ended) {
+        ++counts_["ended"];
+        const auto& id = ended.id;
+        Seen& seen = app.seen[id];
+        const auto* decided = any_decided(id);
+        require(decided != nullptr, id, "the end of nothing");
+        require(ended.inviter == decided->inviter, id, "the end of another's");
+        ++seen.ended;
+        if (decided->inviter == site.user) {
+            // Again only when it was sent again to a broker without memory.
+            require(std::cmp_less_equal(seen.ended, world_.decided(id).size()), id,
+                    "the inviter is told of two ends");
+        } else {
+            require(seen.ended == seen.rung, id, "not one end for each that rang");
+        }
+        seen.rings = false;
+        if (ended.assumed) {
+            // An inviter may have had an answer before.
+            require(!ended.by && !ended.here &&
+                        (ended.state == State::timed_out || decided->inviter == site.user),
+                    id, "assumed is something else");
+            return;
+        }
+        const auto* present = world_.present(id);
+        if (!ended.state) {
+            ++counts_["ended without a state"];
+            // Or it was made anew while the broker's answer was under way.
+            require(present == nullptr || world_.decided(id).size() > 1 ||
+                        (!present->open() && present->last.ended_at + remembered <= world_.now()),
+                    id, "the broker knew how it ended");
+            return;
+        }
+        if (decided->inviter != site.user) {
+            const auto& part = decided->parts.at(site.user);
+            check_end(site, ended, part.state, part);
+            require(ended.here == own(site, part.by, part.by_device), id, "here is wrong");
+            return;
+        }
+        require(!decided->open(), id, "the inviter is told of an end, and somebody is pending");
+        State best = State::revoked;
+        for (const auto& [user, part] : decided->parts) {
+            best = std::min(best, part.state);
+        }
+        if (decided->parts.size() == 1) {
+            check_end(site, ended, best, decided->parts.begin()->second);
+            // The broker's `get` does not tell which device of the inviter cancelled.
+            const bool either = seen.asked_to_cancel && decided->last.by == site.user;
+            require(either || ended.here == own(site, decided->last.by, decided->last.by_device),
+                    id, "here is wrong");
+        }
+        require(ended.state == best, id, "the inviter is told of another end");
+    }
+    static void check_end(const Site&, const Ended& ended, State state, const World::Part& part) {
+        const auto& id = ended.id;
+        require(ended.state == state, id, "it ended in another state");
+        require(ended.reason == part.reason, id, "it ended for another reason");
+        require(!ended.by || ended.by == part.by, id, "somebody else ended it");
+        require(!ended.by_device || ended.by_device == part.by_device, id,
+                "another device ended it");
+    }
+
+    static bool own(const Site& site, const std::optional<UserId>& by,
+                    const std::optional<DeviceTag>& by_device) {
+        return by == site.user && by_device == site.tag;
+    }
+    const World::Decided* any_decided(const InvitationId& id) const {
+        const auto& all = world_.decided(id);
+        return all.empty() ? nullptr : &all.back();
+    }
+    static Instant later(Instant when, const Site& site) {
+        return std::max(when, site.asleep_until());
+    }
+
+    // ------------------------------------------------------------- what must hold
+
+    void check_calls() {
+        for (const auto& [site, app] : apps_) {
+            for (const auto& [call, asked] : app.asked) {
+                require(asked.due > world_.now() || site->asleep_until() >= world_.now(),
+                        "a call without a result at its patience");
+            }
+        }
+    }
+
+    void check_rings() {
+        for (const auto& [site, app] : apps_) {
+            if (!app.ready || story_.network == Network::nasty || story_.limits_bite) {
+                continue;
+            }
+            for (const auto& [id, seen] : app.seen) {
+                if (!seen.rings) {
+                    continue;
+                }
+                const auto* present = world_.present(id);
+                Instant ended_at = restarted_;
+                if (present != nullptr) {
+                    const bool inviter = present->inviter == site->user;
+                    const auto& part = inviter ? present->last : present->parts.at(site->user);
+                    if (inviter ? present->open() : part.state == State::pending) {
+                        continue;
+                    }
+                    ended_at = part.ended_at;
+                }
+                const auto from = std::max(later(ended_at, *site), *app.ready);
+                require(world_.now() <= from + enough, id, "it rings on");
+            }
+        }
+    }
+
+    /// The network is whole for a moment.
+    void heal() {
+        healed_ = true;
+        if (story_.network == Network::nasty) {
+            // What came late is over before.
+            for (const auto& site : world_.sites()) {
+                world_.cut(*site);
+            }
+            world_.run(Duration(20'000));
+        }
+        for (const auto& site : world_.sites()) {
+            world_.connect(*site);
+        }
+        // Until the last sleeper is awake, and what was refused has been asked again.
+        world_.run(Duration(15'000));
+        for (int waits = 0; !all_ready(); ++waits) {
+            require(waits < 100, "a device does not become ready");
+            world_.run(Duration(1'000));
+        }
+        world_.settle();
+    }
+    bool all_ready() {
+        return std::all_of(world_.sites().begin(), world_.sites().end(), [](const auto& site) {
+            return site->device.link() == Device::Link::ready;
+        });
+    }
+
+    void check_that_all_know() {
+        ++counts_["looked around"];
+        heal();
+        if (!story_.limits_bite) {
+            for (const auto& site : world_.sites()) {
+                compare(*site, site->device.open(world_.now()), world_.open(site->user));
+            }
+        }
+        healed_ = false;
+    }
+
+    /// With visibility `inviter`, an invitee hears of nothing after its own end.
+    bool hears_no_more(const Site& site, const InvitationId& id) const {
+        const auto* present = world_.present(id);
+        return present != nullptr && present->visibility == Visibility::inviter &&
+               present->inviter != site.user &&
+               present->parts.at(site.user).state != State::pending;
+    }
+    void compare(const Site& site, std::vector<InvitationInfo> held,
+                 std::vector<InvitationInfo> right) {
+        counts_["open and known"] += static_cast<int>(right.size());
+        const auto leave_out = [&](auto& all) {
+            std::erase_if(all, [&](const auto& one) { return hears_no_more(site, one.id); });
+        };
+        leave_out(held);
+        leave_out(right);
+        for (const auto& one : right) {
+            const auto found = std::find_if(held.begin(), held.end(),
+                                            [&](const auto& it) { return it.id == one.id; });
+            // Nobody tells the inviter's other devices before their next sync.
+            const bool may_miss = one.role == Role::inviter &&
+                                  world_.present(one.id)->device != site.tag &&
+                                  story_.network == Network::mqtt;
+            if (found == held.end() && may_miss) {
+                continue;
+            }
+            require(found != held.end(), one.id,
+                    ("open at the broker, and unknown to " + site.name).c_str());
+            compare(site, *found, one);
+        }
+        for (const auto& one : held) {
+            require(std::any_of(right.begin(), right.end(),
+                                [&](const auto& it) { return it.id == one.id; }),
+                    one.id, ("open for " + site.name + ", and not at the broker").c_str());
+        }
+    }
+    void compare(const Site& site, InvitationInfo held, InvitationInfo right) const {
+        const auto& decided = *world_.present(right.id);
+        const bool added_to = decided.was_added_to;
+        const bool slept = site.asleep_until() >= decided.made_at;
+        if (held.remaining && right.remaining && !added_to && !slept &&
+            story_.network == Network::mqtt) {
+            const auto more = *held.remaining - *right.remaining;
+            require(more >= Duration(0) && more <= most_delay, right.id, "another time remains");
+        }
+        require(added_to || held.remaining.has_value() == right.remaining.has_value(), right.id,
+                "a time that the other does not know");
+        held.remaining = right.remaining;
+        // What the broker does not tell everybody.
+        if (right.role == Role::invitee) {
+            if (right.visibility == Visibility::inviter) {
+                right.rev = held.rev;
+            }
+            for (auto* one : {&held, &right}) {
+                for (auto& part : one->invitees) {
+                    part.ringing = false;
+                }
+            }
+        }
+        for (auto* one : {&held, &right}) {
+            for (auto& part : one->invitees) {
+                if (part.state == State::cancelled && part.user != site.user) {
+                    part.data.reset();
+                }
+                part.ringing = part.ringing && part.state == State::pending;
+            }
+            std::sort(one->invitees.begin(), one->invitees.end(),
+                      [](const auto& a, const auto& b) { return a.user < b.user; });
+        }
+        if (held != right) {
+            const auto text = [](const InvitationInfo& one) {
+                return encode(Reply{.re = "get", .device = {}, .body = Got{one}}, Encoding::json);
+            };
+            throw Broken(site.name + " holds " + text(held) + " where the broker holds " +
+                         text(right));
+        }
+    }
+
+    void finish() {
+        heal();
+        // Everything comes to its end.
+        world_.run(Duration(world_.settings.limits.max_lifetime_ms) + Duration(60'000));
+        healed_ = false;
+        require(world_.counts().open == 0, "open in the end");
+        for (const auto& [site, app] : apps_) {
+            require(app.asked.empty(), "a call without a result");
+            for (const auto& one : site->device.open(world_.now())) {
+                require(false, one.id, ("held at " + site->name + " in the end").c_str());
+            }
+            for (const auto& [id, seen] : app.seen) {
+                require(!seen.rings, id, ("rings at " + site->name + " in the end").c_str());
+            }
+            const auto next = site->device.next_deadline();
+            require(!next, "a device has something to do when nothing is left");
+        }
+    }
+
+    Story story_;
+    std::mt19937 random_;
+    std::map<std::string, int> counts_{};
+    std::vector<UserId> users_{};
+    std::map<const Site*, App> apps_{};
+    Device::CallId next_call_ = 1;
+    std::size_t last_id_ = 0;
+    Instant restarted_{};
+    bool healed_ = false;
+    World world_;
+};
+
+/// What broke, if anything; `trace` gets what happened.
+std::optional<std::string> broken(const Story& story, std::map<std::string, int>* counts = nullptr,
+                                  const std::function<void(const std::string&)>& trace = {}) {
+    try {
+        Walk walk(story, trace);
+        walk.run();
+        if (counts != nullptr) {
+            for (const auto& [what, count] : walk.counts()) {
+                (*counts)[what] += count;
+            }
+        }
+        return std::nullopt;
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+}
+
+/// A shorter story that breaks, too, if there is one that is found soon.
+Story shorter(const Story& story) {
+    Story one = story;
+    for (one.steps = 5; one.steps < story.steps; one.steps *= 2) {
+        for (one.seed = 1; one.seed <= 300; ++one.seed) {
+            if (broken(one)) {
+                return one;
+            }
+        }
+    }
+    return story;
+}
+
+/// Walks, and says how often what happened.
+std::map<std::string, int> walk(Story story, std::uint32_t seeds) {
+    if (const char* times = std::getenv("BECKON_WALKS")) {
+        seeds *= static_cast<std::uint32_t>(std::stoul(times));
+    }
+    std::map<std::string, int> counts;
+    for (story.seed = 1; story.seed <= seeds; ++story.seed) {
+        if (broken(story, &counts)) {
+            const Story short_story = shorter(story);
+            std::deque<std::string> lines;
+            const auto why = broken(short_story, nullptr, [&lines](const std::string& line) {
+                lines.push_back(line.substr(0, 400));
+                if (lines.size() > 300) {
+                    lines.pop_front();
+                }
+            });
+            std::string text;
+            for (const auto& line : lines) {
+                text += line + '\n';
+            }
+            INFO(text);
+            FAIL("seed " << short_story.seed << ", " << short_story.steps
+                         << " steps (found by seed " << story.seed << ", " << story.steps
+                         << " steps): " << *why);
+        }
+    }
+    return counts;
+}
+
+void check_counts(std::map<std::string, int> counts, const std::vector<std::string>& wanted) {
+    std::string text;
+    for (const auto& [what, count] : counts) {
+        text += what + " " + std::to_string(count) + "\n";
+    }
+    INFO(text);
+    for (const auto& what : wanted) {
+        INFO(what);
+        CHECK(counts[what] >= 10);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("devices know and tell what the broker decides, as MQTT delivers", "[device]") {
+    check_counts(walk({.network = Network::mqtt, .steps = 2'000}, 20),
+                 {"rings", "invited", "ended", "restart", "assumed", "ended without a state",
+                  "accept ok", "reject ok", "cancel ok", "modify ok", "add ok", "ringing ok",
+                  "already_accepted", "already_cancelled", "already_timed_out", "no_reply",
+                  "not_connected", "withdrawn", "open and known"});
+}
+
+TEST_CASE("devices know and tell what the broker decides, whatever is lost, doubled or late",
+          "[device]") {
+    check_counts(walk({.network = Network::nasty, .steps = 2'000}, 20),
+                 {"rings", "invited", "ended", "restart", "assumed", "no_reply"});
+}
+
+TEST_CASE("devices get over what the broker refuses for the moment", "[device]") {
+    check_counts(walk({.network = Network::mqtt, .limits_bite = true, .steps = 2'000}, 5),
+                 {"rings", "ended", "rate_limited", "too_many_pending"});
+}
