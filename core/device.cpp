@@ -345,6 +345,16 @@ void Device::replied(Call call, Reply reply, Instant now) {
         }
         return;
     }
+    const auto* invite = std::get_if<Invite>(&call.body);
+    const auto* invited = std::get_if<Invited>(&reply.body);
+    if (invited != nullptr && invite != nullptr && !invited->dup && call.sent > 1 &&
+        inbox_.has_ended(*invite->id)) {
+        // It had been made before and had ended; then the broker forgot it, and made
+        // it anew, for nobody.
+        effects_.emplace_back(Result{*call.name, Failure::no_reply});
+        call_off(*invite->id);
+        return;
+    }
     effects_.emplace_back(Result{*call.name, reply});
     if (const auto* got = std::get_if<Got>(&reply.body)) {
         // What is over and was not held is no news: the caller asked for the past.
@@ -355,19 +365,10 @@ void Device::replied(Call call, Reply reply, Instant now) {
         return;
     }
     pass_on(inbox_.take(call.body, reply.body, now), now);
-    const auto* invite = std::get_if<Invite>(&call.body);
-    if (invite == nullptr) {
-        return;
-    }
     const auto* refusal = std::get_if<Refusal>(&reply.body);
-    const auto* invited = std::get_if<Invited>(&reply.body);
-    // Refused for the moment after an earlier one may have been made; or made anew
-    // when it had been made before, and had ended.
-    const bool perhaps_made = refusal != nullptr && for_the_moment(refusal->error) &&
-                              (call.sent > 1 || refusal->error == Error::internal);
-    const bool made_twice =
-        invited != nullptr && !invited->dup && call.sent > 1 && inbox_.has_ended(*invite->id);
-    if (perhaps_made || made_twice) {
+    if (invite != nullptr && refusal != nullptr && for_the_moment(refusal->error) &&
+        (call.sent > 1 || refusal->error == Error::internal)) {
+        // When it was sent before, it may have been made.
         call_off(*invite->id);
     }
 }

@@ -308,6 +308,10 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         held.announced = true;
         set_deadline(held, body->remaining, now);
         tell(held, *body, {.by = event.by, .by_device = event.by_device}, now, news);
+        // Added later, to others who may have answered already.
+        if (event.rev > 1 && body->invitees.size() > 1) {
+            news.emplace_back(Unsure{event.id});
+        }
         return news;
     }
     const auto* ringing = std::get_if<InviteeRinging>(&event.body);
@@ -423,11 +427,21 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
 
 void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news) {
     // It is told whole: whoever is not listed was skipped.
+    const bool was_over = over(held);
     std::erase_if(held.info.invitees, [&told](const auto& part) {
         return part.state == State::pending &&
                std::none_of(told.invitees.begin(), told.invitees.end(),
                             [&part](const auto& listed) { return listed.user == part.user; });
     });
+    if (!was_over && over(held)) {
+        // So another's end was the last, and was told as it came.
+        for (const auto& part : held.info.invitees) {
+            const bool answer = part.state == State::accepted || part.state == State::rejected;
+            held.ending = {.by = answer ? std::optional(part.user) : std::nullopt,
+                           .by_device = part.device,
+                           .reason = part.reason.value_or("")};
+        }
+    }
     InvitationModified modified;
     if (told.data && told.data != held.info.data) {
         modified.data = told.data;
@@ -435,9 +449,10 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
     std::vector<UserId> listed;
     std::vector<UserId> timed_out;
     std::map<CancelReason, InvitationCancelled> cancelled;
-    std::optional<UserId> taker;
+    const InviteeInfo* taker = nullptr;
     for (const auto& part : told.invitees) {
         listed.push_back(part.user);
+        taker = part.state == State::accepted ? &part : taker;
         const InviteeInfo* known = part_of(held, part.user);
         if (known == nullptr) {
             modified.invitees.emplace();
@@ -453,8 +468,6 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
             body.reason = reason;
             body.data = part.data ? part.data : body.data;
             body.invitees.push_back(part.user);
-        } else if (part.state == State::accepted) {
-            taker = part.user;
         }
     }
     if (modified.invitees) {
@@ -489,9 +502,11 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
     }
     for (auto& [reason, body] : cancelled) {
         Cause cause;
-        if (reason == CancelReason::answered) {
-            cause.by = taker;
-        } else if (reason != CancelReason::expired) {
+        if (reason == CancelReason::answered && taker != nullptr) {
+            cause.by = taker->user;
+            cause.by_device = taker->device;
+            cause.here = is_own(taker->user, taker->device);
+        } else if (reason != CancelReason::expired && reason != CancelReason::answered) {
             cause.by = told.inviter;
             cause.here = reason == CancelReason::cancelled && held.cancelling &&
                          held.info.role == Role::inviter;
@@ -601,7 +616,8 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
 Inbox::News Inbox::forgotten(const InvitationId& id) {
     News news;
     const auto found = held_.find(id);
-    if (found == held_.end()) {
+    // An invite that is on its way is not known yet.
+    if (found == held_.end() || !found->second.confirmed) {
         return news;
     }
     const Held& held = found->second;

@@ -1178,6 +1178,125 @@ TEST_CASE("an inviter's cancel is ours when nobody is left who is pending or acc
     }
 }
 
+TEST_CASE("who is added asks what has become of the others", "[device]") {
+    Alone alone;
+    alone.connect_and_sync();
+    auto event = new_event(ring(x, {carol, bob}));
+    event.rev = 3;
+    alone.event(event);
+    CHECK(heard<NewInvitation>(alone.told()).size() == 1);
+    const auto get = alone.sent();
+    CHECK(std::get<Get>(get.body).id == x);
+    auto info = ring(x, {carol, bob});
+    info.rev = 3;
+    info.invitees[0].state = State::rejected;
+    info.invitees[0].reason = "busy";
+    alone.reply(get, Got{info});
+    // When this user's part is over, nothing is left that is open.
+    alone.event(cancelled(4, {bob}));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+    CHECK(alone.device().open(alone.now()).empty());
+}
+
+TEST_CASE("that others were cancelled because this device took it is no news", "[device]") {
+    Alone alone;
+    alone.connect_and_sync({ring(x, {bob, carol})});
+    alone.told();
+    alone.call(Accept{x});
+    alone.reply(alone.sent(), Done{.rev = 2});
+    CHECK(only<Ended>(alone.told()).size() == 1);
+    // The events that say so are lost with the session.
+    alone.disconnect();
+    alone.connect_and_sync();
+    auto info = over(State::accepted, here_tag);
+    info.rev = 3;
+    info.answer = Answer::first;
+    info.invitees.push_back({.user = carol, .state = State::cancelled, .reason = "answered"});
+    alone.reply(alone.sent(), Got{info});
+    const auto told = alone.told();
+    CHECK(only<Heard>(told).empty());
+    CHECK(only<Ended>(told).empty());
+}
+
+TEST_CASE("who took it is told with the cancel of the others, though known before", "[device]") {
+    Alone alone;
+    alone.connect_and_sync({ring(x, {bob, carol})});
+    alone.event(accepted(2, carol, carol_tag));
+    alone.disconnect();
+    alone.told();
+    alone.connect_and_sync();
+    auto info = over(State::cancelled, {}, "answered");
+    info.rev = 3;
+    info.invitees.push_back({.user = carol, .state = State::accepted, .device = carol_tag});
+    alone.reply(alone.sent(), Got{info});
+    const auto ended = only<Ended>(alone.told());
+    REQUIRE(ended.size() == 1);
+    CHECK(ended[0].reason == "answered");
+    CHECK(ended[0].by == carol);
+    CHECK(ended[0].by_device == carol_tag);
+}
+
+TEST_CASE("an invite that is on its way is not forgotten because nobody knows it yet", "[device]") {
+    Alone alone({}, alice);
+    alone.connect_and_sync();
+    Request request;
+    const auto call = calls_of_alice(alone, request);
+    // The invite is late or lost; something else that was asked about it is not.
+    alone.call(Modify{.id = x});
+    alone.reply(alone.sent(), refusal(Error::unknown_invitation));
+    while (!alone.silent()) {
+        alone.reply(alone.sent(), refusal(Error::unknown_invitation));
+    }
+    alone.reply(request, Invited{.id = x, .remaining = Duration(30'000)});
+    CHECK(ok(alone.result(call)));
+    CHECK(alone.device().open(alone.now()).size() == 1);
+    alone.event(rejected(2, bob, here_tag));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+}
+
+TEST_CASE("an invite ends once, whatever comes before its reply", "[device]") {
+    Alone alone({}, alice);
+    alone.connect_and_sync();
+    auto invite = invite_of(bob);
+    invite.also = {carol};
+    const auto call = alone.call(invite);
+    const auto request = alone.sent();
+    std::optional<State> state = State::rejected;
+    SECTION("all answers") {
+        alone.event(rejected(2, bob, here_tag));
+        alone.event(rejected(3, carol, carol_tag));
+        alone.reply(request, Invited{.id = x, .remaining = Duration(30'000)});
+    }
+    SECTION("one of the answers") {
+        alone.event(rejected(2, bob, here_tag));
+        alone.reply(request, Invited{.id = x, .remaining = Duration(30'000)});
+        alone.event(rejected(3, carol, carol_tag));
+    }
+    SECTION("the reply to its cancel") {
+        state = State::cancelled;
+        alone.call(Cancel{x});
+        alone.reply(alone.sent(), Cancelled{.rev = 2, .cancelled = {bob, carol}});
+        alone.reply(request, Invited{.id = x, .remaining = Duration(30'000)});
+    }
+    SECTION("the answer of the only one who was not skipped") {
+        alone.event(rejected(2, bob, here_tag));
+        alone.reply(request, Invited{.id = x,
+                                     .remaining = Duration(30'000),
+                                     .skipped = std::vector<Skipped>{
+                                         {.user = carol, .error = Error::user_offline}}});
+    }
+    CHECK(ok(alone.result(call)));
+    alone.wait(Duration(60'000));
+    const auto told = alone.told();
+    const auto ended = only<Ended>(told);
+    REQUIRE(ended.size() == 1);
+    CHECK(ended[0].state == state);
+    if (state == State::rejected) {
+        CHECK(ended[0].reason == "busy");
+        CHECK(heard<InviteeRejected>(told).size() == (ended[0].by == carol ? 2 : 1));
+    }
+}
+
 // ------------------------------------------------------------------ deadlines
 
 TEST_CASE("a deadline that passes offline is taken for timed out", "[device]") {
@@ -1468,6 +1587,47 @@ TEST_CASE("a broker that comes back with nothing: a re-sent invite rings again",
     CHECK(panel.all<Ended>()[0].state == State::rejected);
     CHECK(phone.all<Ended>().back().state == State::rejected);
     CHECK(phone.all<Ended>().back().here);
+}
+
+TEST_CASE("a broker that comes back with nothing: what is sent again is another", "[device]") {
+    World world;
+    auto& panel = world.add_ready("alice");
+    auto& of_bob = world.add_ready("bob");
+    auto& of_carol = world.add_ready("carol");
+    world.settings.reply = [&](const World::Site& site, const Reply& reply) {
+        return site.user == alice && reply.re == Invite::verb && world.generation() == 1
+                   ? World::Fate::lost
+                   : World::Fate::arrives;
+    };
+    auto invite = invite_of(bob);
+    invite.also = {carol};
+    world.call(panel, invite);
+    world.settle();
+    world.cut(panel);
+    world.lose_session(panel);
+    world.call(of_carol, Reject{.id = x});
+    world.settle();
+    CHECK(of_carol.all<Ended>().size() == 1);
+    world.restart_broker();
+    for (auto* site : {&panel, &of_bob, &of_carol}) {
+        world.connect(*site);
+        world.settle();
+    }
+    // carol is asked again, bob's device knows that it is as at the start.
+    CHECK(of_carol.heard<NewInvitation>().size() == 2);
+    for (auto* site : {&of_bob, &of_carol}) {
+        INFO(site->name);
+        const auto open = site->device.open(world.now());
+        REQUIRE(open.size() == 1);
+        CHECK(open[0].rev == 1);
+        REQUIRE(open[0].invitees.size() == 2);
+        CHECK(open[0].invitees[1].state == State::pending);
+    }
+    world.call(panel, Cancel{x});
+    world.settle();
+    CHECK(of_bob.all<Ended>().back().state == State::cancelled);
+    CHECK(of_carol.all<Ended>().size() == 2);
+    CHECK(panel.all<Ended>().size() == 1);
 }
 
 TEST_CASE("a broker that comes back with nothing: what was open ends without a state", "[device]") {

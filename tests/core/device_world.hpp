@@ -131,6 +131,7 @@ class World {
         Instant last_down_{};
         std::deque<Packet> session_{};
         Instant asleep_until_{};
+        std::deque<std::function<void()>> unread_{};
     };
 
     /// What a faulty network does to a message.
@@ -304,7 +305,13 @@ class World {
     void sleep(Site& site, Duration duration) {
         note([&] { return site.name + " sleeps " + std::to_string(duration.count()); });
         site.asleep_until_ = std::max(site.asleep_until_, now_ + duration);
-        at(site.asleep_until_, [] {});
+        at(site.asleep_until_, [this, &site] {
+            while (site.asleep_until_ <= now_ && !site.unread_.empty()) {
+                const auto arrives = std::move(site.unread_.front());
+                site.unread_.pop_front();
+                arrives();
+            }
+        });
     }
 
     // ------------------------------------------------------------------- the users
@@ -488,11 +495,11 @@ class World {
             }
         });
     }
-    /// Waits for whoever sleeps.
+    /// Waits for whoever sleeps, in its order.
     void arrive(Site& site, Instant when, std::function<void()> arrives) {
-        at(when, [this, &site, arrives = std::move(arrives)]() mutable {
-            if (site.asleep_until_ > now_) {
-                arrive(site, site.asleep_until_, std::move(arrives));
+        at(when, [this, &site, arrives = std::move(arrives)] {
+            if (site.asleep_until_ > now_ || !site.unread_.empty()) {
+                site.unread_.push_back(arrives);
             } else {
                 arrives();
             }
