@@ -684,10 +684,12 @@ void Inbox::assume(Held& held, Instant now, News& news) {
             timeout.invitees.push_back(part.user);
         }
     }
-    if (!timeout.invitees.empty() && held.announced) {
-        tell(held, std::move(timeout), {.assumed = true}, now, news);
+    if (!timeout.invitees.empty()) {
+        if (held.announced) {
+            tell(held, std::move(timeout), {.assumed = true}, now, news);
+        }
+        held.assumed = true;
     }
-    held.assumed = true;
     tell_end(held, news);
     settle(held, news);
 }

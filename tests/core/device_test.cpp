@@ -1297,6 +1297,35 @@ TEST_CASE("an invite ends once, whatever comes before its reply", "[device]") {
     }
 }
 
+TEST_CASE("an inviter's end waits for what was missed", "[device]") {
+    Alone alone({}, alice);
+    alone.connect_and_sync();
+    auto invite = invite_of(bob);
+    invite.also = {carol};
+    alone.call(invite);
+    alone.reply(alone.sent(), Invited{.id = x, .remaining = Duration(30'000)});
+    // dave was added, and nothing that says so has come.
+    SECTION("that an event tells of") { alone.event(cancelled(3, {bob, carol})); }
+    SECTION("that a reply tells of") {
+        alone.call(Cancel{x, {}, std::vector{bob, carol}});
+        alone.reply(alone.sent(), Cancelled{.rev = 3, .cancelled = {bob, carol}});
+    }
+    CHECK(only<Ended>(alone.told()).empty());
+    const auto get = alone.sent();
+    CHECK(std::get<Get>(get.body).id == x);
+    auto info = ring(x, {bob, carol, dave});
+    info.role = Role::inviter;
+    info.rev = 3;
+    for (const std::size_t i : {0U, 1U}) {
+        info.invitees[i].state = State::cancelled;
+        info.invitees[i].reason = "cancelled";
+    }
+    alone.reply(get, Got{info});
+    CHECK(only<Ended>(alone.told()).empty());
+    alone.event(timed_out(4, {dave}));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+}
+
 // ------------------------------------------------------------------ deadlines
 
 TEST_CASE("a deadline that passes offline is taken for timed out", "[device]") {
@@ -1323,6 +1352,29 @@ TEST_CASE("a deadline that passes offline is taken for timed out", "[device]") {
     told = alone.told();
     CHECK(only<Heard>(told).empty());
     CHECK(only<Ended>(told).empty());
+}
+
+TEST_CASE("what was taken for timed out and is still open is put right", "[device]") {
+    Alone alone;
+    alone.connect_and_sync({ring()});
+    alone.disconnect();
+    alone.wait(Duration(40'000));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+    // carol was added meanwhile, and another device of bob's had answered.
+    auto info = ring(x, {bob, carol});
+    info.rev = 3;
+    info.remaining.reset();
+    info.invitees[0].state = State::rejected;
+    info.invitees[0].device = elsewhere_tag;
+    info.invitees[0].reason = "busy";
+    alone.connect_and_sync({info});
+    CHECK(alone.device().open(alone.now()) == std::vector{info});
+    CHECK(heard<NewInvitation>(alone.told()).empty());
+    alone.event(cancelled(4, {carol}));
+    const auto told = alone.told();
+    CHECK(heard<InvitationCancelled>(told).size() == 1);
+    CHECK(only<Ended>(told).empty());
+    CHECK(alone.device().open(alone.now()).empty());
 }
 
 TEST_CASE("a deadline that passes while connected is asked for", "[device]") {

@@ -299,6 +299,7 @@ class World {
             Site& site = *sites_[i];
             site.attached_ = site.present_ = site.has_session_ = false;
             site.session_.clear();
+            site.unread_.clear();
             give_tag(i);
         }
     }
