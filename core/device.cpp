@@ -121,7 +121,9 @@ void Device::pump(Instant now) {
     if (link_ == Link::ready) {
         run_errands(now);
         while (in_flight_ < options_.max_in_flight && !waiting_.empty()) {
-            send(waiting_.front(), now);
+            if (!was_made(waiting_.front())) {
+                send(waiting_.front(), now);
+            }
         }
     }
 }
@@ -162,7 +164,24 @@ void Device::send(Number number, Instant now) {
                                encode(request, options_.encoding), req});
 }
 
+/// Another invite is not sent, and none fails, when the broker was heard to have made it.
+bool Device::was_made(Number number) {
+    const auto* invite = std::get_if<Invite>(&calls_.at(number).body);
+    const auto state = invite != nullptr ? inbox_.made(*invite->id) : std::nullopt;
+    if (!state || calls_.at(number).sent == 0) {
+        return false;
+    }
+    Reply reply{.re = std::string(Invite::verb),
+                .device = device_,
+                .body = Invited{.dup = true, .id = *invite->id, .state = state}};
+    effects_.emplace_back(Result{*take(number).name, std::move(reply)});
+    return true;
+}
+
 void Device::fail(Number number, Failure failure) {
+    if (was_made(number)) {
+        return;
+    }
     const Call call = take(number);
     effects_.emplace_back(Result{*call.name, failure});
     if (const auto* invite = std::get_if<Invite>(&call.body)) {
@@ -260,6 +279,7 @@ void Device::synced(const Reply& reply, Instant now) {
         sync_at_ = now + soon;
         return;
     }
+    inbox_.speaks(page->server_epoch);
     for (const auto& invitation : page->invitations) {
         pass_on(inbox_.take(invitation, now), now);
     }
@@ -346,15 +366,6 @@ void Device::replied(Call call, Reply reply, Instant now) {
         return;
     }
     const auto* invite = std::get_if<Invite>(&call.body);
-    const auto* invited = std::get_if<Invited>(&reply.body);
-    if (invited != nullptr && invite != nullptr && !invited->dup && call.sent > 1 &&
-        inbox_.has_ended(*invite->id)) {
-        // It had been made before and had ended; then the broker forgot it, and made
-        // it anew, for nobody.
-        effects_.emplace_back(Result{*call.name, Failure::no_reply});
-        call_off(*invite->id);
-        return;
-    }
     effects_.emplace_back(Result{*call.name, reply});
     if (const auto* got = std::get_if<Got>(&reply.body)) {
         // What is over and was not held is no news: the caller asked for the past.

@@ -140,6 +140,7 @@ class Device {
     /// Takes the call out; it is over.
     Call take(Number number);
     void fail(Number number, Failure failure);
+    bool was_made(Number number);
     bool withdraw(CallId call, const Cancel& cancel);
     /// Cancels an invite that failed for its caller and may have been made.
     void call_off(const InvitationId& id);

@@ -92,14 +92,36 @@ void Inbox::drop(const InvitationId& id) {
     }
 }
 
-void Inbox::remember_end(const InvitationId& id) {
-    if (ended_.insert(id).second) {
-        ended_order_.push_back(id);
+void Inbox::Remembered::insert(const InvitationId& id) {
+    if (ids_.insert(id).second) {
+        order_.push_back(id);
+        ++newer_;
     }
-    if (ended_order_.size() > remembered) {
-        ended_.erase(ended_order_.front());
-        ended_order_.pop_front();
+    if (order_.size() > remembered) {
+        forget_oldest();
     }
+}
+
+void Inbox::Remembered::forget_older() {
+    while (order_.size() > newer_) {
+        forget_oldest();
+    }
+}
+
+void Inbox::Remembered::forget_oldest() {
+    ids_.erase(order_.front());
+    order_.pop_front();
+}
+
+std::optional<Openness> Inbox::made(const InvitationId& id) const {
+    if (ended_.contains(id)) {
+        return Openness::ended;
+    }
+    const auto found = held_.find(id);
+    if (found == held_.end() || !found->second.confirmed) {
+        return std::nullopt;
+    }
+    return anyone_pending(found->second) ? Openness::open : Openness::ended;
 }
 
 // ----------------------------------------------------- what the device asks
@@ -131,7 +153,7 @@ void Inbox::disown(const InvitationId& id) {
     const auto found = held_.find(id);
     if (found == held_.end() || !found->second.announced) {
         drop(id);
-        remember_end(id);
+        disowned_.insert(id);
     }
 }
 
@@ -245,14 +267,14 @@ void Inbox::settle(Held& held, News& news) {
         return;
     }
     tell_end(held, news);
-    if (held.gap) {
+    if (held.gap || held.assumed) {
         return;
     }
     look_at(held, std::nullopt);
     // With visibility `inviter` an invitee hears no more of it.
     if (!anyone_pending(held) ||
         (held.info.role == Role::invitee && held.info.visibility == Visibility::inviter)) {
-        remember_end(held.info.id);
+        ended_.insert(held.info.id);
         drop(InvitationId(held.info.id));
     }
 }
@@ -282,12 +304,30 @@ void Inbox::tell_end(Held& held, News& news) const {
 
 // ---------------------------------------------------- what the broker says
 
+void Inbox::speaks(const std::string& server_epoch) {
+    const auto before = std::exchange(server_epoch_, server_epoch);
+    if (before == server_epoch) {
+        return;
+    }
+    if (!before.empty()) {
+        ended_.forget_older();
+    }
+    // What came after the sync was sent is of this start.
+    for (auto& [id, held] : held_) {
+        held.earlier = held.missing;
+    }
+}
+
 Inbox::News Inbox::take(const Event& event, Instant now) {
     News news;
-    if (ended_.contains(event.id)) {
+    if (ended_.contains(event.id) || disowned_.contains(event.id)) {
         return news;
     }
     const auto found = held_.find(event.id);
+    if (found != held_.end() && found->second.earlier) {
+        news.emplace_back(Unsure{event.id});
+        return news;
+    }
     if (const auto* body = std::get_if<NewInvitation>(&event.body)) {
         if (found != held_.end()) {
             return news;
@@ -364,14 +404,18 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
 
 Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     News news;
-    if (ended_.contains(info.id)) {
+    if (ended_.contains(info.id) || disowned_.contains(info.id)) {
         return news;
     }
-    const auto found = held_.find(info.id);
+    auto found = held_.find(info.id);
+    if (found != held_.end() && std::exchange(found->second.earlier, false)) {
+        correct(found->second, info);
+        found = held_.find(info.id);
+    }
     if (found == held_.end()) {
         const bool is_open = info.state == Openness::open;
         if (info.role != Role::inviter && !is_open) {
-            remember_end(info.id);
+            ended_.insert(info.id);
             return news;
         }
         // As it was before anything happened to it; the difference is news, unless this
@@ -420,9 +464,46 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     held.confirmed = true;
     held.announced = held.announced || info.role == Role::inviter;
     held.gap = false;
+    if (held.assumed && held.info.role == Role::invitee) {
+        // It was taken for timed out. How it really stands is no news, but what comes next is.
+        for (const auto& part : info.invitees) {
+            if (InviteeInfo* known = part_of(held, part.user); known && part.user == me_) {
+                *known = part;
+            }
+        }
+        held.assumed = false;
+    }
     apply_newer(held, info, now, news);
     settle(held, news);
     return news;
+}
+
+/// What a broker that was started anew tells counts, whatever was known from before: it may have
+/// lost that, and the inviter have sent the invitation again.
+void Inbox::correct(Held& held, const InvitationInfo& told) {
+    const auto pending = [&](const InviteeInfo& part) {
+        return part.state == State::pending && (told.role != Role::invitee || part.user == me_);
+    };
+    if (held.end_told && std::any_of(told.invitees.begin(), told.invitees.end(), pending)) {
+        drop(told.id);
+        return;
+    }
+    held.info.rev = std::min(held.info.rev, told.rev);
+    for (const auto& part : told.invitees) {
+        InviteeInfo* known = part_of(held, part.user);
+        if (known != nullptr && known->state != part.state) {
+            *known = InviteeInfo{.user = part.user, .ringing = known->ringing && part.ringing};
+        }
+    }
+}
+
+void Inbox::take_ending_from_parts(Held& held) {
+    for (const auto& part : held.info.invitees) {
+        const bool answer = part.state == State::accepted || part.state == State::rejected;
+        held.ending = {.by = answer ? std::optional(part.user) : std::nullopt,
+                       .by_device = part.device,
+                       .reason = part.reason.value_or("")};
+    }
 }
 
 void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news) {
@@ -435,12 +516,7 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
     });
     if (!was_over && over(held)) {
         // So another's end was the last, and was told as it came.
-        for (const auto& part : held.info.invitees) {
-            const bool answer = part.state == State::accepted || part.state == State::rejected;
-            held.ending = {.by = answer ? std::optional(part.user) : std::nullopt,
-                           .by_device = part.device,
-                           .reason = part.reason.value_or("")};
-        }
+        take_ending_from_parts(held);
     }
     InvitationModified modified;
     if (told.data && told.data != held.info.data) {
@@ -559,6 +635,10 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                 }
                 Held& held = found->second;
                 const Cause own{.by = me_, .by_device = device_, .here = true};
+                if (held.info.role == Role::inviter) {
+                    // Whatever was done to it, the broker has it.
+                    held.confirmed = held.announced = true;
+                }
                 if constexpr (std::is_same_v<Asked, Invite> || std::is_same_v<Asked, Add>) {
                     const auto& invited = std::get<Invited>(reply);
                     std::set<UserId> skipped;
@@ -566,19 +646,14 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                         skipped.insert(one.user);
                     }
                     if constexpr (std::is_same_v<Asked, Invite>) {
-                        held.confirmed = true;
-                        held.announced = true;
+                        const bool was_over = over(held);
                         std::erase_if(held.info.invitees, [&skipped](const auto& part) {
                             return part.state == State::pending && skipped.contains(part.user);
                         });
-                        set_deadline(held, invited.remaining, now);
-                        if (!invited.dup && held.info.rev > 1) {
-                            // Not the one that was known: the broker had forgotten that.
-                            held.info.rev = 1;
-                            for (auto& part : held.info.invitees) {
-                                part = InviteeInfo{.user = part.user};
-                            }
+                        if (!was_over && over(held)) {
+                            take_ending_from_parts(held);
                         }
+                        set_deadline(held, invited.remaining, now);
                         if (invited.dup) {
                             // Said again, it does not tell who was skipped.
                             news.emplace_back(Unsure{id});
@@ -599,9 +674,14 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                 } else if constexpr (std::is_same_v<Asked, Reject>) {
                     apply(held, InviteeRejected{me_, request.data, request.reason}, own, now, news);
                 } else if constexpr (std::is_same_v<Asked, Cancel>) {
+                    const auto& cancelled = std::get<Cancelled>(reply);
+                    if (cancelled.rev > held.info.rev + 1) {
+                        held.gap = true;
+                        news.emplace_back(Unsure{id});
+                    }
                     apply(held,
-                          InvitationCancelled{me_, std::get<Cancelled>(reply).cancelled,
-                                              request.data, CancelReason::cancelled},
+                          InvitationCancelled{me_, cancelled.cancelled, request.data,
+                                              CancelReason::cancelled},
                           own, now, news);
                 } else if constexpr (std::is_same_v<Asked, Modify>) {
                     held.info.data = request.data;
@@ -634,6 +714,7 @@ void Inbox::begin_sync() {
     for (auto& [id, held] : held_) {
         held.missing = held.confirmed;
     }
+    ended_.mark();
 }
 
 Inbox::News Inbox::end_sync() {

@@ -85,6 +85,9 @@ class Inbox {
 
     // What the broker says.
 
+    /// Which start of the broker it is that speaks, before what its `sync` tells. Another one
+    /// may have lost what it knew: until it tells how an invitation stands, `rev` proves nothing.
+    void speaks(const std::string& server_epoch);
     News take(const Event& event, Instant now);
     /// From `sync` and `get`.
     News take(const InvitationInfo& info, Instant now);
@@ -108,8 +111,9 @@ class Inbox {
     // What is known.
 
     [[nodiscard]] bool holds(const InvitationId& id) const { return held_.contains(id); }
-    /// `id` has ended for all, as far as is remembered.
-    [[nodiscard]] bool has_ended(const InvitationId& id) const { return ended_.contains(id); }
+    /// An invitation of this device's own that the broker was heard to have made, though the
+    /// reply to it may be lost: how it stands.
+    [[nodiscard]] std::optional<Openness> made(const InvitationId& id) const;
     /// What is open for this user and known to the broker, by id, `remaining` as of
     /// `now`.
     [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
@@ -146,6 +150,8 @@ class Inbox {
         bool looked = false;
         /// Not yet told by the present sync.
         bool missing = false;
+        /// Known from an earlier start of the broker.
+        bool earlier = false;
         /// What ended it for this user.
         Cause ending{};
     };
@@ -169,15 +175,35 @@ class Inbox {
     void set_deadline(Held& held, std::optional<Duration> remaining, Instant now);
     void look_at(Held& held, std::optional<Instant> when);
     void drop(const InvitationId& id);
-    void remember_end(const InvitationId& id);
+    void correct(Held& held, const InvitationInfo& told);
+    void take_ending_from_parts(Held& held);
+
+    /// The latest of them.
+    class Remembered {
+      public:
+        void insert(const InvitationId& id);
+        [[nodiscard]] bool contains(const InvitationId& id) const { return ids_.contains(id); }
+        /// What comes from now on is kept by `forget_older`.
+        void mark() { newer_ = 0; }
+        void forget_older();
+
+      private:
+        void forget_oldest();
+
+        std::set<InvitationId> ids_;
+        std::deque<InvitationId> order_;
+        std::size_t newer_ = 0;
+    };
 
     UserId me_;
     std::optional<DeviceTag> device_{};
+    std::string server_epoch_{};
     std::map<InvitationId, Held> held_;
     std::set<std::pair<Instant, InvitationId>> looks_;
-    /// Ended for all: whatever still comes of them is late. The oldest are forgotten.
-    std::set<InvitationId> ended_;
-    std::deque<InvitationId> ended_order_;
+    /// Ended for all: whatever still comes of them is late.
+    Remembered ended_;
+    /// Own invitations of which nothing is to be told.
+    Remembered disowned_;
 };
 
 }  // namespace beckon

@@ -1254,7 +1254,7 @@ TEST_CASE("an invite that is on its way is not forgotten because nobody knows it
     CHECK(only<Ended>(alone.told()).size() == 1);
 }
 
-TEST_CASE("an invite ends once, whatever comes before its reply", "[.][open][device]") {
+TEST_CASE("an invite ends once, whatever comes before its reply", "[device]") {
     Alone alone({}, alice);
     alone.connect_and_sync();
     auto invite = invite_of(bob);
@@ -1297,7 +1297,7 @@ TEST_CASE("an invite ends once, whatever comes before its reply", "[.][open][dev
     }
 }
 
-TEST_CASE("an inviter's end waits for what was missed", "[.][open][device]") {
+TEST_CASE("an inviter's end waits for what was missed", "[device]") {
     Alone alone({}, alice);
     alone.connect_and_sync();
     auto invite = invite_of(bob);
@@ -1354,7 +1354,7 @@ TEST_CASE("a deadline that passes offline is taken for timed out", "[device]") {
     CHECK(only<Ended>(told).empty());
 }
 
-TEST_CASE("what was taken for timed out and is still open is put right", "[.][open][device]") {
+TEST_CASE("what was taken for timed out and is still open is put right", "[device]") {
     Alone alone;
     alone.connect_and_sync({ring()});
     alone.disconnect();
@@ -1642,7 +1642,7 @@ TEST_CASE("a broker that comes back with nothing: a re-sent invite rings again",
 }
 
 TEST_CASE("a broker that comes back with nothing: what is sent again is another",
-          "[.][open][device]") {
+          "[device]") {
     World world;
     auto& panel = world.add_ready("alice");
     auto& of_bob = world.add_ready("bob");

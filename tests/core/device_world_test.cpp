@@ -755,7 +755,7 @@ TEST_CASE("devices know and tell what the broker decides, as MQTT delivers", "[d
 // name: core_tests "[nasty]"
 TEST_CASE("devices know and tell what the broker decides, whatever is lost, doubled or late",
           "[.][nasty]") {
-    check_counts(walk({.network = Network::nasty, .steps = 2'000}, 4),
+    check_counts(walk({.network = Network::nasty, .steps = 2'000}, 6),
                  {"rings", "invited", "ended", "restart", "assumed", "no_reply"});
 }
 
