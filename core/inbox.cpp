@@ -751,7 +751,7 @@ Inbox::News Inbox::advance(bool connected, Instant now) {
 /// Nobody can say how it ended, and it must not ring on.
 void Inbox::assume(Held& held, Instant now, News& news) {
     look_at(held, std::nullopt);
-    held.gap = false;
+    const bool gap = std::exchange(held.gap, false);
     if (held.info.role == Role::invitee) {
         apply(held, InvitationTimeout{{me_}}, {.assumed = true}, now, news);
         held.assumed = true;
@@ -765,12 +765,10 @@ void Inbox::assume(Held& held, Instant now, News& news) {
             timeout.invitees.push_back(part.user);
         }
     }
-    if (!timeout.invitees.empty()) {
-        if (held.announced) {
-            tell(held, std::move(timeout), {.assumed = true}, now, news);
-        }
-        held.assumed = true;
+    if (held.announced && !timeout.invitees.empty()) {
+        tell(held, std::move(timeout), {.assumed = true}, now, news);
     }
+    held.assumed = gap || anyone_pending(held);
     tell_end(held, news);
     settle(held, news);
 }

@@ -1326,6 +1326,56 @@ TEST_CASE("an inviter's end waits for what was missed", "[device]") {
     CHECK(only<Ended>(alone.told()).size() == 1);
 }
 
+TEST_CASE("an invite that was heard of has succeeded, though its reply is lost", "[device]") {
+    Alone alone({}, alice);
+    alone.connect_and_sync();
+    auto invite = invite_of(bob);
+    invite.also = {carol};
+    const auto offline = GENERATE(Offline::wait, Offline::fail);
+    const auto call = alone.call(invite, offline);
+    alone.sent();
+    SECTION("by an answer before the connection broke") {
+        alone.event(rejected(2, bob, here_tag));
+        alone.disconnect();
+        alone.connect_and_sync();
+        CHECK(std::holds_alternative<Get>(alone.sent().body));
+    }
+    SECTION("by an answer, and there is no reply in time") {
+        alone.event(rejected(2, bob, here_tag));
+        alone.wait(Duration(10'000));
+    }
+    SECTION("by the last answer") {
+        alone.event(rejected(2, bob, here_tag));
+        alone.event(rejected(3, carol, carol_tag));
+        alone.disconnect();
+        alone.connect_and_sync();
+        CHECK(only<Ended>(alone.told()).size() == 1);
+    }
+    SECTION("by the next sync") {
+        if (offline == Offline::fail) {
+            return;  // it has failed before
+        }
+        auto info = ring(x, {bob, carol});
+        info.role = Role::inviter;
+        alone.disconnect();
+        alone.connect_and_sync({info});
+    }
+    CHECK(ok(alone.result(call)));
+    CHECK(alone.silent());  // it is neither sent again nor called off
+}
+
+TEST_CASE("what ended before the first sync stays ended", "[device]") {
+    Alone alone;
+    alone.connect();
+    alone.event(new_event(ring()));
+    alone.event(cancelled(2, {bob}));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+    alone.sync();
+    alone.event(new_event(ring()));
+    CHECK(heard<NewInvitation>(alone.told()).empty());
+    CHECK(alone.device().open(alone.now()).empty());
+}
+
 // ------------------------------------------------------------------ deadlines
 
 TEST_CASE("a deadline that passes offline is taken for timed out", "[device]") {

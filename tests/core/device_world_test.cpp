@@ -751,10 +751,9 @@ TEST_CASE("devices know and tell what the broker decides, as MQTT delivers", "[d
                   "not_connected", "withdrawn", "open and known"});
 }
 
-// Beyond what MQTT does to a connection; it still finds rings that nobody ends, so it is run by
-// name: core_tests "[nasty]"
+// Beyond what MQTT does to a connection.
 TEST_CASE("devices know and tell what the broker decides, whatever is lost, doubled or late",
-          "[.][nasty]") {
+          "[device]") {
     check_counts(walk({.network = Network::nasty, .steps = 2'000}, 6),
                  {"rings", "invited", "ended", "restart", "assumed", "no_reply"});
 }
