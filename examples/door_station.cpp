@@ -2,64 +2,20 @@
 //
 // Rings one user or several, and tells what becomes of it. A thread of the library makes all calls
 // to the listeners and callbacks (Delivery::thread); main waits for the outcome.
-#include <beckon/beckon.hpp>
-#include <charconv>
 #include <chrono>
-#include <clocale>
-#include <csignal>
-#include <cwchar>
-#include <cwctype>
 #include <future>
-#include <iostream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "console.hpp"
+
 namespace {
 
-constexpr auto help = R"(door_station --user ME [option]... USER...
-
-Rings each USER and waits for the answers; Ctrl-C cancels.
-
-  --server URL       mqtt://, mqtts://, ws:// or wss://, host and port (mqtt://127.0.0.1:1883)
-  --password TEXT    of ME at the broker
-  --timeout SECONDS  how long it rings (30; 0: until all have answered)
-  --first            the first who accepts takes it, and the others stop ringing
-  --data TEXT        what they are told with the ring
-
-Exits with 0 if somebody accepted, else 1 if somebody rejected, 2 if nobody answered in time,
-3 if it was cancelled, 4 if it could not ring or lost the broker; 64: wrong usage.
-)";
-enum Outcome { accepted, rejected, nobody_answered, cancelled, could_not, usage = 64 };
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// What others wrote must not steer the terminal: only what the locale can print stays.
-std::string printable(const std::string& text) {
-    std::string shown;
-    for (std::size_t at = 0; at < text.size();) {
-        wchar_t letter = 0;
-        std::mbstate_t state{};
-        const std::size_t length = std::mbrtowc(&letter, &text[at], text.size() - at, &state);
-        const bool fits = length > 0 && length <= text.size() - at &&
-                          std::iswprint(static_cast<std::wint_t>(letter)) != 0;
-        shown += fits ? text.substr(at, length) : "?";
-        at += fits ? length : 1;
-    }
-    return shown;
-}
-
-void say(const std::string& line) { std::cout << printable(line) + "\n" << std::flush; }
-
-std::string list(const std::vector<std::string>& users) {
-    std::string all;
-    for (const std::string& user : users) {
-        all += (all.empty() ? "" : ", ") + user;
-    }
-    return all;
-}
-
-std::string quoted(const std::string& data) { return data.empty() ? "" : ": \"" + data + '"'; }
+constexpr auto footer =
+    "Ctrl-C cancels. Exits with 0 if somebody accepted, else 1 if somebody rejected,\n"
+    "2 if nobody answered in time, 3 if it was cancelled, 4 if it could not ring or lost\n"
+    "the broker; 64: wrong usage.";
+enum Outcome { accepted, rejected, nobody_answered, cancelled, could_not };
 
 class Door : public beckon::ConnectionListener, public beckon::SignalingListener {
   public:
@@ -151,48 +107,6 @@ struct Options {
     bool first = false;
 };
 
-int whole_seconds(const std::string& text) {
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-        throw std::invalid_argument("no number of seconds: " + text);
-    }
-    return number;
-}
-
-Options read_options(const std::vector<std::string>& words) {
-    Options options;
-    for (auto word = words.begin(); word != words.end(); ++word) {
-        const auto value = [&] {
-            if (word + 1 == words.end()) {
-                throw std::invalid_argument(*word + " needs a value");
-            }
-            return *++word;
-        };
-        if (*word == "--user") {
-            options.client.userID = value();
-        } else if (*word == "--server") {
-            options.client.server = value();
-        } else if (*word == "--password") {
-            options.client.password = value();
-        } else if (*word == "--timeout") {
-            options.timeout_s = whole_seconds(value());
-        } else if (*word == "--first") {
-            options.first = true;
-        } else if (*word == "--data") {
-            options.data = value();
-        } else if (word->starts_with("-")) {
-            throw std::invalid_argument("unknown option: " + *word);
-        } else {
-            options.users.push_back(*word);
-        }
-    }
-    if (options.users.empty()) {
-        throw std::invalid_argument("nobody to ring");
-    }
-    return options;
-}
-
 Outcome ring(const Options& options) {
     Door door;  // before the client, which calls it for as long as there is a client
     beckon::Client client(options.client);
@@ -235,21 +149,15 @@ Outcome ring(const Options& options) {
 
 }  // namespace
 
-int main(int count, char** words) try {
-    std::setlocale(LC_CTYPE, "");
-    const std::vector<std::string> arguments(words + 1, words + count);
-    if (arguments == std::vector<std::string>{"--help"}) {
-        std::cout << help;
-        return 0;
-    }
-    const auto on_signal = [](int signal) {
-        interrupted = 1;
-        std::signal(signal, SIG_DFL);  // a second Ctrl-C ends the program as it is
-    };
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
-    return ring(read_options(arguments));
-} catch (const std::invalid_argument& error) {  // the client's options are checked by the client
-    std::cerr << "door_station: " << error.what() << "\n\n" << help;
-    return usage;
+int main(int count, char** words) {
+    Options options;
+    CLI::App app("Rings each USER and waits for the answers.", "door_station");
+    app.footer(footer);
+    add_connection_options(app, options.client);
+    app.add_option("--timeout", options.timeout_s, "seconds that it rings; 0: until all answered")
+        ->capture_default_str();
+    app.add_flag("--first", options.first, "the first who accepts takes it, the others stop");
+    app.add_option("--data", options.data, "what they are told with the ring");
+    app.add_option("USER", options.users, "whom to ring")->required();
+    return run_program(app, count, words, [&] { return ring(options); });
 }

@@ -7,54 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <beckon/beckon.hpp>
-#include <charconv>
 #include <chrono>
-#include <clocale>
-#include <csignal>
-#include <cwchar>
-#include <cwctype>
-#include <iostream>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "console.hpp"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr auto help = R"(indoor_panel --user ME [option]...
-
-Waits to be rung. Keys: a accepts, r rejects, b rejects as busy, q quits.
-
-  --server URL      mqtt://, mqtts://, ws:// or wss://, host and port (mqtt://127.0.0.1:1883)
-  --password TEXT   of ME at the broker
-  --accept          accepts whatever rings, without keys,
-  --after SECONDS   when it has rung that long (0)
-  --reject REASON   rejects whatever rings, without keys: declined, busy, or a word of yours
-  --data TEXT       what is said with the answer
-  --once            quits when the first ring is over
-
-Exits with 0, by Ctrl-C too; 64: wrong usage.
-)";
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// What others wrote must not steer the terminal: only what the locale can print stays.
-std::string printable(const std::string& text) {
-    std::string shown;
-    for (std::size_t at = 0; at < text.size();) {
-        wchar_t letter = 0;
-        std::mbstate_t state{};
-        const std::size_t length = std::mbrtowc(&letter, &text[at], text.size() - at, &state);
-        const bool fits = length > 0 && length <= text.size() - at &&
-                          std::iswprint(static_cast<std::wint_t>(letter)) != 0;
-        shown += fits ? text.substr(at, length) : "?";
-        at += fits ? length : 1;
-    }
-    return shown;
-}
 
 /// The terminal: keys come one by one and unseen, and the last line can be rewritten.
 class Terminal {
@@ -107,7 +69,7 @@ class Terminal {
 struct Options {
     beckon::ClientOptions client;
     bool accept = false;
-    std::chrono::seconds after{0};
+    int after_s = 0;
     std::string reject;
     std::string data;
     bool once = false;
@@ -145,8 +107,7 @@ class Panel : public beckon::ConnectionListener, public beckon::SignalingListene
                                 const std::vector<std::string>& /*inviteeList*/,
                                 const std::string& data) override {
         rings_.push_back({.id = id, .inviter = inviter});
-        terminal_.say(inviter + " rings" +
-                      (data.empty() ? "" : ": \"" + data.substr(0, 200) + '"'));
+        terminal_.say(inviter + " rings" + quoted(data.substr(0, 200)));
         signaling_->ringing(id);
     }
 
@@ -192,7 +153,8 @@ class Panel : public beckon::ConnectionListener, public beckon::SignalingListene
                 }
             }
         };
-        const bool due = options_.accept && Clock::now() - ring->since >= options_.after;
+        const bool due =
+            options_.accept && Clock::now() - ring->since >= std::chrono::seconds(options_.after_s);
         if (due || key == 'a') {
             signaling_->accept(ring->id, options_.data, told);
         } else if (key == 'r' || key == 'b' || !options_.reject.empty()) {
@@ -248,66 +210,25 @@ class Panel : public beckon::ConnectionListener, public beckon::SignalingListene
     bool done_ = false;
 };
 
-int whole_seconds(const std::string& text) {
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-        throw std::invalid_argument("no number of seconds: " + text);
-    }
-    return number;
-}
-
-Options read_options(const std::vector<std::string>& words) {
-    Options options;
-    options.client.delivery = beckon::Delivery::poll;
-    for (auto word = words.begin(); word != words.end(); ++word) {
-        const auto value = [&] {
-            if (word + 1 == words.end()) {
-                throw std::invalid_argument(*word + " needs a value");
-            }
-            return *++word;
-        };
-        if (*word == "--user") {
-            options.client.userID = value();
-        } else if (*word == "--server") {
-            options.client.server = value();
-        } else if (*word == "--password") {
-            options.client.password = value();
-        } else if (*word == "--accept") {
-            options.accept = true;
-        } else if (*word == "--after") {
-            options.after = std::chrono::seconds(whole_seconds(value()));
-        } else if (*word == "--reject") {
-            options.reject = value();
-        } else if (*word == "--data") {
-            options.data = value();
-        } else if (*word == "--once") {
-            options.once = true;
-        } else {
-            throw std::invalid_argument("unknown option: " + *word);
-        }
-    }
-    return options;
-}
-
 }  // namespace
 
-int main(int count, char** words) try {
-    std::setlocale(LC_CTYPE, "");
-    const std::vector<std::string> arguments(words + 1, words + count);
-    if (arguments == std::vector<std::string>{"--help"}) {
-        std::cout << help;
+int main(int count, char** words) {
+    Options options;
+    options.client.delivery = beckon::Delivery::poll;
+    CLI::App app("Waits to be rung. Keys: a accepts, r rejects, b rejects as busy, q quits.",
+                 "indoor_panel");
+    add_connection_options(app, options.client);
+    auto* accept = app.add_flag("--accept", options.accept, "accept whatever rings, without keys,");
+    app.add_option("--after", options.after_s, "when it has rung for so many seconds");
+    app.add_option("--reject", options.reject,
+                   "reject whatever rings, without keys: declined, busy, or a word of yours")
+        ->excludes(accept);
+    app.add_option("--data", options.data, "what is said with the answer");
+    app.add_flag("--once", options.once, "quit when the first ring is over");
+    return run_program(app, count, words, [&] {
+        Panel panel(options);  // before the client, which calls it for as long as there is a client
+        beckon::Client client(options.client);
+        panel.run(client);
         return 0;
-    }
-    const Options options = read_options(arguments);
-    const auto on_signal = [](int /*signal*/) { interrupted = 1; };
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
-    Panel panel(options);  // before the client, which calls it for as long as there is a client
-    beckon::Client client(options.client);
-    panel.run(client);
-    return 0;
-} catch (const std::invalid_argument& error) {  // the client checks its own options
-    std::cerr << "indoor_panel: " << error.what() << "\n\n" << help;
-    return 64;
+    });
 }
