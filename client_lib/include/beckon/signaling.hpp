@@ -66,6 +66,7 @@ struct InvitationEnd {
     std::string by{};
     std::string byDevice{};
     /// The deadline passed while the broker could not be reached: taken for `timed_out`.
+    /// The inviter may still be told of an answer that had come before.
     bool assumed = false;
 };
 
