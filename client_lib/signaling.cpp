@@ -1,101 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <beckon/signaling.hpp>
-#include <optional>
-#include <string_view>
 #include <utility>
 
-#include "engine.hpp"
+#include "arguments.hpp"
 #include "mapping.hpp"
-#include "refusals.hpp"
-#include "text.hpp"
 
 namespace beckon {
 namespace {
 
 using std::chrono::seconds;
 
-/// No broker takes more (core/limits.hpp), and Paho cannot send it.
-constexpr std::size_t max_data_bytes = 1U << 28U;
-
-/// Reads what the application says; the first that cannot be is refused.
-class Arguments {
-  public:
-    /// `field` is the contract's name for it.
-    UserId user(const std::string& text, std::string_view field) {
-        auto id = UserId::parse(text);
-        if (!id) {
-            blame(field, "is no user id");
-        }
-        return id.value_or(UserId());
-    }
-    std::vector<UserId> users(const std::vector<std::string>& texts, std::string_view field) {
-        std::vector<UserId> all;
-        all.reserve(texts.size());
-        for (const auto& text : texts) {
-            all.push_back(user(text, field));
-        }
-        return all;
-    }
-    InvitationId invitation(const std::string& text) {
-        auto id = InvitationId::parse(text);
-        if (!id) {
-            blame("id", "is no invitation id");
-        }
-        return id.value_or(InvitationId());
-    }
-    Data data(const std::string& bytes) {
-        if (bytes.size() > max_data_bytes) {
-            if (!refusal_) {
-                refusal_ = refuse_field(Error::too_large, "data", "is too long");
-                refusal_->limit = max_data_bytes;
-            }
-            return {};
-        }
-        return {.bytes = bytes, .is_text = is_utf8(bytes)};
-    }
-    std::optional<Data> optional_data(const std::string& bytes) {
-        return bytes.empty() ? std::nullopt : std::optional(data(bytes));
-    }
-    Duration timeout(Duration value) {
-        if (value < Duration{0} || value > Duration{a_year_ms}) {
-            blame("timeout_ms", "is out of range");
-            return {};
-        }
-        return value;
-    }
-    void blame(std::string_view field, std::string_view why) {
-        if (!refusal_) {
-            refusal_ = refuse_field(Error::invalid_request, field, why);
-        }
-    }
-
-    void call(Engine& engine, RequestBody body, Engine::Completion done) {
-        if (refusal_) {
-            engine.refuse(std::move(*refusal_), std::move(done));
-        } else {
-            engine.call(std::move(body), std::move(done));
-        }
-    }
-
-  private:
-    std::optional<Refusal> refusal_{};
-};
-
-Engine::Completion completion(ResultCallback callback) {
-    if (!callback) {
-        return {};
-    }
-    return
-        [callback = std::move(callback)](const Outcome& outcome) { callback(to_result(outcome)); };
-}
-
-Engine::Completion completion(InviteCallback callback, const InvitationId& id) {
-    if (!callback) {
-        return {};
-    }
-    return [callback = std::move(callback), id](const Outcome& outcome) {
-        callback(to_invite_result(outcome, id));
-    };
+Engine::Completion invite_completion(InviteCallback callback, const InvitationId& id) {
+    return completion(std::move(callback),
+                      [id](const Outcome& outcome) { return to_invite_result(outcome, id); });
 }
 
 }  // namespace
@@ -162,7 +79,7 @@ std::string SignalingManager::inviteSeveral(const std::vector<std::string>& invi
         invite.invitee = arguments.user(inviteeList.front(), "invitee");
         invite.also = arguments.users({inviteeList.begin() + 1, inviteeList.end()}, "also");
     }
-    arguments.call(engine_, std::move(invite), completion(std::move(callback), id));
+    arguments.call(engine_, std::move(invite), invite_completion(std::move(callback), id));
     return id.text();
 }
 
@@ -173,20 +90,14 @@ void SignalingManager::cancel(const std::string& inviteID, const std::string& da
     if (!invitees.empty()) {
         cancel.invitees = arguments.users(invitees, "invitees");
     }
-    Engine::Completion done;
-    if (callback) {
-        done = [callback = std::move(callback)](const Outcome& outcome) {
-            callback(to_cancel_result(outcome));
-        };
-    }
-    arguments.call(engine_, std::move(cancel), std::move(done));
+    arguments.call(engine_, std::move(cancel), completion(std::move(callback), to_cancel_result));
 }
 
 void SignalingManager::accept(const std::string& inviteID, const std::string& data,
                               ResultCallback callback) {
     Arguments arguments;
     Accept accept{.id = arguments.invitation(inviteID), .data = arguments.optional_data(data)};
-    arguments.call(engine_, std::move(accept), completion(std::move(callback)));
+    arguments.call(engine_, std::move(accept), completion(std::move(callback), to_result));
 }
 
 void SignalingManager::reject(const std::string& inviteID, const std::string& data,
@@ -194,18 +105,18 @@ void SignalingManager::reject(const std::string& inviteID, const std::string& da
     Arguments arguments;
     Reject reject{.id = arguments.invitation(inviteID),
                   .data = arguments.optional_data(data),
-                  .reason = reason};
-    if (reason.empty() || reason.size() > max_data_bytes || !is_utf8(reason)) {
-        arguments.blame("reason", "is no text");
+                  .reason = arguments.text(reason, "reason")};
+    if (reason.empty()) {
+        arguments.blame("reason", "is empty");
     }
-    arguments.call(engine_, std::move(reject), completion(std::move(callback)));
+    arguments.call(engine_, std::move(reject), completion(std::move(callback), to_result));
 }
 
 void SignalingManager::modifyInvitation(const std::string& inviteID, const std::string& data,
                                         ResultCallback callback) {
     Arguments arguments;
     Modify modify{.id = arguments.invitation(inviteID), .data = arguments.data(data)};
-    arguments.call(engine_, std::move(modify), completion(std::move(callback)));
+    arguments.call(engine_, std::move(modify), completion(std::move(callback), to_result));
 }
 
 void SignalingManager::addInvitees(const std::string& inviteID,
@@ -219,7 +130,7 @@ void SignalingManager::addInvitees(const std::string& inviteID,
     if (inviteeList.empty()) {
         arguments.blame("invitees", "is empty");
     }
-    arguments.call(engine_, std::move(add), completion(std::move(callback), id));
+    arguments.call(engine_, std::move(add), invite_completion(std::move(callback), id));
 }
 
 void SignalingManager::getSignalingInfo(const std::string& inviteID,
@@ -238,7 +149,7 @@ void SignalingManager::getSignalingInfo(const std::string& inviteID,
 void SignalingManager::ringing(const std::string& inviteID, ResultCallback callback) {
     Arguments arguments;
     Ringing ringing{.id = arguments.invitation(inviteID)};
-    arguments.call(engine_, std::move(ringing), completion(std::move(callback)));
+    arguments.call(engine_, std::move(ringing), completion(std::move(callback), to_result));
 }
 
 std::vector<SignalingInfo> SignalingManager::getPendingInvitations() const {
