@@ -21,6 +21,17 @@ bool for_the_moment(Error error) {
            error == Error::internal;
 }
 
+/// Nothing rings later than it was to ring at most.
+template <class Asked>
+Duration patience_for(const Asked& asked, Duration patience) {
+    if constexpr (requires { asked.timeout; }) {
+        if (asked.timeout > Duration{0}) {
+            return std::min(patience, asked.timeout);
+        }
+    }
+    return patience;
+}
+
 /// What is left of the time that a request asks for, after it has waited; 0 stays "none".
 template <class Asked>
 void age(Asked& asked, Duration waited) {
@@ -59,15 +70,13 @@ Device::Effects Device::call(CallId call, RequestBody body, Offline offline, Ins
     if (waiting_.size() >= options_.max_waiting) {
         return refuse(Failure::too_many_waiting);
     }
-    auto patience = options_.patience;
     if (const auto* invite = std::get_if<Invite>(&body)) {
         inbox_.inviting(*invite);
-        if (invite->timeout > Duration{0}) {
-            patience = std::min(patience, invite->timeout);
-        }
     } else if (const auto* cancel = std::get_if<Cancel>(&body)) {
         inbox_.cancelling(cancel->id, !cancel->invitees);
     }
+    const auto patience = std::visit(
+        [&](const auto& asked) { return patience_for(asked, options_.patience); }, body);
     add({.name = call,
          .body = std::move(body),
          .offline = offline,
@@ -260,13 +269,15 @@ void Device::lose_connection() {
     errands_in_flight_ = 0;
     waiting_.insert(waiting_.begin(), again.begin(), again.end());
     sync_at_.reset();
+    syncing_ = false;
 }
 
 void Device::start_sync(std::optional<std::string> after, Instant now) {
     if (!after) {
         inbox_.begin_sync();
+        sync_at_.reset();
     }
-    sync_at_.reset();
+    syncing_ = true;
     send(add({.body = Sync{std::move(after)},
               .asked = now,
               .deadline = now + options_.sync_patience}),
@@ -275,13 +286,14 @@ void Device::start_sync(std::optional<std::string> after, Instant now) {
 
 void Device::synced(const Reply& reply, Instant now) {
     const auto* page = std::get_if<Synced>(&reply.body);
+    syncing_ = false;
     if (page == nullptr) {
         sync_at_ = now + soon;
         return;
     }
     inbox_.speaks(page->server_epoch);
     for (const auto& invitation : page->invitations) {
-        pass_on(inbox_.take(invitation, now), now);
+        pass_on(inbox_.listed(invitation, now), now);
     }
     if (page->next) {
         start_sync(page->next, now);
@@ -300,6 +312,10 @@ void Device::pass_on(Inbox::News news, Instant now) {
                 if constexpr (std::is_same_v<std::decay_t<decltype(told)>, Unsure>) {
                     if (link_ == Link::syncing || link_ == Link::ready) {
                         errands_.try_emplace({Errand::What::get, told.id}, now);
+                    }
+                } else if constexpr (std::is_same_v<std::decay_t<decltype(told)>, Doubtful>) {
+                    if (link_ == Link::ready) {
+                        sync_at_ = now;
                     }
                 } else {
                     effects_.emplace_back(std::move(told));
@@ -414,6 +430,7 @@ void Device::apply_due(Instant now) {
                                                     : Failure::not_connected);
         } else if (std::holds_alternative<Sync>(call.body)) {
             take(number);
+            syncing_ = false;
             sync_at_ = now + options_.sync_again;
             no_beckon();
         } else {
@@ -423,7 +440,7 @@ void Device::apply_due(Instant now) {
             take(number);
         }
     }
-    if (sync_at_ && *sync_at_ <= now) {
+    if (sync_at_ && *sync_at_ <= now && !syncing_) {
         start_sync(std::nullopt, now);
     }
     const bool connected = link_ == Link::syncing || link_ == Link::ready;
@@ -459,7 +476,9 @@ std::optional<Instant> Device::next_deadline() const {
     if (!deadlines_.empty()) {
         consider(deadlines_.begin()->first);
     }
-    consider(sync_at_);
+    if (!syncing_) {
+        consider(sync_at_);
+    }
     if (link_ == Link::ready && errands_in_flight_ < max_errands_in_flight) {
         for (const auto& [errand, when] : errands_) {
             consider(when);

@@ -169,8 +169,9 @@ class Device {
     std::deque<Number> waiting_;
     std::size_t in_flight_ = 0;
     Number next_number_ = 1;
-    /// When to sync (again), while connected.
+    /// When to sync (again), while connected; one after the other.
     std::optional<Instant> sync_at_{};
+    bool syncing_ = false;
     /// When to ask (again); absent: it is in flight.
     std::map<Errand, std::optional<Instant>> errands_;
     std::size_t errands_in_flight_ = 0;

@@ -93,23 +93,29 @@ void Inbox::drop(const InvitationId& id) {
 }
 
 void Inbox::Remembered::insert(const InvitationId& id) {
-    if (ids_.insert(id).second) {
-        order_.push_back(id);
-        ++newer_;
-    }
+    ids_[id] = ++last_;
+    order_.emplace_back(last_, id);
     if (order_.size() > remembered) {
         forget_oldest();
     }
 }
 
+bool Inbox::Remembered::has_older(const InvitationId& id) const {
+    const auto found = ids_.find(id);
+    return found != ids_.end() && found->second <= mark_;
+}
+
 void Inbox::Remembered::forget_older() {
-    while (order_.size() > newer_) {
+    while (!order_.empty() && order_.front().first <= mark_) {
         forget_oldest();
     }
 }
 
 void Inbox::Remembered::forget_oldest() {
-    ids_.erase(order_.front());
+    const auto& [number, id] = order_.front();
+    if (const auto found = ids_.find(id); found != ids_.end() && found->second == number) {
+        ids_.erase(found);
+    }
     order_.pop_front();
 }
 
@@ -321,6 +327,9 @@ void Inbox::speaks(const std::string& server_epoch) {
 Inbox::News Inbox::take(const Event& event, Instant now) {
     News news;
     if (ended_.contains(event.id) || disowned_.contains(event.id)) {
+        if (std::holds_alternative<NewInvitation>(event.body)) {
+            news.emplace_back(Doubtful{});
+        }
         return news;
     }
     const auto found = held_.find(event.id);
@@ -400,6 +409,17 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
     }
     settle(held, news);
     return news;
+}
+
+Inbox::News Inbox::listed(const InvitationInfo& info, Instant now) {
+    const bool asks = std::any_of(
+        info.invitees.begin(), info.invitees.end(), [&](const InviteeInfo& part) {
+            return part.state == State::pending && (info.role != Role::invitee || part.user == me_);
+        });
+    if (asks && ended_.has_older(info.id)) {
+        ended_.erase(info.id);
+    }
+    return take(info, now);
 }
 
 Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -53,6 +54,11 @@ struct Unsure {
     bool operator==(const Unsure&) const = default;
 };
 
+/// An id that had ended is used anew, or a message came very late: `sync` is to be asked.
+struct Doubtful {
+    bool operator==(const Doubtful&) const = default;
+};
+
 /// What one device knows of the invitations of its user, and makes of what the
 /// broker delivers: lost, doubled or late, the application hears each event and
 /// each end once, and nothing rings on that has ended (contract, sections 3, 4 and 6).
@@ -64,7 +70,7 @@ struct Unsure {
 /// No I/O, no clock, no thread.
 class Inbox {
   public:
-    using News = std::vector<std::variant<Heard, Ended, Unsure>>;
+    using News = std::vector<std::variant<Heard, Ended, Unsure, Doubtful>>;
 
     explicit Inbox(UserId me) : me_(std::move(me)) {}
 
@@ -89,8 +95,10 @@ class Inbox {
     /// may have lost what it knew: until it tells how an invitation stands, `rev` proves nothing.
     void speaks(const std::string& server_epoch);
     News take(const Event& event, Instant now);
-    /// From `sync` and `get`.
+    /// From `get`.
     News take(const InvitationInfo& info, Instant now);
+    /// From the present `sync`. An id that had ended before that was sent may be used anew.
+    News listed(const InvitationInfo& info, Instant now);
     /// The reply, an ok or a refusal, to what this device asked.
     News take(const RequestBody& asked, const ReplyBody& reply, Instant now);
     /// The broker does not know `id`, or does not tell this user (any more).
@@ -182,17 +190,21 @@ class Inbox {
     class Remembered {
       public:
         void insert(const InvitationId& id);
+        void erase(const InvitationId& id) { ids_.erase(id); }
         [[nodiscard]] bool contains(const InvitationId& id) const { return ids_.contains(id); }
-        /// What comes from now on is kept by `forget_older`.
-        void mark() { newer_ = 0; }
+        /// Older is what came before.
+        void mark() { mark_ = last_; }
+        [[nodiscard]] bool has_older(const InvitationId& id) const;
         void forget_older();
 
       private:
+        using Number = std::uint64_t;
         void forget_oldest();
 
-        std::set<InvitationId> ids_;
-        std::deque<InvitationId> order_;
-        std::size_t newer_ = 0;
+        std::map<InvitationId, Number> ids_;
+        std::deque<std::pair<Number, InvitationId>> order_;
+        Number last_ = 0;
+        Number mark_ = 0;
     };
 
     UserId me_;

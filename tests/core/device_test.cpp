@@ -309,6 +309,15 @@ TEST_CASE("a call without a reply fails at its patience, and what comes later is
     CHECK(alone.result(call));
 }
 
+TEST_CASE("nothing is asked later than it could ring", "[device]") {
+    Alone alone;
+    const auto invites = alone.call(Invite{.invitee = alice, .id = x, .timeout = Duration(2'000)});
+    const auto adds = alone.call(Add{y, {carol}, Duration(2'000)});
+    alone.wait(Duration(2'000));
+    CHECK(alone.failure(invites) == Failure::not_connected);
+    CHECK(alone.failure(adds) == Failure::not_connected);
+}
+
 TEST_CASE("a refusal is a result like any other", "[device]") {
     Alone alone;
     alone.connect_and_sync();
@@ -1374,6 +1383,57 @@ TEST_CASE("what ended before the first sync stays ended", "[device]") {
     alone.event(new_event(ring()));
     CHECK(heard<NewInvitation>(alone.told()).empty());
     CHECK(alone.device().open(alone.now()).empty());
+}
+
+TEST_CASE("an id that is used anew rings anew, and one that comes late does not", "[device]") {
+    Alone alone;
+    alone.connect_and_sync({ring()});
+    alone.event(cancelled(2, {bob}));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+    SECTION("its event came while connected") {
+        alone.event(new_event(ring()));
+        CHECK(alone.told().empty());
+        alone.wait(Duration(0));
+        SECTION("and it is open") {
+            alone.sync({ring()});
+            CHECK(heard<NewInvitation>(alone.told()).size() == 1);
+            alone.event(accepted(2, bob, elsewhere_tag));
+            CHECK(only<Ended>(alone.told()).size() == 1);
+        }
+        SECTION("and it is over") {
+            alone.sync();
+            CHECK(alone.told().empty());
+        }
+        SECTION("and another is asked for after this one") {
+            const auto first = alone.sent();
+            alone.event(new_event(ring()));
+            alone.wait(Duration(0));
+            CHECK(alone.silent());
+            alone.reply(first, Synced{.server_epoch = "epoch"});
+            alone.wait(Duration(0));
+            alone.sync({ring()});
+            CHECK(heard<NewInvitation>(alone.told()).size() == 1);
+        }
+    }
+    SECTION("its event was missed") {
+        alone.disconnect();
+        alone.connect_and_sync({ring()});
+        CHECK(heard<NewInvitation>(alone.told()).size() == 1);
+    }
+    SECTION("it ended after the sync was sent, which was before the end") {
+        alone.disconnect();
+        alone.connect();
+        const auto sync = alone.sent();
+        alone.event(new_event(ring(y)));
+        alone.event({.id = y,
+                     .rev = 2,
+                     .by = alice,
+                     .by_device = alice_tag,
+                     .body = InvitationCancelled{.inviter = alice, .invitees = {bob}}});
+        alone.told();
+        alone.reply(sync, Synced{.server_epoch = "epoch", .invitations = {ring(y)}});
+        CHECK(heard<NewInvitation>(alone.told()).empty());
+    }
 }
 
 // ------------------------------------------------------------------ deadlines
