@@ -54,6 +54,15 @@ class Arguments {
         }
         return text;
     }
+    /// One of the words that the enumeration has.
+    template <class Enum>
+    Enum word(Enum value, std::string_view field) {
+        if (static_cast<std::size_t>(value) >= Names<Enum>::list.size()) {
+            blame(field, "is none of its words");
+            return {};
+        }
+        return value;
+    }
     Duration timeout(Duration value) {
         if (value < Duration{0} || value > Duration{a_year_ms}) {
             blame("timeout_ms", "is out of range");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connection.hpp"
 
+#include <fcntl.h>
 #include <mqtt/async_client.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +24,17 @@ constexpr std::chrono::seconds connect_patience{10};
 constexpr int max_buffered = 1000;
 /// MQTT 5: reason codes from here on are refusals.
 constexpr int first_refusal = 0x80;
+
+/// Paho takes the socket 0 for none: where a process has closed its standard input, that number
+/// is to be taken before the first connection.
+void keep_descriptor_0() {
+    if (fcntl(0, F_GETFD) == -1) {
+        const int taken = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (taken > 0) {
+            close(taken);  // somebody else was faster
+        }
+    }
+}
 
 /// Held while clients come, connect and go: Paho starts its threads with the first of
 /// the process and ends them with the last, and would lose one if both coincide.
@@ -254,6 +267,7 @@ class Connection::Paho final : public mqtt::iaction_listener {
 Connection::Connection(const Options& options, Listener listener)
     : paho_([&] {
           const std::lock_guard lock(lifecycle());
+          keep_descriptor_0();
           return std::make_unique<Paho>(options, std::move(listener));
       }()) {}
 
@@ -275,9 +289,8 @@ void Connection::publish(const std::string& topic, const std::string& payload,
 void Connection::disconnect(std::chrono::milliseconds patience) { paho_->disconnect(patience); }
 
 std::string Connection::paho_uri(const std::string& server) {
-    const auto fail = [&](const std::string& why) {
-        throw std::invalid_argument("server: " + server + ": " + why);
-    };
+    // What was given is not repeated: it may hold a password.
+    const auto fail = [](const std::string& why) { throw std::invalid_argument("server: " + why); };
     const auto scheme = std::find_if(schemes.begin(), schemes.end(), [&](const Scheme& one) {
         return server.starts_with(one.name);
     });
@@ -296,8 +309,14 @@ std::string Connection::paho_uri(const std::string& server) {
         port = host.substr(colon + 1);
         host = host.substr(0, colon);
     }
-    if (host.empty() || host.find_first_of("@? ") != std::string_view::npos) {
+    if (host.find('@') != std::string_view::npos) {
+        fail("names a user: that is for userID and password");
+    }
+    if (host.empty() || host.find_first_of("?, ") != std::string_view::npos) {
         fail("names no host");
+    }
+    if (host.find(':') != std::string_view::npos && host.front() != '[') {
+        fail("has an IPv6 address that does not stand in brackets");
     }
     int number = 0;
     const auto read = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -87,6 +87,12 @@ void check(const ClientOptions& options) {
         refuse_option("tls.certFile", "is missing for the keyFile");
     }
     Connection::paho_uri(options.server);
+    if (options.delivery != Delivery::thread && options.delivery != Delivery::poll) {
+        refuse_option("delivery", "is neither thread nor poll");
+    }
+    if (options.whenOffline != WhenOffline::wait && options.whenOffline != WhenOffline::fail) {
+        refuse_option("whenOffline", "is neither wait nor fail");
+    }
     const milliseconds a_day = hours(24);
     check_time("requestTimeout", options.requestTimeout, milliseconds(1), a_day);
     check_time("reconnectMin", options.reconnectMin, milliseconds(1), a_day);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <beckon/signaling.hpp>
 #include <utility>
 
@@ -68,16 +69,25 @@ std::string SignalingManager::inviteSeveral(const std::vector<std::string>& invi
                   .id = id,
                   .data = arguments.optional_data(data),
                   .timeout = arguments.timeout(options.timeout),
-                  .answer = options.answer,
+                  .answer = arguments.word(options.answer, "answer"),
                   .online_only = options.onlineUserOnly,
                   .on_inviter_lost =
                       options.keepWhenInviterLost ? OnInviterLost::keep : OnInviterLost::cancel,
-                  .visibility = options.visibility};
+                  .visibility = arguments.word(options.visibility, "visibility")};
     if (inviteeList.empty()) {
         arguments.blame("invitee", "is missing");
     } else {
-        invite.invitee = arguments.user(inviteeList.front(), "invitee");
-        invite.also = arguments.users({inviteeList.begin() + 1, inviteeList.end()}, "also");
+        auto users = arguments.users({inviteeList.begin() + 1, inviteeList.end()}, "also");
+        users.insert(users.begin(), arguments.user(inviteeList.front(), "invitee"));
+        // In the first place the broker refuses the user's own name, elsewhere it skips it.
+        const auto first = std::find_if(users.begin(), users.end(), [&](const auto& user) {
+            return user.text() != engine_.user();
+        });
+        if (first != users.end()) {
+            std::iter_swap(users.begin(), first);
+        }
+        invite.invitee = users.front();
+        invite.also = {users.begin() + 1, users.end()};
     }
     arguments.call(engine_, std::move(invite), invite_completion(std::move(callback), id));
     return id.text();

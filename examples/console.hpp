@@ -26,7 +26,9 @@ inline std::string printable(const std::string& text) {
         std::mbstate_t state{};
         const std::size_t length = std::mbrtowc(&letter, &text[at], text.size() - at, &state);
         const bool fits = length > 0 && length <= text.size() - at &&
-                          std::iswprint(static_cast<std::wint_t>(letter)) != 0;
+                          std::iswprint(static_cast<std::wint_t>(letter)) != 0 &&
+                          !(letter >= 0x200E && letter <= 0x202E) &&  // nor turn the line around
+                          !(letter >= 0x2066 && letter <= 0x2069);
         shown += fits ? text.substr(at, length) : "?";
         at += fits ? length : 1;
     }

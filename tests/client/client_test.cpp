@@ -167,9 +167,15 @@ TEST_CASE("an_option_that_cannot_be_is_refused_by_its_name") {
     }
     for (const auto* const server :
          {"", "127.0.0.1", "http://127.0.0.1:80", "mqtt://", "mqtt://:1883", "mqtt://host:0",
-          "mqtt://host:65536", "mqtt://host:-1", "mqtt://host:1883x", "mqtt://ho st:1883"}) {
+          "mqtt://host:65536", "mqtt://host:-1", "mqtt://host:1883x", "mqtt://ho st:1883",
+          "mqtt://a:1883,b:1883", "mqtt://::1:1883", "mqtt://bob:secret@host"}) {
         refused("server", [&](ClientOptions& options) { options.server = server; });
     }
+    ClientOptions secret = options_of("bob");
+    secret.server = "mqtt://bob:secret@host";
+    CHECK(objection(secret).find("secret") == std::string::npos);
+    refused("delivery", [](ClientOptions& o) { o.delivery = static_cast<Delivery>(9); });
+    refused("whenOffline", [](ClientOptions& o) { o.whenOffline = static_cast<WhenOffline>(9); });
     refused("requestTimeout", [](ClientOptions& o) { o.requestTimeout = milliseconds{-1}; });
     refused("keepAlive", [](ClientOptions& o) { o.keepAlive = seconds{-1}; });
     refused("keepAlive", [](ClientOptions& o) { o.keepAlive = seconds{65536}; });
@@ -231,6 +237,8 @@ TEST_CASE("nobody_can_be_invited_only_by_name_and_for_a_time_that_is_none") {
     CHECK(several({}, {}).error == "invalid_request");
     CHECK_FALSE(several({}, {}).field.empty());
     check_refused(several({"bob", "a b"}, {}), "also");
+    check_refused(several({"bob"}, {.answer = static_cast<Answer>(77)}), "answer");
+    check_refused(several({"bob"}, {.visibility = static_cast<Visibility>(77)}), "visibility");
     check_refused(several({"bob"}, {.timeout = milliseconds{-1}}), "timeout_ms");
     check_refused(several({"bob"}, {.timeout = milliseconds::max()}), "timeout_ms");
     check_refused(several({"bob"}, {.timeout = milliseconds::min()}), "timeout_ms");

@@ -52,7 +52,7 @@ struct ClientOptions {
     std::chrono::milliseconds requestTimeout{10'000};
     /// Calls that may wait for a connection or for the replies to others.
     std::size_t maxWaiting = 1000;
-    /// A dead connection is noticed after about that long; at least 2 s.
+    /// A dead connection is noticed after at most three times that long; at least 2 s.
     std::chrono::seconds keepAlive{15};
     std::chrono::seconds sessionExpiry{3600};
     /// The wait before the next attempt to connect doubles from the first to the
@@ -69,6 +69,7 @@ enum class ConnectionState {
     connected,      ///< all that is open is known
     noBeckon,       ///< connected to a broker that does not answer; asked again now and then
     kickedOffline,  ///< another client connected with the same clientID: stays offline
+                    ///< (if the broker says so; Mosquitto 2.0 does not, and the two take turns)
 };
 
 /// Hears of the connection. As for `SignalingListener`.
@@ -86,7 +87,8 @@ class BECKON_EXPORT ConnectionListener {
 /// One device of one user: keeps the connection to the broker, and what rings.
 ///
 /// Any thread may call anything. In calls to listeners and callbacks everything is
-/// allowed, the destruction of the client included.
+/// allowed, the destruction of the client included. It does not outlive a `fork`: in
+/// the child it is not to be touched.
 class BECKON_EXPORT Client {
   public:
     /// Throws `std::invalid_argument` that names the option that cannot be.

@@ -32,7 +32,8 @@ struct Result {
     std::string error{};
     /// A sentence for people.
     std::string message{};
-    /// What is to blame, for `invalid_request` and `too_large`.
+    /// What is to blame, for `invalid_request` and `too_large`, by the contract's name: `also`
+    /// are the others of several invitees.
     std::string field{};
     /// The limit that was met.
     std::optional<std::int64_t> limit{};
