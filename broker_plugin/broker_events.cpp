@@ -178,6 +178,9 @@ void BrokerEvents::tick() {
     settle_will();
     const auto now = monotonic_now();
     signaling_.tick(now);
+    if (signaling_.hurries()) {
+        wakeup_.hurry(now);
+    }
     wakeup_.ticked(now, signaling_.next_deadline());
 }
 

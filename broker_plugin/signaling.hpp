@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "broker_log.hpp"
+#include "outbox.hpp"
 #include "presence.hpp"
 #include "publishing.hpp"
 #include "switchboard.hpp"
@@ -19,7 +20,9 @@ struct Caller {
 };
 
 /// Hands the switchboard what happens in the broker, and publishes what it
-/// decides. The broker's thread.
+/// decides. Each user gets replies and events in the order of the decisions
+/// (outbox.hpp); an invitation with many receivers does not delay the others.
+/// The broker's thread.
 class Signaling {
   public:
     Signaling(const Options& options, BrokerLog& log);
@@ -34,20 +37,23 @@ class Signaling {
 
     void apply(const Changes& changes, Instant now);
 
-    /// Does what is due.
+    /// Does what is due, and publishes more of what waits.
     void tick(Instant now);
+    /// Something waits for the next tick.
+    [[nodiscard]] bool hurries() const { return !outbox_.empty(); }
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
     /// `answer` takes the replies.
-    void perform(const Effects& effects, Instant now, const auto& answer);
+    void perform(const Effects& effects, const auto& answer);
     void reply(const Reply& reply, const Caller& caller, const ReplyAddress& to, Instant now);
-    void deliver(const Delivery& delivery, Instant now);
+    void deliver(const Delivery& delivery, bool to_many);
 
     Topics topics_;
     std::string server_epoch_;
     Switchboard switchboard_;
     BrokerLog& log_;
+    Outbox<ToPublish> outbox_;
 };
 
 }  // namespace beckon

@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a large fan-out costs, and how late it makes a ring between two others, beside a plain PUBLISH to as many.
+
+    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so bench/fanout.py [USERS [ROUNDS]]
+
+Two brokers run at once, one bare and one with Beckon, each with USERS subscribers in a process of their own, and take
+turns. A round on the bare one: a plain PUBLISH to all of them, and shortly after it one from a user to another. A round
+on the other one: a request whose events reach all of them, and shortly after it a ring between two others. What counts
+is the difference of the rings' times and the ratio of the brokers' CPU times.
+"""
+import json
+import os
+import statistics
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "system"))
+from crowd import Crowd, allow_many_connections  # noqa: E402
+from harness import GENEROUS, Broker  # noqa: E402
+
+ROOT = "beckon/v1"
+
+
+class Audience:
+    """The subscribers, in a process of their own, so that the ring's clock is not kept from running."""
+
+    def __init__(self, port, users, filters):
+        here, there = os.pipe()
+        self._users = len(users)
+        self._child = os.fork()
+        if self._child == 0:
+            os.nice(5)
+            self._listen(there, port, users, filters)
+        os.close(there)
+        self._pipe = os.fdopen(here, "rb", buffering=0)
+        self._read()
+
+    def _listen(self, pipe, port, users, filters):
+        received = 0
+        size = 0
+
+        def count(_user, _topic, payload):
+            nonlocal received, size
+            received += 1
+            size += len(payload)
+            if received % self._users == 0:
+                os.write(pipe, struct.pack("!dI", time.monotonic(), size // self._users))
+                size = 0
+
+        crowd = Crowd(port, users, filters, count)
+        os.write(pipe, struct.pack("!dI", 0, 0))
+        while True:
+            crowd.poll(10)
+
+    def _read(self):
+        return struct.unpack("!dI", self._pipe.read(12))
+
+    def wait_all(self):
+        """When each had one more message, and their mean size."""
+        return self._read()
+
+    def end(self):
+        os.kill(self._child, 9)
+        os.waitpid(self._child, 0)
+        self._pipe.close()
+
+
+class Side:
+    """A broker with its audience, and three users beside it: one who speaks to all, and two who ring."""
+
+    def __init__(self, name, users, filters, broker):
+        self.name, self.broker = name, broker.start()
+        self.audience = Audience(broker.port, users, filters)
+        self.trio = Crowd(broker.port, ["speaker", "door", "kitchen"],
+                          lambda user: filters(user) if user == "kitchen" else [], self._arrived)
+        self._clock = (~broker._process.pid << 3) | 2  # CLOCK_PROCESS_CPUTIME of that process
+        self.rings, self.lengths, self.cpu, self.sizes = [], [], [], []
+
+    def _arrived(self, _user, _topic, payload):
+        if self._wanted in payload:
+            self._rang = time.monotonic()
+
+    def round(self, fan_out, ring, wanted, delay):
+        self._wanted, self._rang = wanted, None
+        cpu = time.clock_gettime(self._clock)
+        begin = time.monotonic()
+        self.trio.publish("speaker", *fan_out)
+        while time.monotonic() < begin + delay:
+            pass
+        rung = time.monotonic()
+        self.trio.publish("door", *ring)
+        self.trio.poll_until(lambda: self._rang is not None)
+        end, size = self.audience.wait_all()
+        self._settle()
+        self.cpu.append(time.clock_gettime(self._clock) - cpu)
+        self.rings.append(self._rang - rung)
+        self.lengths.append(end - begin)
+        self.sizes.append(size)
+
+    def _settle(self):
+        """Returns when the broker is idle again."""
+        before = 0.0
+        while (now := time.clock_gettime(self._clock)) - before > 0.001:
+            before = now
+            self.trio.poll(0.02)
+            time.sleep(0.05)
+
+    def end(self):
+        self.audience.end()
+        self.trio.close()
+        self.broker.stop()
+        self.broker.remove()
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def fan_outs(users, number):
+    """The requests of one round, each with one event for each of the users."""
+    first, *others = users
+    return [(f"{ROOT}/user/{first}/invite",
+             {"id": f"all-{number}", "also": others, "visibility": "inviter", "data": "x" * 100}),
+            (f"{ROOT}/invitation/all-{number}/cancel", {"data": "x" * 100})]
+
+
+def report(what, bare, beckon):
+    for side in bare, beckon:
+        print(f"{what:8} {side.name:7} ring p50 {percentile(side.rings, 0.5) * 1e3:6.1f} ms   "
+              f"p99 {percentile(side.rings, 0.99) * 1e3:6.1f} ms   all had it after "
+              f"{statistics.median(side.lengths) * 1e3:6.1f} ms   CPU {statistics.median(side.cpu) * 1e3:6.1f} ms   "
+              f"{statistics.mean(side.sizes):.0f} bytes")
+    print(f"{what:8} ring later by p50 {(percentile(beckon.rings, 0.5) - percentile(bare.rings, 0.5)) * 1e3:.1f} ms, "
+          f"p99 {(percentile(beckon.rings, 0.99) - percentile(bare.rings, 0.99)) * 1e3:.1f} ms; "
+          f"CPU {statistics.median(beckon.cpu) / statistics.median(bare.cpu):.2f} times "
+          f"(mean {statistics.mean(beckon.cpu) / statistics.mean(bare.cpu):.2f})")
+
+
+def main():
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    allow_many_connections()
+    users = [f"u{number}" for number in range(count)]
+    limits = {"max_invitees": count, "events_per_second": 1000000, "events_burst": 1000000,
+              "max_pending_per_invitee": 1000, "max_pending_per_inviter": 1000}
+    quiet = "log_type none\nlog_type information"  # a line for each message would be most of the cost
+    bare = Side("bare", users, lambda user: ["plain/all"] if user in set(users) else [f"plain/{user}"],
+                Broker(plugin=False, config=quiet))
+    beckon = Side("Beckon", users, lambda user: [f"{ROOT}/inbox/{user}/event"],
+                  Broker(options={**GENEROUS, **limits}, config=quiet))
+    try:
+        size = 250
+        for number in range(rounds):
+            for kind, (topic, body) in enumerate(fan_outs(users, number)):
+                delay = (number * 2 + kind) * 0.04 / (2 * rounds)
+                name = f"ring-{number}-{kind}"
+                bare.round(("plain/all", b"x" * size), ("plain/kitchen", name.encode()), name.encode(), delay)
+                beckon.round((topic, json.dumps(body).encode()),
+                             (f"{ROOT}/user/kitchen/invite", json.dumps({"id": name, "timeout_ms": 500}).encode()),
+                             name.encode(), delay)
+                size = beckon.sizes[-1]  # the same bytes for all in the next round
+        kinds = len(fan_outs(users, 0))
+        for kind in range(kinds):
+            parts = []
+            for side in bare, beckon:
+                part = type("Part", (), {"name": side.name})
+                for values in "rings", "lengths", "cpu", "sizes":
+                    setattr(part, values, getattr(side, values)[kind::kinds])
+                parts.append(part)
+            report(("invite", "cancel")[kind], *parts)
+    finally:
+        for side in bare, beckon:
+            side.end()
+
+
+if __name__ == "__main__":
+    main()
