@@ -9,6 +9,7 @@ turns. A round on the bare one: a plain PUBLISH to all of them, and shortly afte
 on the other one: a request whose events reach all of them, and shortly after it a ring between two others. What counts
 is the difference of the rings' times and the ratio of the brokers' CPU times.
 """
+import collections
 import json
 import os
 import statistics
@@ -21,6 +22,8 @@ from crowd import Crowd, allow_many_connections  # noqa: E402
 from harness import GENEROUS, Broker  # noqa: E402
 
 ROOT = "beckon/v1"
+
+Result = collections.namedtuple("Result", "ring length size cpu")
 
 
 class Audience:
@@ -76,13 +79,13 @@ class Side:
         self.trio = Crowd(broker.port, ["speaker", "door", "kitchen"],
                           lambda user: filters(user) if user == "kitchen" else [], self._arrived)
         self._clock = (~broker._process.pid << 3) | 2  # CLOCK_PROCESS_CPUTIME of that process
-        self.rings, self.lengths, self.cpu, self.sizes = [], [], [], []
+        self.results = collections.defaultdict(list)
 
     def _arrived(self, _user, _topic, payload):
         if self._wanted in payload:
             self._rang = time.monotonic()
 
-    def round(self, fan_out, ring, wanted, delay):
+    def round(self, kind, fan_out, ring, wanted, delay):
         self._wanted, self._rang = wanted, None
         cpu = time.clock_gettime(self._clock)
         begin = time.monotonic()
@@ -94,10 +97,9 @@ class Side:
         self.trio.poll_until(lambda: self._rang is not None)
         end, size = self.audience.wait_all()
         self._settle()
-        self.cpu.append(time.clock_gettime(self._clock) - cpu)
-        self.rings.append(self._rang - rung)
-        self.lengths.append(end - begin)
-        self.sizes.append(size)
+        self.results[kind].append(Result(ring=self._rang - rung, length=end - begin, size=size,
+                                         cpu=time.clock_gettime(self._clock) - cpu))
+        return size
 
     def _settle(self):
         """Returns when the broker is idle again."""
@@ -119,23 +121,27 @@ def percentile(values, share):
 
 
 def fan_outs(users, number):
-    """The requests of one round, each with one event for each of the users."""
+    """The requests of one round, by name, each with one event for each of the users."""
     first, *others = users
-    return [(f"{ROOT}/user/{first}/invite",
-             {"id": f"all-{number}", "also": others, "visibility": "inviter", "data": "x" * 100}),
-            (f"{ROOT}/invitation/all-{number}/cancel", {"data": "x" * 100})]
+    return {"invite": (f"user/{first}/invite",
+                       {"id": f"all-{number}", "also": others, "visibility": "inviter", "data": "x" * 100}),
+            "modify": (f"invitation/all-{number}/modify", {"data": "x" * 100}),
+            "cancel": (f"invitation/all-{number}/cancel", {"data": "x" * 100})}
 
 
-def report(what, bare, beckon):
+def report(kind, bare, beckon):
+    rings, cpu = {}, {}
     for side in bare, beckon:
-        print(f"{what:8} {side.name:7} ring p50 {percentile(side.rings, 0.5) * 1e3:6.1f} ms   "
-              f"p99 {percentile(side.rings, 0.99) * 1e3:6.1f} ms   all had it after "
-              f"{statistics.median(side.lengths) * 1e3:6.1f} ms   CPU {statistics.median(side.cpu) * 1e3:6.1f} ms   "
-              f"{statistics.mean(side.sizes):.0f} bytes")
-    print(f"{what:8} ring later by p50 {(percentile(beckon.rings, 0.5) - percentile(bare.rings, 0.5)) * 1e3:.1f} ms, "
-          f"p99 {(percentile(beckon.rings, 0.99) - percentile(bare.rings, 0.99)) * 1e3:.1f} ms; "
-          f"CPU {statistics.median(beckon.cpu) / statistics.median(bare.cpu):.2f} times "
-          f"(mean {statistics.mean(beckon.cpu) / statistics.mean(bare.cpu):.2f})")
+        results = side.results[kind]
+        rings[side] = [result.ring * 1e3 for result in results]
+        cpu[side] = statistics.median(result.cpu for result in results) * 1e3
+        print(f"{kind:8} {side.name:7} ring p50 {percentile(rings[side], 0.5):6.1f} ms   "
+              f"p99 {percentile(rings[side], 0.99):6.1f} ms   "
+              f"all had it after {statistics.median(result.length for result in results) * 1e3:6.1f} ms   "
+              f"broker CPU {cpu[side]:6.1f} ms   {statistics.median(result.size for result in results):.0f} bytes each")
+    print(f"{kind:8} ring later by p50 {percentile(rings[beckon], 0.5) - percentile(rings[bare], 0.5):.1f} ms, "
+          f"p99 {percentile(rings[beckon], 0.99) - percentile(rings[bare], 0.99):.1f} ms;   "
+          f"CPU {cpu[beckon] / cpu[bare]:.2f} times")
 
 
 def main():
@@ -146,30 +152,23 @@ def main():
     limits = {"max_invitees": count, "events_per_second": 1000000, "events_burst": 1000000,
               "max_pending_per_invitee": 1000, "max_pending_per_inviter": 1000}
     quiet = "log_type none\nlog_type information"  # a line for each message would be most of the cost
-    bare = Side("bare", users, lambda user: ["plain/all"] if user in set(users) else [f"plain/{user}"],
+    bare = Side("bare", users, lambda user: [f"plain/{user}" if user == "kitchen" else "plain/all"],
                 Broker(plugin=False, config=quiet))
     beckon = Side("Beckon", users, lambda user: [f"{ROOT}/inbox/{user}/event"],
                   Broker(options={**GENEROUS, **limits}, config=quiet))
     try:
         size = 250
         for number in range(rounds):
-            for kind, (topic, body) in enumerate(fan_outs(users, number)):
-                delay = (number * 2 + kind) * 0.04 / (2 * rounds)
+            delay = 0.04 * number / rounds
+            for kind, (topic, body) in fan_outs(users, number).items():
                 name = f"ring-{number}-{kind}"
-                bare.round(("plain/all", b"x" * size), ("plain/kitchen", name.encode()), name.encode(), delay)
-                beckon.round((topic, json.dumps(body).encode()),
-                             (f"{ROOT}/user/kitchen/invite", json.dumps({"id": name, "timeout_ms": 500}).encode()),
-                             name.encode(), delay)
-                size = beckon.sizes[-1]  # the same bytes for all in the next round
-        kinds = len(fan_outs(users, 0))
-        for kind in range(kinds):
-            parts = []
-            for side in bare, beckon:
-                part = type("Part", (), {"name": side.name})
-                for values in "rings", "lengths", "cpu", "sizes":
-                    setattr(part, values, getattr(side, values)[kind::kinds])
-                parts.append(part)
-            report(("invite", "cancel")[kind], *parts)
+                bare.round(kind, ("plain/all", b"x" * size), ("plain/kitchen", name.encode()), name.encode(), delay)
+                size = beckon.round(  # the same bytes for all the next time
+                    kind, (f"{ROOT}/{topic}", json.dumps(body).encode()),
+                    (f"{ROOT}/user/kitchen/invite", json.dumps({"id": name, "timeout_ms": 500}).encode()),
+                    name.encode(), delay)
+        for kind in beckon.results:
+            report(kind, bare, beckon)
     finally:
         for side in bare, beckon:
             side.end()

@@ -34,7 +34,7 @@ class Outbox {
         std::size_t most_ahead = 4;
         std::size_t most_bytes = std::size_t{32} * 1024 * 1024;
     };
-    using Publish = std::function<void(const UserId& to, const Message& message)>;
+    using Publish = std::function<void(const UserId& to, Message& message)>;
 
     Outbox(const SipKey& key, Pace pace, Publish publish)
         : pace_(pace), publish_(std::move(publish)), queues_(key) {}
@@ -45,7 +45,7 @@ class Outbox {
     /// To each of them at once, behind what waits for that user, which is
     /// published ahead of it; where that is too much, in the user's turn.
     void say(std::span<const UserId> to, Message message) {
-        const auto kept = std::make_shared<const Kept>(std::move(message), bytes_);
+        const auto kept = std::make_shared<Kept>(std::move(message), bytes_);
         for (const auto& user : to) {
             Queue* const queue = waiting_ > 0 ? queues_.find(user) : nullptr;
             if (queue != nullptr && queue->messages.size() > pace_.most_ahead) {
@@ -61,7 +61,7 @@ class Outbox {
 
     /// To each of them in the user's turn.
     void say_in_turn(std::span<const UserId> to, Message message) {
-        const auto kept = std::make_shared<const Kept>(std::move(message), bytes_);
+        const auto kept = std::make_shared<Kept>(std::move(message), bytes_);
         for (const auto& user : to) {
             Entry& entry = *queues_.obtain(user).first;
             if (!entry.second.in_line) {
@@ -72,8 +72,8 @@ class Outbox {
         }
     }
 
-    /// Publishes the next slice; to be called in each turn of the loop.
-    void publish_slice() {
+    /// Publishes the next slice, in each turn of the loop; true if it published anything.
+    bool publish_slice() {
         std::size_t published = 0;
         while (waiting_ > 0 && (published < pace_.slice || bytes_ > pace_.most_bytes)) {
             Entry& entry = *line_.front();
@@ -87,6 +87,7 @@ class Outbox {
                 queues_.erase(entry.first);
             }
         }
+        return published > 0;
     }
 
     [[nodiscard]] bool empty() const noexcept { return waiting_ == 0; }
@@ -96,18 +97,20 @@ class Outbox {
   private:
     /// A message, counted while it exists.
     struct Kept {
-        Kept(Message what, std::size_t& total) : message(std::move(what)), bytes(total) {
-            bytes += message.bytes();
+        Kept(Message what, std::size_t& counted_in)
+            : message(std::move(what)), bytes(message.bytes()), total(counted_in) {
+            total += bytes;
         }
-        ~Kept() { bytes -= message.bytes(); }
+        ~Kept() { total -= bytes; }
         Kept(const Kept&) = delete;
         Kept& operator=(const Kept&) = delete;
 
         Message message;
-        std::size_t& bytes;
+        std::size_t bytes;
+        std::size_t& total;
     };
     struct Queue {
-        std::list<std::shared_ptr<const Kept>> messages;
+        std::list<std::shared_ptr<Kept>> messages;
         bool in_line = false;
     };
     using Queues = SpreadMap<UserId, Queue>;
@@ -116,7 +119,7 @@ class Outbox {
     // A list's node, and the user's share of its queue and its place in the line.
     static constexpr std::size_t bytes_to_wait = 150;
 
-    void append(Queue& queue, std::shared_ptr<const Kept> kept) {
+    void append(Queue& queue, std::shared_ptr<Kept> kept) {
         queue.messages.push_back(std::move(kept));
         ++waiting_;
         bytes_ += bytes_to_wait;

@@ -101,26 +101,12 @@ ReplyAddress read_reply_address(const mosquitto_property* properties, std::strin
     return address;
 }
 
-std::size_t ToPublish::bytes() const {
-    if (const auto* const reply = std::get_if<ReplyToPublish>(&what)) {
-        return sizeof(*this) + reply->to.topic.size() + reply->to.correlation.value_or("").size() +
-               reply->payload.size();
-    }
-    const auto& event = std::get<EventToPublish>(what);
-    return sizeof(*this) + event.msgpack.size() + event.json.size();
+bool publish_reply(const ReplyAddress& to, std::string_view payload) {
+    return publish(to.topic, payload, 1, false, to.encoding, to.correlation);
 }
 
-bool publish(const Topics& topics, const UserId& user, const ToPublish& message) {
-    if (const auto* const reply = std::get_if<ReplyToPublish>(&message.what)) {
-        return publish(reply->to.topic, reply->payload, 1, false, reply->to.encoding,
-                       reply->to.correlation);
-    }
-    const auto& event = std::get<EventToPublish>(message.what);
-    const bool as_msgpack = publish(topics.events(user, Encoding::msgpack), event.msgpack,
-                                    event.qos, false, Encoding::msgpack);
-    return publish(topics.events(user, Encoding::json), event.json, event.qos, false,
-                   Encoding::json) &&
-           as_msgpack;
+bool publish_event(const std::string& topic, std::string_view payload, Encoding encoding, int qos) {
+    return publish(topic, payload, qos, false, encoding);
 }
 
 bool publish_retained(const std::string& topic, std::string_view json) {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "mosquitto_api.hpp"
-#include "topics.hpp"
 #include "wire.hpp"
 
 /// What Beckon sends through the broker. The broker's thread; the broker sends
@@ -28,29 +25,8 @@ struct ReplyAddress {
 ReplyAddress read_reply_address(const mosquitto_property* properties, std::string inbox_replies,
                                 Encoding encoding);
 
-/// A reply, encoded.
-struct ReplyToPublish {
-    ReplyAddress to;
-    std::string payload;
-};
-
-/// An event, encoded, for as many users as there are.
-struct EventToPublish {
-    std::string msgpack;
-    std::string json;
-    int qos = 1;
-};
-
-/// What a user's inbox is to get.
-struct ToPublish {
-    std::variant<ReplyToPublish, EventToPublish> what;
-    /// The size of what it holds.
-    [[nodiscard]] std::size_t bytes() const;
-};
-
-/// Publishes it to the inbox of `user`, whose reply it is if it is one.
-bool publish(const Topics& topics, const UserId& user, const ToPublish& message);
-
+bool publish_reply(const ReplyAddress& to, std::string_view payload);
+bool publish_event(const std::string& topic, std::string_view payload, Encoding encoding, int qos);
 bool publish_retained(const std::string& topic, std::string_view json);
 /// Removes what is retained there.
 bool clear_retained(const std::string& topic);

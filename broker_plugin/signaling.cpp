@@ -26,7 +26,7 @@ bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
 /// More receivers than that are many.
 constexpr std::size_t most_at_once = 16;
 
-using SomeEffects = std::span<const Effect>;
+using SomeEffects = std::span<Effect>;
 
 /// How many of the first effects are events of one invitation.
 std::size_t events_of_one_invitation(SomeEffects effects) {
@@ -48,19 +48,16 @@ bool is_for_many(SomeEffects deliveries) {
 
 }  // namespace
 
-Signaling::Signaling(const Options& options, BrokerLog& log)
+Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch)
     : topics_(options.word),
       server_epoch_(DeviceTag(random_bits()).text()),
       switchboard_({.limits = options.limits,
                     .server_epoch = server_epoch_,
                     .secret = {random_bits(), random_bits()}}),
       log_(log),
+      read_watch_(read_watch),
       outbox_({random_bits(), random_bits()}, {},
-              [this](const UserId& to, const ToPublish& message) {
-                  if (!publish(topics_, to, message)) {
-                      log_.not_published(monotonic_now());
-                  }
-              }) {}
+              [this](const UserId& to, ToPublish& message) { publish(to, message); }) {}
 
 void Signaling::announce(Instant now) {
     nlohmann::ordered_json limits = nlohmann::ordered_json::object();
@@ -76,12 +73,12 @@ void Signaling::announce(Instant now) {
     }
 }
 
-void Signaling::perform(const Effects& effects, const auto& answer) {
+void Signaling::perform(Effects effects, const auto& answer) {
     auto rest = std::span(effects);
     while (!rest.empty()) {
         const auto same = rest.first(events_of_one_invitation(rest));
         const bool to_many = is_for_many(same);
-        for (const auto& delivery : same) {
+        for (auto& delivery : same) {
             deliver(std::get<Delivery>(delivery), to_many);
         }
         rest = rest.subspan(same.size());
@@ -124,20 +121,22 @@ void Signaling::apply(const Changes& changes, Instant now) {
     }
 }
 
-void Signaling::tick(Instant now) {
+bool Signaling::tick(Instant now) {
     const auto due = switchboard_.next_deadline();
     if (due && *due <= now) {
         perform(switchboard_.advance(now), nobody_asked);
     }
-    outbox_.publish_slice();
+    return outbox_.publish_slice() || !outbox_.empty();
 }
 
 std::optional<Instant> Signaling::next_deadline() const { return switchboard_.next_deadline(); }
 
 void Signaling::reply(const Reply& reply, const Caller& caller, const ReplyAddress& to,
                       Instant now) {
-    const auto payload = encode(reply, to.encoding);
-    outbox_.say(std::span(&caller.sender.user, 1), {ReplyToPublish{to, payload}});
+    ReplyToPublish message{to, encode(reply, to.encoding)};
+    const auto size = sizeof(ToPublish) + message.to.topic.size() + message.payload.size() +
+                      (to.correlation ? to.correlation->size() : 0);
+    outbox_.say(std::span(&caller.sender.user, 1), {std::move(message), size});
     if (const auto* const refusal = std::get_if<Refusal>(&reply.body)) {
         if (refusal->error == Error::wrong_sender) {
             log_.attack(Attack::wrong_sender, caller.sender.user.text(), caller.address, now);
@@ -147,16 +146,47 @@ void Signaling::reply(const Reply& reply, const Caller& caller, const ReplyAddre
     }
 }
 
-void Signaling::deliver(const Delivery& delivery, bool to_many) {
+void Signaling::deliver(Delivery& delivery, bool to_many) {
     // An invitation for those who are there is not to be kept for those who are not.
     const auto* const news = std::get_if<NewInvitation>(&delivery.event.body);
-    ToPublish message{EventToPublish{.msgpack = encode(delivery.event, Encoding::msgpack),
-                                     .json = encode(delivery.event, Encoding::json),
-                                     .qos = news != nullptr && news->online_only ? 0 : 1}};
+    const int qos = news != nullptr && news->online_only ? 0 : 1;
+    EventToPublish event{.event = std::move(delivery.event), .qos = qos};
+    // The event itself, and its two encodings.
+    const auto size = sizeof(ToPublish) + 3 * event.in(Encoding::msgpack).size();
     if (to_many) {
-        outbox_.say_in_turn(delivery.to, std::move(message));
+        outbox_.say_in_turn(delivery.to, {std::move(event), size});
     } else {
-        outbox_.say(delivery.to, std::move(message));
+        outbox_.say(delivery.to, {std::move(event), size});
+    }
+}
+
+const std::string& EventToPublish::in(Encoding encoding) {
+    auto& payload = encoding == Encoding::json ? json : msgpack;
+    if (payload.empty()) {
+        payload = encode(event, encoding);
+    }
+    return payload;
+}
+
+void Signaling::publish(const UserId& user, ToPublish& message) {
+    bool published = true;
+    if (const auto* const reply = std::get_if<ReplyToPublish>(&message.what)) {
+        published = publish_reply(reply->to, reply->payload);
+    } else {
+        auto& event = std::get<EventToPublish>(message.what);
+        const auto only = read_watch_.only(user);
+        for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
+            if (only.value_or(encoding) == encoding) {
+                published &= publish_event(topics_.events(user, encoding), event.in(encoding),
+                                           encoding, event.qos);
+            }
+        }
+        if (published && !only) {
+            read_watch_.published_both(user);
+        }
+    }
+    if (!published) {
+        log_.not_published(monotonic_now());
     }
 }
 
