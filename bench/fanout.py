@@ -8,6 +8,9 @@ Two brokers run at once, one bare and one with Beckon, each with USERS subscribe
 turns. A round on the bare one: a plain PUBLISH to all of them, and shortly after it one from a user to another. A round
 on the other one: a request whose events reach all of them, and shortly after it a ring between two others. What counts
 is the difference of the rings' times and the ratio of the brokers' CPU times.
+
+Then a flood: 250 invitees accept at once, and all of them hear all of it. What counts is that it arrives, and the memory
+that the broker took for it.
 """
 import collections
 import json
@@ -22,6 +25,9 @@ from crowd import Crowd, allow_many_connections  # noqa: E402
 from harness import GENEROUS, Broker  # noqa: E402
 
 ROOT = "beckon/v1"
+
+# A line for each message would be most of the cost.
+QUIET = "log_type none\nlog_type information"
 
 Result = collections.namedtuple("Result", "ring length size cpu")
 
@@ -116,6 +122,38 @@ class Side:
         self.broker.remove()
 
 
+def flood(users, data):
+    """Prints what the flood of answers with `data` takes."""
+    broker = Broker(options={**GENEROUS, "max_audience": 1000, "events_burst": 1000000}, config=QUIET).start()
+    received = 0
+
+    def count(_user, _topic, _payload):
+        nonlocal received
+        received += 1
+
+    crowd = Crowd(broker.port, ["inviter"] + users, lambda user: [f"{ROOT}/inbox/{user}/event"], count)
+    try:
+        crowd.publish("inviter", f"{ROOT}/user/{users[0]}/invite", json.dumps({"id": "i", "also": users[1:]}).encode())
+        crowd.poll_until(lambda: received == len(users))
+        before = peak_memory(broker)
+        begin = time.monotonic()
+        for user in users:
+            crowd.publish(user, f"{ROOT}/invitation/i/accept", json.dumps({"data": "x" * data}).encode())
+        crowd.poll_until(lambda: received == len(users) * (len(users) + 2))
+        print(f"flood    {len(users)} accepts with {data} bytes of data, heard by {len(users) + 1}: all had all after "
+              f"{time.monotonic() - begin:.1f} s, the broker took {(peak_memory(broker) - before) / 1024:.1f} MiB")
+    finally:
+        crowd.close()
+        broker.stop()
+        broker.remove()
+
+
+def peak_memory(broker):
+    """The most that the process ever had, in KiB."""
+    with open(f"/proc/{broker._process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
 def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
@@ -151,11 +189,10 @@ def main():
     users = [f"u{number}" for number in range(count)]
     limits = {"max_invitees": count, "events_per_second": 1000000, "events_burst": 1000000,
               "max_pending_per_invitee": 1000, "max_pending_per_inviter": 1000}
-    quiet = "log_type none\nlog_type information"  # a line for each message would be most of the cost
     bare = Side("bare", users, lambda user: [f"plain/{user}" if user == "kitchen" else "plain/all"],
-                Broker(plugin=False, config=quiet))
+                Broker(plugin=False, config=QUIET))
     beckon = Side("Beckon", users, lambda user: [f"{ROOT}/inbox/{user}/event"],
-                  Broker(options={**GENEROUS, **limits}, config=quiet))
+                  Broker(options={**GENEROUS, **limits}, config=QUIET))
     try:
         size = 250
         for number in range(rounds):
@@ -172,6 +209,8 @@ def main():
     finally:
         for side in bare, beckon:
             side.end()
+    for data in 0, 10000:
+        flood(users[:250], data)
 
 
 if __name__ == "__main__":
