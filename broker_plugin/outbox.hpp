@@ -67,6 +67,7 @@ class Outbox {
             if (!entry.second.in_line) {
                 line_.push_back(&entry);
                 entry.second.in_line = true;
+                bytes_ += bytes_of_a_user;
             }
             append(entry.second, kept);
         }
@@ -75,16 +76,19 @@ class Outbox {
     /// Publishes the next slice, in each turn of the loop; true if it published anything.
     bool publish_slice() {
         std::size_t published = 0;
-        while (waiting_ > 0 && (published < pace_.slice || bytes_ > pace_.most_bytes)) {
+        while (!line_.empty()) {
             Entry& entry = *line_.front();
-            if (!entry.second.messages.empty()) {
+            if (entry.second.messages.empty()) {  // had its last, or got it ahead of its turn
+                line_.pop_front();
+                queues_.erase(entry.first);
+                bytes_ -= bytes_of_a_user;
+            } else if (published < pace_.slice || bytes_ > pace_.most_bytes) {
                 line_.push_back(&entry);
                 line_.pop_front();
                 publish_first(entry.first, entry.second);
                 ++published;
-            } else {  // no more for this user, or it was published ahead of its turn
-                line_.pop_front();
-                queues_.erase(entry.first);
+            } else {
+                break;
             }
         }
         return published > 0;
@@ -116,20 +120,21 @@ class Outbox {
     using Queues = SpreadMap<UserId, Queue>;
     using Entry = typename Queues::Entry;
 
-    // A list's node, and the user's share of its queue and its place in the line.
-    static constexpr std::size_t bytes_to_wait = 150;
+    // A node of a list; an entry and its place in the line.
+    static constexpr std::size_t bytes_of_a_place = 48;
+    static constexpr std::size_t bytes_of_a_user = 150;
 
     void append(Queue& queue, std::shared_ptr<Kept> kept) {
         queue.messages.push_back(std::move(kept));
         ++waiting_;
-        bytes_ += bytes_to_wait;
+        bytes_ += bytes_of_a_place;
     }
 
     void publish_first(const UserId& user, Queue& queue) {
         const auto kept = std::move(queue.messages.front());
         queue.messages.pop_front();
         --waiting_;
-        bytes_ -= bytes_to_wait;
+        bytes_ -= bytes_of_a_place;
         publish_(user, kept->message);
     }
 
