@@ -5,16 +5,6 @@ namespace beckon {
 
 namespace {
 
-constexpr std::string_view inbox_level = "inbox";
-
-/// Takes the first level off `rest`.
-std::string_view take_level(std::string_view& rest) {
-    const auto slash = rest.find('/');
-    const auto level = rest.substr(0, slash);
-    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
-    return level;
-}
-
 /// `below` is `inbox/{me}/…` with one of the endings that the broker writes to.
 bool is_readable_inbox(std::string_view below, std::string_view me) {
     take_level(below);
@@ -25,6 +15,13 @@ bool is_readable_inbox(std::string_view below, std::string_view me) {
 }
 
 }  // namespace
+
+std::string_view take_level(std::string_view& rest) {
+    const auto slash = rest.find('/');
+    const auto level = rest.substr(0, slash);
+    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
+    return level;
+}
 
 std::string_view without_share(std::string_view filter) {
     auto rest = filter;

@@ -21,6 +21,12 @@ enum class Place : std::uint8_t {
 
 enum class Verdict : std::uint8_t { allow, deny, defer };
 
+/// The level below the root that all inboxes have.
+inline constexpr std::string_view inbox_level = "inbox";
+
+/// Takes the first level off `rest`, and the slash behind it.
+std::string_view take_level(std::string_view& rest);
+
 /// A group's name in a shared subscription is no part of what it matches.
 std::string_view without_share(std::string_view filter);
 

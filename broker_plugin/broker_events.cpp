@@ -55,7 +55,10 @@ int code_of(Verdict verdict) {
 
 }  // namespace
 
-BrokerEvents::BrokerEvents(const Options& options) : access_(options), signaling_(options, log_) {
+BrokerEvents::BrokerEvents(const Options& options)
+    : access_(options),
+      read_watch_(access_.topics(), {random_bits(), random_bits()}),
+      signaling_(options, log_, read_watch_) {
     BrokerLog::started(options);
     signaling_.announce(monotonic_now());
 }
@@ -77,6 +80,7 @@ int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
 }
 
 Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_view me) {
+    read_watch_.asked(event.topic);
     const auto verdict = access_.read(me, event.topic, event.retain);
     if (verdict != Verdict::allow || access_.place_of(event.topic) != Place::inbox) {
         return verdict;
@@ -110,6 +114,7 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
 }
 
 Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
+    read_watch_.subscribed(event.topic);
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
         log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client),
@@ -177,7 +182,10 @@ void BrokerEvents::tick() {
     }
     settle_will();
     const auto now = monotonic_now();
-    signaling_.tick(now);
+    if (signaling_.tick(now)) {
+        wakeup_.hurry(now);
+    }
+    read_watch_.ticked();
     wakeup_.ticked(now, signaling_.next_deadline());
 }
 

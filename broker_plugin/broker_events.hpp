@@ -8,6 +8,7 @@
 #include "device_tags.hpp"
 #include "mosquitto_api.hpp"
 #include "presence.hpp"
+#include "read_watch.hpp"
 #include "signaling.hpp"
 #include "wakeup.hpp"
 #include "write_watch.hpp"
@@ -44,6 +45,7 @@ class BrokerEvents {
     Access access_;
     DeviceTags tags_;
     Presence presence_;
+    ReadWatch read_watch_;
     Signaling signaling_;
     WriteWatch write_watch_;
     Wakeup wakeup_;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <variant>
 
 #include "broker_log.hpp"
+#include "outbox.hpp"
 #include "presence.hpp"
 #include "publishing.hpp"
+#include "read_watch.hpp"
 #include "switchboard.hpp"
 #include "topics.hpp"
 
@@ -18,11 +23,36 @@ struct Caller {
     const char* address = nullptr;
 };
 
+/// A reply, encoded, and where it goes.
+struct ReplyToPublish {
+    ReplyAddress to;
+    std::string payload;
+};
+
+/// An event, encoded when somebody reads that encoding, once for all who do.
+struct EventToPublish {
+    Event event;
+    int qos = 1;
+    std::string msgpack{};
+    std::string json{};
+    const std::string& in(Encoding encoding);
+};
+
+/// What a user's inbox is to get.
+struct ToPublish {
+    std::variant<ReplyToPublish, EventToPublish> what;
+    /// About what it takes once it is encoded.
+    std::size_t size = 0;
+    [[nodiscard]] std::size_t bytes() const { return size; }
+};
+
 /// Hands the switchboard what happens in the broker, and publishes what it
-/// decides. The broker's thread.
+/// decides. Each user gets replies and events in the order of the decisions
+/// (outbox.hpp); an invitation with many receivers does not delay the others.
+/// The broker's thread.
 class Signaling {
   public:
-    Signaling(const Options& options, BrokerLog& log);
+    Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch);
 
     /// Publishes `status`: what Beckon is, and its limits.
     void announce(Instant now);
@@ -34,20 +64,24 @@ class Signaling {
 
     void apply(const Changes& changes, Instant now);
 
-    /// Does what is due.
-    void tick(Instant now);
+    /// Does what is due, and publishes more of what waits; true if it published
+    /// some of that, or there is more.
+    bool tick(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
     /// `answer` takes the replies.
-    void perform(const Effects& effects, Instant now, const auto& answer);
+    void perform(Effects effects, const auto& answer);
     void reply(const Reply& reply, const Caller& caller, const ReplyAddress& to, Instant now);
-    void deliver(const Delivery& delivery, Instant now);
+    void deliver(Delivery& delivery, bool to_many);
+    void publish(const UserId& user, ToPublish& message);
 
     Topics topics_;
     std::string server_epoch_;
     Switchboard switchboard_;
     BrokerLog& log_;
+    ReadWatch& read_watch_;
+    Outbox<ToPublish> outbox_;
 };
 
 }  // namespace beckon
