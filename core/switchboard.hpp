@@ -5,27 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
-#include <vector>
 
+#include "effects.hpp"
 #include "instant.hpp"
 #include "intake.hpp"
 #include "limits.hpp"
-#include "messages.hpp"
 #include "siphash.hpp"
 
 namespace beckon {
-
-/// An event, and the users whose devices all get it, in this order.
-struct Delivery {
-    std::vector<UserId> to;
-    Event event;
-    bool operator==(const Delivery&) const = default;
-};
-
-/// What the host has to do, in order. A refusal is a `Reply` like any other.
-using Effect = std::variant<Reply, Delivery>;
-using Effects = std::vector<Effect>;
 
 /// The place that decides: holds the invitations, judges each request, and
 /// times out what is due (contract, sections 3 to 6, 8 and 9).
