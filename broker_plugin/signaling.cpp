@@ -16,7 +16,8 @@ constexpr auto nobody_asked = [](const Reply& /*reply*/) {};
 
 bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
     return refusal.error == Error::rate_limited || refusal.error == Error::too_many_pending ||
-           (refusal.error == Error::too_large && refusal.limit == limits.max_total_data_bytes);
+           (refusal.error == Error::too_large && refusal.field == "data" &&
+            refusal.limit != limits.max_data_bytes);
 }
 
 }  // namespace
@@ -109,9 +110,8 @@ void Signaling::reply(const Reply& reply, const Caller& caller, const ReplyAddre
 }
 
 void Signaling::deliver(const Delivery& delivery, Instant now) {
-    // An invitation for those who are there is not to be kept for those who are not.
-    const auto* const news = std::get_if<NewInvitation>(&delivery.event.body);
-    const int qos = news != nullptr && news->online_only ? 0 : 1;
+    // What is for those who are there is not to be kept for those who are not.
+    const int qos = delivery.online_only ? 0 : 1;
     bool published = true;
     for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
         const std::string payload = encode(delivery.event, encoding);

@@ -30,14 +30,20 @@ std::optional<Refusal> Desk::take(const UserId& user, std::int64_t count, std::i
     return std::nullopt;
 }
 
-InvitationId Desk::fresh_id() {
+InvitationId Desk::fresh_invitation() {
     for (;;) {
-        const auto bits = derive_key(id_key_, std::to_string(++ids_made_));
-        auto id = InvitationId::parse(DeviceTag(bits.low).text() + DeviceTag(bits.high).text());
+        auto id = InvitationId::parse(fresh_id());
         if (records.find(*id) == nullptr) {
             return *id;
         }
     }
+}
+
+MessageId Desk::fresh_message() { return *MessageId::parse(fresh_id()); }
+
+std::string Desk::fresh_id() {
+    const auto bits = derive_key(id_key_, std::to_string(++ids_made_));
+    return DeviceTag(bits.low).text() + DeviceTag(bits.high).text();
 }
 
 }  // namespace beckon

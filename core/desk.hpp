@@ -25,8 +25,8 @@ class Desk {
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
                                               std::int64_t bytes);
 
-    /// 128 bits that nobody can foretell.
-    InvitationId fresh_id();
+    InvitationId fresh_invitation();
+    MessageId fresh_message();
 
     const Limits limits;
     const std::string server_epoch;
@@ -39,6 +39,8 @@ class Desk {
 
   private:
     Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const SipKey& id_key);
+    /// 128 bits that nobody can foretell.
+    std::string fresh_id();
 
     SipKey id_key_;
     std::uint64_t ids_made_ = 0;

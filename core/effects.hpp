@@ -11,7 +11,9 @@ namespace beckon {
 /// An event, and the users whose devices all get it, in this order.
 struct Delivery {
     std::vector<UserId> to;
-    Event event;
+    AnyEvent event;
+    /// Only for devices that are there; not to be queued for others.
+    bool online_only = false;
     bool operator==(const Delivery&) const = default;
 };
 

@@ -4,9 +4,13 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <map>
+#include <queue>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
+#include "group_rules.hpp"
 #include "refusals.hpp"
 #include "rules.hpp"
 
@@ -86,15 +90,16 @@ Openness openness(const Invitation& invitation) {
 /// Those whom a cancel names; nothing: all.
 using Named = std::optional<std::unordered_set<std::string_view>>;
 
-Named named_in(const Cancel& asked) {
-    Named named;
-    if (asked.invitees) {
-        named.emplace();
-        for (const auto& user : *asked.invitees) {
-            named->insert(user.text());
-        }
+std::unordered_set<std::string_view> texts_of(const std::vector<UserId>& users) {
+    std::unordered_set<std::string_view> texts;
+    for (const auto& user : users) {
+        texts.insert(user.text());
     }
-    return named;
+    return texts;
+}
+
+Named named_in(const Cancel& asked) {
+    return asked.invitees ? Named(texts_of(*asked.invitees)) : std::nullopt;
 }
 
 bool is_named(const Named& named, const Invitee& invitee) {
@@ -114,11 +119,45 @@ void append_users(std::vector<UserId>& to, const std::vector<Invitee>& invitees)
     }
 }
 
+std::optional<GroupId> group_id(const Invitation& invitation) {
+    return invitation.group ? std::optional(invitation.group->id) : std::nullopt;
+}
+
+/// Whether a member who is not asked hears of it.
+bool shown_to(const Invitation& invitation, const UserId& user) {
+    return invitation.visibility == Visibility::members && invitation.group &&
+           invitation.group->has(user);
+}
+
+/// The members who hear of it though they have no part in it.
+std::vector<const User*> observers(const Invitation& invitation) {
+    std::vector<const User*> others;
+    if (invitation.visibility != Visibility::members) {
+        return others;
+    }
+    std::unordered_set<const User*> parts{invitation.inviter};
+    for (const Invitee& invitee : invitation.invitees) {
+        parts.insert(&invitee.user());
+    }
+    for (const auto& [member, rank] : invitation.group->members) {
+        if (!parts.contains(member)) {
+            others.push_back(member);
+        }
+    }
+    return others;
+}
+
+void append_observers(std::vector<UserId>& to, const Invitation& invitation) {
+    for (const User* observer : observers(invitation)) {
+        to.push_back(*observer->id);
+    }
+}
+
 std::string pair(const UserId& inviter, const UserId& invitee) {
     return inviter.text() + '/' + invitee.text();
 }
 
-bool may(Who who, const UserId& user, const Invitation& invitation) {
+bool is_allowed(Who who, const UserId& user, const Invitation& invitation) {
     const bool inviter = *invitation.inviter->id == user;
     const Invitee* invitee = invitee_of(invitation, user);
     switch (who) {
@@ -128,8 +167,8 @@ bool may(Who who, const UserId& user, const Invitation& invitation) {
             return inviter;
         case Who::inviter_or_accepted:
             return inviter || (invitee != nullptr && invitee->state() == State::accepted);
-        case Who::participant:
-            return inviter || invitee != nullptr;
+        case Who::hearer:
+            return inviter || invitee != nullptr || shown_to(invitation, user);
     }
     return false;
 }
@@ -183,6 +222,55 @@ bool ended_by(const Invitee& invitee, State how, const Sender& sender) {
            invitee.device() == sender.device;
 }
 
+/// What is open for a user, oldest first: where they have a part, and what their groups
+/// show to all members.
+class OpenFor {
+  public:
+    OpenFor(const User& user, std::uint64_t after) : last_(after) {
+        add(Records::open_after(user.open, after));
+        for (const Group* group : user.groups) {
+            add(Records::open_after(group->open, after));
+        }
+        own_ = Records::open_after(user.open, after);
+    }
+
+    /// Nothing: that was all.
+    const Invitation* next() {
+        while (!lists_.empty()) {
+            const auto list = lists_.top();
+            lists_.pop();
+            add(list.subspan(1));
+            const Invitation* invitation = list.front();
+            const bool is_own = !own_.empty() && own_.front() == invitation;
+            if (is_own) {
+                own_ = own_.subspan(1);
+            }
+            const bool again = invitation->number == last_;
+            if (!again && (is_own || invitation->visibility == Visibility::members)) {
+                last_ = invitation->number;
+                return invitation;
+            }
+        }
+        return nullptr;
+    }
+
+  private:
+    using List = std::span<Invitation* const>;
+    struct Younger {
+        bool operator()(const List& a, const List& b) const {
+            return a.front()->number > b.front()->number;
+        }
+    };
+    void add(List list) {
+        if (!list.empty()) {
+            lists_.push(list);
+        }
+    }
+    std::priority_queue<List, std::vector<List>, Younger> lists_;
+    List own_;
+    std::uint64_t last_;
+};
+
 template <class Answered>
 std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invitation,
                                   const Answered& /*asked*/) {
@@ -230,14 +318,15 @@ bool loses(const Invitation& invitation, const User& user) {
 
 void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by, EventBody body,
           Effects& events) {
-    Delivery delivery{
-        .to = std::move(to),
-        .event = {.id = *invitation.id, .rev = invitation.rev, .body = std::move(body)}};
+    Event event{.id = *invitation.id, .rev = invitation.rev, .body = std::move(body)};
     if (by != nullptr) {
-        delivery.event.by = by->user;
-        delivery.event.by_device = by->device;
+        event.by = by->user;
+        event.by_device = by->device;
     }
-    events.emplace_back(std::move(delivery));
+    const bool is_news = std::holds_alternative<NewInvitation>(event.body);
+    events.emplace_back(Delivery{.to = std::move(to),
+                                 .event = std::move(event),
+                                 .online_only = is_news && invitation.online_only});
 }
 
 /// One event, with the next rev, to the invitation's audience. With visibility
@@ -254,6 +343,7 @@ void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee
     std::vector<UserId> to{*invitation.inviter->id};
     if (invitation.visibility != Visibility::inviter) {
         append_users(to, invitation.invitees);
+        append_observers(to, invitation);
         events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
         return;
     }
@@ -273,9 +363,10 @@ void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee
 
 /// How many users hear an event that concerns so many invitees.
 std::int64_t hearers(const Invitation& invitation, std::size_t concerned) {
-    return 1 + static_cast<std::int64_t>(invitation.visibility == Visibility::inviter
-                                             ? concerned
-                                             : invitation.invitees.size());
+    if (invitation.visibility == Visibility::inviter) {
+        return 1 + static_cast<std::int64_t>(concerned);
+    }
+    return 1 + std::ssize(invitation.invitees) + std::ssize(observers(invitation));
 }
 
 InvitationCancelled cancelled_event(const Invitation& invitation,
@@ -305,9 +396,20 @@ void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const A
     announce(by, invitation, chosen, cancelled_event(invitation, chosen, reason, data), events);
 }
 
+void revoke(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
+            RevokeReason reason, Effects& events) {
+    const auto why = note({}, std::string(name_of(reason)));
+    InvitationRevoked event{.reason = reason};
+    for (Invitee* invitee : chosen) {
+        end(invitation, *invitee, State::revoked, by, why);
+        event.invitees.push_back(*invitee->user().id);
+    }
+    announce(by, invitation, chosen, std::move(event), events);
+}
+
 }  // namespace
 
-template <class Verb>
+template <NamesInvitation Verb>
 ReplyBody Invitations::judge(const Sender& sender, const Verb& asked, Effects& events) {
     static constexpr const Rule& rule = rule_of(Verb::verb);
     Invitation* invitation = desk_.records.find(asked.id);
@@ -319,8 +421,11 @@ ReplyBody Invitations::judge(const Sender& sender, const Verb& asked, Effects& e
             return std::move(*repeat);
         }
     }
-    if (!may(rule.who, sender.user, *invitation)) {
+    if (!is_allowed(rule.who, sender.user, *invitation)) {
         return refuse(rule.otherwise);
+    }
+    if (rule.members_only && invitation->group && !invitation->group->has(sender.user)) {
+        return refuse(Error::not_member);
     }
     if (auto late = too_late(rule.needs, sender.user, *invitation, asked)) {
         return std::move(*late);
@@ -330,24 +435,72 @@ ReplyBody Invitations::judge(const Sender& sender, const Verb& asked, Effects& e
 
 ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects& events) {
     if (const Invitation* known = asked.id ? desk_.records.find(*asked.id) : nullptr) {
-        if (*known->inviter->id != sender.user || *known->target->id != asked.invitee) {
-            return refuse(Error::already_exists);
-        }
-        return Invited{.dup = true,
-                       .id = *known->id,
-                       .rev = known->rev,
-                       .state = openness(*known),
-                       .remaining = remaining(*known, sender.user)};
+        const bool same_target = known->target != nullptr && *known->target->id == asked.invitee;
+        return known_already(sender, *known, same_target);
     }
     if (asked.invitee == sender.user) {
         return refuse_field(Error::invalid_request, "invitee", "is the inviter");
     }
-    std::vector<UserId> named = invitees_of(asked);
+    return invite(sender, asked, asked.invitee, "also", invitees_of(asked), events);
+}
+
+ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Effects& events) {
+    static constexpr const GroupRule& rule = group_rule_of(GroupInvite::verb);
+    const Invitation* known = asked.id ? desk_.records.find(*asked.id) : nullptr;
+    const bool same_target = known != nullptr && known->group && known->group->id == asked.group;
+    const Group* group = desk_.records.find(asked.group);
+    // A repeat is about an invitation that exists, whatever became of its group.
+    if (group == nullptr && !(same_target && *known->inviter->id == sender.user)) {
+        return refuse(Error::unknown_group);
+    }
+    if (known != nullptr) {
+        return known_already(sender, *known, same_target);
+    }
+    if (const auto error = refusal_of(rule, group->rank_of(sender.user), group->join_mode)) {
+        return refuse(*error);
+    }
+    std::vector<UserId> named;
+    if (asked.invitees) {
+        named = distinct(*asked.invitees);
+    } else {
+        for (const auto& [member, rank] : group->members) {
+            if (*member->id != sender.user) {
+                named.push_back(*member->id);
+            }
+        }
+        if (named.empty()) {
+            return refuse_field(Error::invalid_request, "invitees",
+                                "are all other members, and there are none");
+        }
+    }
+    return invite(sender, asked, asked.group, "invitees", std::move(named), events);
+}
+
+ReplyBody Invitations::known_already(const Sender& sender, const Invitation& known,
+                                     bool same_target) const {
+    if (*known.inviter->id != sender.user || !same_target) {
+        return refuse(Error::already_exists);
+    }
+    return Invited{.dup = true,
+                   .id = *known.id,
+                   .rev = known.rev,
+                   .state = openness(known),
+                   .remaining = remaining(known, sender.user)};
+}
+
+template <class Asked, class Target>
+ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Target& target,
+                              std::string_view field, std::vector<UserId> named, Effects& events) {
+    constexpr bool in_group = std::same_as<Target, GroupId>;
+    const Group* group = nullptr;
+    if constexpr (in_group) {
+        group = desk_.records.find(target);
+    }
     if (std::cmp_greater(named.size(), desk_.limits.max_invitees)) {
-        return refuse_size("also", desk_.limits.max_invitees);
+        return refuse_size(field, desk_.limits.max_invitees);
     }
     Sorted sorted = sort_out(std::move(named), [&](const UserId& user) {
-        return why_not(sender.user, sender.user, user, asked.online_only);
+        return why_not(sender.user, sender.user, user, group, asked.online_only);
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
@@ -358,24 +511,35 @@ ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects&
     if (std::cmp_greater_equal(desk_.records.open(), desk_.limits.max_pending)) {
         return refuse_count(Error::too_many_pending, desk_.limits.max_pending);
     }
-    const auto count = static_cast<std::int64_t>(sorted.asked.size());
-    if (auto loud = over_audience(asked.visibility, count)) {
+    const auto count = std::ssize(sorted.asked);
+    const bool members_hear = group != nullptr && asked.visibility == Visibility::members;
+    // All but the inviter, of whom nobody reads that they invited.
+    const auto told = members_hear ? std::ssize(group->members) - 1 : count;
+    if (auto loud = over_audience(asked.visibility, told + 1)) {
         return std::move(*loud);
     }
     const auto bytes = size_of(asked.data) + (count - 1) * invitee_bytes;
-    if (auto full = desk_.take(sender.user, count, bytes)) {
+    if (auto full = desk_.take(sender.user, told, bytes)) {
         return std::move(*full);
     }
 
-    Invitation& invitation = create(sender, asked);
+    Invitation& invitation =
+        desk_.records.create(asked.id ? *asked.id : desk_.fresh_invitation(), sender.user, target);
+    invitation.data = asked.data;
+    invitation.lifetime_end = desk_.now + Duration(desk_.limits.max_lifetime_ms);
+    invitation.answer = asked.answer;
+    invitation.visibility = asked.visibility;
+    invitation.online_only = asked.online_only;
+    invitation.keep_when_lost = asked.on_inviter_lost == OnInviterLost::keep;
+    invitation.inviter_was_online = invitation.inviter->online;
     desk_.records.keep(invitation, bytes);
-    invite(sender.user, invitation, sorted.asked, asked.timeout);
+    ask(sender.user, invitation, sorted.asked, asked.timeout);
     announce_new(sender, invitation, 0, events);
 
     Invited reply{.id = *invitation.id,
                   .rev = invitation.rev,
                   .remaining = remaining(invitation, sender.user)};
-    if (!sorted.skipped.empty()) {
+    if (in_group || !sorted.skipped.empty()) {
         reply.skipped = std::move(sorted.skipped);
     }
     return reply;
@@ -494,7 +658,8 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
             return listed->pending() ? refuse(Error::already_invited)
                                      : told_late(invitation, *listed);
         }
-        return why_not(sender.user, *invitation.inviter->id, user, invitation.online_only);
+        return why_not(sender.user, *invitation.inviter->id, user, invitation.group.get(),
+                       invitation.online_only);
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
@@ -508,22 +673,28 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
                                                                  : over_pending(sender.user)) {
         return std::move(*full);
     }
-    if (auto loud = over_audience(invitation.visibility, total)) {
+    // Of a group whose members hear of it, the added are among them already.
+    std::vector<UserId> had_it{*invitation.inviter->id};
+    if (invitation.visibility != Visibility::inviter) {
+        append_users(had_it, invitation.invitees);
+        const std::unordered_set<std::string_view> added = texts_of(sorted.asked);
+        for (const User* observer : observers(invitation)) {
+            if (!added.contains(observer->id->text())) {
+                had_it.push_back(*observer->id);
+            }
+        }
+    }
+    const auto added = std::ssize(sorted.asked);
+    if (auto loud = over_audience(invitation.visibility, std::ssize(had_it) + added)) {
         return std::move(*loud);
     }
-    const auto added = static_cast<std::int64_t>(sorted.asked.size());
-    const auto told_before =
-        invitation.visibility == Visibility::inviter ? 1 : static_cast<std::int64_t>(before) + 1;
-    if (auto full = take(sender.user, added + told_before, added * invitee_bytes, invitation)) {
+    if (auto full =
+            take(sender.user, std::ssize(had_it) + added, added * invitee_bytes, invitation)) {
         return std::move(*full);
     }
 
     // Who had it hears the full list; whoever is added gets it as new. One rev for both.
-    std::vector<UserId> had_it{*invitation.inviter->id};
-    if (invitation.visibility != Visibility::inviter) {
-        append_users(had_it, invitation.invitees);
-    }
-    invite(sender.user, invitation, sorted.asked, asked.timeout);
+    ask(sender.user, invitation, sorted.asked, asked.timeout);
     ++invitation.rev;
     announce_new(sender, invitation, before, events);
     std::vector<UserId> everyone;
@@ -559,23 +730,25 @@ ReplyBody Invitations::judge(const Sender& sender, const Sync& asked, Effects& /
         return page;
     }
     std::int64_t bytes = 0;
-    for (const Invitation* one : Records::open_after(*known, after)) {
-        const Invitation& invitation = *one;
+    for (OpenFor open(*known, after); const Invitation* one = open.next();) {
         if (page.invitations.size() == page_invitations || bytes > page_bytes) {
             page.next = std::to_string(after);
             break;
         }
-        after = invitation.number;
-        bytes += invitation.kept;
-        page.invitations.push_back(describe(invitation, sender.user));
+        after = one->number;
+        bytes += one->kept;
+        page.invitations.push_back(describe(*one, sender.user));
     }
     return page;
 }
 
 WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const UserId& user,
-                            bool online_only) const {
+                            const Group* group, bool online_only) const {
     if (user == inviter) {
         return refuse_field(Error::invalid_request, "invitees", "names the inviter");
+    }
+    if (group != nullptr && !group->has(user)) {
+        return refuse_stranger();
     }
     const User* known = desk_.records.find(user);
     if (online_only && (known == nullptr || !known->online)) {
@@ -601,8 +774,8 @@ std::optional<Refusal> Invitations::over_pending(const UserId& user) const {
 }
 
 std::optional<Refusal> Invitations::over_audience(Visibility visibility,
-                                                  std::int64_t invitees) const {
-    if (visibility != Visibility::inviter && invitees + 1 > desk_.limits.max_audience) {
+                                                  std::int64_t audience) const {
+    if (visibility != Visibility::inviter && audience > desk_.limits.max_audience) {
         auto refusal = refuse_size("visibility", desk_.limits.max_audience);
         refusal.message = "more than " + std::to_string(desk_.limits.max_audience) +
                           " would hear each answer; visibility inviter has no such limit";
@@ -687,6 +860,7 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
                                std::size_t first, Effects& events) const {
     const auto& invitees = invitation.invitees;
     NewInvitation body{.inviter = *invitation.inviter->id,
+                       .group = group_id(invitation),
                        .data = invitation.data,
                        .remaining = remaining_until(invitees[first].deadline()),
                        .answer = invitation.answer,
@@ -696,28 +870,41 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
     for (std::size_t i = first; i < invitees.size(); ++i) {
         to.push_back(*invitees[i].user().id);
     }
-    if (invitation.visibility != Visibility::inviter) {
-        append_users(body.invitees, invitees);
-        tell(std::move(to), invitation, &sender, std::move(body), events);
+    if (invitation.visibility == Visibility::inviter) {
+        for (auto& user : to) {
+            body.invitees = {user};
+            tell({std::move(user)}, invitation, &sender, body, events);
+        }
         return;
     }
-    for (auto& user : to) {
-        body.invitees = {user};
-        tell({std::move(user)}, invitation, &sender, body, events);
+    append_users(body.invitees, invitees);
+    tell(std::move(to), invitation, &sender, body, events);
+    // Who hears of it later, by `add`, has heard of it before.
+    std::vector<UserId> others;
+    if (first == 0) {
+        append_observers(others, invitation);
+    }
+    if (!others.empty()) {
+        body.role = Role::observer;
+        tell(std::move(others), invitation, &sender, std::move(body), events);
     }
 }
 
 InvitationInfo Invitations::describe(const Invitation& invitation, const UserId& reader) const {
     const bool inviter = *invitation.inviter->id == reader;
+    const bool asked = invitee_of(invitation, reader) != nullptr;
     InvitationInfo told{.id = *invitation.id,
                         .inviter = *invitation.inviter->id,
+                        .group = group_id(invitation),
                         .data = invitation.data,
                         .answer = invitation.answer,
                         .online_only = invitation.online_only,
                         .visibility = invitation.visibility,
                         .rev = invitation.rev,
                         .state = openness(invitation),
-                        .role = inviter ? Role::inviter : Role::invitee,
+                        .role = inviter ? Role::inviter
+                                : asked ? Role::invitee
+                                        : Role::observer,
                         .remaining = remaining(invitation, reader)};
     for (const Invitee& invitee : invitation.invitees) {
         if (!inviter && invitation.visibility == Visibility::inviter &&
@@ -726,7 +913,7 @@ InvitationInfo Invitations::describe(const Invitation& invitation, const UserId&
         }
         InviteeInfo one{
             .user = *invitee.user().id, .state = invitee.state(), .ringing = invitee.ringing};
-        if (invitee.by() == &invitee.user()) {
+        if (invitee.by() == &invitee.user() && invitee.state() != State::revoked) {
             one.device = invitee.device();  // the invitee's own, which answered
         }
         if (const Note* note = invitee.note()) {
@@ -761,21 +948,8 @@ std::optional<Duration> Invitations::remaining_until(Instant deadline) const {
     return deadline == never ? std::nullopt : std::optional(deadline - desk_.now);
 }
 
-Invitation& Invitations::create(const Sender& sender, const Invite& asked) {
-    Invitation& invitation =
-        desk_.records.create(asked.id ? *asked.id : desk_.fresh_id(), sender.user, asked.invitee);
-    invitation.data = asked.data;
-    invitation.lifetime_end = desk_.now + Duration(desk_.limits.max_lifetime_ms);
-    invitation.answer = asked.answer;
-    invitation.visibility = asked.visibility;
-    invitation.online_only = asked.online_only;
-    invitation.keep_when_lost = asked.on_inviter_lost == OnInviterLost::keep;
-    invitation.inviter_was_online = invitation.inviter->online;
-    return invitation;
-}
-
-void Invitations::invite(const UserId& asker, Invitation& invitation,
-                         const std::vector<UserId>& asked, Duration timeout) {
+void Invitations::ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
+                      Duration timeout) {
     const Instant deadline =
         timeout.count() > 0 ? std::min(desk_.now + timeout, invitation.lifetime_end) : never;
     desk_.records.ask(invitation, asked, deadline);
@@ -796,6 +970,55 @@ void Invitations::close_if_ended(Invitation& invitation) {
     }
     desk_.wheel.disarm(invitation);
     desk_.records.close(invitation, desk_.now);
+}
+
+void Invitations::parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
+                         RevokeReason reason, Effects& events) {
+    std::unordered_set<const User*> leaving;
+    std::map<std::uint64_t, Invitation*> concerned;
+    for (const auto& id : gone) {
+        const User& user = *desk_.records.find(id);
+        leaving.insert(&user);
+        for (Invitation* invitation : user.open) {
+            if (invitation->group.get() == &group) {
+                concerned.emplace(invitation->number, invitation);
+            }
+        }
+    }
+    const Actor by{desk_.records.find(sender.user), sender.device};
+    for (const auto& [number, one] : concerned) {
+        Invitation& invitation = *one;
+        auto chosen = all_pending(invitation);
+        if (leaving.contains(invitation.inviter)) {
+            cancel(invitation, chosen, by, CancelReason::left_group, {}, events);
+        } else {
+            std::erase_if(chosen,
+                          [&](auto* invitee) { return !leaving.contains(&invitee->user()); });
+            if (chosen.empty()) {
+                continue;
+            }
+            revoke(invitation, chosen, by, reason, events);
+        }
+        keep_remover(invitation, sender.user);
+        close_if_ended(invitation);
+    }
+}
+
+void Invitations::dismissed(const Group& group, const Sender& sender, Effects& events) {
+    const Actor by{desk_.records.find(sender.user), sender.device};
+    // From the youngest: each is taken out at the end of what is open.
+    while (!group.open.empty()) {
+        Invitation& invitation = *group.open.back();
+        cancel(invitation, all_pending(invitation), by, CancelReason::group_dismissed, {}, events);
+        keep_remover(invitation, sender.user);
+        close_if_ended(invitation);
+    }
+}
+
+void Invitations::keep_remover(Invitation& invitation, const UserId& user) {
+    if (*invitation.inviter->id != user && invitee_of(invitation, user) == nullptr) {
+        desk_.records.keep_remover(invitation, *desk_.records.find(user));
+    }
 }
 
 template ReplyBody Invitations::judge(const Sender&, const Accept&, Effects&);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "desk.hpp"
@@ -12,6 +14,10 @@
 
 namespace beckon {
 
+/// A request that names its invitation.
+template <class Verb>
+concept NamesInvitation = std::same_as<decltype(Verb::id), InvitationId>;
+
 /// Judges what is asked about invitations, and what time and absence do to them
 /// (contract, section 4), by the table in rules.hpp. One thread.
 class Invitations {
@@ -19,9 +25,10 @@ class Invitations {
     explicit Invitations(Desk& desk) : desk_(desk) {}
 
     ReplyBody judge(const Sender& sender, const Invite& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const GroupInvite& asked, Effects& events);
     ReplyBody judge(const Sender& sender, const Sync& asked, Effects& events);
     /// The checks that every verb about an invitation shares, in the contract's order.
-    template <class Verb>
+    template <NamesInvitation Verb>
     ReplyBody judge(const Sender& sender, const Verb& asked, Effects& events);
 
     /// The invitation's timer fired.
@@ -29,6 +36,12 @@ class Invitations {
     void set_online(const UserId& id, bool online);
     /// The user has been away for too long.
     void lose(User& user, Effects& events);
+    /// These members, who still are, leave or are removed: what is pending for them is
+    /// revoked, what they asked is cancelled.
+    void parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
+                RevokeReason reason, Effects& events);
+    /// The group, which still is, is dismissed: all that is open in it is cancelled.
+    void dismissed(const Group& group, const Sender& sender, Effects& events);
 
   private:
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,
@@ -46,17 +59,26 @@ class Invitations {
     ReplyBody apply(const Sender& sender, const Invitation& invitation, const Get& asked,
                     Effects& events);
 
-    /// Why `user` cannot be asked by `asker` into an invitation of `inviter`.
+    /// The reply to an invite whose id is known.
+    [[nodiscard]] ReplyBody known_already(const Sender& sender, const Invitation& known,
+                                          bool same_target) const;
+    /// A new invitation of these users. `field` named them, `target` is what the topic named.
+    template <class Asked, class Target>
+    ReplyBody invite(const Sender& sender, const Asked& asked, const Target& target,
+                     std::string_view field, std::vector<UserId> named, Effects& events);
+
+    /// Why `user` cannot be asked by `asker` into an invitation of `inviter`, perhaps in
+    /// `group`.
     [[nodiscard]] WhyNot why_not(const UserId& asker, const UserId& inviter, const UserId& user,
-                                 bool online_only) const;
+                                 const Group* group, bool online_only) const;
     [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const;
     [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
-                                                       std::int64_t invitees) const;
+                                                       std::int64_t audience) const;
     /// `Desk::take`, the bytes being kept by `invitation`.
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
                                               std::int64_t bytes, Invitation& invitation);
 
-    /// `new_invitation` to the invitees from index `first` on.
+    /// `new_invitation` to the invitees from index `first` on, and to observers.
     void announce_new(const Sender& sender, const Invitation& invitation, std::size_t first,
                       Effects& events) const;
     [[nodiscard]] InvitationInfo describe(const Invitation& invitation, const UserId& reader) const;
@@ -65,10 +87,11 @@ class Invitations {
                                                     const UserId& reader) const;
     [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
 
-    Invitation& create(const Sender& sender, const Invite& asked);
     /// Asks these users, until `timeout` from now (0: until the lifetime ends).
-    void invite(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
-                Duration timeout);
+    void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
+             Duration timeout);
+    /// Keeps who ended a part, though they have none.
+    void keep_remover(Invitation& invitation, const UserId& user);
     /// To be called when nothing of a request or deadline is left to do.
     void close_if_ended(Invitation& invitation);
 

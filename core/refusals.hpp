@@ -18,6 +18,13 @@ inline Refusal refuse(Error error) {
     return {.error = error, .message = std::string(info(error).message)};
 }
 
+/// Of somebody named, who would have to be a member.
+inline Refusal refuse_stranger() {
+    auto refusal = refuse(Error::not_member);
+    refusal.message = "who is named is no member of the group";
+    return refusal;
+}
+
 /// `field` is to blame; `why` goes on from its name.
 inline Refusal refuse_field(Error error, std::string_view field, std::string_view why) {
     return {.error = error,
@@ -59,7 +66,7 @@ Sorted sort_out(std::vector<UserId> distinct, const auto& why_not) {
                 sorted.common = std::move(why);
             } else if (sorted.common->error != why->error) {
                 sorted.common = refuse(Error::invalid_request);
-                sorted.common->message = "nobody named can be invited, for several reasons";
+                sorted.common->message = "it can be done for nobody named, for several reasons";
             }
         } else {
             sorted.asked.push_back(std::move(user));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "desk.hpp"
+#include "groups.hpp"
 #include "invitations.hpp"
 #include "refusals.hpp"
 
@@ -14,7 +15,8 @@ class Switchboard::Impl {
   public:
     explicit Impl(Options options)
         : desk_(options.limits, std::move(options.server_epoch), options.secret),
-          invitations_(desk_) {}
+          invitations_(desk_),
+          groups_(desk_, invitations_) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
@@ -62,6 +64,7 @@ class Switchboard::Impl {
         return {.open = records.open(),
                 .ended = records.ended(),
                 .users = records.users(),
+                .groups = records.groups(),
                 .kept_bytes = records.kept_bytes()};
     }
 
@@ -73,12 +76,19 @@ class Switchboard::Impl {
         }
         desk_.requests.take(who, desk_.now);
         return std::visit(
-            [&](const auto& asked) { return invitations_.judge(sender, asked, events); },
+            [&](const auto& asked) {
+                if constexpr (requires { invitations_.judge(sender, asked, events); }) {
+                    return invitations_.judge(sender, asked, events);
+                } else {
+                    return groups_.judge(sender, asked, events);
+                }
+            },
             request.body);
     }
 
     Desk desk_;
     Invitations invitations_;
+    Groups groups_;
 };
 
 Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
