@@ -20,7 +20,8 @@ constexpr auto nobody_asked = [](const Reply& /*reply*/) {};
 
 bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
     return refusal.error == Error::rate_limited || refusal.error == Error::too_many_pending ||
-           (refusal.error == Error::too_large && refusal.limit == limits.max_total_data_bytes);
+           (refusal.error == Error::too_large && refusal.field == "data" &&
+            refusal.limit != limits.max_data_bytes);
 }
 
 /// More receivers than that are many.
@@ -28,12 +29,27 @@ constexpr std::size_t most_at_once = 16;
 
 using SomeEffects = std::span<Effect>;
 
-/// How many of the first effects are events of one invitation.
-std::size_t events_of_one_invitation(SomeEffects effects) {
+/// The id of the invitation, the group or the message that it is about.
+std::string_view subject_of(const AnyEvent& event) {
+    return std::visit(
+        [](const auto& told) -> std::string_view {
+            if constexpr (requires { told.group; }) {
+                return told.group.text();
+            } else {
+                return told.id.text();
+            }
+        },
+        event);
+}
+
+/// How many of the first effects are events about one subject.
+std::size_t events_of_one_subject(SomeEffects effects) {
     const auto* const first = std::get_if<Delivery>(&effects.front());
     const auto end = std::ranges::find_if(effects, [first](const Effect& effect) {
         const auto* const delivery = std::get_if<Delivery>(&effect);
-        return first == nullptr || delivery == nullptr || delivery->event.id != first->event.id;
+        return first == nullptr || delivery == nullptr ||
+               delivery->event.index() != first->event.index() ||
+               subject_of(delivery->event) != subject_of(first->event);
     });
     return static_cast<std::size_t>(end - effects.begin());
 }
@@ -76,7 +92,7 @@ void Signaling::announce(Instant now) {
 void Signaling::perform(Effects effects, const auto& answer) {
     auto rest = std::span(effects);
     while (!rest.empty()) {
-        const auto same = rest.first(events_of_one_invitation(rest));
+        const auto same = rest.first(events_of_one_subject(rest));
         const bool to_many = is_for_many(same);
         for (auto& delivery : same) {
             deliver(std::get<Delivery>(delivery), to_many);
@@ -147,9 +163,8 @@ void Signaling::reply(const Reply& reply, const Caller& caller, const ReplyAddre
 }
 
 void Signaling::deliver(Delivery& delivery, bool to_many) {
-    // An invitation for those who are there is not to be kept for those who are not.
-    const auto* const news = std::get_if<NewInvitation>(&delivery.event.body);
-    const int qos = news != nullptr && news->online_only ? 0 : 1;
+    // What is for those who are there is not to be kept for those who are not.
+    const int qos = delivery.online_only ? 0 : 1;
     EventToPublish event{.event = std::move(delivery.event), .qos = qos};
     // The event itself, and its two encodings.
     const auto size = sizeof(ToPublish) + 3 * event.in(Encoding::msgpack).size();

@@ -31,7 +31,7 @@ struct ReplyToPublish {
 
 /// An event, encoded when somebody reads that encoding, once for all who do.
 struct EventToPublish {
-    Event event;
+    AnyEvent event;
     int qos = 1;
     std::string msgpack{};
     std::string json{};

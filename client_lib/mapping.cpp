@@ -97,6 +97,7 @@ struct Told {
             };
         }
     }
+    void of(const Heard& /*heard*/, const InvitationRevoked& /*revoked*/) {}
     void of(const Heard& heard, const InviteeRinging& ringing) {
         event.type = SignalingEventType::inviteeRinging;
         event.invitees = {ringing.invitee.text()};

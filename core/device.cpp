@@ -328,7 +328,8 @@ void Device::pass_on(Inbox::News news, Instant now) {
 Device::Effects Device::receive_event(std::string_view payload, Instant now) {
     apply_due(now);
     const auto decoded = decode_event(payload);
-    if (const auto* event = std::get_if<Event>(&decoded)) {
+    const auto* any = std::get_if<AnyEvent>(&decoded);
+    if (const auto* event = any != nullptr ? std::get_if<Event>(any) : nullptr) {
         pass_on(inbox_.take(*event, now), now);
         pump(now);
     }

@@ -53,6 +53,8 @@ class Id {
 
 using UserId = Id<struct UserKind>;
 using InvitationId = Id<struct InvitationKind>;
+using GroupId = Id<struct GroupKind>;
+using MessageId = Id<struct MessageKind>;
 
 /// The users, each once, in their order.
 std::vector<UserId> distinct(const std::vector<UserId>& users);

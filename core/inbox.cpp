@@ -618,6 +618,11 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
     }
 }
 
+template <class Asked>
+constexpr bool names_invitation = requires {
+    requires std::is_same_v<decltype(Asked::id), InvitationId>;
+};
+
 Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instant now) {
     News news;
     const auto* refusal = std::get_if<Refusal>(&reply);
@@ -630,7 +635,7 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                     return;
                 }
             }
-            if constexpr (!std::is_same_v<Asked, Sync>) {
+            if constexpr (std::is_same_v<Asked, Invite> || names_invitation<Asked>) {
                 InvitationId id;
                 if constexpr (std::is_same_v<Asked, Invite>) {
                     id = *request.id;

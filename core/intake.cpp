@@ -33,13 +33,26 @@ std::optional<RequestBody> about_invitee(std::string_view subject) {
     auto user = UserId::parse(subject);
     return user ? std::optional<RequestBody>(Invite{.invitee = std::move(*user)}) : std::nullopt;
 }
+template <class Body>
 std::optional<RequestBody> about_me(std::string_view subject) {
-    return is_id(subject) ? std::optional<RequestBody>(Sync{}) : std::nullopt;
+    return is_id(subject) ? std::optional<RequestBody>(Body{}) : std::nullopt;
+}
+template <class Body>
+std::optional<RequestBody> about_group(std::string_view subject) {
+    auto group = GroupId::parse(subject);
+    return group ? std::optional<RequestBody>(Body{.group = std::move(*group)}) : std::nullopt;
+}
+template <class To>
+std::optional<RequestBody> message_to(std::string_view subject) {
+    auto to = To::parse(subject);
+    return to ? std::optional<RequestBody>(Message{.to = std::move(*to)}) : std::nullopt;
 }
 
 constexpr std::array topic_table{
     TopicRow{"user", Invite::verb, "invitee", about_invitee},
-    TopicRow{"user", Sync::verb, "me", about_me},
+    TopicRow{"user", Message::verb, "peer", message_to<UserId>},
+    TopicRow{"user", Sync::verb, "me", about_me<Sync>},
+    TopicRow{"user", ListGroups::verb, "me", about_me<ListGroups>},
     TopicRow{"invitation", Accept::verb, "id", about_invitation<Accept>},
     TopicRow{"invitation", Reject::verb, "id", about_invitation<Reject>},
     TopicRow{"invitation", Cancel::verb, "id", about_invitation<Cancel>},
@@ -47,6 +60,18 @@ constexpr std::array topic_table{
     TopicRow{"invitation", Ringing::verb, "id", about_invitation<Ringing>},
     TopicRow{"invitation", Add::verb, "id", about_invitation<Add>},
     TopicRow{"invitation", Get::verb, "id", about_invitation<Get>},
+    TopicRow{"group", GroupInvite::verb, "group", about_group<GroupInvite>},
+    TopicRow{"group", Message::verb, "group", message_to<GroupId>},
+    TopicRow{"group", CreateGroup::verb, "group", about_group<CreateGroup>},
+    TopicRow{"group", JoinGroup::verb, "group", about_group<JoinGroup>},
+    TopicRow{"group", QuitGroup::verb, "group", about_group<QuitGroup>},
+    TopicRow{"group", DismissGroup::verb, "group", about_group<DismissGroup>},
+    TopicRow{"group", GetGroup::verb, "group", about_group<GetGroup>},
+    TopicRow{"group", UpdateGroup::verb, "group", about_group<UpdateGroup>},
+    TopicRow{"group", AddMembers::verb, "group", about_group<AddMembers>},
+    TopicRow{"group", RemoveMembers::verb, "group", about_group<RemoveMembers>},
+    TopicRow{"group", SetRank::verb, "group", about_group<SetRank>},
+    TopicRow{"group", TransferGroup::verb, "group", about_group<TransferGroup>},
 };
 
 std::vector<std::string_view> levels_of(std::string_view topic) {
@@ -85,33 +110,75 @@ std::optional<Refusal> check_timeout(Duration timeout, const Limits& limits) {
     return std::nullopt;
 }
 
+std::optional<Refusal> check_named(const std::optional<std::vector<UserId>>& named,
+                                   std::string_view field) {
+    return named && named->empty() ? std::optional(invalid(field, "names nobody")) : std::nullopt;
+}
+std::optional<Refusal> check_reason(const std::optional<std::string>& reason) {
+    return reason && reason->empty() ? std::optional(invalid("reason", "is empty")) : std::nullopt;
+}
+std::optional<Refusal> check_call(bool call) {
+    return call ? std::optional(invalid("call", "is not offered by this broker")) : std::nullopt;
+}
+std::optional<Refusal> check_profile(const std::optional<Profile>& profile) {
+    if (profile && profile->size() > max_profile_texts) {
+        return refuse_size("profile", max_profile_texts);
+    }
+    return std::nullopt;
+}
+
 // What the values may be, beyond their types.
 std::optional<Refusal> check(const Invite& invite, const Limits& limits) {
     if (auto refusal = check_timeout(invite.timeout, limits)) {
         return refusal;
     }
-    if (invite.call) {
-        return invalid("call", "is not offered by this broker");
+    if (auto refusal = check_call(invite.call)) {
+        return refusal;
     }
     if (invite.visibility == Visibility::members) {
         return invalid("visibility", "members is for groups");
     }
     return std::nullopt;
 }
+std::optional<Refusal> check(const GroupInvite& invite, const Limits& limits) {
+    if (auto refusal = check_named(invite.invitees, "invitees")) {
+        return refusal;
+    }
+    if (auto refusal = check_timeout(invite.timeout, limits)) {
+        return refusal;
+    }
+    return check_call(invite.call);
+}
 std::optional<Refusal> check(const Add& add, const Limits& limits) {
-    if (add.invitees.empty()) {
-        return invalid("invitees", "names nobody");
+    if (auto refusal = check_named(add.invitees, "invitees")) {
+        return refusal;
     }
     return check_timeout(add.timeout, limits);
 }
 std::optional<Refusal> check(const Reject& reject, const Limits& /*limits*/) {
-    return reject.reason.empty() ? std::optional(invalid("reason", "is empty")) : std::nullopt;
+    return check_reason(reject.reason);
 }
 std::optional<Refusal> check(const Cancel& cancel, const Limits& /*limits*/) {
-    if (cancel.invitees && cancel.invitees->empty()) {
-        return invalid("invitees", "names nobody");
+    return check_named(cancel.invitees, "invitees");
+}
+std::optional<Refusal> check(const CreateGroup& create, const Limits& /*limits*/) {
+    return check_profile(create.profile);
+}
+std::optional<Refusal> check(const UpdateGroup& update, const Limits& /*limits*/) {
+    return check_profile(update.profile);
+}
+std::optional<Refusal> check(const AddMembers& add, const Limits& /*limits*/) {
+    return check_named(add.members, "members");
+}
+std::optional<Refusal> check(const RemoveMembers& remove, const Limits& /*limits*/) {
+    if (auto refusal = check_named(remove.members, "members")) {
+        return refusal;
     }
-    return std::nullopt;
+    return check_reason(remove.reason);
+}
+std::optional<Refusal> check(const SetRank& set, const Limits& /*limits*/) {
+    return set.role == Rank::owner ? std::optional(invalid("role", "owner is for transfer"))
+                                   : std::nullopt;
 }
 std::optional<Refusal> check(const auto& /*body*/, const Limits& /*limits*/) {
     return std::nullopt;

@@ -16,6 +16,7 @@
 /// are referred to, not copied.
 namespace beckon {
 
+struct Group;
 struct Invitation;
 struct User;
 
@@ -25,14 +26,18 @@ struct LostInviter : Timer {
     User& user;
 };
 
-/// Somebody who is online or has a part in an invitation that is kept.
+/// Somebody who is online, a member of a group, or has a part in an invitation that is kept.
 struct User {
     const UserId* id = nullptr;
     /// The open invitations of this inviter or invitee, oldest first.
     std::vector<Invitation*> open{};
+    /// The groups of this member, by id.
+    std::vector<Group*> groups{};
     std::unique_ptr<LostInviter> lost{};
-    /// Invitations, kept ones too, that point here.
+    /// Invitations, kept ones too, and groups that point here.
     std::uint32_t references = 0;
+    /// Groups of this owner.
+    std::uint32_t owned = 0;
     /// Open invitations that count as this user's own (as inviter, or by adding).
     std::uint32_t inviting = 0;
     /// Invitations that wait for this user's answer.
@@ -88,12 +93,15 @@ struct Invitation : Timer {
 
     const InvitationId* id = nullptr;
     User* inviter = nullptr;
-    /// The user in the topic that made it, invited or skipped.
+    /// What the topic that made it named: a user, invited or skipped, or the group.
     User* target = nullptr;
+    std::shared_ptr<Group> group{};
     std::vector<Invitee> invitees{};
     std::optional<Data> data{};
     /// Who added invitees and so has it counted as their own.
     std::unique_ptr<std::vector<User*>> adders{};
+    /// Who ended parts in it without having one.
+    std::unique_ptr<std::vector<User*>> removers{};
     /// Rises with each invitation.
     std::uint64_t number = 0;
     Instant lifetime_end{};

@@ -17,6 +17,8 @@ struct Limits {
     std::int64_t max_lifetime_ms = 24LL * 3600 * 1000;
     std::int64_t max_invitees = 1000;
     std::int64_t max_audience = 250;
+    std::int64_t max_group_members = 2000;
+    std::int64_t max_groups_per_owner = 100;
     std::int64_t max_pending_per_inviter = 64;
     std::int64_t max_pending_per_invitee = 256;
     std::int64_t max_pending = 1'000'000;
@@ -51,6 +53,8 @@ inline constexpr std::array limit_table{
     LimitInfo{"max_lifetime_ms", &Limits::max_lifetime_ms, 1, a_year_ms},
     LimitInfo{"max_invitees", &Limits::max_invitees, 1, 100'000},
     LimitInfo{"max_audience", &Limits::max_audience, 2, 100'000},
+    LimitInfo{"max_group_members", &Limits::max_group_members, 1, 100'000},
+    LimitInfo{"max_groups_per_owner", &Limits::max_groups_per_owner, 0, 1'000'000},
     LimitInfo{"max_pending_per_inviter", &Limits::max_pending_per_inviter, 1, 1'000'000'000},
     LimitInfo{"max_pending_per_invitee", &Limits::max_pending_per_invitee, 1, 1'000'000'000},
     LimitInfo{"max_pending", &Limits::max_pending, 1, 1'000'000'000},

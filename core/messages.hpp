@@ -4,6 +4,7 @@
 #include <array>
 #include <beckon/vocabulary.hpp>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,8 @@
 /// so a field is spelled in one place. In a list
 ///   v("name", optional)           may be absent (never null);
 ///   v.required("name", value)     must be there;
-///   v.defaulted("name", value)    keeps its value when absent, is always written.
+///   v.defaulted("name", value)    keeps its value when absent, is always written;
+///   v.one_of("a", "b", variant)   is one of the two, by the name of what it is.
 namespace beckon {
 
 // ---------------------------------------------------------------- vocabulary
@@ -34,13 +36,18 @@ struct Data {
 /// What a request may carry in `req`, echoed by its reply.
 using Req = std::variant<std::string, std::int64_t, std::uint64_t>;
 
+/// What a group tells of itself, by keys of its application. Never read.
+using Profile = std::map<std::string, std::string>;
+/// How many texts a profile may hold.
+inline constexpr std::size_t max_profile_texts = 16;
+
 /// Counts the events of an invitation, from 1 (contract, section 3).
 using Rev = std::uint32_t;
 
 /// Where the invitation stands: open while anyone is pending. Computed, never stored.
 enum class Openness : std::uint8_t { open, ended };
 enum class OnInviterLost : std::uint8_t { cancel, keep };
-/// Why pending invitees were cancelled (those of calls and groups, by later brokers).
+/// Why pending invitees were cancelled (those of calls, by later brokers).
 enum class CancelReason : std::uint8_t {
     cancelled,
     answered,
@@ -50,6 +57,8 @@ enum class CancelReason : std::uint8_t {
     left_group,
     group_dismissed,
 };
+/// Why an invitee has no part any more.
+enum class RevokeReason : std::uint8_t { left_group, removed };
 
 template <class Enum>
 struct Names;
@@ -83,6 +92,19 @@ struct Names<CancelReason> {
     static constexpr std::array<std::string_view, 7> list{
         "cancelled",    "answered",   "call_ended",     "expired",
         "inviter_lost", "left_group", "group_dismissed"};
+};
+
+template <>
+struct Names<RevokeReason> {
+    static constexpr std::array<std::string_view, 2> list{"left_group", "removed"};
+};
+template <>
+struct Names<JoinMode> {
+    static constexpr std::array<std::string_view, 2> list{"free", "closed"};
+};
+template <>
+struct Names<Rank> {
+    static constexpr std::array<std::string_view, 3> list{"member", "admin", "owner"};
 };
 
 /// The wire's word for an enumerator.
@@ -130,6 +152,34 @@ inline std::vector<UserId> invitees_of(const Invite& invite) {
     all.insert(all.end(), invite.also.begin(), invite.also.end());
     return distinct(all);
 }
+
+/// `group/{group}/invite`; without `invitees`: all other members
+struct GroupInvite {
+    GroupId group;
+    std::optional<InvitationId> id{};
+    std::optional<Data> data{};
+    Duration timeout = default_timeout;
+    std::optional<std::vector<UserId>> invitees{};
+    Answer answer = Answer::all;
+    bool call = false;
+    bool online_only = false;
+    OnInviterLost on_inviter_lost = OnInviterLost::cancel;
+    Visibility visibility = Visibility::members;
+
+    static constexpr std::string_view verb = Invite::verb;
+    static void fields(auto& m, auto& v) {
+        v("id", m.id);
+        v("data", m.data);
+        v.defaulted("timeout_ms", m.timeout);
+        v("invitees", m.invitees);
+        v.defaulted("answer", m.answer);
+        v.defaulted("call", m.call);
+        v.defaulted("online_only", m.online_only);
+        v.defaulted("on_inviter_lost", m.on_inviter_lost);
+        v.defaulted("visibility", m.visibility);
+    }
+    bool operator==(const GroupInvite&) const = default;
+};
 
 /// `invitation/{id}/accept`
 struct Accept {
@@ -220,7 +270,154 @@ struct Sync {
     bool operator==(const Sync&) const = default;
 };
 
-using RequestBody = std::variant<Invite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Sync>;
+/// `user/{peer}/message`, `group/{group}/message`
+struct Message {
+    std::variant<UserId, GroupId> to;
+    Data data{};
+    std::optional<MessageId> id{};
+    bool online_only = false;
+
+    static constexpr std::string_view verb = "message";
+    static void fields(auto& m, auto& v) {
+        v.required("data", m.data);
+        v("id", m.id);
+        v.defaulted("online_only", m.online_only);
+    }
+    bool operator==(const Message&) const = default;
+};
+
+/// `group/{group}/create`
+struct CreateGroup {
+    GroupId group;
+    std::optional<std::string> name{};
+    JoinMode join_mode = JoinMode::free;
+    std::vector<UserId> members{};
+    std::optional<Profile> profile{};
+
+    static constexpr std::string_view verb = "create";
+    static void fields(auto& m, auto& v) {
+        v("name", m.name);
+        v.defaulted("join_mode", m.join_mode);
+        v.defaulted("members", m.members);
+        v("profile", m.profile);
+    }
+    bool operator==(const CreateGroup&) const = default;
+};
+
+/// `group/{group}/join`
+struct JoinGroup {
+    GroupId group;
+
+    static constexpr std::string_view verb = "join";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const JoinGroup&) const = default;
+};
+
+/// `group/{group}/quit`
+struct QuitGroup {
+    GroupId group;
+
+    static constexpr std::string_view verb = "quit";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const QuitGroup&) const = default;
+};
+
+/// `group/{group}/dismiss`
+struct DismissGroup {
+    GroupId group;
+
+    static constexpr std::string_view verb = "dismiss";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const DismissGroup&) const = default;
+};
+
+/// `group/{group}/get`; `after` is the `next` of the page before, opaque to clients
+struct GetGroup {
+    GroupId group;
+    std::optional<std::string> after{};
+
+    static constexpr std::string_view verb = Get::verb;
+    static void fields(auto& m, auto& v) { v("after", m.after); }
+    bool operator==(const GetGroup&) const = default;
+};
+
+/// `group/{group}/update`; what is absent stays, a profile is replaced whole
+struct UpdateGroup {
+    GroupId group;
+    std::optional<std::string> name{};
+    std::optional<JoinMode> join_mode{};
+    std::optional<Profile> profile{};
+
+    static constexpr std::string_view verb = "update";
+    static void fields(auto& m, auto& v) {
+        v("name", m.name);
+        v("join_mode", m.join_mode);
+        v("profile", m.profile);
+    }
+    bool operator==(const UpdateGroup&) const = default;
+};
+
+/// `group/{group}/add`
+struct AddMembers {
+    GroupId group;
+    std::vector<UserId> members{};
+
+    static constexpr std::string_view verb = Add::verb;
+    static void fields(auto& m, auto& v) { v.required("members", m.members); }
+    bool operator==(const AddMembers&) const = default;
+};
+
+/// `group/{group}/remove`
+struct RemoveMembers {
+    GroupId group;
+    std::vector<UserId> members{};
+    std::optional<std::string> reason{};
+
+    static constexpr std::string_view verb = "remove";
+    static void fields(auto& m, auto& v) {
+        v.required("members", m.members);
+        v("reason", m.reason);
+    }
+    bool operator==(const RemoveMembers&) const = default;
+};
+
+/// `group/{group}/role`
+struct SetRank {
+    GroupId group;
+    UserId user{};
+    Rank role = Rank::member;
+
+    static constexpr std::string_view verb = "role";
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("role", m.role);
+    }
+    bool operator==(const SetRank&) const = default;
+};
+
+/// `group/{group}/transfer`
+struct TransferGroup {
+    GroupId group;
+    UserId user{};
+
+    static constexpr std::string_view verb = "transfer";
+    static void fields(auto& m, auto& v) { v.required("user", m.user); }
+    bool operator==(const TransferGroup&) const = default;
+};
+
+/// `user/{me}/groups`; `after` is the `next` of the page before, opaque to clients
+struct ListGroups {
+    std::optional<std::string> after{};
+
+    static constexpr std::string_view verb = "groups";
+    static void fields(auto& m, auto& v) { v("after", m.after); }
+    bool operator==(const ListGroups&) const = default;
+};
+
+using RequestBody =
+    std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Sync,
+                 Message, CreateGroup, JoinGroup, QuitGroup, DismissGroup, GetGroup, UpdateGroup,
+                 AddMembers, RemoveMembers, SetRank, TransferGroup, ListGroups>;
 
 struct Request {
     std::optional<Req> req{};
@@ -228,7 +425,7 @@ struct Request {
     bool operator==(const Request&) const = default;
 };
 
-// ------------------------------------------------------- state, as told (§6)
+// -------------------------------------------------- state, as told (§6 and §7)
 
 struct InviteeInfo {
     UserId user;
@@ -252,6 +449,7 @@ struct InviteeInfo {
 struct InvitationInfo {
     InvitationId id;
     UserId inviter;
+    std::optional<GroupId> group{};
     std::optional<Data> data{};
     bool call = false;
     Answer answer = Answer::all;
@@ -266,6 +464,7 @@ struct InvitationInfo {
     static void fields(auto& m, auto& v) {
         v.required("id", m.id);
         v.required("inviter", m.inviter);
+        v("group", m.group);
         v("data", m.data);
         v.required("call", m.call);
         v.required("answer", m.answer);
@@ -280,9 +479,60 @@ struct InvitationInfo {
     bool operator==(const InvitationInfo&) const = default;
 };
 
+struct MemberInfo {
+    UserId user;
+    Rank role = Rank::member;
+
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("role", m.role);
+    }
+    bool operator==(const MemberInfo&) const = default;
+};
+
+/// `count` is of all members, `members` are those of one page.
+struct GroupInfo {
+    GroupId group;
+    std::optional<std::string> name{};
+    JoinMode join_mode = JoinMode::free;
+    UserId owner;
+    std::optional<Profile> profile{};
+    std::uint32_t count = 0;
+    std::vector<MemberInfo> members{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("group", m.group);
+        v("name", m.name);
+        v.required("join_mode", m.join_mode);
+        v.required("owner", m.owner);
+        v("profile", m.profile);
+        v.required("count", m.count);
+        v.required("members", m.members);
+    }
+    bool operator==(const GroupInfo&) const = default;
+};
+
+/// A group, as one of its members lists it.
+struct GroupSummary {
+    GroupId group;
+    std::optional<std::string> name{};
+    Rank role = Rank::member;
+    JoinMode join_mode = JoinMode::free;
+    std::uint32_t count = 0;
+
+    static void fields(auto& m, auto& v) {
+        v.required("group", m.group);
+        v("name", m.name);
+        v.required("role", m.role);
+        v.required("join_mode", m.join_mode);
+        v.required("count", m.count);
+    }
+    bool operator==(const GroupSummary&) const = default;
+};
+
 // ------------------------------------------------------------------- replies
 
-/// Somebody who was named but not invited, and why.
+/// Somebody who was named and is left out, and why.
 struct Skipped {
     UserId user;
     Error error = Error::invalid_request;
@@ -372,6 +622,52 @@ struct Synced {
     bool operator==(const Synced&) const = default;
 };
 
+/// Ok to `message`.
+struct Sent {
+    MessageId id;
+
+    static void fields(auto& m, auto& v) { v.required("id", m.id); }
+    bool operator==(const Sent&) const = default;
+};
+
+/// Ok to create, join, quit, dismiss, update, role and transfer.
+struct GroupDone {
+    bool dup = false;
+
+    static void fields(auto& m, auto& v) { v.flag("dup", m.dup); }
+    bool operator==(const GroupDone&) const = default;
+};
+
+/// Ok to a group's add and remove.
+struct MembersDone {
+    std::vector<Skipped> skipped{};
+
+    static void fields(auto& m, auto& v) { v.required("skipped", m.skipped); }
+    bool operator==(const MembersDone&) const = default;
+};
+
+struct GotGroup {
+    GroupInfo group;
+    std::optional<std::string> next{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("group", m.group);
+        v("next", m.next);
+    }
+    bool operator==(const GotGroup&) const = default;
+};
+
+struct GroupsListed {
+    std::vector<GroupSummary> groups{};
+    std::optional<std::string> next{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("groups", m.groups);
+        v("next", m.next);
+    }
+    bool operator==(const GroupsListed&) const = default;
+};
+
 /// Not done, and nothing changed (contract, section 5).
 struct Refusal {
     Error error = Error::internal;
@@ -395,7 +691,8 @@ struct Refusal {
     bool operator==(const Refusal&) const = default;
 };
 
-using ReplyBody = std::variant<Refusal, Invited, Done, Cancelled, Got, Synced>;
+using ReplyBody = std::variant<Refusal, Invited, Done, Cancelled, Got, Synced, Sent, GroupDone,
+                               MembersDone, GotGroup, GroupsListed>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {
@@ -412,6 +709,7 @@ struct Reply {
 
 struct NewInvitation {
     UserId inviter;
+    std::optional<GroupId> group{};
     std::vector<UserId> invitees{};
     std::optional<Data> data{};
     std::optional<Duration> remaining{};
@@ -421,9 +719,10 @@ struct NewInvitation {
     bool online_only = false;
     Role role = Role::invitee;
 
-    static constexpr std::string_view name = "new_invitation";
+    static constexpr std::string_view event = "new_invitation";
     static void fields(auto& m, auto& v) {
         v.required("inviter", m.inviter);
+        v("group", m.group);
         v.required("invitees", m.invitees);
         v("data", m.data);
         v("remaining_ms", m.remaining);
@@ -440,7 +739,7 @@ struct InviteeAccepted {
     UserId invitee;
     std::optional<Data> data{};
 
-    static constexpr std::string_view name = "invitee_accepted";
+    static constexpr std::string_view event = "invitee_accepted";
     static void fields(auto& m, auto& v) {
         v.required("invitee", m.invitee);
         v("data", m.data);
@@ -453,7 +752,7 @@ struct InviteeRejected {
     std::optional<Data> data{};
     std::string reason;
 
-    static constexpr std::string_view name = "invitee_rejected";
+    static constexpr std::string_view event = "invitee_rejected";
     static void fields(auto& m, auto& v) {
         v.required("invitee", m.invitee);
         v("data", m.data);
@@ -468,7 +767,7 @@ struct InvitationCancelled {
     std::optional<Data> data{};
     CancelReason reason = CancelReason::cancelled;
 
-    static constexpr std::string_view name = "invitation_cancelled";
+    static constexpr std::string_view event = "invitation_cancelled";
     static void fields(auto& m, auto& v) {
         v.required("inviter", m.inviter);
         v.required("invitees", m.invitees);
@@ -482,7 +781,7 @@ struct InvitationCancelled {
 struct InvitationTimeout {
     std::vector<UserId> invitees{};
 
-    static constexpr std::string_view name = "invitation_timeout";
+    static constexpr std::string_view event = "invitation_timeout";
     static void fields(auto& m, auto& v) { v.required("invitees", m.invitees); }
     bool operator==(const InvitationTimeout&) const = default;
 };
@@ -491,7 +790,7 @@ struct InvitationModified {
     std::optional<Data> data{};
     std::optional<std::vector<UserId>> invitees{};
 
-    static constexpr std::string_view name = "invitation_modified";
+    static constexpr std::string_view event = "invitation_modified";
     static void fields(auto& m, auto& v) {
         v("data", m.data);
         v("invitees", m.invitees);
@@ -499,30 +798,190 @@ struct InvitationModified {
     bool operator==(const InvitationModified&) const = default;
 };
 
+/// By leaving the group, or being removed from it.
+struct InvitationRevoked {
+    std::vector<UserId> invitees{};
+    RevokeReason reason = RevokeReason::left_group;
+
+    static constexpr std::string_view event = "invitation_revoked";
+    static void fields(auto& m, auto& v) {
+        v.required("invitees", m.invitees);
+        v.required("reason", m.reason);
+    }
+    bool operator==(const InvitationRevoked&) const = default;
+};
+
 struct InviteeRinging {
     UserId invitee;
 
-    static constexpr std::string_view name = "invitee_ringing";
+    static constexpr std::string_view event = "invitee_ringing";
     static void fields(auto& m, auto& v) { v.required("invitee", m.invitee); }
     bool operator==(const InviteeRinging&) const = default;
 };
 
-using EventBody = std::variant<NewInvitation, InviteeAccepted, InviteeRejected, InvitationCancelled,
-                               InvitationTimeout, InvitationModified, InviteeRinging>;
+using EventBody =
+    std::variant<NewInvitation, InviteeAccepted, InviteeRejected, InvitationCancelled,
+                 InvitationTimeout, InvitationModified, InvitationRevoked, InviteeRinging>;
 
-/// What the broker tells users; `by` and `by_device` say who acted, absent when the clock did.
+/// What the broker tells of an invitation; `by` and `by_device` say who acted, absent when the
+/// clock did.
 struct Event {
     InvitationId id;
     Rev rev = 1;
     std::optional<UserId> by{};
     std::optional<DeviceTag> by_device{};
     EventBody body;
+
+    /// The fields before those of the body.
+    static void head(auto& m, auto& v) {
+        v.required("id", m.id);
+        v.required("rev", m.rev);
+        v("by", m.by);
+        v("by_device", m.by_device);
+    }
     bool operator==(const Event&) const = default;
 };
 
+struct GroupCreated {
+    std::optional<std::string> name{};
+    std::vector<UserId> members{};
+
+    static constexpr std::string_view event = "group_created";
+    static void fields(auto& m, auto& v) {
+        v("name", m.name);
+        v.required("members", m.members);
+    }
+    bool operator==(const GroupCreated&) const = default;
+};
+
+/// By themselves.
+struct MemberEntered {
+    std::vector<UserId> members{};
+
+    static constexpr std::string_view event = "member_entered";
+    static void fields(auto& m, auto& v) { v.required("members", m.members); }
+    bool operator==(const MemberEntered&) const = default;
+};
+
+/// Added by another.
+struct MemberInvited {
+    std::vector<UserId> members{};
+
+    static constexpr std::string_view event = "member_invited";
+    static void fields(auto& m, auto& v) { v.required("members", m.members); }
+    bool operator==(const MemberInvited&) const = default;
+};
+
+struct MemberRemoved {
+    std::vector<UserId> members{};
+    std::optional<std::string> reason{};
+
+    static constexpr std::string_view event = "member_removed";
+    static void fields(auto& m, auto& v) {
+        v.required("members", m.members);
+        v("reason", m.reason);
+    }
+    bool operator==(const MemberRemoved&) const = default;
+};
+
+struct MemberLeft {
+    UserId user;
+
+    static constexpr std::string_view event = "member_left";
+    static void fields(auto& m, auto& v) { v.required("user", m.user); }
+    bool operator==(const MemberLeft&) const = default;
+};
+
+struct RoleChanged {
+    UserId user;
+    Rank role = Rank::member;
+
+    static constexpr std::string_view event = "role_changed";
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("role", m.role);
+    }
+    bool operator==(const RoleChanged&) const = default;
+};
+
+struct OwnerChanged {
+    UserId owner;
+
+    static constexpr std::string_view event = "owner_changed";
+    static void fields(auto& m, auto& v) { v.required("owner", m.owner); }
+    bool operator==(const OwnerChanged&) const = default;
+};
+
+/// What changed, and nothing else.
+struct GroupUpdated {
+    std::optional<std::string> name{};
+    std::optional<JoinMode> join_mode{};
+    std::optional<Profile> profile{};
+
+    static constexpr std::string_view event = "group_updated";
+    static void fields(auto& m, auto& v) {
+        v("name", m.name);
+        v("join_mode", m.join_mode);
+        v("profile", m.profile);
+    }
+    bool operator==(const GroupUpdated&) const = default;
+};
+
+struct GroupDismissed {
+    static constexpr std::string_view event = "group_dismissed";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const GroupDismissed&) const = default;
+};
+
+using GroupEventBody =
+    std::variant<GroupCreated, MemberEntered, MemberInvited, MemberRemoved, MemberLeft, RoleChanged,
+                 OwnerChanged, GroupUpdated, GroupDismissed>;
+
+/// What the broker tells of a group; somebody did it.
+struct GroupEvent {
+    GroupId group;
+    UserId by;
+    DeviceTag by_device;
+    GroupEventBody body;
+
+    static void head(auto& m, auto& v) {
+        v.required("group", m.group);
+        v.required("by", m.by);
+        v.required("by_device", m.by_device);
+    }
+    bool operator==(const GroupEvent&) const = default;
+};
+
+/// What a user says to another, or to a group.
+struct MessageEvent {
+    MessageId id;
+    UserId from;
+    std::variant<UserId, GroupId> to;
+    Data data{};
+
+    static constexpr std::string_view event = "message";
+    static void fields(auto& m, auto& v) {
+        v.required("id", m.id);
+        v.required("from", m.from);
+        v.one_of("to", "group", m.to);
+        v.required("data", m.data);
+    }
+    bool operator==(const MessageEvent&) const = default;
+};
+
+/// All that is told without being asked.
+using AnyEvent = std::variant<Event, GroupEvent, MessageEvent>;
+
 /// The word in `event`.
 inline std::string_view name_of(const Event& event) {
-    return std::visit([](const auto& body) { return body.name; }, event.body);
+    return std::visit([](const auto& body) { return body.event; }, event.body);
+}
+inline std::string_view name_of(const GroupEvent& event) {
+    return std::visit([](const auto& body) { return body.event; }, event.body);
+}
+inline std::string_view name_of(const MessageEvent& message) { return message.event; }
+inline std::string_view name_of(const AnyEvent& event) {
+    return std::visit([](const auto& told) { return name_of(told); }, event);
 }
 
 /// The word in a request's topic.

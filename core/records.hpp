@@ -4,16 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "group.hpp"
 #include "invitation.hpp"
 #include "limits.hpp"
 #include "spread_map.hpp"
 
 namespace beckon {
 
-/// What the switchboard remembers: invitations, open and ended, and the users
+/// What the switchboard remembers: invitations, open and ended, groups, and the users
 /// whom they concern. It decides nothing; it keeps each record as long as
 /// something needs it, and within the limits. One thread; records stay where they
 /// are in memory until they are forgotten.
@@ -21,7 +23,7 @@ class Records {
   public:
     /// `key` is for hashing, and a secret.
     Records(const Limits& limits, const SipKey& key)
-        : limits_(limits), users_(key), invitations_(key) {}
+        : limits_(limits), users_(key), invitations_(key), groups_(key) {}
 
     [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
     [[nodiscard]] User* find(const UserId& id) { return users_.find(id); }
@@ -33,34 +35,62 @@ class Records {
     void release(User& user);
 
     /// A new invitation, `id` being new, that counts as its inviter's own and asks
-    /// nobody yet. `target` is the user in the topic.
+    /// nobody yet. The topic named a user, or a group.
     Invitation& create(const InvitationId& id, const UserId& inviter, const UserId& target);
+    Invitation& create(const InvitationId& id, const UserId& inviter, const GroupId& group);
     /// Asks these users too, each until `deadline`.
     void ask(Invitation& invitation, const std::vector<UserId>& invitees, Instant deadline);
     /// Whether it counts as this user's own, as its inviter or by an `add`; and to make it so.
     [[nodiscard]] static bool counts_for(const Invitation& invitation, const UserId& user);
     void count_for(Invitation& invitation, const UserId& adder);
+    /// Keeps `user`, who has no part in it but ended one.
+    void keep_remover(Invitation& invitation, User& user);
     /// Nobody is pending any more: remembers it as ended, perhaps only for a while,
     /// and perhaps not at all, so it may be gone after this.
     void close(Invitation& invitation, Instant now);
     /// Forgets what ended at `until` or before.
     void forget_ended(Instant until);
 
-    /// The user's open invitations with a higher number, oldest first.
-    [[nodiscard]] static std::span<Invitation* const> open_after(const User& user,
-                                                                 std::uint64_t number);
+    /// Those of a user's or a group's open invitations that have a higher number.
+    [[nodiscard]] static std::span<Invitation* const> open_after(
+        const std::vector<Invitation*>& open, std::uint64_t number);
+
+    [[nodiscard]] Group* find(const GroupId& id);
+    /// A new group, `id` being new, of its owner alone.
+    Group& create(const GroupId& id, const UserId& owner);
+    /// One who is no member yet.
+    void join(Group& group, const UserId& user);
+    /// A member who is not the owner.
+    void leave(Group& group, const UserId& user);
+    /// Not the owner's.
+    static void set_rank(Group& group, const UserId& member, Rank rank);
+    /// The owner before is a member then.
+    static void transfer(Group& group, const UserId& member);
+    /// None of its invitations is open.
+    void dismiss(Group& group);
 
     /// Whether so many bytes more fit; the ended give way.
     [[nodiscard]] bool has_room(std::int64_t bytes) const;
-    /// Counts them for this invitation.
+    /// Whether groups may have so many more of them. They are never forgotten, so they
+    /// leave invitations a half.
+    [[nodiscard]] bool has_room_for_groups(std::int64_t bytes) const;
+    [[nodiscard]] static std::int64_t most_for_groups(const Limits& limits) {
+        return limits.max_total_data_bytes / 2;
+    }
+    /// Counts them for this invitation, or group.
     void keep(Invitation& invitation, std::int64_t bytes);
+    void keep(Group& group, std::int64_t bytes);
 
     [[nodiscard]] std::size_t open() const { return invitations_.size() - ended_.size(); }
     [[nodiscard]] std::size_t ended() const { return ended_.size(); }
     [[nodiscard]] std::size_t users() const { return users_.size(); }
-    [[nodiscard]] std::int64_t kept_bytes() const { return open_bytes_ + ended_bytes_; }
+    [[nodiscard]] std::size_t groups() const { return groups_.size(); }
+    [[nodiscard]] std::int64_t kept_bytes() const {
+        return open_bytes_ + ended_bytes_ + group_bytes_;
+    }
 
   private:
+    Invitation& create(const InvitationId& id, const UserId& inviter);
     User& refer(const UserId& id);
     void unrefer(User& user);
     void trim_ended();
@@ -69,12 +99,14 @@ class Records {
     const Limits& limits_;
     SpreadMap<UserId, User> users_;
     SpreadMap<InvitationId, Invitation> invitations_;
+    SpreadMap<GroupId, std::shared_ptr<Group>> groups_;
     /// Oldest first.
     std::deque<Invitation*> ended_;
     std::uint64_t last_number_ = 0;
     /// What counts against max_total_data_bytes.
     std::int64_t open_bytes_ = 0;
     std::int64_t ended_bytes_ = 0;
+    std::int64_t group_bytes_ = 0;
 };
 
 }  // namespace beckon

@@ -20,13 +20,13 @@
 ///   │         │      (or another took it, the lifetime is over,
 ///   │         │       the inviter was lost)
 ///   │         │ ── the deadline, by the broker's clock ────────► timed_out
-///   └─────────┘ ── left or removed, in a group ────────────────► revoked
+///   └─────────┘ ── left the group or removed from it ──────────► revoked
 ///
 /// An invitation is open while an invitee is pending, else ended.
 namespace beckon {
 
-/// Who may ask.
-enum class Who : std::uint8_t { invitee, inviter, inviter_or_accepted, participant };
+/// Who may ask; a hearer is told of it, asked or not.
+enum class Who : std::uint8_t { invitee, inviter, inviter_or_accepted, hearer };
 /// What must hold, or the request comes too late.
 enum class Needs : std::uint8_t {
     nothing,
@@ -45,6 +45,8 @@ struct Rule {
     /// What anybody else hears.
     Error otherwise;
     Needs needs;
+    /// In a group, only a member of it; anybody else hears `not_member`.
+    bool members_only;
     /// The same device asking again hears ok with `dup`, while its effect stands.
     bool repeatable;
     /// What becomes of the pending invitees that it is about.
@@ -55,19 +57,19 @@ struct Rule {
 };
 
 inline constexpr std::array rule_table{
-    Rule{Accept::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, true,
-         State::accepted, InviteeAccepted::name, Hears::audience, true},
-    Rule{Reject::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, true,
-         State::rejected, InviteeRejected::name, Hears::audience, true},
-    Rule{Cancel::verb, Who::inviter, Error::not_inviter, Needs::open_unless_named, true,
-         State::cancelled, InvitationCancelled::name, Hears::audience, true},
-    Rule{Modify::verb, Who::inviter, Error::not_inviter, Needs::open, false, std::nullopt,
-         InvitationModified::name, Hears::audience, true},
-    Rule{Ringing::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false,
-         std::nullopt, InviteeRinging::name, Hears::inviter, false},
-    Rule{Add::verb, Who::inviter_or_accepted, Error::not_participant, Needs::open, false,
-         State::pending, InvitationModified::name, Hears::added_and_those_before, true},
-    Rule{Get::verb, Who::participant, Error::not_participant, Needs::nothing, false, std::nullopt,
+    Rule{Accept::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, true,
+         State::accepted, InviteeAccepted::event, Hears::audience, true},
+    Rule{Reject::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, true,
+         State::rejected, InviteeRejected::event, Hears::audience, true},
+    Rule{Cancel::verb, Who::inviter, Error::not_inviter, Needs::open_unless_named, false, true,
+         State::cancelled, InvitationCancelled::event, Hears::audience, true},
+    Rule{Modify::verb, Who::inviter, Error::not_inviter, Needs::open, false, false, std::nullopt,
+         InvitationModified::event, Hears::audience, true},
+    Rule{Ringing::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, false,
+         std::nullopt, InviteeRinging::event, Hears::inviter, false},
+    Rule{Add::verb, Who::inviter_or_accepted, Error::not_participant, Needs::open, true, false,
+         State::pending, InvitationModified::event, Hears::added_and_those_before, true},
+    Rule{Get::verb, Who::hearer, Error::not_participant, Needs::nothing, false, false, std::nullopt,
          "", Hears::nobody, false},
 };
 
@@ -98,7 +100,7 @@ consteval bool rules_are_sound() {
         }
         // Only `ringing` leaves `rev` as it is (contract, section 3).
         if (rule.raises_rev !=
-            (!rule.announces.empty() && rule.announces != InviteeRinging::name)) {
+            (!rule.announces.empty() && rule.announces != InviteeRinging::event)) {
             return false;
         }
     }

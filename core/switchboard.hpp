@@ -5,30 +5,17 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
-#include <vector>
 
+#include "effects.hpp"
 #include "instant.hpp"
 #include "intake.hpp"
 #include "limits.hpp"
-#include "messages.hpp"
 #include "siphash.hpp"
 
 namespace beckon {
 
-/// An event, and the users whose devices all get it, in this order.
-struct Delivery {
-    std::vector<UserId> to;
-    Event event;
-    bool operator==(const Delivery&) const = default;
-};
-
-/// What the host has to do, in order. A refusal is a `Reply` like any other.
-using Effect = std::variant<Reply, Delivery>;
-using Effects = std::vector<Effect>;
-
-/// The place that decides: holds the invitations, judges each request, and
-/// times out what is due (contract, sections 3 to 6, 8 and 9).
+/// The place that decides: holds the invitations and groups, judges each request, and
+/// times out what is due (contract, sections 3 to 9).
 ///
 /// No I/O, no clock, no thread: one thread calls it, time is an argument. A
 /// `now` before an earlier one counts as that earlier one. Every call first
@@ -71,9 +58,10 @@ class Switchboard {
 
     /// For benchmarks and operators.
     struct Counts {
-        std::size_t open = 0;         ///< invitations with somebody pending
-        std::size_t ended = 0;        ///< ended ones that are remembered
-        std::size_t users = 0;        ///< users online or with a part in either
+        std::size_t open = 0;   ///< invitations with somebody pending
+        std::size_t ended = 0;  ///< ended ones that are remembered
+        std::size_t users = 0;  ///< users online, or with a part in either or in a group
+        std::size_t groups = 0;
         std::int64_t kept_bytes = 0;  ///< what counts against max_total_data_bytes
     };
     [[nodiscard]] Counts counts() const noexcept;

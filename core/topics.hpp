@@ -33,7 +33,13 @@ class Topics {
                            [&me](const auto& asked) {
                                using Asked = std::decay_t<decltype(asked)>;
                                std::string place;
-                               if constexpr (requires { asked.invitee; }) {
+                               if constexpr (requires { asked.group; }) {
+                                   place = "/group/" + asked.group.text();
+                               } else if constexpr (requires { asked.to; }) {
+                                   const bool user = std::holds_alternative<UserId>(asked.to);
+                                   place = (user ? "/user/" : "/group/") +
+                                           std::visit([](auto& id) { return id.text(); }, asked.to);
+                               } else if constexpr (requires { asked.invitee; }) {
                                    place = "/user/" + asked.invitee.text();
                                } else if constexpr (requires { asked.id; }) {
                                    place = "/invitation/" + asked.id.text();

@@ -36,17 +36,17 @@ struct Decoded {
 
 /// Reads `payload` into `body`, which already holds what the topic says.
 /// Checks the size of `payload`, its form, each field's type, and the size of
-/// `data` and `reason`; what a field may mean is for intake.hpp.
+/// its texts; what a field may mean is for intake.hpp.
 /// On a refusal `body` is to be thrown away.
 Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body);
 
 std::string encode(const Reply& reply, Encoding encoding);
-std::string encode(const Event& event, Encoding encoding);
+std::string encode(const AnyEvent& event, Encoding encoding);
 /// The body of a request, as a client sends it.
 std::string encode(const Request& request, Encoding encoding);
 
 /// What a client receives. The error is a sentence that names the field.
 std::variant<Reply, std::string> decode_reply(std::string_view payload);
-std::variant<Event, std::string> decode_event(std::string_view payload);
+std::variant<AnyEvent, std::string> decode_event(std::string_view payload);
 
 }  // namespace beckon

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <msgpack.hpp>
 #include <nlohmann/json.hpp>
@@ -309,6 +310,16 @@ class FieldReader {
         }
     }
     void flag(std::string_view name, bool& set) { defaulted(name, set); }
+    template <class A, class B>
+    void one_of(std::string_view a, std::string_view b, std::variant<A, B>& value) {
+        if (has(a) && has(b)) {
+            blame(b);
+        } else if (has(b)) {
+            required(b, value.template emplace<B>());
+        } else {
+            required(a, value.template emplace<A>());
+        }
+    }
     void code_of(std::string_view name, const Error& error) {
         std::int64_t code = 0;
         required(name, code);
@@ -316,6 +327,8 @@ class FieldReader {
             blame(name);
         }
     }
+
+    [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
   private:
     const json* find(std::string_view name) const {
@@ -354,6 +367,16 @@ class FieldReader {
             return read_error(from, value);
         } else if constexpr (std::same_as<T, Req>) {
             return read_req(from, value);
+        } else if constexpr (std::same_as<T, Profile>) {
+            if (!from.is_object()) {
+                return false;
+            }
+            for (const auto& [key, text] : from.items()) {
+                if (!read(text, value[key])) {
+                    return false;
+                }
+            }
+            return true;
         } else if constexpr (is_vector<T>) {
             if (!from.is_array()) {
                 return false;
@@ -446,27 +469,40 @@ Refusal too_large(std::string_view field, std::int64_t limit) {
             .limit = limit};
 }
 
-/// The sizes that every body shares.
+/// The sizes of the texts that bodies share.
 std::optional<Refusal> check_sizes(const RequestBody& body, const Limits& limits) {
-    return std::visit(
-        [&limits](const auto& held) -> std::optional<Refusal> {
-            const auto over = [&limits](const std::string& bytes) {
-                return std::cmp_greater(bytes.size(), limits.max_data_bytes);
-            };
+    std::optional<Refusal> refusal;
+    const auto check = [&](std::string_view field, const std::string& bytes) {
+        if (!refusal && std::cmp_greater(bytes.size(), limits.max_data_bytes)) {
+            refusal = too_large(field, limits.max_data_bytes);
+        }
+    };
+    std::visit(
+        [&check](const auto& held) {
             if constexpr (requires { held.data; }) {
                 const std::optional<Data>& data = held.data;
-                if (data && over(data->bytes)) {
-                    return too_large("data", limits.max_data_bytes);
+                if (data) {
+                    check("data", data->bytes);
                 }
             }
             if constexpr (requires { held.reason; }) {
-                if (over(held.reason)) {
-                    return too_large("reason", limits.max_data_bytes);
+                const std::optional<std::string>& reason = held.reason;
+                if (reason) {
+                    check("reason", *reason);
                 }
             }
-            return std::nullopt;
+            if constexpr (requires { held.profile; }) {
+                if (held.name) {
+                    check("name", *held.name);
+                }
+                for (const auto& [key, text] : held.profile.value_or(Profile{})) {
+                    check("profile", key);
+                    check("profile", text);
+                }
+            }
         },
         body);
+    return refusal;
 }
 
 /// Reads a received map: its envelope by `read`, or says what is wrong.
@@ -489,18 +525,26 @@ std::variant<Message, std::string> read_received(std::string_view payload, auto&
 }
 
 /// Makes `body` the alternative that has this name and reads it.
-template <std::size_t I = 0>
-bool read_event_body(std::string_view name, FieldReader& reader, EventBody& body) {
-    if constexpr (I < std::variant_size_v<EventBody>) {
-        using Body = std::variant_alternative_t<I, EventBody>;
-        if (Body::name == name) {
-            Body::fields(body.emplace<I>(), reader);
+template <class Bodies, std::size_t I = 0>
+bool read_event_body(std::string_view name, FieldReader& reader, Bodies& body) {
+    if constexpr (I < std::variant_size_v<Bodies>) {
+        using Body = std::variant_alternative_t<I, Bodies>;
+        if (Body::event == name) {
+            Body::fields(body.template emplace<I>(), reader);
             return true;
         }
-        return read_event_body<I + 1>(name, reader, body);
+        return read_event_body<Bodies, I + 1>(name, reader, body);
     } else {
         return false;
     }
+}
+
+/// Whether `ok` to this verb says nothing more.
+bool is_group_verb(std::string_view verb) {
+    constexpr std::array verbs{CreateGroup::verb,  JoinGroup::verb,   QuitGroup::verb,
+                               DismissGroup::verb, UpdateGroup::verb, SetRank::verb,
+                               TransferGroup::verb};
+    return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
 }
 
 template <class Body>
@@ -547,14 +591,24 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
         reader("req", reply.req);
         if (!ok) {
             read_reply_body<Refusal>(reader, reply.body);
-        } else if (reply.re == Invite::verb || reply.re == Add::verb) {
+        } else if (reply.re == Invite::verb || (reply.re == Add::verb && reader.has("id"))) {
             read_reply_body<Invited>(reader, reply.body);
+        } else if (reply.re == AddMembers::verb || reply.re == RemoveMembers::verb) {
+            read_reply_body<MembersDone>(reader, reply.body);
         } else if (reply.re == Cancel::verb) {
             read_reply_body<Cancelled>(reader, reply.body);
-        } else if (reply.re == Get::verb) {
+        } else if (reply.re == Get::verb && !reader.has("group")) {
             read_reply_body<Got>(reader, reply.body);
+        } else if (reply.re == GetGroup::verb) {
+            read_reply_body<GotGroup>(reader, reply.body);
         } else if (reply.re == Sync::verb) {
             read_reply_body<Synced>(reader, reply.body);
+        } else if (reply.re == ListGroups::verb) {
+            read_reply_body<GroupsListed>(reader, reply.body);
+        } else if (reply.re == Message::verb) {
+            read_reply_body<Sent>(reader, reply.body);
+        } else if (is_group_verb(reply.re)) {
+            read_reply_body<GroupDone>(reader, reply.body);
         } else {
             read_reply_body<Done>(reader, reply.body);
         }
@@ -563,17 +617,26 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
     return read_received<Reply>(payload, read);
 }
 
-std::variant<Event, std::string> decode_event(std::string_view payload) {
-    const auto read = [](FieldReader& reader, Event& event) {
+std::variant<AnyEvent, std::string> decode_event(std::string_view payload) {
+    const auto read = [](FieldReader& reader, AnyEvent& event) {
         std::string name;
         reader.required("event", name);
-        reader.required("id", event.id);
-        reader.required("rev", event.rev);
-        reader("by", event.by);
-        reader("by_device", event.by_device);
-        return read_event_body(name, reader, event.body);
+        if (name == MessageEvent::event) {
+            MessageEvent::fields(event.emplace<MessageEvent>(), reader);
+            return true;
+        }
+        if (auto told = GroupEvent{}; read_event_body(name, reader, told.body)) {
+            GroupEvent::head(told, reader);
+            event = std::move(told);
+            return true;
+        }
+        Event told;
+        Event::head(told, reader);
+        const bool known = read_event_body(name, reader, told.body);
+        event = std::move(told);
+        return known;
     };
-    return read_received<Event>(payload, read);
+    return read_received<AnyEvent>(payload, read);
 }
 
 }  // namespace beckon

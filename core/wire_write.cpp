@@ -25,6 +25,7 @@ struct FieldCounter {
     void defaulted(std::string_view, const auto&) { ++count; }
     void flag(std::string_view, bool set) { count += set ? 1U : 0U; }
     void code_of(std::string_view, Error) { ++count; }
+    void one_of(std::string_view, std::string_view, const auto&) { ++count; }
 };
 
 class MsgpackSink {
@@ -130,6 +131,12 @@ class FieldWriter {
         required(name, static_cast<std::int64_t>(info(error).code));
     }
 
+    template <class A, class B>
+    void one_of(std::string_view a, std::string_view b, const std::variant<A, B>& value) {
+        sink_.key(value.index() == 0 ? a : b);
+        std::visit([this](const auto& held) { this->write(held); }, value);
+    }
+
     /// Writes one map: the fields that `list(visitor)` names.
     void map(auto&& list) {
         FieldCounter counter;
@@ -160,6 +167,12 @@ class FieldWriter {
             sink_.text(info(value).name);
         } else if constexpr (std::same_as<T, Req>) {
             std::visit([this](const auto& held) { this->write(held); }, value);
+        } else if constexpr (std::same_as<T, Profile>) {
+            sink_.begin_map(static_cast<std::uint32_t>(value.size()));
+            for (const auto& [key, text] : value) {
+                required(key, text);
+            }
+            sink_.end_map();
         } else if constexpr (is_vector<T>) {
             sink_.begin_array(static_cast<std::uint32_t>(value.size()));
             for (const auto& one : value) {
@@ -202,14 +215,19 @@ std::string encode(const Reply& reply, Encoding encoding) {
     });
 }
 
-std::string encode(const Event& event, Encoding encoding) {
+std::string encode(const AnyEvent& event, Encoding encoding) {
     return write_map(encoding, [&event](auto& v) {
         v.required("event", std::string(name_of(event)));
-        v.required("id", event.id);
-        v.required("rev", event.rev);
-        v("by", event.by);
-        v("by_device", event.by_device);
-        body_fields(event.body, v);
+        std::visit(
+            [&v](const auto& told) {
+                if constexpr (requires { told.body; }) {
+                    told.head(told, v);
+                    body_fields(told.body, v);
+                } else {
+                    told.fields(told, v);
+                }
+            },
+            event);
     });
 }
 

@@ -52,6 +52,15 @@ const invite = (chosen, defaulted = {}) => ({
   },
   ...defaulted,
 });
+const group_invite = (chosen, named = {}, defaulted = {}) => ({
+  ...chosen,
+  timeout_ms: 30000,
+  ...named,
+  ...{ answer: 'all', call: false, online_only: false, on_inviter_lost: 'cancel', visibility: 'members' },
+  ...defaulted,
+});
+/** In the order of its keys. */
+const profile = { color: 'grün', room: '2.14' };
 const reject = (chosen, reason = 'declined') => ({ ...chosen, reason });
 const add = (chosen, timeout_ms = 30000) => ({ ...chosen, timeout_ms });
 
@@ -88,6 +97,34 @@ const requests = [
   vector('request:get', 'req', { req: 6 }),
   vector('request:sync', 'the first page', {}),
   vector('request:sync', 'the next page', { req: 'a-5', after: 'b1f2a6c0' }),
+  vector('request:group_invite', 'nothing chosen', group_invite({})),
+  vector('request:group_invite', 'everything chosen', group_invite(
+    { req: 'a-6', id, data: 'hands up' }, { invitees: ['bob', 'carol'] },
+    { answer: 'first', call: true, online_only: true, on_inviter_lost: 'keep', visibility: 'inviter' },
+  )),
+  vector('request:message', 'nothing chosen', { data: 'hello', online_only: false }),
+  vector('request:message', 'everything chosen', { req: 8, data: 'hello', id, online_only: true }),
+  ...each(data, (name, value) => vector('request:message', name, { data: value, online_only: false })),
+  vector('request:groups', 'the first page', {}),
+  vector('request:groups', 'the next page', { req: 'a-7', after: 'class-9' }),
+  vector('request:group_create', 'nothing chosen', { join_mode: 'free', members: [] }),
+  vector('request:group_create', 'everything chosen', {
+    req: 'a-8', name: 'Klasse 4b', join_mode: 'closed', members: ['bob', 'carol'], profile,
+  }),
+  vector('request:group_create', 'sixteen members', { join_mode: 'free', members: numbered(16, 'u') }),
+  vector('request:group_join', 'empty', {}),
+  vector('request:group_quit', 'empty', {}),
+  vector('request:group_dismiss', 'req', { req: 9 }),
+  vector('request:group_get', 'the first page', {}),
+  vector('request:group_get', 'the next page', { req: 10, after: 'u499' }),
+  vector('request:group_update', 'nothing', {}),
+  vector('request:group_update', 'everything', { req: 11, name: '', join_mode: 'free', profile: {} }),
+  vector('request:group_add', 'two', { members: ['bob', 'carol'] }),
+  vector('request:group_remove', 'one', { members: ['bob'] }),
+  vector('request:group_remove', 'two, with a reason', { req: 12, members: ['bob', 'carol'], reason: 'noise' }),
+  vector('request:group_role', 'an admin', { user: 'bob', role: 'admin' }),
+  vector('request:group_role', 'no more', { req: 13, user: 'bob', role: 'member' }),
+  vector('request:group_transfer', 'to bob', { req: 14, user: 'bob' }),
   ...each(req, (name, value) => vector('request:sync', `req is ${name}`, { req: value })),
 ];
 
@@ -104,6 +141,7 @@ const refused = (re, error, code, message, rest, asked) => ({
 const invitation = (some, invitees) => ({
   id,
   inviter: 'door',
+  ...('group' in some && { group: some.group }),
   ...('data' in some && { data: some.data }),
   call: some.call ?? false,
   answer: some.answer ?? 'all',
@@ -130,6 +168,7 @@ const skipped = [
   { user: 'dave', error: 'too_many_pending' },
   { user: 'erin', error: 'rate_limited' },
   { user: 'door', error: 'invalid_request' },
+  { user: 'frank', error: 'not_member' },
 ];
 
 const replies = [
@@ -193,6 +232,44 @@ const replies = [
     ],
     next: 'b1f2a6c0',
   }, 'a-7')),
+  vector('reply:sync', 'in a group, not asked', ok('sync', {
+    server_epoch: '7',
+    invitations: [invitation({ group: 'class-4b', visibility: 'members', role: 'observer', remaining_ms: 5000 }, [pending])],
+  })),
+  vector('reply:get', 'revoked', ok('get', {
+    invitation: invitation({ group: 'class-4b', state: 'ended', rev: 2, visibility: 'members', role: 'inviter' }, [
+      { user: 'bob', state: 'revoked', ringing: false, reason: 'left_group' },
+    ]),
+  })),
+  vector('reply:message', 'sent', ok('message', { id }, 8)),
+  ...['create', 'join', 'quit', 'dismiss', 'update', 'role', 'transfer'].flatMap((verb) => [
+    vector('reply:group_done', verb, ok(verb, {})),
+    vector('reply:group_done', `${verb} again`, ok(verb, { dup: true }, 'a-9')),
+  ]),
+  vector('reply:members_done', 'added', ok('add', { skipped: [] })),
+  vector('reply:members_done', 'one was there', ok('add', { skipped: [{ user: 'bob', error: 'already_member' }] }, 15)),
+  vector('reply:members_done', 'removed', ok('remove', { skipped: [] })),
+  vector('reply:members_done', 'some not removed', ok('remove', {
+    skipped: [{ user: 'bob', error: 'not_member' }, { user: 'carol', error: 'not_owner' }],
+  })),
+  vector('reply:group_get', 'of one', ok('get', {
+    group: { group: 'class-4b', join_mode: 'free', owner: 'door', count: 1, members: [{ user: 'door', role: 'owner' }] },
+  })),
+  vector('reply:group_get', 'a page', ok('get', {
+    group: {
+      group: 'class-4b', name: 'Klasse 4b', join_mode: 'closed', owner: 'door', profile, count: 2000,
+      members: [{ user: 'bob', role: 'admin' }, { user: 'carol', role: 'member' }, { user: 'door', role: 'owner' }],
+    },
+    next: 'door',
+  }, 'a-10')),
+  vector('reply:groups', 'none', ok('groups', { groups: [] })),
+  vector('reply:groups', 'a page', ok('groups', {
+    groups: [
+      { group: 'class-4b', name: 'Klasse 4b', role: 'owner', join_mode: 'closed', count: 31 },
+      { group: 'flat', role: 'member', join_mode: 'free', count: 128 },
+    ],
+    next: 'flat',
+  }, 16)),
   vector('reply:sync', 'sixteen invitees', ok('sync', {
     server_epoch: '7',
     invitations: [invitation({}, numbered(16, 'u').map((user) => ({ ...pending, user })))],
@@ -226,6 +303,14 @@ const refusals = [
   ['modify', 'not_modifiable', 20103, 'an online_only invitation cannot be modified'],
   ['frobnicate', 'unknown_request', 20105, 'there is no such request'],
   ['unknown', 'unknown_request', 20105, 'there is no such request'],
+  ['join', 'unknown_group', 10010, 'there is no such group'],
+  ['get', 'not_member', 10007, 'only members may do this'],
+  ['dismiss', 'not_owner', 10007, 'only the owner may do this'],
+  ['update', 'not_admin', 10007, 'only the owner and admins may do this'],
+  ['join', 'group_closed', 10007, 'nobody can join by themselves'],
+  ['quit', 'owner_cannot_quit', 10009, 'the owner transfers or dismisses the group'],
+  ['join', 'group_full', 10014, 'the group has no room', { limit: 2000 }],
+  ['create', 'group_exists', 10021, "the group's id is taken"],
   ['add', 'internal', 20199, 'the broker could not handle the request'],
 ];
 replies.push(
@@ -244,11 +329,14 @@ const by_door = { by: 'door', by_device: panel };
 const by_bob = { by: 'bob', by_device: tablet };
 const new_invitation = (some, defaulted = {}) => event('new_invitation', 1, by_door, {
   inviter: 'door',
+  ...('group' in some && { group: some.group }),
   invitees: ['bob'],
   ...some,
   ...{ call: false, answer: 'all', visibility: 'invitees', online_only: false, role: 'invitee' },
   ...defaulted,
 });
+
+const group_event = (name, rest) => ({ event: name, group: 'class-4b', ...by_door, ...rest });
 
 const events = [
   vector('event:new_invitation', 'one-to-one', new_invitation({ remaining_ms: 30000 })),
@@ -279,6 +367,34 @@ const events = [
   vector('event:invitation_modified', 'text', event('invitation_modified', 2, by_door, { data: 'two people now' })),
   vector('event:invitation_modified', 'binary', event('invitation_modified', 2, by_door, { data: bytes('0102') })),
   vector('event:invitation_modified', 'added', event('invitation_modified', 2, by_bob, { invitees: ['bob', 'carol'] })),
+  vector('event:new_invitation', 'in a group', new_invitation(
+    { group: 'class-4b', invitees: ['bob', 'carol'], remaining_ms: 30000 }, { visibility: 'members' },
+  )),
+  vector('event:new_invitation', 'in a group, everything told', new_invitation(
+    { group: 'class-4b', invitees: ['bob', 'carol'], data: 'hands up', remaining_ms: 30000 },
+    { visibility: 'members', role: 'observer' },
+  )),
+  vector('event:invitation_cancelled', 'the inviter left the group', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob'], reason: 'left_group' })),
+  vector('event:invitation_cancelled', 'the group was dismissed', event('invitation_cancelled', 2, by_bob, { inviter: 'door', invitees: ['bob'], reason: 'group_dismissed' })),
+  vector('event:invitation_revoked', 'left', event('invitation_revoked', 2, by_bob, { invitees: ['bob'], reason: 'left_group' })),
+  vector('event:invitation_revoked', 'removed', event('invitation_revoked', 2, by_door, { invitees: ['bob', 'carol'], reason: 'removed' })),
+  vector('event:group_created', 'without a name', group_event('group_created', { members: ['door'] })),
+  vector('event:group_created', 'with a name', group_event('group_created', { name: 'Klasse 4b', members: ['door', 'bob'] })),
+  vector('event:member_entered', 'one', group_event('member_entered', { members: ['door'] })),
+  vector('event:member_invited', 'two', group_event('member_invited', { members: ['bob', 'carol'] })),
+  vector('event:member_removed', 'two', group_event('member_removed', { members: ['bob', 'carol'] })),
+  vector('event:member_removed', 'with a reason', group_event('member_removed', { members: ['bob'], reason: 'noise' })),
+  vector('event:member_left', 'one', group_event('member_left', { user: 'door' })),
+  vector('event:role_changed', 'an admin', group_event('role_changed', { user: 'bob', role: 'admin' })),
+  vector('event:role_changed', 'no more', group_event('role_changed', { user: 'bob', role: 'member' })),
+  vector('event:owner_changed', 'to bob', group_event('owner_changed', { owner: 'bob' })),
+  vector('event:group_updated', 'closed', group_event('group_updated', { join_mode: 'closed' })),
+  vector('event:group_updated', 'everything', group_event('group_updated', { name: '', join_mode: 'free', profile })),
+  vector('event:group_updated', 'no profile', group_event('group_updated', { profile: {} })),
+  vector('event:group_dismissed', 'by its owner', group_event('group_dismissed', {})),
+  vector('event:message', 'to a user', { event: 'message', id, from: 'door', to: 'bob', data: 'hello' }),
+  vector('event:message', 'to a group', { event: 'message', id, from: 'door', group: 'class-4b', data: 'hello' }),
+  ...each(data, (name, value) => vector('event:message', name, { event: 'message', id, from: 'door', to: 'bob', data: value })),
   vector('event:invitee_ringing', 'rings', event('invitee_ringing', 1, by_bob, { invitee: 'bob' })),
   vector('event:invitee_ringing', 'the longest ids', {
     ...event('invitee_ringing', 1, { by: longest_id, by_device: phone }, { invitee: longest_id }), id: longest_id,
@@ -295,7 +411,7 @@ const status = [
     limits: {
       max_payload_bytes: 32768, max_data_bytes: 16384, max_total_data_bytes: 268435456,
       max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_invitees: 1000, max_audience: 250,
-      max_pending_per_inviter: 64, max_pending_per_invitee: 256, max_pending: 1000000,
+      max_group_members: 2000, max_groups_per_owner: 100, max_pending_per_inviter: 64, max_pending_per_invitee: 256, max_pending: 1000000,
       max_ended: 100000, ended_ms: 600000, requests_per_second: 50, requests_burst: 200,
       pair_invites_per_second: 1, pair_invites_burst: 5, events_per_second: 5000,
       events_burst: 10000, grace_ms: 15000,

@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "intake.hpp"
 #include "text.hpp"
+#include "topics.hpp"
 #include "wire.hpp"
 
 using namespace beckon;
@@ -61,46 +62,61 @@ std::vector<Vector> vectors() {
     return all;
 }
 
-/// An empty body of this verb.
+/// The vectors' word for a request: its verb, and whether it is about a group.
+template <class Body>
+std::string word_of() {
+    const std::string verb(Body::verb);
+    return requires { &Body::group; }
+    ? "group_" + verb : verb;
+}
+
+/// An empty body of this word.
 template <std::size_t I = 0>
-RequestBody body_of(std::string_view verb) {
+RequestBody body_of(std::string_view word) {
     if constexpr (I < std::variant_size_v<RequestBody>) {
         using Body = std::variant_alternative_t<I, RequestBody>;
-        return Body::verb == verb ? RequestBody(Body{}) : body_of<I + 1>(verb);
+        return word_of<Body>() == word ? RequestBody(Body{}) : body_of<I + 1>(word);
     }
-    throw std::invalid_argument("no such verb: " + std::string(verb));
+    throw std::invalid_argument("no such request: " + std::string(word));
 }
 
-/// A topic on which this verb is asked.
-std::string topic_of(const std::string& verb) {
-    return verb == Invite::verb ? "user/bob/invite"
-           : verb == Sync::verb ? "user/alice/sync"
-                                : "invitation/i/" + verb;
+/// A topic on which this is asked.
+std::string topic_of(const std::string& word) {
+    RequestBody body = body_of(word);
+    std::visit(
+        [](auto& asked) {
+            if constexpr (requires { asked.invitee; }) {
+                asked.invitee = *UserId::parse("bob");
+            } else if constexpr (requires { asked.to; }) {
+                asked.to = *UserId::parse("bob");
+            }
+        },
+        body);
+    return Topics("beckon").request(body, alice.user).substr(std::string("beckon/v1/").size());
 }
 
-using Message = std::variant<Request, Reply, Event>;
+using Any = std::variant<Request, Reply, AnyEvent>;
 
 /// What `payload` says, or nothing when it is refused.
-std::optional<Message> decode(const std::string& kind, const std::string& payload) {
+std::optional<Any> decode(const std::string& kind, const std::string& payload) {
     const auto colon = kind.find(':');
     const auto what = kind.substr(0, colon);
     if (what == "request") {
         Request request{.body = body_of(kind.substr(colon + 1))};
         auto decoded = decode_request(payload, defaults, request.body);
         request.req = std::move(decoded.req);
-        return decoded.refusal ? std::nullopt : std::optional<Message>(std::move(request));
+        return decoded.refusal ? std::nullopt : std::optional<Any>(std::move(request));
     }
     if (what == "reply") {
         auto reply = decode_reply(payload);
-        return reply.index() == 0 ? std::optional<Message>(std::get<0>(std::move(reply)))
+        return reply.index() == 0 ? std::optional<Any>(std::get<0>(std::move(reply)))
                                   : std::nullopt;
     }
     auto event = decode_event(payload);
-    return event.index() == 0 ? std::optional<Message>(std::get<0>(std::move(event)))
-                              : std::nullopt;
+    return event.index() == 0 ? std::optional<Any>(std::get<0>(std::move(event))) : std::nullopt;
 }
 
-std::string encoded(const Message& message, Encoding encoding) {
+std::string encoded(const Any& message, Encoding encoding) {
     return std::visit([&](const auto& one) { return encode(one, encoding); }, message);
 }
 
@@ -182,6 +198,14 @@ class Randomizer {
     }
     void flag(std::string_view, bool& set) { set = coin(); }
     void code_of(std::string_view, const Error&) {}
+    template <class A, class B>
+    void one_of(std::string_view, std::string_view, std::variant<A, B>& value) {
+        if (coin()) {
+            value = any<A>();
+        } else {
+            value = any<B>();
+        }
+    }
 
     template <class T>
     T any() {
@@ -195,8 +219,14 @@ class Randomizer {
             return DeviceTag(whole());
         } else if constexpr (std::same_as<T, std::string>) {
             return text();
-        } else if constexpr (std::same_as<T, UserId> || std::same_as<T, InvitationId>) {
+        } else if constexpr (requires { T::parse(""); }) {
             return *T::parse(id_text());
+        } else if constexpr (std::same_as<T, Profile>) {
+            Profile profile;
+            for (auto left = below(4); left > 0; --left) {
+                profile[text()] = text();
+            }
+            return profile;
         } else if constexpr (std::same_as<T, Error>) {
             return error_table[below(error_table.size())].error;
         } else if constexpr (std::same_as<T, Data>) {
@@ -284,7 +314,7 @@ class Randomizer {
 };
 
 /// One message of each kind, filled at random; `kind` as in the vectors.
-using Sample = std::pair<std::string, Message>;
+using Sample = std::pair<std::string, Any>;
 
 template <std::size_t I = 0>
 void random_requests(Randomizer& random, std::vector<Sample>& all) {
@@ -292,21 +322,26 @@ void random_requests(Randomizer& random, std::vector<Sample>& all) {
         using Body = std::variant_alternative_t<I, RequestBody>;
         Request request{.body = random.any<Body>()};
         random("req", request.req);
-        all.emplace_back("request:" + std::string(Body::verb), std::move(request));
+        all.emplace_back("request:" + word_of<Body>(), std::move(request));
         random_requests<I + 1>(random, all);
     }
 }
-template <std::size_t I = 0>
+template <class Told, std::size_t I = 0>
 void random_events(Randomizer& random, std::vector<Sample>& all) {
-    if constexpr (I < std::variant_size_v<EventBody>) {
-        using Body = std::variant_alternative_t<I, EventBody>;
-        Event event{
-            .id = random.any<InvitationId>(), .rev = random.any<Rev>(), .body = random.any<Body>()};
-        random("by", event.by);
-        random("by_device", event.by_device);
-        all.emplace_back("event:" + std::string(Body::name), std::move(event));
-        random_events<I + 1>(random, all);
+    using Bodies = decltype(Told::body);
+    if constexpr (I < std::variant_size_v<Bodies>) {
+        using Body = std::variant_alternative_t<I, Bodies>;
+        Told told;
+        Told::head(told, random);
+        told.body = random.any<Body>();
+        all.emplace_back("event:" + std::string(Body::event), AnyEvent(std::move(told)));
+        random_events<Told, I + 1>(random, all);
     }
+}
+void random_events(Randomizer& random, std::vector<Sample>& all) {
+    random_events<Event>(random, all);
+    random_events<GroupEvent>(random, all);
+    all.emplace_back("event:message", AnyEvent(random.any<MessageEvent>()));
 }
 void random_replies(Randomizer& random, std::vector<Sample>& all) {
     const auto add = [&](std::string re, ReplyBody body) {
@@ -323,6 +358,14 @@ void random_replies(Randomizer& random, std::vector<Sample>& all) {
     add("cancel", random.any<Cancelled>());
     add("get", random.any<Got>());
     add("sync", random.any<Synced>());
+    for (const auto* verb : {"create", "join", "quit", "dismiss", "update", "role", "transfer"}) {
+        add(verb, random.any<GroupDone>());
+    }
+    add("add", random.any<MembersDone>());
+    add("remove", random.any<MembersDone>());
+    add("get", random.any<GotGroup>());
+    add("groups", random.any<GroupsListed>());
+    add("message", random.any<Sent>());
     add("anything", random.any<Refusal>());
 }
 
@@ -363,8 +406,9 @@ TEST_CASE("the vectors show every message that there is") {
         INFO(kind);
         CHECK(shown[kind] > 0);
     }
-    for (const auto* reply : {"invite", "add", "accept", "reject", "cancel", "modify", "ringing",
-                              "get", "sync", "refused"}) {
+    for (const auto* reply :
+         {"invite", "add", "accept", "reject", "cancel", "modify", "ringing", "get", "sync",
+          "refused", "message", "groups", "group_done", "group_get", "members_done"}) {
         INFO(reply);
         CHECK(shown["reply:"s + reply] > 0);
     }
@@ -870,7 +914,7 @@ TEST_CASE("an unknown verb or a wrong number of levels is an unknown request") {
     for (const auto* topic :
          {"", "/", "user", "user/bob", "user/bob/", "user/bob/invite/alice/",
           "user//invite/alice/x", "invitation/i", "invitation/i/invite", "user/bob/accept",
-          "group/g/invite", "user/bob/INVITE", "users/bob/invite", "/user/bob/invite",
+          "group/g/sync", "user/bob/get", "user/bob/INVITE", "users/bob/invite", "/user/bob/invite",
           "invitation/i/accept /", "status/i/get"}) {
         INFO(topic);
         const auto refusal = refusal_of(topic, "");
@@ -888,6 +932,9 @@ TEST_CASE("a bad id in a topic is an invalid request that names it") {
     CHECK(refusal_of("user/b#/invite", "")->field == "invitee");
     CHECK(refusal_of("user/a+/sync", "")->field == "me");
     CHECK(refusal_of("user/bob/invite/", "")->field == "me");
+    CHECK(refusal_of("group/a b/join", "")->field == "group");
+    CHECK(refusal_of("group//message", "")->field == "group");
+    CHECK(refusal_of("user/a b/message", "")->field == "peer");
 }
 
 TEST_CASE("who is named as sender must be the sender") {

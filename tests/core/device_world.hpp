@@ -414,7 +414,7 @@ class World {
                 std::string text(Verb::verb);
                 if constexpr (std::same_as<Verb, Invite>) {
                     text += " " + body.invitee.text();
-                } else if constexpr (!std::same_as<Verb, Sync>) {
+                } else if constexpr (requires { body.id.text(); }) {
                     text += " " + body.id.text();
                 }
                 return text + " " + encode(request, Encoding::json);
@@ -633,14 +633,15 @@ class World {
             }
             return "    to" + to + ": " + encode(delivery.event, Encoding::json);
         });
-        std::visit([&](const auto& body) { decide(delivery, body); }, delivery.event.body);
-        const auto* news = std::get_if<NewInvitation>(&delivery.event.body);
+        std::visit([&](const auto& body) { decide(delivery, body); },
+                   std::get<Event>(delivery.event).body);
+        const auto* news = std::get_if<NewInvitation>(&std::get<Event>(delivery.event).body);
         for (const auto& user : delivery.to) {
             for (auto& site : sites_) {
                 if (site->user == user) {
                     publish(*site, encode(delivery.event, site->encoding), false, news != nullptr,
                             news == nullptr || !news->online_only,
-                            settings.event(*site, delivery.event));
+                            settings.event(*site, std::get<Event>(delivery.event)));
                 }
             }
         }
@@ -696,31 +697,32 @@ class World {
     // -------------------------------------------------------------- what is decided
 
     void decide(const Delivery& delivery, const NewInvitation& body) {
-        auto& all = decided_[delivery.event.id];
+        auto& all = decided_[std::get<Event>(delivery.event).id];
         if (all.empty() || all.back().generation != generation_) {
             all.push_back({.generation = generation_,
                            .made_at = now_,
                            .inviter = body.inviter,
-                           .device = delivery.event.by_device,
+                           .device = std::get<Event>(delivery.event).by_device,
                            .answer = body.answer,
                            .visibility = body.visibility});
         }
-        all.back().was_added_to = delivery.event.rev > 1;
+        all.back().was_added_to = std::get<Event>(delivery.event).rev > 1;
         for (const auto& user : delivery.to) {
             all.back().parts.emplace(user, Part{});
         }
     }
     void decide(const Delivery& delivery, const InviteeAccepted& body) {
-        end(delivery.event, {body.invitee}, State::accepted, {});
+        end(std::get<Event>(delivery.event), {body.invitee}, State::accepted, {});
     }
     void decide(const Delivery& delivery, const InviteeRejected& body) {
-        end(delivery.event, {body.invitee}, State::rejected, body.reason);
+        end(std::get<Event>(delivery.event), {body.invitee}, State::rejected, body.reason);
     }
     void decide(const Delivery& delivery, const InvitationCancelled& body) {
-        end(delivery.event, body.invitees, State::cancelled, std::string(name_of(body.reason)));
+        end(std::get<Event>(delivery.event), body.invitees, State::cancelled,
+            std::string(name_of(body.reason)));
     }
     void decide(const Delivery& delivery, const InvitationTimeout& body) {
-        end(delivery.event, body.invitees, State::timed_out, {});
+        end(std::get<Event>(delivery.event), body.invitees, State::timed_out, {});
     }
     void decide(const Delivery&, const auto&) {}
     void end(const Event& event, const std::vector<UserId>& users, State how, std::string reason) {

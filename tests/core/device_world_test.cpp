@@ -311,6 +311,8 @@ class Walk {
 
     // -------------------------------------------------------- what they are told
 
+    void hear(Site& /*site*/, Seen& /*seen*/, const Heard& /*heard*/,
+              const InvitationRevoked& /*body*/) {}
     void hear(Site& site, const World::Told& told) {
         std::visit([&](const auto& what) { hear(site, apps_.at(&site), what); }, told.what);
     }

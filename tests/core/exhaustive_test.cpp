@@ -92,6 +92,10 @@ class Stage {
                 const auto reply = ask(reader, page);
                 page.after = reply.ok() ? std::get<Synced>(reply.body).next : std::nullopt;
             } while (page.after);
+            ask(reader, ListGroups{});
+            for (const auto& [id, group] : std::map(promises_.groups())) {
+                ask(reader, GetGroup{id});
+            }
         }
     }
 
@@ -102,7 +106,8 @@ class Stage {
         const auto reply = ask(sender, std::move(body));
         const auto after = counts();
         if (!reply.ok() && (after.open != before.open || after.ended != before.ended ||
-                            after.users != before.users || after.kept_bytes != before.kept_bytes)) {
+                            after.users != before.users || after.groups != before.groups ||
+                            after.kept_bytes != before.kept_bytes)) {
             throw BrokenPromise("a refusal that changed something");
         }
         return reply;
@@ -123,9 +128,16 @@ class Stage {
         for (const auto& one : everybody) {
             set_online(one, false);
         }
+        while (!promises_.groups().empty()) {
+            const auto& [id, group] = *promises_.groups().begin();
+            if (!ask({group.owner(), DeviceTag(9)}, DismissGroup{id}).ok()) {
+                wait(Duration(1000));  // for a limit on how often
+            }
+        }
         wait(Duration(switchboard_.limits().ended_ms));
         const auto left = counts();
-        if (left.open != 0 || left.ended != 0 || left.users != 0 || left.kept_bytes != 0) {
+        if (left.open != 0 || left.ended != 0 || left.users != 0 || left.groups != 0 ||
+            left.kept_bytes != 0) {
             throw BrokenPromise("something is kept in the end");
         }
     }
@@ -400,8 +412,14 @@ class Walk {
                 stage_.set_online(anybody(), below(3) > 0);
                 break;
             case 3:
-            case 4:
                 ask(some_device(anybody()), some_invite());
+                break;
+            case 4:
+                invite_in_group();
+                break;
+            case 5:
+            case 6:
+                about_groups();
                 break;
             default:
                 about_one();
@@ -454,13 +472,125 @@ class Walk {
         ++replies_[reply.re + " " + std::string(refusal ? info(refusal->error).name : "ok")];
     }
 
+    /// Few, so that they are known, and now and then one that is not.
+    GroupId some_group() { return *GroupId::parse("group-" + std::to_string(below(6))); }
+    std::optional<InvitationId> some_id() {
+        if (below(5) == 0) {
+            return std::nullopt;
+        }
+        // At times an id that was used before.
+        const auto number = below(4) == 0 ? below(last_id_ + 1) : ++last_id_;
+        return *InvitationId::parse("id-" + std::to_string(number));
+    }
+    /// Mostly a member of the group.
+    UserId somebody_of(const GroupId& id) {
+        const auto& groups = stage_.promises().groups();
+        const auto at = groups.find(id);
+        if (at == groups.end() || below(6) == 0) {
+            return anybody();
+        }
+        const auto& members = at->second.members;
+        return std::next(members.begin(), static_cast<std::ptrdiff_t>(below(members.size())))
+            ->first;
+    }
+    UserId leader_of(const GroupId& id) {
+        const auto& groups = stage_.promises().groups();
+        const auto at = groups.find(id);
+        return at == groups.end() || below(4) == 0 ? somebody_of(id) : at->second.owner();
+    }
+    std::vector<UserId> some_of(const GroupId& id, std::size_t most) {
+        std::vector<UserId> chosen;
+        for (auto left = 1 + below(most); left > 0; --left) {
+            chosen.push_back(somebody_of(id));
+        }
+        return chosen;
+    }
+
+    void invite_in_group() {
+        const auto group = some_group();
+        GroupInvite invite{
+            .group = group, .id = some_id(), .data = some_data(), .timeout = some_timeout()};
+        if (below(2) == 0) {
+            invite.invitees = some_of(group, 4);
+        }
+        invite.answer = below(3) > 0 ? Answer::all : Answer::first;
+        invite.online_only = below(6) == 0;
+        invite.on_inviter_lost = below(3) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
+        invite.visibility = static_cast<Visibility>(below(3));
+        const auto sender = some_device(somebody_of(group));
+        ask(sender, invite);
+        if (below(6) == 0) {
+            ask(sender, invite);
+        }
+    }
+
+    void about_groups() {
+        const auto group = some_group();
+        const auto member = somebody_of(group);
+        const auto leader = leader_of(group);
+        switch (below(13)) {
+            case 0: {
+                CreateGroup create{.group = group, .members = some(6)};
+                create.join_mode = below(2) == 0 ? JoinMode::free : JoinMode::closed;
+                ask(some_device(anybody()), create);
+                break;
+            }
+            case 1:
+            case 2:
+                ask(some_device(anybody()), JoinGroup{group});
+                break;
+            case 3:
+                ask(some_device(member), QuitGroup{group});
+                break;
+            case 4:
+                ask(some_device(below(2) == 0 ? member : leader), AddMembers{group, some(3)});
+                break;
+            case 5:
+                ask(some_device(leader), RemoveMembers{group, some_of(group, 3), {}});
+                break;
+            case 6:
+                ask(some_device(leader),
+                    SetRank{group, member, below(2) == 0 ? Rank::admin : Rank::member});
+                break;
+            case 7:
+                ask(some_device(leader), TransferGroup{group, member});
+                break;
+            case 8: {
+                UpdateGroup update{.group = group};
+                if (below(2) == 0) {
+                    update.name = std::string(below(3), 'n');
+                }
+                if (below(2) == 0) {
+                    update.join_mode = below(2) == 0 ? JoinMode::free : JoinMode::closed;
+                }
+                if (below(2) == 0) {
+                    update.profile = Profile{{"color", std::string(below(3), 'c')}};
+                }
+                ask(some_device(leader), update);
+                break;
+            }
+            case 9:
+                if (below(8) == 0) {
+                    ask(some_device(leader), DismissGroup{group});
+                }
+                break;
+            case 10:
+                ask(some_device(member), GetGroup{group, {}});
+                break;
+            case 11:
+                ask(some_device(member),
+                    Message{.to = group, .data = {.bytes = "hello"}, .online_only = below(3) == 0});
+                break;
+            default:
+                ask(some_device(member),
+                    Message{.to = anybody(), .data = {}, .online_only = below(2) == 0});
+                break;
+        }
+    }
+
     Invite some_invite() {
         Invite invite{.invitee = anybody(), .data = some_data(), .timeout = some_timeout()};
-        if (below(5) > 0) {
-            // At times an id that was used before.
-            const auto number = below(8) == 0 ? below(last_id_ + 1) : ++last_id_;
-            invite.id = *InvitationId::parse("id-" + std::to_string(number));
-        }
+        invite.id = some_id();
         if (below(2) == 0) {
             invite.also = some(4);
         }
@@ -481,6 +611,7 @@ class Walk {
         const auto id = one->first;
         const auto inviter = one->second.inviter;
         const auto invite = one->second.asked;
+        const auto group = one->second.group;
         const auto& parts = one->second.parts;
         const auto invitee = parts[below(parts.size())].user;
         const auto speaker = below(12) == 0 ? anybody() : invitee;
@@ -509,10 +640,16 @@ class Walk {
                 break;
             case 6:
                 ask(some_device(below(2) == 0 ? speaker : inviter),
-                    Add{id, some(3), some_timeout()});
+                    Add{id, group ? some_of(*group, 3) : some(3), some_timeout()});
                 break;
             case 7:
-                ask(some_device(inviter), invite);
+                if (group) {
+                    GroupInvite again{.group = *group, .id = id};
+                    again.visibility = Visibility::inviter;
+                    ask(some_device(inviter), again);
+                } else {
+                    ask(some_device(inviter), invite);
+                }
                 break;
             default:
                 ask(some_device(below(3) == 0 ? anybody() : inviter), Get{id});
@@ -532,7 +669,7 @@ class Walk {
 void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
     INFO("seed " << seed);
     Walk walk(seed, limits, limits_bite);
-    for (int step = 0; step < 10'000; ++step) {
+    for (int step = 0; step < (limits_bite ? 30'000 : 10'000); ++step) {
         try {
             walk.step();
             if (step % 500 == 0) {
@@ -546,8 +683,13 @@ void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
     // It went everywhere.
     auto replies = walk.replies();
     for (const auto* verb :
-         {"invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get"}) {
+         {"invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get", "message"}) {
         CHECK(replies[verb + " ok"s] > 50);
+    }
+    for (const auto* verb :
+         {"create", "join", "quit", "dismiss", "remove", "role", "transfer", "update"}) {
+        INFO(verb);
+        CHECK(replies[verb + " ok"s] > 3);
     }
     for (const auto* refusal :
          {"accept already_accepted", "accept already_cancelled", "reject already_timed_out",
@@ -557,10 +699,20 @@ void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
         INFO(refusal);
         CHECK(replies[refusal] > 3);
     }
+    if (!limits_bite) {
+        for (const auto* refusal :
+             {"accept already_revoked", "invite unknown_group", "invite not_member",
+              "join group_closed", "quit owner_cannot_quit", "create group_exists",
+              "remove not_admin", "remove not_owner", "role not_member", "transfer not_owner",
+              "update not_admin", "message not_member", "message user_offline"}) {
+            INFO(refusal);
+            CHECK(replies[refusal] > 0);
+        }
+    }
     if (limits_bite) {
         for (const auto* refusal :
              {"invite too_large", "invite too_many_pending", "invite rate_limited", "add too_large",
-              "accept unknown_invitation"}) {
+              "accept unknown_invitation", "join group_full", "create too_large"}) {
             INFO(refusal);
             CHECK(replies[refusal] > 3);
         }
@@ -601,6 +753,8 @@ TEST_CASE("every promise is kept in a long walk where the limits are low") {
     limits.max_lifetime_ms = 60'000;
     limits.max_invitees = 5;
     limits.max_audience = 5;
+    limits.max_group_members = 4;
+    limits.max_groups_per_owner = 2;
     limits.max_pending_per_inviter = 3;
     limits.max_pending_per_invitee = 4;
     limits.max_pending = 14;

@@ -175,9 +175,9 @@ TEST_CASE("an invitation without a timeout expires at the end of its lifetime") 
     CHECK(desk.counts().open == 1);
     desk.advance(1);
     REQUIRE(desk.effects.size() == 1);
-    const auto& delivery = std::get<Delivery>(desk.effects[0]);
-    CHECK(std::get<InvitationCancelled>(delivery.event.body).reason == CancelReason::expired);
-    CHECK_FALSE(delivery.event.by);
+    const auto& event = std::get<Event>(std::get<Delivery>(desk.effects[0]).event);
+    CHECK(std::get<InvitationCancelled>(event.body).reason == CancelReason::expired);
+    CHECK_FALSE(event.by);
     check_refusal(desk.refusal(bob, Accept{id("i")}), Error::already_cancelled, std::nullopt,
                   std::nullopt);
 }
@@ -192,8 +192,8 @@ TEST_CASE("no invitee is promised more time than the invitation has") {
     REQUIRE(reply.ok());
     // The lifetime ends in 10 s, and so does this invitation.
     CHECK(std::get<Invited>(reply.body).remaining == Duration(10'000));
-    CHECK(std::get<NewInvitation>(std::get<Delivery>(desk.effects[1]).event.body).remaining ==
-          Duration(10'000));
+    CHECK(std::get<NewInvitation>(std::get<Event>(std::get<Delivery>(desk.effects[1]).event).body)
+              .remaining == Duration(10'000));
     CHECK(desk.get(carol, id("i")).remaining == Duration(10'000));
 }
 
@@ -206,8 +206,9 @@ TEST_CASE("an inviter is lost after the grace period, not before") {
     CHECK(desk.effects.empty());
     desk.advance(1);
     REQUIRE(desk.effects.size() == 1);
-    CHECK(std::get<InvitationCancelled>(std::get<Delivery>(desk.effects[0]).event.body).reason ==
-          CancelReason::inviter_lost);
+    CHECK(std::get<InvitationCancelled>(
+              std::get<Event>(std::get<Delivery>(desk.effects[0]).event).body)
+              .reason == CancelReason::inviter_lost);
 }
 
 // ------------------------------------------------------------------- counts

@@ -42,9 +42,12 @@ class Promises {
 
         [[nodiscard]] bool pending() const { return state == State::pending; }
     };
+    /// An invitation. `asked` holds a group's too; its `invitee` is nobody's then.
     struct Known {
         Invite asked;
         UserId inviter;
+        std::optional<GroupId> group{};
+        std::uint64_t group_number = 0;
         bool was_online = false;
         Instant born{};
         Rev rev = 0;
@@ -74,6 +77,29 @@ class Promises {
         }
     };
 
+    struct KnownGroup {
+        /// Another after it was dismissed and made anew.
+        std::uint64_t number = 0;
+        std::optional<std::string> name{};
+        JoinMode join_mode = JoinMode::free;
+        std::optional<Profile> profile{};
+        std::map<UserId, Rank> members{};
+
+        [[nodiscard]] std::optional<Rank> rank(const UserId& user) const {
+            const auto at = members.find(user);
+            return at == members.end() ? std::nullopt : std::optional(at->second);
+        }
+        [[nodiscard]] UserId owner() const {
+            for (const auto& [user, rank] : members) {
+                if (rank == Rank::owner) {
+                    return user;
+                }
+            }
+            throw BrokenPromise("a group without an owner");
+        }
+        bool operator==(const KnownGroup&) const = default;
+    };
+
     // ------------------------------------------------------------ what happens
 
     /// `effects` is what `handle` answered.
@@ -91,6 +117,8 @@ class Promises {
         require(reply.re == verb_of(request) && reply.req == request.req &&
                     reply.device == sender.device,
                 "a reply to something else");
+        plan_.reset();
+        message_.reset();
         const bool changes = judge(sender, request, reply);
         require(changes || std::next(reply_at) == effects.end(),
                 "events of a request that changed nothing");
@@ -101,7 +129,10 @@ class Promises {
         settle();
         if (changes) {
             check_change(sender, request, reply);
+            check_group_change();
         }
+        plan_.reset();
+        message_.reset();
         check_deadlines();
     }
 
@@ -154,6 +185,7 @@ class Promises {
             }
         }
         require(counts.open == open, "counts() and what is open disagree");
+        require(counts.groups == groups_.size(), "counts() and the groups disagree");
         require(limits_bite_ || counts.ended == known_.size() - open,
                 "counts() and what is remembered disagree");
         // The ended keep a quarter of it for themselves.
@@ -171,6 +203,7 @@ class Promises {
     // --------------------------------------------------------------- knowledge
 
     [[nodiscard]] const std::map<InvitationId, Known>& known() const { return known_; }
+    [[nodiscard]] const std::map<GroupId, KnownGroup>& groups() const { return groups_; }
     [[nodiscard]] Instant now() const { return now_; }
 
     /// The next instant at which something is due.
@@ -215,6 +248,13 @@ class Promises {
                 }
             }
         }
+        for (const auto& [id, group] : groups_) {
+            add(id.text());
+            for (const auto& [user, rank] : group.members) {
+                add(user.text());
+                add(name_of(rank));
+            }
+        }
         for (const auto& user : online_) {
             add(user.text());
         }
@@ -230,6 +270,7 @@ class Promises {
         const Known& known = known_.at(id);
         InvitationInfo told{.id = id,
                             .inviter = known.inviter,
+                            .group = known.group,
                             .data = known.asked.data,
                             .call = false,
                             .answer = known.asked.answer,
@@ -237,12 +278,14 @@ class Promises {
                             .visibility = known.asked.visibility,
                             .rev = known.rev,
                             .state = known.open() ? Openness::open : Openness::ended,
-                            .role = known.inviter == reader ? Role::inviter : Role::invitee,
+                            .role = known.inviter == reader ? Role::inviter
+                                    : known.part(reader)    ? Role::invitee
+                                                            : Role::observer,
                             .remaining = remaining(known, reader),
                             .invitees = {}};
         for (const auto& part : known.parts) {
             if (known.inviter == reader || !known.private_to_inviter() || part.user == reader) {
-                const bool own_answer = part.by == part.user;
+                const bool own_answer = part.by == part.user && part.state != State::revoked;
                 // What a cancel said is told to each whom it cancelled, and to nobody else.
                 const bool data_told = part.state != State::cancelled || part.user == reader;
                 told.invitees.push_back({.user = part.user,
@@ -268,6 +311,12 @@ class Promises {
         }
     }
 
+    /// One copy of an invitation's event, and who gets it.
+    struct Told {
+        const std::vector<UserId>& to;
+        const Event& event;
+    };
+
     // ------------------------------------------------------------------- time
 
     void start(Instant now) {
@@ -283,6 +332,8 @@ class Promises {
             known.to_be_told.clear();
             known.had_it.reset();
         }
+        require(!plan_ || plan_->told, "a change of a group that nobody hears of");
+        require(!message_ || message_->told, "a message that nobody gets");
         touched_.clear();
         std::erase_if(known_, [this](const auto& one) {
             return one.second.ended_at && *one.second.ended_at + Duration(limits_.ended_ms) <= now_;
@@ -329,8 +380,23 @@ class Promises {
 
     // ----------------------------------------------------------------- events
 
-    [[nodiscard]] static std::set<UserId> audience(const Known& known,
-                                                   const std::vector<UserId>& concerned) {
+    /// The invitation's group, if that is there still.
+    [[nodiscard]] const KnownGroup* group_of(const Known& known) const {
+        const KnownGroup* group = known.group ? find(*known.group) : nullptr;
+        return group != nullptr && group->number == known.group_number ? group : nullptr;
+    }
+    /// Whether a member hears of it, asked or not.
+    [[nodiscard]] bool shown_to(const Known& known, const UserId& user) const {
+        const KnownGroup* group = group_of(known);
+        return known.asked.visibility == Visibility::members && group != nullptr &&
+               group->rank(user);
+    }
+    [[nodiscard]] bool concerns(const Known& known, const UserId& user) const {
+        return known.inviter == user || known.part(user) != nullptr || shown_to(known, user);
+    }
+
+    [[nodiscard]] std::set<UserId> audience(const Known& known,
+                                            const std::vector<UserId>& concerned) const {
         std::set<UserId> all{known.inviter};
         if (known.private_to_inviter()) {
             all.insert(concerned.begin(), concerned.end());
@@ -339,11 +405,17 @@ class Promises {
                 all.insert(part.user);
             }
         }
+        if (const KnownGroup* group = group_of(known);
+            group != nullptr && known.asked.visibility == Visibility::members) {
+            for (const auto& [user, rank] : group->members) {
+                all.insert(user);
+            }
+        }
         return all;
     }
 
     /// Whether this delivery starts a change; else it is another copy of the present one.
-    bool changes(Known& known, const Delivery& delivery) {
+    bool changes(Known& known, const Told& delivery) {
         const auto& event = delivery.event;
         const bool first = event.rev == known.rev + 1;
         require(first || (event.rev == known.rev && touched_.contains(event.id)),
@@ -387,20 +459,69 @@ class Promises {
     }
 
     void deliver(const Sender* sender, const Delivery& delivery) {
-        const auto& event = delivery.event;
+        require(!delivery.to.empty(), "an event to nobody");
+        std::visit([&](const auto& event) { deliver(sender, delivery, event); }, delivery.event);
+    }
+    void deliver(const Sender* sender, const Delivery& delivery, const Event& event) {
         const auto at = known_.find(event.id);
         require(at != known_.end(), "an event of an unknown invitation");
-        require(!delivery.to.empty(), "an event to nobody");
         if (sender != nullptr) {
             require(event.by == sender->user && event.by_device == sender->device,
                     "an event by somebody else");
         } else {
             require(!event.by_device, "an event of the clock by a device");
         }
-        std::visit([&](const auto& body) { happened(at->second, delivery, body); }, event.body);
+        const bool is_news = std::holds_alternative<NewInvitation>(event.body);
+        require(delivery.online_only == (is_news && at->second.asked.online_only),
+                "queued, or not, against what was asked");
+        const Told told{delivery.to, event};
+        std::visit([&](const auto& body) { happened(at->second, told, body); }, event.body);
+    }
+    void deliver(const Sender* sender, const Delivery& delivery, const GroupEvent& event) {
+        require(sender != nullptr && plan_ && !plan_->told, "an event of a group for nothing");
+        require(event == GroupEvent{plan_->group, sender->user, sender->device, plan_->body},
+                "an event of a group that says something else: " + encode(event, Encoding::json));
+        require(!delivery.online_only, "an event of a group that is not queued");
+        std::set<UserId> members;
+        const KnownGroup* const before = find(plan_->group);
+        const KnownGroup* const after = plan_->next ? &*plan_->next : nullptr;
+        for (const auto* group : {before, after}) {
+            if (group != nullptr) {
+                for (const auto& [user, rank] : group->members) {
+                    members.insert(user);
+                }
+            }
+        }
+        require(delivery.to.size() == members.size() &&
+                    std::set(delivery.to.begin(), delivery.to.end()) == members,
+                "an event of a group goes to others than its members");
+        plan_->told = true;
+    }
+    void deliver(const Sender* sender, const Delivery& delivery, const MessageEvent& event) {
+        require(sender != nullptr && message_ && !message_->told, "a message of nobody");
+        require(event.from == sender->user && event.to == message_->asked.to &&
+                    event.data == message_->asked.data && event.id == message_->id,
+                "a message that says something else");
+        require(delivery.online_only == message_->asked.online_only,
+                "queued, or not, against what was asked");
+        require(delivery.to.size() == message_->to.size() &&
+                    std::set(delivery.to.begin(), delivery.to.end()) == message_->to,
+                "a message to others");
+        message_->told = true;
     }
 
-    void happened(Known& known, const Delivery& delivery, const NewInvitation& body) {
+    void happened(Known& known, const Told& delivery, const NewInvitation& body) {
+        if (body.role == Role::observer) {
+            require(known.had_it && !changes(known, delivery), "observers of nothing");
+            for (const auto& user : delivery.to) {
+                require(
+                    shown_to(known, user) && known.part(user) == nullptr && user != known.inviter,
+                    "an observer who is none");
+            }
+            require(body == news(known, body), "a new invitation that says something else");
+            require(body.invitees == users(known), "not all invitees are listed");
+            return;
+        }
         if (!known.had_it) {
             std::vector<UserId> had_it;
             if (!known.parts.empty()) {
@@ -414,18 +535,19 @@ class Promises {
         } else {
             require(!changes(known, delivery), "one add, several revs");
         }
-        require(body.inviter == known.inviter && body.data == known.asked.data &&
-                    body.answer == known.asked.answer &&
-                    body.visibility == known.asked.visibility &&
-                    body.online_only == known.asked.online_only && !body.call &&
-                    body.role == Role::invitee,
-                "a new invitation that says something else");
+        require(body == news(known, body), "a new invitation that says something else");
         for (const auto& user : delivery.to) {
             require(known.part(user) == nullptr, "invited twice");
             known.parts.push_back(
                 {.user = user,
                  .deadline = body.remaining ? now_ + *body.remaining : Instant::max()});
             known.to_be_told.insert(user);
+            std::erase(*known.had_it, user);
+        }
+        if (known.rev == 1) {
+            const auto heard = audience(known, {});
+            known.to_be_told.insert(heard.begin(), heard.end());
+            known.to_be_told.erase(known.inviter);
         }
         if (known.private_to_inviter()) {
             require(body.invitees == delivery.to && delivery.to.size() == 1,
@@ -435,7 +557,21 @@ class Promises {
         }
     }
 
-    void happened(Known& known, const Delivery& delivery, const InvitationModified& body) {
+    /// What a new invitation must say, but for whom it lists, the time and the role.
+    [[nodiscard]] static NewInvitation news(const Known& known, const NewInvitation& told) {
+        return {.inviter = known.inviter,
+                .group = known.group,
+                .invitees = told.invitees,
+                .data = known.asked.data,
+                .remaining = told.remaining,
+                .call = false,
+                .answer = known.asked.answer,
+                .visibility = known.asked.visibility,
+                .online_only = known.asked.online_only,
+                .role = told.role};
+    }
+
+    void happened(Known& known, const Told& delivery, const InvitationModified& body) {
         const bool first = changes(known, delivery);
         if (body.invitees) {
             require(!first && known.had_it && !body.data, "an add that adds nobody");
@@ -450,13 +586,13 @@ class Promises {
         known.asked.data = body.data;
     }
 
-    void happened(Known& known, const Delivery& delivery, const InviteeAccepted& body) {
+    void happened(Known& known, const Told& delivery, const InviteeAccepted& body) {
         answered(known, delivery, body.invitee, State::accepted, body.data, std::nullopt);
     }
-    void happened(Known& known, const Delivery& delivery, const InviteeRejected& body) {
+    void happened(Known& known, const Told& delivery, const InviteeRejected& body) {
         answered(known, delivery, body.invitee, State::rejected, body.data, body.reason);
     }
-    void answered(Known& known, const Delivery& delivery, const UserId& invitee, State how,
+    void answered(Known& known, const Told& delivery, const UserId& invitee, State how,
                   const std::optional<Data>& data, std::optional<std::string> reason) {
         require(changes(known, delivery), "an answer without a rev of its own");
         require(delivery.event.by == invitee, "an answer by somebody else");
@@ -464,7 +600,7 @@ class Promises {
         end(known, invitee, how, delivery.event, data, std::move(reason));
     }
 
-    void happened(Known& known, const Delivery& delivery, const InvitationCancelled& body) {
+    void happened(Known& known, const Told& delivery, const InvitationCancelled& body) {
         require(body.inviter == known.inviter, "another inviter");
         if (!ends_several(known, delivery, body.invitees)) {
             return;
@@ -486,6 +622,13 @@ class Promises {
                 require(known.asked.answer == Answer::first && taker != nullptr &&
                             taker->state == State::accepted,
                         "answered by nobody");
+            } else if (body.reason == CancelReason::left_group) {
+                require(
+                    plan_ && plan_->group == known.group && plan_->leaving.contains(known.inviter),
+                    "cancelled though the inviter is in the group");
+            } else if (body.reason == CancelReason::group_dismissed) {
+                require(plan_ && plan_->group == known.group && !plan_->next,
+                        "cancelled though the group is there");
             } else {
                 require(
                     body.reason == CancelReason::cancelled && delivery.event.by == known.inviter,
@@ -495,7 +638,21 @@ class Promises {
                 std::string(name_of(body.reason)));
         }
     }
-    void happened(Known& known, const Delivery& delivery, const InvitationTimeout& body) {
+    void happened(Known& known, const Told& delivery, const InvitationRevoked& body) {
+        if (!ends_several(known, delivery, body.invitees)) {
+            return;
+        }
+        require(plan_ && plan_->next && plan_->group == known.group && group_of(known) != nullptr,
+                "revoked though nobody left the group");
+        for (const auto& user : body.invitees) {
+            require(plan_->leaving.contains(user), "revoked though they are in the group");
+            const bool itself = user == *delivery.event.by;
+            require(body.reason == (itself ? RevokeReason::left_group : RevokeReason::removed),
+                    "revoked for another reason");
+            end(known, user, State::revoked, delivery.event, {}, std::string(name_of(body.reason)));
+        }
+    }
+    void happened(Known& known, const Told& delivery, const InvitationTimeout& body) {
         if (!ends_several(known, delivery, body.invitees)) {
             return;
         }
@@ -512,7 +669,7 @@ class Promises {
         }
     }
     /// Whether this copy is the one that ends all whom the event names.
-    bool ends_several(Known& known, const Delivery& delivery, const std::vector<UserId>& invitees) {
+    bool ends_several(Known& known, const Told& delivery, const std::vector<UserId>& invitees) {
         require(!invitees.empty(), "nobody is concerned");
         if (changes(known, delivery)) {
             require(delivery.to.front() == known.inviter, "the inviter is not the first to hear");
@@ -524,7 +681,7 @@ class Promises {
         return false;
     }
 
-    void happened(Known& known, const Delivery& delivery, const InviteeRinging& body) {
+    void happened(Known& known, const Told& delivery, const InviteeRinging& body) {
         require(delivery.event.rev == known.rev, "ringing changed rev");
         require(delivery.to == std::vector{known.inviter}, "ringing heard by others");
         require(delivery.event.by == body.invitee, "ringing by somebody else");
@@ -572,12 +729,15 @@ class Promises {
         const Verdict verdict =
             std::visit([&](const auto& body) { return expected(sender, body); }, request.body);
         if (refusal != nullptr) {
+            plan_.reset();
+            message_.reset();
             if (verdict.anything) {
                 return false;
             }
             const bool of_a_limit = refusal->error == Error::rate_limited ||
                                     refusal->error == Error::too_many_pending ||
-                                    refusal->error == Error::too_large;
+                                    refusal->error == Error::too_large ||
+                                    refusal->error == Error::group_full;
             if (limits_bite_ && of_a_limit) {
                 require(refusal->limit.has_value(), "a limit without a number");
                 return false;
@@ -612,12 +772,19 @@ class Promises {
         const auto* refusal = std::get_if<Refusal>(&reply.body);
         std::optional<InvitationId> id;
         bool is_unknown = refusal != nullptr && refusal->error == Error::unknown_invitation;
-        if constexpr (std::same_as<decltype(body), const Invite&>) {
+        if constexpr (requires { body.answer; }) {
             const auto* invited = std::get_if<Invited>(&reply.body);
             id = body.id;
             is_unknown =
                 invited != nullptr ? !invited->dup : refusal->error != Error::already_exists;
-        } else if constexpr (requires { body.id; }) {
+            if constexpr (requires { body.group; }) {
+                // Of a group that is gone, only a repeat is told from an id that is not known.
+                const Known* known = id ? find(*id) : nullptr;
+                if (refusal != nullptr && refusal->error == Error::unknown_group) {
+                    is_unknown = known != nullptr && known->group == body.group;
+                }
+            }
+        } else if constexpr (requires { requires std::same_as<decltype(body.id), InvitationId>; }) {
             id = body.id;
         }
         if (const Known* known = id ? find(*id) : nullptr; is_unknown && known && known->ended_at) {
@@ -625,6 +792,10 @@ class Promises {
         }
     }
 
+    [[nodiscard]] const KnownGroup* find(const GroupId& id) const {
+        const auto at = groups_.find(id);
+        return at == groups_.end() ? nullptr : &at->second;
+    }
     [[nodiscard]] const Known* find(const InvitationId& id) const {
         const auto at = known_.find(id);
         return at == known_.end() ? nullptr : &at->second;
@@ -717,6 +888,10 @@ class Promises {
         if (known.inviter != sender.user && (own == nullptr || own->state != State::accepted)) {
             return refused(Error::not_participant);
         }
+        const KnownGroup* group = group_of(known);
+        if (known.group && (group == nullptr || !group->rank(sender.user))) {
+            return refused(Error::not_member);
+        }
         if (!known.open()) {
             if (known.parts.size() == 1) {
                 return too_late(known, known.parts[0]);
@@ -728,16 +903,15 @@ class Promises {
             }
             return already_ended(known);
         }
-        return sort(known.inviter, asked.invitees, known.asked.online_only, &known);
+        return sort(known.inviter, asked.invitees, known.asked.online_only, &known, group);
     }
-    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known, const Get&) {
-        return known.inviter == sender.user || known.part(sender.user) != nullptr
-                   ? Verdict{}
-                   : refused(Error::not_participant);
+    [[nodiscard]] Verdict expected(const Sender& sender, const Known& known, const Get&) const {
+        return concerns(known, sender.user) ? Verdict{} : refused(Error::not_participant);
     }
     [[nodiscard]] Verdict expected(const Sender& sender, const Invite& asked) {
         if (const Known* known = asked.id ? find(*asked.id) : nullptr) {
-            return known->inviter == sender.user && known->asked.invitee == asked.invitee
+            return known->inviter == sender.user && !known->group &&
+                           known->asked.invitee == asked.invitee
                        ? Verdict{.dup = true}
                        : refused(Error::already_exists);
         }
@@ -746,7 +920,33 @@ class Promises {
         }
         std::vector<UserId> all{asked.invitee};
         all.insert(all.end(), asked.also.begin(), asked.also.end());
-        return sort(sender.user, all, asked.online_only, nullptr);
+        return sort(sender.user, all, asked.online_only, nullptr, nullptr);
+    }
+    [[nodiscard]] Verdict expected(const Sender& sender, const GroupInvite& asked) {
+        const Known* known = asked.id ? find(*asked.id) : nullptr;
+        const KnownGroup* group = find(asked.group);
+        if (known != nullptr && known->inviter == sender.user && known->group == asked.group) {
+            return {.dup = true};
+        }
+        if (group == nullptr) {
+            return refused(Error::unknown_group);
+        }
+        if (known != nullptr) {
+            return refused(Error::already_exists);
+        }
+        if (!group->rank(sender.user)) {
+            return refused(Error::not_member);
+        }
+        std::vector<UserId> all = asked.invitees.value_or(std::vector<UserId>{});
+        if (!asked.invitees) {
+            for (const auto& [user, rank] : group->members) {
+                if (user != sender.user) {
+                    all.push_back(user);
+                }
+            }
+        }
+        return all.empty() ? refused(Error::invalid_request)
+                           : sort(sender.user, all, asked.online_only, nullptr, group);
     }
     [[nodiscard]] Verdict expected(const Sender&, const Sync& asked) {
         return {.anything = asked.after && asked.after != next_page_};
@@ -754,7 +954,7 @@ class Promises {
 
     /// Who is asked and who is skipped, kept for the reply to be compared with.
     Verdict sort(const UserId& inviter, const std::vector<UserId>& names, bool online_only,
-                 const Known* known) {
+                 const Known* known, const KnownGroup* group) {
         skipped_.clear();
         asked_.clear();
         std::set<UserId> seen;
@@ -770,6 +970,8 @@ class Promises {
                     listed->pending() ? refused(Error::already_invited) : too_late(*known, *listed);
             } else if (user == inviter) {
                 verdict = refused(Error::invalid_request);
+            } else if (group != nullptr && !group->rank(user)) {
+                verdict = refused(Error::not_member);
             } else if (online_only && !online_.contains(user)) {
                 verdict = refused(Error::user_offline);
             }
@@ -783,6 +985,9 @@ class Promises {
         if (!asked_.empty()) {
             return {};
         }
+        return common_of(why);
+    }
+    static Verdict common_of(const std::vector<Verdict>& why) {
         const bool common = std::all_of(why.begin(), why.end(), [&](const Verdict& one) {
             return one.error == why.front().error;
         });
@@ -800,6 +1005,27 @@ class Promises {
         }
     }
 
+    bool done(const Sender& sender, const GroupInvite& asked, const Verdict& verdict,
+              const Reply& reply) {
+        const Invite same{.invitee = {},
+                          .id = asked.id,
+                          .data = asked.data,
+                          .timeout = asked.timeout,
+                          .answer = asked.answer,
+                          .online_only = asked.online_only,
+                          .on_inviter_lost = asked.on_inviter_lost,
+                          .visibility = asked.visibility};
+        const auto& invited = std::get<Invited>(reply.body);
+        require(invited.skipped.has_value() == !invited.dup,
+                "a group's invite that says too little");
+        if (!done(sender, same, verdict, reply)) {
+            return false;
+        }
+        Known& known = known_.at(invited.id);
+        known.group = asked.group;
+        known.group_number = groups_.at(asked.group).number;
+        return true;
+    }
     bool done(const Sender& sender, const Invite& asked, const Verdict& verdict,
               const Reply& reply) {
         const auto& invited = std::get<Invited>(reply.body);
@@ -885,12 +1111,303 @@ class Promises {
             return false;
         }
         for (const auto& [id, known] : known_) {
-            const bool takes_part =
-                known.inviter == sender.user || known.part(sender.user) != nullptr;
-            require(synced_.contains(id) == (takes_part && known.open()),
+            require(synced_.contains(id) == (concerns(known, sender.user) && known.open()),
                     "sync does not tell what is open");
         }
         return false;
+    }
+
+    // ----------------------------------------------------------------- groups
+
+    /// What a request makes of a group: nothing of it remains without `next`.
+    struct Plan {
+        GroupId group;
+        GroupEventBody body;
+        std::optional<KnownGroup> next{};
+        std::set<UserId> leaving{};
+        bool told = false;
+    };
+    Verdict plan(const GroupId& id, KnownGroup next, GroupEventBody body,
+                 const std::vector<UserId>& leaving = {}) {
+        for (const auto& user : leaving) {
+            next.members.erase(user);
+        }
+        plan_ = Plan{.group = id,
+                     .body = std::move(body),
+                     .next = std::move(next),
+                     .leaving = {leaving.begin(), leaving.end()}};
+        return {};
+    }
+
+    Verdict expected(const Sender& sender, const CreateGroup& asked) {
+        if (const KnownGroup* known = find(asked.group)) {
+            return known->owner() == sender.user ? Verdict{.dup = true}
+                                                 : refused(Error::group_exists);
+        }
+        KnownGroup next{.number = groups_made_ + 1,
+                        .name = asked.name,
+                        .join_mode = asked.join_mode,
+                        .profile = asked.profile};
+        std::vector<UserId> named{sender.user};
+        named.insert(named.end(), asked.members.begin(), asked.members.end());
+        named = distinct(named);
+        for (const auto& user : named) {
+            next.members[user] = user == sender.user ? Rank::owner : Rank::member;
+        }
+        return plan(asked.group, next, GroupCreated{asked.name, named});
+    }
+    Verdict expected(const Sender& sender, const JoinGroup& asked) {
+        const KnownGroup* known = find(asked.group);
+        if (known == nullptr) {
+            return refused(Error::unknown_group);
+        }
+        if (known->rank(sender.user)) {
+            return {.dup = true};
+        }
+        if (known->join_mode == JoinMode::closed) {
+            return refused(Error::group_closed);
+        }
+        KnownGroup next = *known;
+        next.members[sender.user] = Rank::member;
+        return plan(asked.group, next, MemberEntered{{sender.user}});
+    }
+    /// What keeps `sender` from what members of at least this rank may.
+    std::optional<Verdict> unless(const Sender& sender, const GroupId& id, Rank least) const {
+        const KnownGroup* known = find(id);
+        if (known == nullptr) {
+            return refused(Error::unknown_group);
+        }
+        const auto rank = known->rank(sender.user);
+        if (!rank) {
+            return refused(Error::not_member);
+        }
+        if (*rank < least) {
+            return refused(least == Rank::owner ? Error::not_owner : Error::not_admin);
+        }
+        return std::nullopt;
+    }
+    Verdict expected(const Sender& sender, const QuitGroup& asked) {
+        if (const auto refusal = unless(sender, asked.group, Rank::member)) {
+            return *refusal;
+        }
+        const KnownGroup& known = groups_.at(asked.group);
+        if (known.owner() == sender.user) {
+            return refused(Error::owner_cannot_quit);
+        }
+        return plan(asked.group, known, MemberLeft{sender.user}, {sender.user});
+    }
+    Verdict expected(const Sender& sender, const AddMembers& asked) {
+        const KnownGroup* known = find(asked.group);
+        const bool closed = known != nullptr && known->join_mode == JoinMode::closed;
+        if (const auto refusal = unless(sender, asked.group, closed ? Rank::admin : Rank::member)) {
+            return *refusal;
+        }
+        KnownGroup next = *known;
+        std::vector<UserId> added;
+        skipped_.clear();
+        for (const auto& user : distinct(asked.members)) {
+            if (next.members.emplace(user, Rank::member).second) {
+                added.push_back(user);
+            } else {
+                skipped_.push_back({user, Error::already_member});
+            }
+        }
+        return added.empty() ? Verdict{} : plan(asked.group, next, MemberInvited{added});
+    }
+    Verdict expected(const Sender& sender, const RemoveMembers& asked) {
+        if (const auto refusal = unless(sender, asked.group, Rank::admin)) {
+            return *refusal;
+        }
+        const KnownGroup& known = groups_.at(asked.group);
+        std::vector<UserId> removed;
+        std::vector<Verdict> why;
+        skipped_.clear();
+        for (const auto& user : distinct(asked.members)) {
+            const auto rank = known.rank(user);
+            if (rank && *rank < *known.rank(sender.user)) {
+                removed.push_back(user);
+                continue;
+            }
+            why.push_back(refused(rank ? Error::not_owner : Error::not_member));
+            skipped_.push_back({user, *why.back().error});
+        }
+        return removed.empty()
+                   ? common_of(why)
+                   : plan(asked.group, known, MemberRemoved{removed, asked.reason}, removed);
+    }
+    Verdict expected(const Sender& sender, const SetRank& asked) {
+        if (const auto refusal = unless(sender, asked.group, Rank::owner)) {
+            return *refusal;
+        }
+        KnownGroup next = groups_.at(asked.group);
+        const auto rank = next.rank(asked.user);
+        if (!rank) {
+            return refused(Error::not_member);
+        }
+        if (*rank == Rank::owner) {
+            return refused(Error::invalid_request);
+        }
+        if (*rank == asked.role) {
+            return {.dup = true};
+        }
+        next.members[asked.user] = asked.role;
+        return plan(asked.group, next, RoleChanged{asked.user, asked.role});
+    }
+    Verdict expected(const Sender& sender, const TransferGroup& asked) {
+        if (const auto refusal = unless(sender, asked.group, Rank::owner)) {
+            return *refusal;
+        }
+        KnownGroup next = groups_.at(asked.group);
+        if (!next.rank(asked.user)) {
+            return refused(Error::not_member);
+        }
+        if (asked.user == sender.user) {
+            return {.dup = true};
+        }
+        next.members[sender.user] = Rank::member;
+        next.members[asked.user] = Rank::owner;
+        return plan(asked.group, next, OwnerChanged{asked.user});
+    }
+    Verdict expected(const Sender& sender, const UpdateGroup& asked) {
+        if (const auto refusal = unless(sender, asked.group, Rank::admin)) {
+            return *refusal;
+        }
+        const KnownGroup& known = groups_.at(asked.group);
+        KnownGroup next = known;
+        next.name = asked.name ? asked.name : known.name;
+        next.join_mode = asked.join_mode.value_or(known.join_mode);
+        next.profile = asked.profile ? asked.profile : known.profile;
+        if (next == known) {
+            return {.dup = true};
+        }
+        GroupUpdated body;
+        if (next.name != known.name) {
+            body.name = next.name;
+        }
+        if (next.join_mode != known.join_mode) {
+            body.join_mode = next.join_mode;
+        }
+        if (next.profile != known.profile) {
+            body.profile = next.profile;
+        }
+        return plan(asked.group, next, body);
+    }
+    Verdict expected(const Sender& sender, const DismissGroup& asked) {
+        if (const auto refusal = unless(sender, asked.group, Rank::owner)) {
+            return *refusal;
+        }
+        plan_ = Plan{.group = asked.group, .body = GroupDismissed{}};
+        return {};
+    }
+    Verdict expected(const Sender& sender, const GetGroup& asked) {
+        const auto refusal = unless(sender, asked.group, Rank::member);
+        return refusal ? *refusal : Verdict{};
+    }
+    Verdict expected(const Sender&, const ListGroups&) { return {}; }
+    Verdict expected(const Sender& sender, const Message& asked) {
+        std::set<UserId> to;
+        if (const auto* peer = std::get_if<UserId>(&asked.to)) {
+            to.insert(*peer);
+        } else {
+            const auto& id = std::get<GroupId>(asked.to);
+            if (const auto refusal = unless(sender, id, Rank::member)) {
+                return *refusal;
+            }
+            for (const auto& [user, rank] : groups_.at(id).members) {
+                if (user != sender.user) {
+                    to.insert(user);
+                }
+            }
+        }
+        if (asked.online_only) {
+            std::erase_if(to, [&](const UserId& user) { return !online_.contains(user); });
+            if (to.empty()) {
+                return refused(Error::user_offline);
+            }
+        }
+        if (!to.empty()) {
+            message_ = Sending{.asked = asked, .id = {}, .to = std::move(to)};
+        }
+        return {};
+    }
+
+    bool done(const Sender&, const Message& asked, const Verdict&, const Reply& reply) {
+        const auto& sent = std::get<Sent>(reply.body);
+        require(!asked.id || sent.id == *asked.id, "another id");
+        if (message_) {
+            message_->id = sent.id;
+        }
+        return message_.has_value();
+    }
+    bool done(const Sender&, const AddMembers&, const Verdict&, const Reply& reply) {
+        require(std::get<MembersDone>(reply.body).skipped == skipped_, "others were skipped");
+        return plan_.has_value();
+    }
+    bool done(const Sender&, const RemoveMembers&, const Verdict&, const Reply& reply) {
+        require(std::get<MembersDone>(reply.body).skipped == skipped_, "others were skipped");
+        return plan_.has_value();
+    }
+    bool done(const Sender&, const GetGroup& asked, const Verdict&, const Reply& reply) {
+        const auto& page = std::get<GotGroup>(reply.body);
+        const KnownGroup& known = groups_.at(asked.group);
+        GroupInfo right{.group = asked.group,
+                        .name = known.name,
+                        .join_mode = known.join_mode,
+                        .owner = known.owner(),
+                        .profile = known.profile,
+                        .count = static_cast<std::uint32_t>(known.members.size())};
+        for (const auto& [user, rank] : known.members) {
+            right.members.push_back({user, rank});
+        }
+        // Groups in these stories fit one page.
+        require(!page.next && (asked.after || page.group == right), "get tells another group");
+        return false;
+    }
+    bool done(const Sender& sender, const ListGroups&, const Verdict&, const Reply& reply) {
+        GroupsListed right;
+        for (const auto& [id, known] : groups_) {
+            if (const auto rank = known.rank(sender.user)) {
+                right.groups.push_back({id, known.name, *rank, known.join_mode,
+                                        static_cast<std::uint32_t>(known.members.size())});
+            }
+        }
+        require(std::get<GroupsListed>(reply.body) == right, "groups tells others");
+        return false;
+    }
+    template <class Verb>
+    requires(std::same_as<Verb, CreateGroup> || std::same_as<Verb, JoinGroup> ||
+             std::same_as<Verb, QuitGroup> || std::same_as<Verb, DismissGroup> ||
+             std::same_as<Verb, UpdateGroup> || std::same_as<Verb, SetRank> ||
+             std::same_as<Verb, TransferGroup>) bool done(const Sender&, const Verb&,
+                                                          const Verdict& verdict,
+                                                          const Reply& reply) {
+        require(std::get<GroupDone>(reply.body).dup == verdict.dup, "dup is wrong");
+        return plan_.has_value();
+    }
+
+    /// What was pending for those who are gone has ended; then they are.
+    void check_group_change() {
+        if (!plan_) {
+            return;
+        }
+        for (const auto& [id, known] : known_) {
+            if (known.group != plan_->group || group_of(known) == nullptr) {
+                continue;
+            }
+            require(plan_->next.has_value() || !known.open(), "open in a group that is gone");
+            require(!plan_->leaving.contains(known.inviter) || !known.open(),
+                    "open though its inviter is gone");
+            for (const auto& part : known.parts) {
+                require(!plan_->leaving.contains(part.user) || !part.pending(),
+                        "pending for who is gone");
+            }
+        }
+        if (plan_->next) {
+            groups_made_ = std::max(groups_made_, plan_->next->number);
+            groups_[plan_->group] = *plan_->next;
+        } else {
+            groups_.erase(plan_->group);
+        }
     }
 
     /// What the reply said must be what the events then did.
@@ -898,7 +1415,7 @@ class Promises {
         std::visit(
             [&](const auto& body) {
                 using Verb = std::decay_t<decltype(body)>;
-                if constexpr (std::same_as<Verb, Invite> || std::same_as<Verb, Add>) {
+                if constexpr (requires { body.timeout; }) {
                     const auto& invited = std::get<Invited>(reply.body);
                     const Known& known = known_.at(invited.id);
                     require(invited.rev == known.rev, "another rev");
@@ -919,7 +1436,9 @@ class Promises {
                     for (const auto& user : told.cancelled) {
                         require(known.part(user)->state == State::cancelled, "not cancelled");
                     }
-                } else if constexpr (requires { body.id; }) {
+                } else if constexpr (requires {
+                                         requires std::same_as<decltype(body.id), InvitationId>;
+                                     }) {
                     const Known& known = known_.at(body.id);
                     require(std::get<Done>(reply.body).rev == known.rev, "another rev");
                     if constexpr (std::same_as<Verb, Accept> || std::same_as<Verb, Reject>) {
@@ -944,11 +1463,23 @@ class Promises {
             request.body);
     }
 
+    struct Sending {
+        Message asked;
+        MessageId id;
+        std::set<UserId> to;
+        bool told = false;
+    };
+
     Limits limits_;
     std::string server_epoch_;
     bool limits_bite_;
     Instant now_{};
     std::map<InvitationId, Known> known_;
+    std::map<GroupId, KnownGroup> groups_;
+    std::uint64_t groups_made_ = 0;
+    /// What the present request is to make of a group, or to send.
+    std::optional<Plan> plan_;
+    std::optional<Sending> message_;
     std::set<UserId> online_;
     std::map<UserId, Instant> offline_since_;
     /// When those inviters are lost who had something to lose as they left.

@@ -154,7 +154,7 @@ class Story {
                     const auto& event = std::get<Delivery>(effect).event;
                     const auto read = decode_event(encode(event, encoding));
                     require(read.index() == 0, "an event that cannot be read");
-                    require(std::get<Event>(read) == event, "an event reads as another");
+                    require(std::get<AnyEvent>(read) == event, "an event reads as another");
                 }
             }
         }

@@ -14,9 +14,18 @@ const topics = [
   {
     pattern: /\/v1\/inbox\/[^/]+\/reply(\/.*)?$/,
     encodings: ['json', 'msgpack'],
-    kind: (message) => (message.ok === true ? `reply:${message.re}` : 'reply:refused'),
+    kind: (message) => (message.ok === true ? kind_of(message) : 'reply:refused'),
   },
 ];
+
+const group_done = ['create', 'join', 'quit', 'dismiss', 'update', 'role', 'transfer'];
+
+/** Of a reply that is ok: its verb, but where groups have that too, or share an answer. */
+function kind_of({ re, id, group }) {
+  if (group_done.includes(re)) return 'reply:group_done';
+  if (re === 'remove' || (re === 'add' && id === undefined)) return 'reply:members_done';
+  return re === 'get' && group !== undefined ? 'reply:group_get' : `reply:${re}`;
+}
 
 function read(encoding, payload) {
   if (encoding === 'msgpack') return fromMsgpack(payload);

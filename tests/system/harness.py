@@ -41,6 +41,8 @@ CODES = {
     "already_exists": 8012, "already_invited": 8012,
     "user_offline": 20101, "rate_limited": 20102, "too_many_pending": 20102, "not_modifiable": 20103,
     "storage_unavailable": 20104, "unknown_request": 20105, "internal": 20199,
+    "unknown_group": 10010, "not_member": 10007, "not_owner": 10007, "not_admin": 10007, "group_closed": 10007,
+    "owner_cannot_quit": 10009, "group_full": 10014, "group_exists": 10021,
 }
 
 ID = re.compile(r"[A-Za-z0-9._@:-]{1,64}\Z")
@@ -595,7 +597,8 @@ class Client:
             self.replies.append((message, body))
             return
         assert kind == {"event": "msgpack", "json": "json"}[level], "encoding"
-        assert message.qos == (0 if body["event"] == "new_invitation" and body["online_only"] else 1), "QoS"
+        if body["event"] != "message":  # of which it does not tell
+            assert message.qos == (0 if body["event"] == "new_invitation" and body["online_only"] else 1), "QoS"
         if not message.dup:
             self._check_event(level, body)
         self.events.append(body)
@@ -603,6 +606,12 @@ class Client:
     def _check_event(self, level, event):
         """What holds for all events: rev only rises, each (invitation, invitee) ends once, and nobody rings for what
         has ended (promise 1)."""
+        if event["event"] == "message":
+            assert ID.match(event["id"]) and ID.match(event["from"]) and ("to" in event) != ("group" in event), "message"
+            return
+        if "rev" not in event:
+            assert ID.match(event["group"]) and ID.match(event["by"]) and event["by_device"], "group"
+            return
         assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
         assert ("by" in event) or ("by_device" not in event), "by"
         if event["event"] == "invitee_ringing":

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-/// The words of the contract (section 4) that the wire, the rules and the client
+/// The words of the contract (sections 4 and 7) that the wire, the rules and the client
 /// library's users share.
 namespace beckon {
 
@@ -19,5 +19,11 @@ enum class Visibility : std::uint8_t { members, invitees, inviter };
 
 /// The part that a user has in an invitation.
 enum class Role : std::uint8_t { inviter, invitee, observer };
+
+/// Whether anybody may join a group by themselves.
+enum class JoinMode : std::uint8_t { free, closed };
+
+/// What a member is in a group, from the lowest. The wire calls it `role`.
+enum class Rank : std::uint8_t { member, admin, owner };
 
 }  // namespace beckon

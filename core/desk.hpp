@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "limits.hpp"
+#include "rate_limit.hpp"
+#include "records.hpp"
+#include "siphash.hpp"
+#include "timer_wheel.hpp"
+
+namespace beckon {
+
+/// What the switchboard's judges share: the present instant, the records, the
+/// deadlines, and how much each user may still do. One thread.
+class Desk {
+  public:
+    /// `secret` is for hashing, and for the ids that clients did not choose.
+    Desk(const Limits& given, std::string epoch, const SipKey& secret);
+
+    /// Charges `user` for so many events, if they fit and so many `bytes` more can be
+    /// kept; or takes nothing. The last check of each request.
+    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
+                                              std::int64_t bytes);
+
+    InvitationId fresh_invitation();
+    MessageId fresh_message();
+
+    const Limits limits;
+    const std::string server_epoch;
+    Instant now{};
+    TimerWheel wheel;
+    RateLimit requests;
+    RateLimit pair_invites;
+    RateLimit events;
+    Records records;
+
+  private:
+    Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const SipKey& id_key);
+    /// 128 bits that nobody can foretell.
+    std::string fresh_id();
+
+    SipKey id_key_;
+    std::uint64_t ids_made_ = 0;
+};
+
+}  // namespace beckon

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "invitation.hpp"
+#include "messages.hpp"
+
+namespace beckon {
+
+/// Users in the order of their ids, so that a page of members goes on where it ended.
+struct ByUserId {
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name
+    bool operator()(const User* a, const User* b) const { return *a->id < *b->id; }
+    bool operator()(const User* a, const UserId& b) const { return *a->id < b; }
+    bool operator()(const UserId& a, const User* b) const { return a < *b->id; }
+};
+
+/// A group. Invitations of it that are remembered keep it, without members, when it is
+/// dismissed.
+struct Group {
+    GroupId id{};
+    std::optional<std::string> name{};
+    std::optional<Profile> profile{};
+    std::map<User*, Rank, ByUserId> members{};
+    User* owner = nullptr;
+    /// Its open invitations, oldest first.
+    std::vector<Invitation*> open{};
+    /// What it counts against max_total_data_bytes.
+    std::int64_t kept = 0;
+    JoinMode join_mode = JoinMode::free;
+
+    /// Nothing: a stranger.
+    [[nodiscard]] std::optional<Rank> rank_of(const UserId& user) const {
+        const auto at = members.find(user);
+        return at == members.end() ? std::nullopt : std::optional(at->second);
+    }
+    [[nodiscard]] bool has(const UserId& user) const { return members.contains(user); }
+};
+
+}  // namespace beckon

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "desk.hpp"
+#include "effects.hpp"
+#include "intake.hpp"
+#include "refusals.hpp"
+
+namespace beckon {
+
+/// A request that names its invitation.
+template <class Verb>
+concept NamesInvitation = std::same_as<decltype(Verb::id), InvitationId>;
+
+/// Judges what is asked about invitations, and what time and absence do to them
+/// (contract, section 4), by the table in rules.hpp. One thread.
+class Invitations {
+  public:
+    explicit Invitations(Desk& desk) : desk_(desk) {}
+
+    ReplyBody judge(const Sender& sender, const Invite& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const GroupInvite& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const Sync& asked, Effects& events);
+    /// The checks that every verb about an invitation shares, in the contract's order.
+    template <NamesInvitation Verb>
+    ReplyBody judge(const Sender& sender, const Verb& asked, Effects& events);
+
+    /// The invitation's timer fired.
+    void come_due(Invitation& invitation, Effects& events);
+    void set_online(const UserId& id, bool online);
+    /// The user has been away for too long.
+    void lose(User& user, Effects& events);
+    /// These members, who still are, leave or are removed: what is pending for them is
+    /// revoked, what they asked is cancelled.
+    void parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
+                RevokeReason reason, Effects& events);
+    /// The group, which still is, is dismissed: all that is open in it is cancelled.
+    void dismissed(const Group& group, const Sender& sender, Effects& events);
+
+  private:
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Reject& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Cancel& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Modify& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Ringing& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Add& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, const Invitation& invitation, const Get& asked,
+                    Effects& events);
+
+    /// The reply to an invite whose id is known.
+    [[nodiscard]] ReplyBody known_already(const Sender& sender, const Invitation& known,
+                                          bool same_target) const;
+    /// A new invitation of these users. `field` named them, `target` is what the topic named.
+    template <class Asked, class Target>
+    ReplyBody invite(const Sender& sender, const Asked& asked, const Target& target,
+                     std::string_view field, std::vector<UserId> named, Effects& events);
+
+    /// Why `user` cannot be asked by `asker` into an invitation of `inviter`, perhaps in
+    /// `group`.
+    [[nodiscard]] WhyNot why_not(const UserId& asker, const UserId& inviter, const UserId& user,
+                                 const Group* group, bool online_only) const;
+    [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const;
+    [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
+                                                       std::int64_t audience) const;
+    /// `Desk::take`, the bytes being kept by `invitation`.
+    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
+                                              std::int64_t bytes, Invitation& invitation);
+
+    /// `new_invitation` to the invitees from index `first` on, and to observers.
+    void announce_new(const Sender& sender, const Invitation& invitation, std::size_t first,
+                      Effects& events) const;
+    [[nodiscard]] InvitationInfo describe(const Invitation& invitation, const UserId& reader) const;
+    /// An invitee's own time, anyone else's the last; none when nothing runs.
+    [[nodiscard]] std::optional<Duration> remaining(const Invitation& invitation,
+                                                    const UserId& reader) const;
+    [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
+
+    /// Asks these users, until `timeout` from now (0: until the lifetime ends).
+    void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
+             Duration timeout);
+    /// Keeps who ended a part, though they have none.
+    void keep_remover(Invitation& invitation, const UserId& user);
+    /// To be called when nothing of a request or deadline is left to do.
+    void close_if_ended(Invitation& invitation);
+
+    Desk& desk_;
+};
+
+}  // namespace beckon
