@@ -289,7 +289,7 @@ const refusals = [
   ['accept', 'already_cancelled', 8010, 'it was cancelled already', { by: 'door', rev: 3 }],
   ['accept', 'already_cancelled', 8010, 'it was cancelled already', { rev: 3 }],
   ['accept', 'already_timed_out', 8010, 'it timed out already', { rev: 2 }],
-  ['accept', 'already_revoked', 8010, 'it was revoked already', { rev: 2 }],
+  ['accept', 'already_revoked', 8010, 'it was revoked already', { by: 'door', by_device: panel, rev: 2 }],
   ['cancel', 'already_ended', 8010, 'the invitation has ended', { rev: 9 }],
   ['cancel', 'not_inviter', 8011, 'only the inviter may do this'],
   ['accept', 'not_invitee', 8011, 'only an invitee may do this'],

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "intake.hpp"
 #include "switchboard.hpp"
 #include "wire.hpp"
 
@@ -56,6 +57,7 @@ class Desk {
             CHECK(after.open == before.open);
             CHECK(after.ended == before.ended);
             CHECK(after.users == before.users);
+            CHECK(after.groups == before.groups);
             CHECK(after.kept_bytes == before.kept_bytes);
             CHECK(switchboard_.next_deadline() == next);
         }
@@ -116,6 +118,8 @@ TEST_CASE("the defaults are those of the contract") {
     CHECK(limits.max_lifetime_ms == 24 * 3600 * 1000);
     CHECK(limits.max_invitees == 1000);
     CHECK(limits.max_audience == 250);
+    CHECK(limits.max_group_members == 2000);
+    CHECK(limits.max_groups_per_owner == 100);
     CHECK(limits.max_pending_per_inviter == 64);
     CHECK(limits.max_pending_per_invitee == 256);
     CHECK(limits.max_pending == 1'000'000);
@@ -751,4 +755,256 @@ TEST_CASE("a cancel that names a stranger is refused, repeated or not") {
     check_refusal(desk.refusal(alice, cancel), Error::invalid_request, "invitees", std::nullopt);
     REQUIRE(desk.is_ok(alice, Cancel{id("i"), {}, std::vector{bob}}));
     check_refusal(desk.refusal(alice, cancel), Error::invalid_request, "invitees", std::nullopt);
+}
+
+// ------------------------------------------------------------------- groups
+
+namespace {
+
+GroupId group(std::string_view name) { return *GroupId::parse(name); }
+const GroupId team = group("team");
+
+}  // namespace
+
+TEST_CASE("a group has 2000 members and no more, however they come") {
+    Desk desk(fast());
+    check_refusal(desk.refusal(alice, CreateGroup{.group = team, .members = users("m", 2000)}),
+                  Error::too_large, "members", 2000);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 1997)}));
+    check_refusal(desk.refusal(alice, AddMembers{team, users("n", 3)}), Error::group_full, {},
+                  2000);
+    REQUIRE(desk.is_ok(alice, AddMembers{team, {user("n0"), user("m0")}}));
+    REQUIRE(desk.is_ok(bob, JoinGroup{team}));
+    check_refusal(desk.refusal(carol, JoinGroup{team}), Error::group_full, {}, 2000);
+    // Who is a member may join again, and makes room by leaving.
+    CHECK(desk.is_ok(bob, JoinGroup{team}));
+    CHECK(desk.is_ok(bob, QuitGroup{team}));
+    CHECK(desk.is_ok(carol, JoinGroup{team}));
+}
+
+TEST_CASE("a user owns 100 groups and no more, however they come") {
+    Desk desk(fast());
+    for (int i = 0; i < 100; ++i) {
+        REQUIRE(desk.is_ok(alice, CreateGroup{.group = group("g" + std::to_string(i))}));
+    }
+    check_refusal(desk.refusal(alice, CreateGroup{.group = team}), Error::too_large, "group", 100);
+    REQUIRE(desk.is_ok(bob, CreateGroup{.group = team, .members = {alice}}));
+    check_refusal(desk.refusal(bob, TransferGroup{team, alice}), Error::too_large, "user", 100);
+    // Being a member counts nothing; handing over and dismissing give room.
+    REQUIRE(desk.is_ok(alice, DismissGroup{group("g7")}));
+    REQUIRE(desk.is_ok(bob, TransferGroup{team, alice}));
+    CHECK(desk.error(alice, CreateGroup{.group = group("g7")}) == Error::too_large);
+    REQUIRE(desk.is_ok(alice, TransferGroup{team, bob}));
+    CHECK(desk.is_ok(alice, CreateGroup{.group = group("g7")}));
+}
+
+TEST_CASE("a profile has 16 texts, and each text its size") {
+    Limits limits;
+    limits.max_data_bytes = 8;
+    const auto taken = [&limits](std::string_view verb, const std::string& body) {
+        const std::string topic = "group/g/" + std::string(verb);
+        const auto made = take_in({alice, DeviceTag(1)}, {.topic = topic, .payload = body}, limits);
+        const auto* reply = std::get_if<Reply>(&made);
+        return reply != nullptr ? std::optional(std::get<Refusal>(reply->body)) : std::nullopt;
+    };
+    const auto profile = [](int count) {
+        std::string texts;
+        for (int i = 0; i < count; ++i) {
+            texts += (i > 0 ? ",\"k" : "\"k") + std::to_string(i) + "\":\"\"";
+        }
+        return R"({"profile":{)" + texts + "}}";
+    };
+    for (const auto* verb : {"create", "update"}) {
+        INFO(verb);
+        CHECK_FALSE(taken(verb, profile(16)));
+        check_refusal(*taken(verb, profile(17)), Error::too_large, "profile", 16);
+        CHECK_FALSE(taken(verb, R"({"name":"12345678","profile":{"12345678":"12345678"}})"));
+        check_refusal(*taken(verb, R"({"name":"123456789"})"), Error::too_large, "name", 8);
+        check_refusal(*taken(verb, R"({"profile":{"123456789":""}})"), Error::too_large, "profile",
+                      8);
+        check_refusal(*taken(verb, R"({"profile":{"k":"123456789"}})"), Error::too_large, "profile",
+                      8);
+    }
+    check_refusal(*taken("remove", R"({"members":["a"],"reason":"123456789"})"), Error::too_large,
+                  "reason", 8);
+    check_refusal(*taken("message", R"({"data":"123456789"})"), Error::too_large, "data", 8);
+    CHECK(taken("remove", R"({"members":["a"],"reason":""})")->field == "reason");
+}
+
+TEST_CASE("groups keep at most a half of all that is kept, and give it back") {
+    auto limits = fast();
+    limits.max_total_data_bytes = 10'000;
+    Desk desk(limits);
+    // 1000, 300 for each member, and what it tells of itself.
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team,
+                                          .name = "12345",
+                                          .members = {bob},
+                                          .profile = Profile{{"key", "text"}}}));
+    CHECK(desk.counts().kept_bytes == 1612);
+    check_refusal(desk.refusal(alice, AddMembers{team, users("m", 12)}), Error::too_large, "data",
+                  5000);
+    REQUIRE(desk.is_ok(alice, AddMembers{team, users("m", 11)}));
+    CHECK(desk.counts().kept_bytes == 4912);
+    CHECK(desk.error(alice, UpdateGroup{.group = team, .name = std::string(94, 'n')}) ==
+          Error::too_large);
+    REQUIRE(desk.is_ok(alice, UpdateGroup{.group = team, .name = std::string(93, 'n')}));
+    CHECK(desk.counts().kept_bytes == 5000);
+    CHECK(desk.error(carol, JoinGroup{team}) == Error::too_large);
+    CHECK(desk.error(carol, CreateGroup{.group = group("other")}) == Error::too_large);
+    // The other half is for invitations.
+    CHECK(desk.error(carol, Invite{.invitee = bob, .data = bytes(5001)}) == Error::too_large);
+    REQUIRE(desk.is_ok(carol, Invite{.invitee = bob, .data = bytes(5000)}));
+    REQUIRE(desk.is_ok(alice, UpdateGroup{.group = team, .name = "", .profile = Profile{}}));
+    CHECK(desk.counts().kept_bytes == 1000 + 13 * 300 + 5000);
+    REQUIRE(desk.is_ok(bob, QuitGroup{team}));
+    REQUIRE(desk.is_ok(alice, RemoveMembers{team, users("m", 3), {}}));
+    CHECK(desk.counts().kept_bytes == 1000 + 9 * 300 + 5000);
+    REQUIRE(desk.is_ok(alice, DismissGroup{team}));
+    CHECK(desk.counts().kept_bytes == 5000);
+    CHECK(desk.counts().groups == 0);
+}
+
+TEST_CASE("events of a group count against who causes them, each member once") {
+    auto limits = fast();
+    limits.events_per_second = 1;
+    limits.events_burst = 10;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 6)}));
+    check_refusal(desk.refusal(alice, UpdateGroup{.group = team, .name = "x"}), Error::rate_limited,
+                  {}, 1);
+    REQUIRE(desk.is_ok(bob, JoinGroup{team}));
+    // To all but the sender.
+    CHECK(desk.error(bob, Message{.to = team}) == Error::rate_limited);
+    desk.advance(5000);
+    CHECK(desk.is_ok(bob, Message{.to = team}));
+    CHECK(desk.error(bob, Message{.to = carol}) == Error::rate_limited);
+    // An invitation counts whom it asks and who looks on.
+    CHECK(desk.error(user("m0"), GroupInvite{.group = team, .invitees = {{bob}}}) == std::nullopt);
+    CHECK(desk.error(user("m0"), GroupInvite{.group = team, .invitees = {{alice}}}) ==
+          Error::rate_limited);
+    // Leaving is always possible: what it ends is not charged.
+    CHECK(desk.error(user("m1"), GroupInvite{.group = team, .visibility = Visibility::inviter}) ==
+          std::nullopt);
+    desk.advance(6000);
+    CHECK(desk.is_ok(user("m1"), QuitGroup{team}));
+}
+
+TEST_CASE("the audience of a group is all its members, at the limit and one over it") {
+    auto limits = fast();
+    limits.max_audience = 5;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
+    const std::vector<UserId> one{user("m0")};
+    REQUIRE(desk.is_ok(alice, GroupInvite{.group = team, .id = id("i"), .invitees = one}));
+    // They hear of it already, so asking them makes nobody more.
+    REQUIRE(desk.is_ok(alice, Add{id("i"), {user("m1"), user("m2")}}));
+    REQUIRE(desk.is_ok(bob, JoinGroup{team}));
+    check_refusal(desk.refusal(alice, GroupInvite{.group = team, .invitees = one}),
+                  Error::too_large, "visibility", 5);
+    check_refusal(desk.refusal(alice, Add{id("i"), {user("m3")}}), Error::too_large, "visibility",
+                  5);
+    CHECK(desk.is_ok(
+        alice,
+        GroupInvite{.group = team, .invitees = users("m", 4), .visibility = Visibility::invitees}));
+    CHECK(desk.is_ok(alice, GroupInvite{.group = team, .visibility = Visibility::inviter}));
+}
+
+TEST_CASE("a round of more than max_invitees is refused, all other members included") {
+    auto limits = fast();
+    limits.max_invitees = 3;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
+    check_refusal(desk.refusal(alice, GroupInvite{.group = team}), Error::too_large, "invitees", 3);
+    CHECK(desk.is_ok(alice, GroupInvite{.group = team, .invitees = users("m", 3)}));
+}
+
+TEST_CASE("the members of a large group, and many groups, come page by page") {
+    auto limits = fast();
+    limits.max_groups_per_owner = 1000;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 1200)}));
+    std::set<UserId> seen;
+    GetGroup get{team, {}};
+    do {
+        const auto reply = desk.ask(alice, get);
+        const auto& page = std::get<GotGroup>(reply.body);
+        CHECK(page.group.members.size() <= 500);
+        CHECK(page.group.count == 1201);
+        for (const auto& member : page.group.members) {
+            CHECK(seen.insert(member.user).second);
+        }
+        get.after = page.next;
+    } while (get.after);
+    CHECK(seen.size() == 1201);
+    CHECK(desk.refusal(alice, GetGroup{team, "not an id"}).field == "after");
+
+    for (int i = 0; i < 600; ++i) {
+        const auto name = i < 100 ? std::string(16 * 1024, 'n') : "";
+        REQUIRE(
+            desk.is_ok(alice, CreateGroup{.group = group("g" + std::to_string(i)), .name = name}));
+    }
+    std::set<GroupId> listed;
+    ListGroups list;
+    do {
+        const auto reply = desk.ask(alice, list);
+        const auto& page = std::get<GroupsListed>(reply.body);
+        CHECK(encode(reply, Encoding::json).size() < 128 * 1024);
+        for (const auto& one : page.groups) {
+            CHECK(listed.insert(one.group).second);
+        }
+        list.after = page.next;
+    } while (list.after);
+    CHECK(listed.size() == 601);
+    CHECK(desk.refusal(alice, ListGroups{"not an id"}).field == "after");
+}
+
+TEST_CASE("sync tells an observer each invitation once, page by page") {
+    auto limits = fast();
+    limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1000;
+    Desk desk(limits);
+    std::set<InvitationId> open;
+    const GroupId other = group("other");
+    for (const auto& one : {team, other}) {
+        REQUIRE(desk.is_ok(alice, CreateGroup{.group = one, .members = {bob, carol}}));
+    }
+    for (int i = 0; i < 90; ++i) {
+        const auto made = [&](const GroupId& where, const UserId& whom, Visibility visibility) {
+            const auto reply = desk.ask(
+                alice, GroupInvite{.group = where, .invitees = {{whom}}, .visibility = visibility});
+            REQUIRE(reply.ok());
+            return std::get<Invited>(reply.body).id;
+        };
+        open.insert(made(team, bob, Visibility::members));
+        open.insert(made(other, carol, Visibility::members));
+        open.insert(made(other, bob, Visibility::inviter));
+        made(other, carol, Visibility::invitees);
+    }
+    std::set<InvitationId> told;
+    Sync sync;
+    do {
+        const auto reply = desk.ask(bob, sync);
+        const auto& page = std::get<Synced>(reply.body);
+        CHECK(page.invitations.size() <= 100);
+        for (const auto& one : page.invitations) {
+            CHECK(told.insert(one.id).second);
+            CHECK(one.role == (one.invitees.front().user == bob ? Role::invitee : Role::observer));
+        }
+        sync.after = page.next;
+    } while (sync.after);
+    CHECK(told == open);
+}
+
+TEST_CASE("who removed an invitee is known as long as the invitation is remembered") {
+    Desk desk(fast());
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = {bob, carol}}));
+    REQUIRE(desk.is_ok(bob, GroupInvite{.group = team, .id = id("i"), .invitees = {{carol}}}));
+    REQUIRE(desk.is_ok(alice, RemoveMembers{team, {carol}, {}}));
+    REQUIRE(desk.is_ok(alice, DismissGroup{team}));
+    // Nobody is a member or online any more.
+    const auto refusal = desk.refusal(carol, Accept{id("i")});
+    CHECK(refusal.error == Error::already_revoked);
+    CHECK(refusal.by == alice);
+    desk.advance(600'000);
+    CHECK(desk.counts().users == 0);
+    CHECK(desk.counts().kept_bytes == 0);
 }

@@ -5,7 +5,10 @@ import pathlib
 import sys
 
 target = pathlib.Path(sys.argv[1])
-verbs = ["invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get", "sync"]
+# In the order of wire_fuzz.cpp's topics; the vectors' words.
+verbs = ["invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get", "sync",
+         "group_invite", "group_create", "group_join", "group_quit", "group_dismiss", "group_get", "group_update",
+         "group_add", "group_remove", "group_role", "group_transfer", "groups", "message"]
 reply, event = len(verbs), len(verbs) + 1
 
 
@@ -52,6 +55,14 @@ def about(verb, sender, payload=b"", device=0, id=0):
     return bytes([8, id + 4 * (verbs.index(verb) - 1)]) + who(sender, device) + text(payload)
 
 
+group_verbs = ["invite", "create", "join", "quit", "add", "remove", "role", "update", "transfer", "dismiss", "get",
+               "message"]
+
+
+def in_group(verb, sender, payload=b""):
+    return bytes([14, 2 * group_verbs.index(verb)]) + who(sender) + text(payload)
+
+
 def sync(sender):
     return bytes([7, people[sender]]) + who(sender) + text(b"")
 
@@ -79,6 +90,9 @@ stories = {
             offline("alice") + wait(60000),
     "again": everyone + invite("alice", "bob", ring % b"") * 3 + invite("bob", "alice", ring % b"") +
              invite("alice", "dave", b'{"online_only":true}') + sync("alice"),
+    "group": everyone + in_group("create", "alice", b'{"members":["bob"]}') + in_group("join", "carol") +
+             in_group("invite", "alice", b'{"id":"i"}') + about("accept", "bob") + in_group("quit", "carol") +
+             in_group("role", "alice", b'{"user":"bob","role":"admin"}') + sync("bob") + in_group("dismiss", "alice"),
     "topics": publish(b"user/bob/invite/alice", "alice", b'{"id":"j"}') +
               publish(b"invitation/j/accept/bob", "bob", b"\x80") +
               publish(b"invitation/j/accept/bob", "carol", b"") + publish(b"x/y", "bob", b"{}"),
@@ -99,6 +113,9 @@ for path in map(pathlib.Path, sys.argv[2:]):
                 verb = verbs[kind]
                 step = (invite("alice", "bob", payload) if verb == "invite" else
                         publish(b"user/alice/sync", "alice", payload) if verb == "sync" else
+                        publish(b"user/alice/groups", "alice", payload) if verb == "groups" else
+                        in_group(verb.removeprefix("group_"), "alice", payload)
+                        if verb == "message" or verb.startswith("group_") else
                         about(verb, "bob" if verb in ("accept", "reject", "ringing") else "alice", payload))
                 write("switchboard", name, everyone + invite("alice", "bob", ring % b"") + step)
 

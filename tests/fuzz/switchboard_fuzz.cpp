@@ -50,13 +50,15 @@ Limits low_limits() {
     Limits limits;
     limits.max_payload_bytes = 256;
     limits.max_data_bytes = 64;
-    limits.max_total_data_bytes = 2000;
+    limits.max_total_data_bytes = 4000;
     limits.max_lifetime_ms = 60'000;
     limits.max_invitees = 4;
     limits.max_audience = 4;
     limits.max_pending_per_inviter = 2;
     limits.max_pending_per_invitee = 3;
     limits.max_pending = 5;
+    limits.max_group_members = 3;
+    limits.max_groups_per_owner = 1;
     limits.max_ended = 3;
     limits.ended_ms = 40'000;
     limits.requests_burst = 60;
@@ -69,6 +71,7 @@ Limits low_limits() {
 
 const std::string names[] = {"alice", "bob", "carol", "dave"};
 const std::string ids[] = {"i", "j", "k", "l"};
+const std::string groups[] = {"g", "h"};
 
 class Story {
   public:
@@ -101,6 +104,15 @@ class Story {
                 case 7:
                     publish("user/" + somebody() + "/sync", false);
                     break;
+                case 14:
+                case 15: {
+                    static constexpr const char* verbs[] = {
+                        "invite", "create", "join",     "quit",    "add", "remove",
+                        "role",   "update", "transfer", "dismiss", "get", "message"};
+                    const auto choice = input_.byte();
+                    publish("group/" + groups[choice % 2] + "/" + verbs[choice / 2 % 12], false);
+                    break;
+                }
                 default: {
                     static constexpr const char* verbs[] = {"accept",  "reject", "cancel", "modify",
                                                             "ringing", "add",    "get",    "get"};
@@ -168,9 +180,18 @@ class Story {
         for (const auto& name : names) {
             set_online(name, false);
         }
+        while (!promises_.groups().empty()) {
+            const auto& [id, group] = *promises_.groups().begin();
+            const Sender owner{group.owner(), DeviceTag(1)};
+            const Request dismiss{.body = DismissGroup{id}};
+            promises_.asked(owner, dismiss, now_,
+                            written_and_read(switchboard_.handle(owner, dismiss, now_)));
+            wait(Duration(1000));  // for a limit on how often
+        }
         wait(Duration(switchboard_.limits().ended_ms));
         const auto left = switchboard_.counts();
-        require(left.open == 0 && left.ended == 0 && left.users == 0 && left.kept_bytes == 0,
+        require(left.open == 0 && left.ended == 0 && left.users == 0 && left.groups == 0 &&
+                    left.kept_bytes == 0,
                 "something is kept in the end");
     }
 

@@ -19,9 +19,12 @@ void require(bool holds) {
 }
 
 constexpr std::string_view topics[] = {
-    "user/bob/invite",     "invitation/i/accept", "invitation/i/reject",
-    "invitation/i/cancel", "invitation/i/modify", "invitation/i/ringing",
-    "invitation/i/add",    "invitation/i/get",    "user/alice/sync/alice",
+    "user/bob/invite",       "invitation/i/accept",  "invitation/i/reject", "invitation/i/cancel",
+    "invitation/i/modify",   "invitation/i/ringing", "invitation/i/add",    "invitation/i/get",
+    "user/alice/sync/alice", "group/g/invite",       "group/g/create",      "group/g/join",
+    "group/g/quit",          "group/g/dismiss",      "group/g/get",         "group/g/update",
+    "group/g/add",           "group/g/remove",       "group/g/role",        "group/g/transfer",
+    "user/alice/groups",     "user/bob/message",
 };
 constexpr std::size_t topic_count = std::size(topics);
 

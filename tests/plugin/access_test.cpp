@@ -132,6 +132,7 @@ TEST_CASE("news_is_recognised_as_core_writes_it") {
                .by = UserId::parse("alice"),
                .by_device = DeviceTag(1),
                .body = NewInvitation{.inviter = *UserId::parse("alice"),
+                                     .group = GroupId::parse("g"),
                                      .data = Data{.bytes = "x"},
                                      .remaining = Duration(1)}};
     for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
