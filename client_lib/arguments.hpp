@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,14 @@ class Arguments {
     InvitationId invitation(const std::string& text) {
         return id<InvitationId>(text, "id", "is no invitation id");
     }
+    GroupId group(const std::string& text) { return id<GroupId>(text, "group", "is no group id"); }
+    Profile profile(const std::map<std::string, std::string>& texts) {
+        for (const auto& [key, value] : texts) {
+            text(key, "profile");
+            text(value, "profile");
+        }
+        return texts;
+    }
     Data data(const std::string& bytes) {
         if (bytes.size() > max_data_bytes) {
             if (!refusal_) {
@@ -44,6 +53,18 @@ class Arguments {
             return {};
         }
         return {.bytes = bytes, .is_text = is_utf8(bytes)};
+    }
+    Data text_data(const std::string& bytes) {
+        Data read = data(bytes);
+        if (!read.is_text) {
+            blame("data", "is no text");
+        }
+        return read;
+    }
+    Data binary_data(const std::string& bytes) {
+        Data read = data(bytes);
+        read.is_text = false;
+        return read;
     }
     std::optional<Data> optional_data(const std::string& bytes) {
         return bytes.empty() ? std::nullopt : std::optional(data(bytes));

@@ -11,7 +11,7 @@ void ConnectionListener::onConnectionStateChanged(ConnectionState /*state*/,
                                                   const std::string& /*why*/) {}
 
 Client::Client(const ClientOptions& options)
-    : engine_(Engine::start(options)), signaling_(*engine_) {}
+    : engine_(Engine::start(options)), signaling_(*engine_), groups_(*engine_) {}
 
 Client::~Client() { engine_->close(); }
 
@@ -30,6 +30,8 @@ void Client::removeConnectionListener(ConnectionListener* listener) {
 }
 
 SignalingManager& Client::getSignalingManager() { return signaling_; }
+
+GroupManager& Client::getGroupManager() { return groups_; }
 
 std::size_t Client::poll(std::chrono::milliseconds wait) {
     // A call that is made in it may destroy the client.

@@ -185,6 +185,8 @@ void Engine::close() {
     events_waiting_ = 0;
     perform(device_.close());
     signaling_listeners_.clear();
+    group_listeners_.clear();
+    message_listeners_.clear();
     connection_listeners_.clear();
     wake_worker_.notify_all();
     due_.notify_all();
@@ -511,18 +513,27 @@ void Engine::deliver_first(std::unique_lock<std::mutex>& lock) {
 /// A listener or callback that throws ends the program, as it promised not to.
 void Engine::deliver(Notice& notice) noexcept {
     const auto age = boot_now() - notice.since;
-    if (const auto* heard = std::get_if<Heard>(&notice.what)) {
-        tell(signaling_listeners_, *heard, age);
-    } else if (const auto* ended = std::get_if<Ended>(&notice.what)) {
-        tell(signaling_listeners_, *ended);
-    } else if (const auto* change = std::get_if<StateChange>(&notice.what)) {
-        connection_listeners_.tell({[&](ConnectionListener& listener) {
-            listener.onConnectionStateChanged(change->state, change->why);
-        }});
-    } else if (auto* completed = std::get_if<Completed>(&notice.what)) {
-        completed->outcome.age = age;
-        completed->done(completed->outcome);
-    }
+    std::visit(
+        [&](auto& what) {
+            using What = std::decay_t<decltype(what)>;
+            if constexpr (std::is_same_v<What, Heard>) {
+                tell(signaling_listeners_, what, age);
+            } else if constexpr (std::is_same_v<What, Ended>) {
+                tell(signaling_listeners_, what);
+            } else if constexpr (std::is_same_v<What, GroupEvent>) {
+                tell(group_listeners_, what);
+            } else if constexpr (std::is_same_v<What, MessageEvent>) {
+                tell(message_listeners_, what);
+            } else if constexpr (std::is_same_v<What, StateChange>) {
+                connection_listeners_.tell({[&](ConnectionListener& listener) {
+                    listener.onConnectionStateChanged(what.state, what.why);
+                }});
+            } else {
+                what.outcome.age = age;
+                what.done(what.outcome);
+            }
+        },
+        notice.what);
 }
 
 }  // namespace beckon

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <beckon/client.hpp>
+#include <beckon/groups.hpp>
+#include <beckon/messages.hpp>
 #include <beckon/signaling.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -85,6 +87,8 @@ class Engine {
     [[nodiscard]] std::vector<InvitationInfo> open() const;
 
     Listeners<SignalingListener>& signaling_listeners() { return signaling_listeners_; }
+    Listeners<GroupListener>& group_listeners() { return group_listeners_; }
+    Listeners<SimpleMsgListener>& message_listeners() { return message_listeners_; }
     Listeners<ConnectionListener>& connection_listeners() { return connection_listeners_; }
 
     /// 128 random bits in hex.
@@ -101,7 +105,7 @@ class Engine {
     };
     /// Something to tell the application.
     struct Notice {
-        std::variant<Heard, Ended, StateChange, Completed> what;
+        std::variant<Heard, Ended, GroupEvent, MessageEvent, StateChange, Completed> what;
         Instant since;
     };
     enum class Phase : std::uint8_t {
@@ -140,6 +144,8 @@ class Engine {
     const std::int64_t max_waiting_;
     Connection::Options connection_options_;
     Listeners<SignalingListener> signaling_listeners_;
+    Listeners<GroupListener> group_listeners_;
+    Listeners<SimpleMsgListener> message_listeners_;
     Listeners<ConnectionListener> connection_listeners_;
 
     mutable std::mutex mutex_;

@@ -24,11 +24,12 @@ std::vector<std::string> texts(const std::vector<UserId>& users) {
     return all;
 }
 
-/// Of the body of an `Outcome` that is ok; nothing, when it is another.
-template <class Body>
-const Body* body_of(const Outcome& outcome) {
-    const auto* reply = std::get_if<Reply>(&outcome.told);
-    return reply != nullptr ? std::get_if<Body>(&reply->body) : nullptr;
+std::vector<LeftOut> left_out(const std::vector<Skipped>& skipped) {
+    std::vector<LeftOut> all;
+    for (const auto& one : skipped) {
+        all.push_back({one.user.text(), std::string(info(one.error).name)});
+    }
+    return all;
 }
 
 std::optional<Duration> left_of(std::optional<Duration> remaining, Duration age) {
@@ -44,9 +45,12 @@ struct Told {
         event.type = SignalingEventType::newInvitation;
         event.invitees = texts(invitation.invitees);
         event.data = text(invitation.data);
+        if (heard.role != Role::invitee) {
+            return;
+        }
         mapped = [&heard, &invitation, this](SignalingListener& listener) {
-            listener.onReceiveNewInvitation(heard.id.text(), invitation.inviter.text(), {},
-                                            event.invitees, event.data);
+            listener.onReceiveNewInvitation(heard.id.text(), invitation.inviter.text(),
+                                            event.groupID, event.invitees, event.data);
         };
     }
     void of(const Heard& heard, const InviteeAccepted& accepted) {
@@ -71,10 +75,19 @@ struct Told {
         event.invitees = texts(cancelled.invitees);
         event.data = text(cancelled.data);
         event.reason = name_of(cancelled.reason);
-        if (heard.cancels_ours) {
-            mapped = [&heard, &cancelled, this](SignalingListener& listener) {
-                listener.onInvitationCancelled(heard.id.text(), cancelled.inviter.text(),
-                                               event.data);
+        cancel_ours(heard);
+    }
+    void of(const Heard& heard, const InvitationRevoked& revoked) {
+        event.type = SignalingEventType::invitationRevoked;
+        event.invitees = texts(revoked.invitees);
+        event.reason = name_of(revoked.reason);
+        cancel_ours(heard);
+    }
+    /// The mapped API knows no other word for an end that nobody chose.
+    void cancel_ours(const Heard& heard) {
+        if (heard.ends_ours) {
+            mapped = [&heard, this](SignalingListener& listener) {
+                listener.onInvitationCancelled(heard.id.text(), heard.inviter.text(), event.data);
             };
         }
     }
@@ -97,7 +110,6 @@ struct Told {
             };
         }
     }
-    void of(const Heard& /*heard*/, const InvitationRevoked& /*revoked*/) {}
     void of(const Heard& heard, const InviteeRinging& ringing) {
         event.type = SignalingEventType::inviteeRinging;
         event.invitees = {ringing.invitee.text()};
@@ -125,7 +137,8 @@ Result to_result(const Outcome& outcome) {
         }
         return result;
     }
-    if (const auto* refusal = body_of<Refusal>(outcome)) {
+    const auto* reply = std::get_if<Reply>(&outcome.told);
+    if (const auto* refusal = std::get_if<Refusal>(&reply->body)) {
         const auto& known = info(refusal->error);
         return {.code = known.code,
                 .error = std::string(known.name),
@@ -140,21 +153,20 @@ Result to_result(const Outcome& outcome) {
 
 InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
     InviteResult result{to_result(outcome), id.text()};
-    if (const auto* invited = body_of<Invited>(outcome); invited != nullptr && invited->skipped) {
-        for (const auto& skipped : *invited->skipped) {
-            result.skipped.push_back({skipped.user.text(), std::string(info(skipped.error).name)});
-        }
-    }
+    result.skipped = left_out(body_of<Invited>(outcome).skipped.value_or(std::vector<Skipped>{}));
     return result;
+}
+
+MembersResult to_members_result(const Outcome& outcome) {
+    return {to_result(outcome), left_out(body_of<MembersDone>(outcome).skipped)};
 }
 
 CancelResult to_cancel_result(const Outcome& outcome) {
     CancelResult result{to_result(outcome)};
-    if (const auto* cancelled = body_of<Cancelled>(outcome)) {
-        result.cancelled = texts(cancelled->cancelled);
-        for (const auto& already : cancelled->already) {
-            result.already.push_back({already.user.text(), already.state});
-        }
+    const auto cancelled = body_of<Cancelled>(outcome);
+    result.cancelled = texts(cancelled.cancelled);
+    for (const auto& already : cancelled.already) {
+        result.already.push_back({already.user.text(), already.state});
     }
     return result;
 }
@@ -162,6 +174,7 @@ CancelResult to_cancel_result(const Outcome& outcome) {
 SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
     SignalingInfo told{.inviteID = info.id.text(),
                        .inviter = info.inviter.text(),
+                       .groupID = text(info.group),
                        .data = text(info.data),
                        .onlineUserOnly = info.online_only,
                        .role = info.role,
@@ -182,12 +195,13 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
 }
 
 SignalingInfo to_signaling_info(const Outcome& outcome) {
-    const auto* got = body_of<Got>(outcome);
-    return got != nullptr ? to_signaling_info(got->invitation, outcome.age) : SignalingInfo{};
+    return to_signaling_info(body_of<Got>(outcome).invitation, outcome.age);
 }
 
 void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration age) {
     Told told{.event = {.inviteID = heard.id.text(),
+                        .groupID = text(heard.group),
+                        .role = heard.role,
                         .by = text(heard.by),
                         .byDevice = text(heard.by_device),
                         .remaining = left_of(heard.remaining, age),
@@ -215,6 +229,92 @@ void tell(Listeners<SignalingListener>& listeners, const Ended& ended) {
                         },
                         tell_end});
     }
+}
+
+GroupInfoResult to_group_info_result(const Outcome& outcome) {
+    const auto group = body_of<GotGroup>(outcome).group;
+    return {to_result(outcome),
+            {.groupID = group.group.text(),
+             .groupName = group.name.value_or(""),
+             .joinMode = group.join_mode,
+             .memberCount = group.count,
+             .owner = group.owner.text(),
+             .profile = group.profile.value_or(Profile{})}};
+}
+
+GroupDescription to_group_description(const GroupSummary& group) {
+    return {.groupID = group.group.text(),
+            .groupName = group.name.value_or(""),
+            .joinMode = group.join_mode,
+            .memberCount = group.count,
+            .role = group.role};
+}
+
+namespace {
+
+/// The one call of the mapped API for each event of a group.
+struct OfGroup {
+    std::string group;
+    std::string by;
+    GroupListener& listener;
+
+    void operator()(const GroupCreated& /*created*/) const { listener.onGroupCreated(group); }
+    void operator()(const MemberEntered& entered) const {
+        listener.onMemberEnter(group, texts(entered.members));
+    }
+    void operator()(const MemberInvited& invited) const {
+        listener.onMemberInvited(group, by, texts(invited.members));
+    }
+    void operator()(const MemberRemoved& removed) const {
+        listener.onMemberKicked(group, by, texts(removed.members));
+    }
+    void operator()(const MemberLeft& left) const {
+        listener.onMemberLeave(group, left.user.text());
+    }
+    void operator()(const RoleChanged& changed) const {
+        if (changed.role == Rank::admin) {
+            listener.onGrantAdministrator(group, by, {changed.user.text()});
+        } else {
+            listener.onRevokeAdministrator(group, by, {changed.user.text()});
+        }
+    }
+    void operator()(const OwnerChanged& changed) const {
+        listener.onGroupInfoChanged(group, {.owner = changed.owner.text()});
+    }
+    void operator()(const GroupUpdated& updated) const {
+        listener.onGroupInfoChanged(
+            group,
+            {.groupName = updated.name, .joinMode = updated.join_mode, .profile = updated.profile});
+    }
+    void operator()(const GroupDismissed& /*dismissed*/) const {
+        listener.onGroupDismissed(group, by);
+    }
+};
+
+}  // namespace
+
+void tell(Listeners<GroupListener>& listeners, const GroupEvent& event) {
+    listeners.tell({[&](GroupListener& listener) {
+        std::visit(OfGroup{event.group.text(), event.by.text(), listener}, event.body);
+    }});
+}
+
+void tell(Listeners<SimpleMsgListener>& listeners, const MessageEvent& event) {
+    const auto& id = event.id.text();
+    const auto& from = event.from.text();
+    const bool is_text = event.data.is_text;
+    const auto* group = std::get_if<GroupId>(&event.to);
+    listeners.tell({[&](SimpleMsgListener& listener) {
+        if (group != nullptr && is_text) {
+            listener.onRecvGroupTextMessage(id, group->text(), from, event.data.bytes);
+        } else if (group != nullptr) {
+            listener.onRecvGroupCustomMessage(id, group->text(), from, event.data.bytes);
+        } else if (is_text) {
+            listener.onRecvC2CTextMessage(id, from, event.data.bytes);
+        } else {
+            listener.onRecvC2CCustomMessage(id, from, event.data.bytes);
+        }
+    }});
 }
 
 }  // namespace beckon

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <beckon/groups.hpp>
+#include <beckon/messages.hpp>
 #include <beckon/result.hpp>
 #include <beckon/signaling.hpp>
 #include <string>
@@ -25,6 +27,14 @@ struct Outcome {
     Duration age{};
 };
 
+/// Of an `Outcome` that is ok; an empty one, when it is another.
+template <class Body>
+Body body_of(const Outcome& outcome) {
+    const auto* reply = std::get_if<Reply>(&outcome.told);
+    const auto* body = reply != nullptr ? std::get_if<Body>(&reply->body) : nullptr;
+    return body != nullptr ? *body : Body{};
+}
+
 Result to_result(const Outcome& outcome);
 InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id);
 CancelResult to_cancel_result(const Outcome& outcome);
@@ -32,8 +42,14 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age = Durat
 /// Of a `get`; without content when it failed.
 SignalingInfo to_signaling_info(const Outcome& outcome);
 
+MembersResult to_members_result(const Outcome& outcome);
+GroupInfoResult to_group_info_result(const Outcome& outcome);
+GroupDescription to_group_description(const GroupSummary& group);
+
 /// The calls that the listeners get for it.
 void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration age);
 void tell(Listeners<SignalingListener>& listeners, const Ended& ended);
+void tell(Listeners<GroupListener>& listeners, const GroupEvent& event);
+void tell(Listeners<SimpleMsgListener>& listeners, const MessageEvent& event);
 
 }  // namespace beckon

@@ -11,6 +11,21 @@ namespace {
 
 using std::chrono::seconds;
 
+/// What makes an invitation, but for whom it asks.
+template <MakesInvitation Asked>
+Asked asked_by(Arguments& arguments, const std::string& data, const InviteOptions& options) {
+    Asked asked;
+    asked.id = InvitationId::parse(Engine::random_id());
+    asked.data = arguments.optional_data(data);
+    asked.timeout = arguments.timeout(options.timeout);
+    asked.answer = arguments.word(options.answer, "answer");
+    asked.online_only = options.onlineUserOnly;
+    asked.on_inviter_lost =
+        options.keepWhenInviterLost ? OnInviterLost::keep : OnInviterLost::cancel;
+    asked.visibility = arguments.word(options.visibility.value_or(asked.visibility), "visibility");
+    return asked;
+}
+
 Engine::Completion invite_completion(InviteCallback callback, const InvitationId& id) {
     return completion(std::move(callback),
                       [id](const Outcome& outcome) { return to_invite_result(outcome, id); });
@@ -64,16 +79,8 @@ std::string SignalingManager::inviteSeveral(const std::vector<std::string>& invi
                                             const std::string& data, const InviteOptions& options,
                                             InviteCallback callback) {
     Arguments arguments;
-    const auto id = *InvitationId::parse(Engine::random_id());
-    Invite invite{.invitee = {},
-                  .id = id,
-                  .data = arguments.optional_data(data),
-                  .timeout = arguments.timeout(options.timeout),
-                  .answer = arguments.word(options.answer, "answer"),
-                  .online_only = options.onlineUserOnly,
-                  .on_inviter_lost =
-                      options.keepWhenInviterLost ? OnInviterLost::keep : OnInviterLost::cancel,
-                  .visibility = arguments.word(options.visibility, "visibility")};
+    auto invite = asked_by<Invite>(arguments, data, options);
+    const auto id = *invite.id;
     if (inviteeList.empty()) {
         arguments.blame("invitee", "is missing");
     } else {
@@ -88,6 +95,30 @@ std::string SignalingManager::inviteSeveral(const std::vector<std::string>& invi
         }
         invite.invitee = users.front();
         invite.also = {users.begin() + 1, users.end()};
+    }
+    arguments.call(engine_, std::move(invite), invite_completion(std::move(callback), id));
+    return id.text();
+}
+
+std::string SignalingManager::inviteInGroup(const std::string& groupID,
+                                            const std::vector<std::string>& inviteeList,
+                                            const std::string& data, bool onlineUserOnly,
+                                            int timeout, InviteCallback callback) {
+    return inviteInGroup(groupID, inviteeList, data,
+                         {.timeout = seconds(timeout), .onlineUserOnly = onlineUserOnly},
+                         std::move(callback));
+}
+
+std::string SignalingManager::inviteInGroup(const std::string& groupID,
+                                            const std::vector<std::string>& inviteeList,
+                                            const std::string& data, const InviteOptions& options,
+                                            InviteCallback callback) {
+    Arguments arguments;
+    auto invite = asked_by<GroupInvite>(arguments, data, options);
+    const auto id = *invite.id;
+    invite.group = arguments.group(groupID);
+    if (!inviteeList.empty()) {
+        invite.invitees = arguments.users(inviteeList, "invitees");
     }
     arguments.call(engine_, std::move(invite), invite_completion(std::move(callback), id));
     return id.text();

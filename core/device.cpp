@@ -21,6 +21,18 @@ bool for_the_moment(Error error) {
            error == Error::internal;
 }
 
+/// The id of the invitation that it makes, if it makes one.
+const InvitationId* made_by(const RequestBody& body) {
+    return std::visit(
+        [](const auto& asked) -> const InvitationId* {
+            if constexpr (MakesInvitation<std::decay_t<decltype(asked)>>) {
+                return &*asked.id;
+            }
+            return nullptr;
+        },
+        body);
+}
+
 /// Nothing rings later than it was to ring at most.
 template <class Asked>
 Duration patience_for(const Asked& asked, Duration patience) {
@@ -70,13 +82,16 @@ Device::Effects Device::call(CallId call, RequestBody body, Offline offline, Ins
     if (waiting_.size() >= options_.max_waiting) {
         return refuse(Failure::too_many_waiting);
     }
-    if (const auto* invite = std::get_if<Invite>(&body)) {
-        inbox_.inviting(*invite);
-    } else if (const auto* cancel = std::get_if<Cancel>(&body)) {
-        inbox_.cancelling(cancel->id, !cancel->invitees);
-    }
     const auto patience = std::visit(
-        [&](const auto& asked) { return patience_for(asked, options_.patience); }, body);
+        [&](const auto& asked) {
+            if constexpr (requires { inbox_.inviting(asked); }) {
+                inbox_.inviting(asked);
+            } else if constexpr (std::is_same_v<std::decay_t<decltype(asked)>, Cancel>) {
+                inbox_.cancelling(asked.id, !asked.invitees);
+            }
+            return patience_for(asked, options_.patience);
+        },
+        body);
     add({.name = call,
          .body = std::move(body),
          .offline = offline,
@@ -93,9 +108,16 @@ bool Device::withdraw(CallId call, const Cancel& cancel) {
     }
     for (const auto number : waiting_) {
         const Call& waiting = calls_.at(number);
-        const auto* invite = std::get_if<Invite>(&waiting.body);
-        if (invite != nullptr && invite->id == cancel.id && waiting.sent == 0) {
-            Cancelled cancelled{.cancelled = invitees_of(*invite)};
+        const auto* made = made_by(waiting.body);
+        if (made != nullptr && *made == cancel.id && waiting.sent == 0) {
+            Cancelled cancelled;
+            std::visit(
+                [&](const auto& asked) {
+                    if constexpr (requires { invitees_of(asked); }) {
+                        cancelled.cancelled = invitees_of(asked);
+                    }
+                },
+                waiting.body);
             fail(number, Failure::withdrawn);
             effects_.emplace_back(Result{call, Reply{.re = std::string(Cancel::verb),
                                                      .device = device_,
@@ -175,14 +197,14 @@ void Device::send(Number number, Instant now) {
 
 /// Another invite is not sent, and none fails, when the broker was heard to have made it.
 bool Device::was_made(Number number) {
-    const auto* invite = std::get_if<Invite>(&calls_.at(number).body);
-    const auto state = invite != nullptr ? inbox_.made(*invite->id) : std::nullopt;
+    const auto* id = made_by(calls_.at(number).body);
+    const auto state = id != nullptr ? inbox_.made(*id) : std::nullopt;
     if (!state || calls_.at(number).sent == 0) {
         return false;
     }
     Reply reply{.re = std::string(Invite::verb),
                 .device = device_,
-                .body = Invited{.dup = true, .id = *invite->id, .state = state}};
+                .body = Invited{.dup = true, .id = *id, .state = state}};
     effects_.emplace_back(Result{*take(number).name, std::move(reply)});
     return true;
 }
@@ -193,11 +215,11 @@ void Device::fail(Number number, Failure failure) {
     }
     const Call call = take(number);
     effects_.emplace_back(Result{*call.name, failure});
-    if (const auto* invite = std::get_if<Invite>(&call.body)) {
+    if (const auto* id = made_by(call.body)) {
         if (call.sent == 0) {
-            inbox_.not_invited(*invite->id);
+            inbox_.not_invited(*id);
         } else {
-            call_off(*invite->id);
+            call_off(*id);
         }
     } else if (const auto* cancel = std::get_if<Cancel>(&call.body); cancel && call.sent == 0) {
         inbox_.cancelling(cancel->id, false);
@@ -327,10 +349,22 @@ void Device::pass_on(Inbox::News news, Instant now) {
 
 Device::Effects Device::receive_event(std::string_view payload, Instant now) {
     apply_due(now);
-    const auto decoded = decode_event(payload);
-    const auto* any = std::get_if<AnyEvent>(&decoded);
-    if (const auto* event = any != nullptr ? std::get_if<Event>(any) : nullptr) {
-        pass_on(inbox_.take(*event, now), now);
+    auto decoded = decode_event(payload);
+    if (auto* any = std::get_if<AnyEvent>(&decoded)) {
+        std::visit(
+            [&](auto& told) {
+                using Told = std::decay_t<decltype(told)>;
+                if constexpr (std::is_same_v<Told, Event>) {
+                    pass_on(inbox_.take(told, now), now);
+                } else if constexpr (std::is_same_v<Told, MessageEvent>) {
+                    if (messages_.insert({told.from, told.id})) {
+                        effects_.emplace_back(std::move(told));
+                    }
+                } else {
+                    effects_.emplace_back(std::move(told));
+                }
+            },
+            *any);
         pump(now);
     }
     return done();
@@ -382,7 +416,6 @@ void Device::replied(Call call, Reply reply, Instant now) {
         }
         return;
     }
-    const auto* invite = std::get_if<Invite>(&call.body);
     effects_.emplace_back(Result{*call.name, reply});
     if (const auto* got = std::get_if<Got>(&reply.body)) {
         // What is over and was not held is no news: the caller asked for the past.
@@ -394,10 +427,11 @@ void Device::replied(Call call, Reply reply, Instant now) {
     }
     pass_on(inbox_.take(call.body, reply.body, now), now);
     const auto* refusal = std::get_if<Refusal>(&reply.body);
-    if (invite != nullptr && refusal != nullptr && for_the_moment(refusal->error) &&
+    const auto* made = made_by(call.body);
+    if (made != nullptr && refusal != nullptr && for_the_moment(refusal->error) &&
         (call.sent > 1 || refusal->error == Error::internal)) {
         // When it was sent before, it may have been made.
-        call_off(*invite->id);
+        call_off(*made);
     }
 }
 

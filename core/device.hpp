@@ -84,12 +84,14 @@ class Device {
         Link link;
         bool operator==(const LinkChanged&) const = default;
     };
-    using Effect = std::variant<Send, Result, LinkChanged, Heard, Ended>;
+    /// A `GroupEvent` is told as it comes, a `MessageEvent` once.
+    using Effect = std::variant<Send, Result, LinkChanged, Heard, Ended, GroupEvent, MessageEvent>;
     using Effects = std::vector<Effect>;
 
     explicit Device(Options options);
 
-    /// An `Invite` carries its id. `Get`, too, is a call; `Sync` is the device's own.
+    /// What makes an invitation, and a `Message`, carries its id. `Get`, too, is a call; `Sync`
+    /// is the device's own.
     Effects call(CallId call, RequestBody body, Offline offline, Instant now);
 
     /// The connection is up, and the inbox is subscribed to (events, replies).
@@ -175,6 +177,8 @@ class Device {
     /// When to ask (again); absent: it is in flight.
     std::map<Errand, std::optional<Instant>> errands_;
     std::size_t errands_in_flight_ = 0;
+    /// Messages that were told.
+    Remembered<std::pair<UserId, MessageId>> messages_{};
     DeviceTag device_{};
     Effects effects_;
 };

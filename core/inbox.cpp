@@ -13,19 +13,22 @@ constexpr Duration late{3'000};
 constexpr Duration until_told{5'000};
 /// How often to ask for what has no deadline.
 constexpr Duration now_and_then{300'000};
-/// The ends that are remembered, so that what comes late is known to be late.
-constexpr std::size_t remembered = 4096;
 
 bool contains(const std::vector<UserId>& users, const UserId& user) {
     return std::find(users.begin(), users.end(), user) != users.end();
 }
 
-CancelReason reason_of(const std::optional<std::string>& word) {
-    const auto& names = Names<CancelReason>::list;
+/// The first of its words when it is none of them.
+template <class Reason>
+Reason reason_of(const std::optional<std::string>& word) {
+    const auto& names = Names<Reason>::list;
     const auto found = std::find(names.begin(), names.end(), word.value_or(""));
-    return found == names.end() ? CancelReason::cancelled
-                                : static_cast<CancelReason>(found - names.begin());
+    return found == names.end() ? Reason{} : static_cast<Reason>(found - names.begin());
 }
+
+template <class Body>
+constexpr bool ends_somebody =
+    std::is_same_v<Body, InvitationCancelled> || std::is_same_v<Body, InvitationRevoked>;
 
 }  // namespace
 
@@ -55,6 +58,12 @@ const InviteeInfo* Inbox::own_part(const Held& held) const {
 bool Inbox::anyone_pending(const Held& held) {
     return std::any_of(held.info.invitees.begin(), held.info.invitees.end(),
                        [](const auto& part) { return part.state == State::pending; });
+}
+
+bool Inbox::nobody_left(const Held& held) {
+    return std::all_of(held.info.invitees.begin(), held.info.invitees.end(), [](const auto& part) {
+        return part.state != State::pending && part.state != State::accepted;
+    });
 }
 
 bool Inbox::over(const Held& held) const {
@@ -92,33 +101,6 @@ void Inbox::drop(const InvitationId& id) {
     }
 }
 
-void Inbox::Remembered::insert(const InvitationId& id) {
-    ids_[id] = ++last_;
-    order_.emplace_back(last_, id);
-    if (order_.size() > remembered) {
-        forget_oldest();
-    }
-}
-
-bool Inbox::Remembered::has_older(const InvitationId& id) const {
-    const auto found = ids_.find(id);
-    return found != ids_.end() && found->second <= mark_;
-}
-
-void Inbox::Remembered::forget_older() {
-    while (!order_.empty() && order_.front().first <= mark_) {
-        forget_oldest();
-    }
-}
-
-void Inbox::Remembered::forget_oldest() {
-    const auto& [number, id] = order_.front();
-    if (const auto found = ids_.find(id); found != ids_.end() && found->second == number) {
-        ids_.erase(found);
-    }
-    order_.pop_front();
-}
-
 std::optional<Openness> Inbox::made(const InvitationId& id) const {
     if (ended_.contains(id)) {
         return Openness::ended;
@@ -132,7 +114,8 @@ std::optional<Openness> Inbox::made(const InvitationId& id) const {
 
 // ----------------------------------------------------- what the device asks
 
-void Inbox::inviting(const Invite& invite) {
+template <MakesInvitation Asked>
+void Inbox::inviting(const Asked& invite) {
     InvitationInfo info{.id = *invite.id, .inviter = me_};
     info.data = invite.data;
     info.call = invite.call;
@@ -143,10 +126,16 @@ void Inbox::inviting(const Invite& invite) {
     for (const auto& user : invitees_of(invite)) {
         info.invitees.push_back({.user = user});
     }
+    if constexpr (std::is_same_v<Asked, GroupInvite>) {
+        info.group = invite.group;
+    }
     if (!held_.contains(info.id)) {
-        hold(std::move(info));
+        Held& held = hold(std::move(info));
+        held.unlisted = held.gap = held.info.invitees.empty();
     }
 }
+template void Inbox::inviting(const Invite& invite);
+template void Inbox::inviting(const GroupInvite& invite);
 
 void Inbox::not_invited(const InvitationId& id) {
     const auto found = held_.find(id);
@@ -179,20 +168,24 @@ std::optional<Duration> Inbox::remaining(const Held& held, Instant now) const {
 
 void Inbox::tell(const Held& held, EventBody body, const Cause& cause, Instant now,
                  News& news) const {
-    Heard heard{.id = held.info.id, .body = std::move(body)};
+    Heard heard{.id = held.info.id,
+                .inviter = held.info.inviter,
+                .group = held.info.group,
+                .role = held.info.role,
+                .body = std::move(body)};
     heard.by = cause.by;
     heard.by_device = cause.by_device;
     heard.assumed = cause.assumed;
     heard.remaining = remaining(held, now);
-    if (const auto* cancelled = std::get_if<InvitationCancelled>(&heard.body)) {
-        heard.cancels_ours =
-            held.info.role == Role::invitee
-                ? contains(cancelled->invitees, me_)
-                : std::all_of(
-                      held.info.invitees.begin(), held.info.invitees.end(), [](const auto& part) {
-                          return part.state != State::pending && part.state != State::accepted;
-                      });
-    }
+    std::visit(
+        [&]<class Body>(const Body& told) {
+            if constexpr (ends_somebody<Body>) {
+                heard.ends_ours =
+                    (held.info.role == Role::invitee && contains(told.invitees, me_)) ||
+                    (held.info.role == Role::inviter && nobody_left(held));
+            }
+        },
+        heard.body);
     news.emplace_back(std::move(heard));
 }
 
@@ -237,6 +230,12 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
             } else if constexpr (std::is_same_v<Body, InvitationCancelled>) {
                 cause.reason = name_of(changed.reason);
                 changed.invitees = end(changed.invitees, State::cancelled, changed.data, false);
+                if (!changed.invitees.empty()) {
+                    told = std::move(changed);
+                }
+            } else if constexpr (std::is_same_v<Body, InvitationRevoked>) {
+                cause.reason = name_of(changed.reason);
+                changed.invitees = end(changed.invitees, State::revoked, std::nullopt, false);
                 if (!changed.invitees.empty()) {
                     told = std::move(changed);
                 }
@@ -341,7 +340,7 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         if (found != held_.end()) {
             return news;
         }
-        InvitationInfo info{.id = event.id, .inviter = body->inviter};
+        InvitationInfo info{.id = event.id, .inviter = body->inviter, .group = body->group};
         info.data = body->data;
         info.call = body->call;
         info.answer = body->answer;
@@ -354,7 +353,7 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         }
         Held& held = hold(std::move(info));
         held.confirmed = true;
-        held.announced = true;
+        held.announced = body->role != Role::observer;
         set_deadline(held, body->remaining, now);
         tell(held, *body, {.by = event.by, .by_device = event.by_device}, now, news);
         // Added later, to others who may have answered already.
@@ -370,6 +369,8 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
             if (event.by == me_ && std::holds_alternative<InvitationModified>(event.body)) {
                 // By another device of the inviter: `get` does not tell what it was before.
                 news.emplace_back(Heard{.id = event.id,
+                                        .inviter = me_,
+                                        .role = Role::inviter,
                                         .body = event.body,
                                         .by = event.by,
                                         .by_device = event.by_device});
@@ -412,8 +413,8 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
 }
 
 Inbox::News Inbox::listed(const InvitationInfo& info, Instant now) {
-    const bool asks = std::any_of(
-        info.invitees.begin(), info.invitees.end(), [&](const InviteeInfo& part) {
+    const bool asks =
+        std::any_of(info.invitees.begin(), info.invitees.end(), [&](const InviteeInfo& part) {
             return part.state == State::pending && (info.role != Role::invitee || part.user == me_);
         });
     if (asks && ended_.has_older(info.id)) {
@@ -455,8 +456,9 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         held.end_told = rang_elsewhere;
         held.confirmed = true;
         held.announced = info.role != Role::observer;
-        if (info.role == Role::invitee && !rang_elsewhere) {
-            NewInvitation body{.inviter = info.inviter};
+        if (info.role != Role::inviter && !rang_elsewhere) {
+            NewInvitation body{.inviter = info.inviter, .group = info.group};
+            body.role = info.role;
             body.data = info.data;
             body.remaining = info.remaining;
             body.call = info.call;
@@ -484,6 +486,13 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     held.confirmed = true;
     held.announced = held.announced || info.role == Role::inviter;
     held.gap = false;
+    if (std::exchange(held.unlisted, false)) {
+        for (const auto& part : info.invitees) {
+            if (part_of(held, part.user) == nullptr) {
+                held.info.invitees.push_back({.user = part.user});
+            }
+        }
+    }
     if (held.assumed && held.info.role == Role::invitee) {
         // It was taken for timed out. How it really stands is no news, but what comes next is.
         for (const auto& part : info.invitees) {
@@ -545,6 +554,7 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
     std::vector<UserId> listed;
     std::vector<UserId> timed_out;
     std::map<CancelReason, InvitationCancelled> cancelled;
+    std::map<RevokeReason, InvitationRevoked> revoked;
     const InviteeInfo* taker = nullptr;
     for (const auto& part : told.invitees) {
         listed.push_back(part.user);
@@ -558,12 +568,16 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
         if (part.state == State::timed_out) {
             timed_out.push_back(part.user);
         } else if (part.state == State::cancelled) {
-            const auto reason = reason_of(part.reason);
+            const auto reason = reason_of<CancelReason>(part.reason);
             auto& body = cancelled[reason];
             body.inviter = told.inviter;
             body.reason = reason;
             body.data = part.data ? part.data : body.data;
             body.invitees.push_back(part.user);
+        } else if (part.state == State::revoked) {
+            const auto reason = reason_of<RevokeReason>(part.reason);
+            revoked[reason].reason = reason;
+            revoked[reason].invitees.push_back(part.user);
         }
     }
     if (modified.invitees) {
@@ -591,10 +605,10 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
         } else if (part.state == State::rejected) {
             apply(held, InviteeRejected{part.user, part.data, part.reason.value_or("declined")},
                   cause, now, news);
-        } else if (part.state == State::revoked) {
-            known->state = State::revoked;
-            held.ending = {};
         }
+    }
+    for (auto& [reason, body] : revoked) {
+        apply(held, std::move(body), {}, now, news);
     }
     for (auto& [reason, body] : cancelled) {
         Cause cause;
@@ -629,15 +643,15 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
     std::visit(
         [&](const auto& request) {
             using Asked = std::decay_t<decltype(request)>;
-            if constexpr (std::is_same_v<Asked, Invite>) {
+            if constexpr (MakesInvitation<Asked>) {
                 if (refusal != nullptr) {
                     not_invited(*request.id);
                     return;
                 }
             }
-            if constexpr (std::is_same_v<Asked, Invite> || names_invitation<Asked>) {
+            if constexpr (MakesInvitation<Asked> || names_invitation<Asked>) {
                 InvitationId id;
-                if constexpr (std::is_same_v<Asked, Invite>) {
+                if constexpr (MakesInvitation<Asked>) {
                     id = *request.id;
                 } else {
                     id = request.id;
@@ -664,13 +678,13 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                     // Whatever was done to it, the broker has it.
                     held.confirmed = held.announced = true;
                 }
-                if constexpr (std::is_same_v<Asked, Invite> || std::is_same_v<Asked, Add>) {
+                if constexpr (MakesInvitation<Asked> || std::is_same_v<Asked, Add>) {
                     const auto& invited = std::get<Invited>(reply);
                     std::set<UserId> skipped;
                     for (const auto& one : invited.skipped.value_or(std::vector<Skipped>{})) {
                         skipped.insert(one.user);
                     }
-                    if constexpr (std::is_same_v<Asked, Invite>) {
+                    if constexpr (MakesInvitation<Asked>) {
                         const bool was_over = over(held);
                         std::erase_if(held.info.invitees, [&skipped](const auto& part) {
                             return part.state == State::pending && skipped.contains(part.user);
@@ -679,7 +693,7 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                             take_ending_from_parts(held);
                         }
                         set_deadline(held, invited.remaining, now);
-                        if (invited.dup) {
+                        if (invited.dup || held.unlisted) {
                             // Said again, it does not tell who was skipped.
                             news.emplace_back(Unsure{id});
                         }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,20 +10,25 @@
 #include <vector>
 
 #include "messages.hpp"
+#include "remembered.hpp"
 
 namespace beckon {
 
 /// An event that the application is told: once each, and none that is its own echo.
 struct Heard {
     InvitationId id;
+    UserId inviter;
+    std::optional<GroupId> group{};
+    /// This user's.
+    Role role = Role::invitee;
     EventBody body;
     std::optional<UserId> by{};
     std::optional<DeviceTag> by_device{};
     /// Until the deadline, when somebody is pending and there is one.
     std::optional<Duration> remaining{};
-    /// For a cancel: this user is among those cancelled or, the inviter, is left
-    /// with nobody who is pending or accepted.
-    bool cancels_ours = false;
+    /// For a cancel or a revocation: this user is among those whom it ends or, the
+    /// inviter, is left with nobody who is pending or accepted.
+    bool ends_ours = false;
     /// Nobody said so: the deadline passed while the broker was out of reach.
     bool assumed = false;
     bool operator==(const Heard&) const = default;
@@ -80,7 +83,8 @@ class Inbox {
     // What this device asks.
 
     /// An invitation of its own is on its way (`invite.id` is set).
-    void inviting(const Invite& invite);
+    template <MakesInvitation Asked>
+    void inviting(const Asked& invite);
     /// It came to nothing: nobody has heard of it.
     void not_invited(const InvitationId& id);
     /// It failed for its caller, though it may have been made: what comes of it is
@@ -154,6 +158,8 @@ class Inbox {
         bool cancelling = false;
         /// An event is missing: `get` is asked, and nothing is over before it tells.
         bool gap = false;
+        /// All other members of the group are asked: `get` tells who they are.
+        bool unlisted = false;
         /// It was time to look, and `get` was asked.
         bool looked = false;
         /// Not yet told by the present sync.
@@ -171,6 +177,8 @@ class Inbox {
     [[nodiscard]] std::optional<Duration> remaining(const Held& held, Instant now) const;
     static InviteeInfo* part_of(Held& held, const UserId& user);
     static bool anyone_pending(const Held& held);
+    /// Nobody is pending or accepted.
+    static bool nobody_left(const Held& held);
 
     Held& hold(InvitationInfo info);
     void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
@@ -186,36 +194,15 @@ class Inbox {
     void correct(Held& held, const InvitationInfo& told);
     void take_ending_from_parts(Held& held);
 
-    /// The latest of them.
-    class Remembered {
-      public:
-        void insert(const InvitationId& id);
-        void erase(const InvitationId& id) { ids_.erase(id); }
-        [[nodiscard]] bool contains(const InvitationId& id) const { return ids_.contains(id); }
-        /// Older is what came before.
-        void mark() { mark_ = last_; }
-        [[nodiscard]] bool has_older(const InvitationId& id) const;
-        void forget_older();
-
-      private:
-        using Number = std::uint64_t;
-        void forget_oldest();
-
-        std::map<InvitationId, Number> ids_;
-        std::deque<std::pair<Number, InvitationId>> order_;
-        Number last_ = 0;
-        Number mark_ = 0;
-    };
-
     UserId me_;
     std::optional<DeviceTag> device_{};
     std::string server_epoch_{};
     std::map<InvitationId, Held> held_;
     std::set<std::pair<Instant, InvitationId>> looks_;
     /// Ended for all: whatever still comes of them is late.
-    Remembered ended_;
+    Remembered<InvitationId> ended_;
     /// Own invitations of which nothing is to be told.
-    Remembered disowned_;
+    Remembered<InvitationId> disowned_;
 };
 
 }  // namespace beckon

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <beckon/vocabulary.hpp>
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -180,6 +181,15 @@ struct GroupInvite {
     }
     bool operator==(const GroupInvite&) const = default;
 };
+
+/// Makes an invitation.
+template <class Request>
+concept MakesInvitation = std::same_as<Request, Invite> || std::same_as<Request, GroupInvite>;
+
+/// Whom it names, each once; nobody: all other members of the group.
+inline std::vector<UserId> invitees_of(const GroupInvite& invite) {
+    return distinct(invite.invitees.value_or(std::vector<UserId>{}));
+}
 
 /// `invitation/{id}/accept`
 struct Accept {

@@ -172,6 +172,8 @@ const char* word(beckon::SignalingEventType type) {
             return "invitationModified";
         case beckon::SignalingEventType::inviteeRinging:
             return "inviteeRinging";
+        case beckon::SignalingEventType::invitationRevoked:
+            return "invitationRevoked";
     }
     return "?";
 }

@@ -790,7 +790,7 @@ TEST_CASE("an invite that succeeded ends once", "[device]") {
         alone.event(cancelled(2, {bob}));
         const auto told = alone.told();
         REQUIRE(only<Heard>(told).size() == 1);
-        CHECK(only<Heard>(told)[0].cancels_ours);
+        CHECK(only<Heard>(told)[0].ends_ours);
         CHECK(only<Ended>(told) == std::vector{Ended{.id = x,
                                                      .inviter = alice,
                                                      .state = State::cancelled,
@@ -1003,7 +1003,7 @@ TEST_CASE("what ended while the device was away stops ringing after the sync, to
         const auto told = alone.told();
         const auto heard_of = only<Heard>(told);
         REQUIRE(heard_of.size() == 1);
-        CHECK(heard_of[0].cancels_ours);
+        CHECK(heard_of[0].ends_ours);
         CHECK(std::get<InvitationCancelled>(heard_of[0].body).reason == CancelReason::inviter_lost);
         REQUIRE(only<Ended>(told).size() == 1);
         CHECK(only<Ended>(told)[0].state == State::cancelled);
@@ -1149,12 +1149,12 @@ TEST_CASE("whose part is cancelled is told with the cancel", "[device]") {
     alone.event(cancelled(2, {carol}));
     auto told = alone.told();
     REQUIRE(only<Heard>(told).size() == 1);
-    CHECK_FALSE(only<Heard>(told)[0].cancels_ours);
+    CHECK_FALSE(only<Heard>(told)[0].ends_ours);
     CHECK(only<Ended>(told).empty());
     alone.event(cancelled(3, {bob}));
     told = alone.told();
     REQUIRE(only<Heard>(told).size() == 1);
-    CHECK(only<Heard>(told)[0].cancels_ours);
+    CHECK(only<Heard>(told)[0].ends_ours);
     CHECK(only<Ended>(told) == std::vector{Ended{.id = x,
                                                  .inviter = alice,
                                                  .state = State::cancelled,
@@ -1175,15 +1175,15 @@ TEST_CASE("an inviter's cancel is ours when nobody is left who is pending or acc
         alone.event(accepted(2, bob, here_tag));
         alone.event(cancelled(3, {carol}));
         const auto told = alone.told();
-        CHECK_FALSE(only<Heard>(told).back().cancels_ours);
+        CHECK_FALSE(only<Heard>(told).back().ends_ours);
         CHECK(only<Ended>(told).size() == 1);
         CHECK(only<Ended>(told)[0].state == State::accepted);
     }
     SECTION("somebody is pending") {
         alone.event(cancelled(2, {bob}));
-        CHECK_FALSE(only<Heard>(alone.told()).back().cancels_ours);
+        CHECK_FALSE(only<Heard>(alone.told()).back().ends_ours);
         alone.event(cancelled(3, {carol}));
-        CHECK(only<Heard>(alone.told()).back().cancels_ours);
+        CHECK(only<Heard>(alone.told()).back().ends_ours);
     }
 }
 
@@ -1597,13 +1597,13 @@ TEST_CASE("the first answer takes it: the others stop, and who accepted is not c
         INFO(site->name);
         const auto cancels = site->heard<InvitationCancelled>();
         for (const auto& cancel : cancels) {
-            CHECK_FALSE(cancel.cancels_ours);
+            CHECK_FALSE(cancel.ends_ours);
         }
         REQUIRE(site->all<Ended>().size() == 1);
         CHECK(site->all<Ended>()[0].state == State::accepted);
     }
     REQUIRE(of_carol.heard<InvitationCancelled>().size() == 1);
-    CHECK(of_carol.heard<InvitationCancelled>()[0].cancels_ours);
+    CHECK(of_carol.heard<InvitationCancelled>()[0].ends_ours);
     CHECK(of_carol.all<Ended>() == std::vector{Ended{.id = x,
                                                      .inviter = alice,
                                                      .state = State::cancelled,
@@ -1751,8 +1751,7 @@ TEST_CASE("a broker that comes back with nothing: a re-sent invite rings again",
     CHECK(phone.all<Ended>().back().here);
 }
 
-TEST_CASE("a broker that comes back with nothing: what is sent again is another",
-          "[device]") {
+TEST_CASE("a broker that comes back with nothing: what is sent again is another", "[device]") {
     World world;
     auto& panel = world.add_ready("alice");
     auto& of_bob = world.add_ready("bob");

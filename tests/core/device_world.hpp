@@ -53,7 +53,8 @@ inline std::string text_of(std::optional<UserId> by, std::optional<DeviceTag> by
 class World {
   public:
     /// What a device told its application.
-    using What = std::variant<Device::Result, Heard, Ended, Device::LinkChanged>;
+    using What =
+        std::variant<Device::Result, Heard, Ended, GroupEvent, MessageEvent, Device::LinkChanged>;
     struct Told {
         Instant at;
         What what;
@@ -435,14 +436,19 @@ class World {
                               .by_device = heard->by_device,
                               .body = heard->body};
             return "HEARD " + encode(event, Encoding::json) +
-                   (heard->cancels_ours ? " cancels ours" : "") +
-                   (heard->assumed ? " assumed" : "");
+                   (heard->ends_ours ? " ends ours" : "") + (heard->assumed ? " assumed" : "");
         }
         if (const auto* ended = std::get_if<Ended>(&what)) {
             return "ENDED " + ended->id.text() + " " +
                    (ended->state ? std::string(name_of(*ended->state)) : "in no state") + " " +
                    ended->reason + text_of(ended->by, ended->by_device) +
                    (ended->here ? " here" : "") + (ended->assumed ? " assumed" : "");
+        }
+        if (const auto* event = std::get_if<GroupEvent>(&what)) {
+            return "GROUP " + encode(*event, Encoding::json);
+        }
+        if (const auto* event = std::get_if<MessageEvent>(&what)) {
+            return "MESSAGE " + encode(*event, Encoding::json);
         }
         static constexpr const char* links[] = {"offline", "syncing", "ready", "no_beckon"};
         return std::string("link ") +

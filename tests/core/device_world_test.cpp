@@ -311,8 +311,6 @@ class Walk {
 
     // -------------------------------------------------------- what they are told
 
-    void hear(Site& /*site*/, Seen& /*seen*/, const Heard& /*heard*/,
-              const InvitationRevoked& /*body*/) {}
     void hear(Site& site, const World::Told& told) {
         std::visit([&](const auto& what) { hear(site, apps_.at(&site), what); }, told.what);
     }
@@ -325,6 +323,8 @@ class Walk {
         }
     }
 
+    void hear(Site&, App&, const GroupEvent&) { ++counts_["of the group"]; }
+    void hear(Site&, App&, const MessageEvent&) {}
     void hear(Site&, App& app, const Device::Result& result) {
         const auto asked = app.asked.find(result.call);
         require(asked != app.asked.end(), "a second result, or of no call");
@@ -378,13 +378,19 @@ class Walk {
         if (decided != nullptr && decided->inviter != site.user) {
             const bool ours = std::find(body.invitees.begin(), body.invitees.end(), site.user) !=
                               body.invitees.end();
-            require(heard.cancels_ours == ours, heard.id, "cancels_ours is wrong");
+            require(heard.ends_ours == ours, heard.id, "ends_ours is wrong");
         }
     }
     void hear(Site& site, Seen& seen, const Heard& heard, const InvitationTimeout& body) {
         require(!body.invitees.empty(), heard.id, "a timeout of nobody");
         for (const auto& invitee : body.invitees) {
             hear_end(site, seen, heard, invitee, State::timed_out, "");
+        }
+    }
+    void hear(Site& site, Seen& seen, const Heard& heard, const InvitationRevoked& body) {
+        ++counts_["revoked"];
+        for (const auto& invitee : body.invitees) {
+            hear_end(site, seen, heard, invitee, State::revoked, std::string(name_of(body.reason)));
         }
     }
     void hear(Site& site, Seen&, const Heard& heard, const InvitationModified&) {

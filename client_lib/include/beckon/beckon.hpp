@@ -3,6 +3,8 @@
 
 /// All of the client library.
 #include <beckon/client.hpp>
+#include <beckon/groups.hpp>
+#include <beckon/messages.hpp>
 #include <beckon/result.hpp>
 #include <beckon/signaling.hpp>
 #include <beckon/vocabulary.hpp>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <beckon/export.hpp>
+#include <beckon/groups.hpp>
+#include <beckon/messages.hpp>
 #include <beckon/signaling.hpp>
 #include <chrono>
 #include <cstddef>
@@ -115,6 +117,23 @@ class BECKON_EXPORT Client {
     void removeConnectionListener(ConnectionListener* listener);
 
     SignalingManager& getSignalingManager();
+    GroupManager& getGroupManager();
+
+    void addSimpleMsgListener(SimpleMsgListener* listener);
+    /// As `SignalingManager::removeSignalingListener`.
+    void removeSimpleMsgListener(SimpleMsgListener* listener);
+
+    /// A message to a user, or to all other members of a group; one who is offline gets it
+    /// later, as far as the broker's queue reaches. Returns its id at once. Text is UTF-8,
+    /// custom data any bytes.
+    std::string sendC2CTextMessage(const std::string& text, const std::string& userID,
+                                   ResultCallback callback = {});
+    std::string sendC2CCustomMessage(const std::string& customData, const std::string& userID,
+                                     ResultCallback callback = {});
+    std::string sendGroupTextMessage(const std::string& text, const std::string& groupID,
+                                     ResultCallback callback = {});
+    std::string sendGroupCustomMessage(const std::string& customData, const std::string& groupID,
+                                       ResultCallback callback = {});
 
     /// With `Delivery::poll`: makes the calls to listeners and callbacks that are due,
     /// waits up to `wait` for the first; returns how many there were. From one thread
@@ -124,6 +143,7 @@ class BECKON_EXPORT Client {
   private:
     std::shared_ptr<Engine> engine_;
     SignalingManager signaling_;
+    GroupManager groups_;
 };
 
 }  // namespace beckon

@@ -44,15 +44,18 @@ struct Result {
     [[nodiscard]] bool ok() const noexcept { return code == 0; }
 };
 
-/// Of `invite`, `inviteSeveral` and `addInvitees`.
+/// Somebody who was named, and why they are left out.
+struct LeftOut {
+    std::string user;
+    /// The contract's word, such as `user_offline` or `not_member`.
+    std::string error;
+};
+
+/// Of what invites.
 struct InviteResult : Result {
-    struct Skipped {
-        std::string user;
-        std::string error;
-    };
     std::string inviteID{};
     /// Who was named and not invited, and why.
-    std::vector<Skipped> skipped{};
+    std::vector<LeftOut> skipped{};
 };
 
 /// Of `cancel`.

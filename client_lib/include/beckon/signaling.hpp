@@ -78,6 +78,8 @@ enum class SignalingEventType {
     invitationTimeout,
     invitationModified,
     inviteeRinging,
+    /// Invitees who left the group, or were removed from it, are no longer asked.
+    invitationRevoked,
 };
 
 /// All that is known about an event, for those to whom the calls of the mapped
@@ -85,6 +87,10 @@ enum class SignalingEventType {
 struct SignalingEvent {
     SignalingEventType type = SignalingEventType::newInvitation;
     std::string inviteID;
+    /// Empty: not in a group.
+    std::string groupID{};
+    /// This user's part in it.
+    Role role = Role::invitee;
     /// Whom it concerns: the invited, those who answered, were cancelled, timed out.
     std::vector<std::string> invitees{};
     std::string data{};
@@ -124,9 +130,9 @@ class BECKON_EXPORT SignalingListener {
     /// `invitee` rejected; this user's own id: with another of the user's devices.
     virtual void onInviteeRejected(const std::string& inviteID, const std::string& invitee,
                                    const std::string& data);
-    /// It was cancelled for this user: an invitee is no longer asked, or an inviter
-    /// hears that nobody is left to answer and nobody accepted. (That others were
-    /// cancelled is told by `onSignalingEvent` alone.)
+    /// It was cancelled for this user: an invitee is no longer asked (also because it
+    /// left the group), or an inviter hears that nobody is left to answer and nobody
+    /// accepted. (That others were cancelled is told by `onSignalingEvent` alone.)
     virtual void onInvitationCancelled(const std::string& inviteID, const std::string& inviter,
                                        const std::string& data);
     /// `inviteeList` did not answer in time.
@@ -145,11 +151,12 @@ class BECKON_EXPORT SignalingListener {
     /// A device of `invitee` rings (to the inviter).
     virtual void onInviteeRinging(const std::string& inviteID, const std::string& invitee);
     /// Each event with all that is known, right before the call above that it maps
-    /// to; also those that none of them tells.
+    /// to; also those that none of them tells, such as `newInvitation` to a member of
+    /// the group who is not asked (`role` is `observer`).
     virtual void onSignalingEvent(const SignalingEvent& event);
 };
 
-/// What `SignalingManager::inviteSeveral` may be told beside the mapped API.
+/// What `inviteSeveral` and `inviteInGroup` may be told beside the mapped API.
 struct InviteOptions {
     /// Above 0, up to the broker's limit (24 h by default); 0: no timeout is told.
     std::chrono::milliseconds timeout{30'000};
@@ -157,7 +164,8 @@ struct InviteOptions {
     bool onlineUserOnly = false;
     /// `first`: the first who accepts takes it, the others stop ringing at once.
     Answer answer = Answer::all;
-    Visibility visibility = Visibility::invitees;
+    /// Who else hears of the answers; absent: all invitees or, in a group, all its members.
+    std::optional<Visibility> visibility{};
     /// The invitation outlives the connection of the device that made it.
     bool keepWhenInviterLost = false;
 };
@@ -188,6 +196,15 @@ class BECKON_EXPORT SignalingManager {
     std::string inviteSeveral(const std::vector<std::string>& inviteeList,
                               const std::string& data = {}, const InviteOptions& options = {},
                               InviteCallback callback = {});
+    /// Rings members of a group, whose other members hear of the answers; an empty
+    /// `inviteeList` means all the others.
+    std::string inviteInGroup(const std::string& groupID,
+                              const std::vector<std::string>& inviteeList,
+                              const std::string& data = {}, bool onlineUserOnly = false,
+                              int timeout = 30, InviteCallback callback = {});
+    std::string inviteInGroup(const std::string& groupID,
+                              const std::vector<std::string>& inviteeList, const std::string& data,
+                              const InviteOptions& options, InviteCallback callback = {});
     /// Ends what this user asked: for those `invitees`, or all who have yet to answer.
     void cancel(const std::string& inviteID, const std::string& data = {},
                 CancelCallback callback = {}, const std::vector<std::string>& invitees = {});

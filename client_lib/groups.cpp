@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <beckon/groups.hpp>
+#include <memory>
+#include <utility>
+
+#include "arguments.hpp"
+#include "mapping.hpp"
+
+namespace beckon {
+namespace {
+
+/// Asks for one page after the other; `done` gets all that was read, or why it could not be.
+/// `take` puts what a page has into `all`, and tells where the next begins.
+template <class Ask, class All, class Take, class Done>
+void ask_pages(Engine& engine, Ask ask, All all, Take take, Done done) {
+    RequestBody request = ask;
+    engine.call(std::move(request), [&engine, ask = std::move(ask), all = std::move(all),
+                                     take = std::move(take),
+                                     done = std::move(done)](const Outcome& outcome) mutable {
+        const Result result = to_result(outcome);
+        ask.after = result.ok() ? take(outcome, all) : std::nullopt;
+        if (ask.after) {
+            ask_pages(engine, std::move(ask), std::move(all), std::move(take), std::move(done));
+        } else {
+            done(result, all);
+        }
+    });
+}
+
+}  // namespace
+
+GroupListener::GroupListener() = default;
+GroupListener::~GroupListener() = default;
+void GroupListener::onGroupCreated(const std::string& /*groupID*/) {}
+void GroupListener::onMemberEnter(const std::string& /*groupID*/,
+                                  const std::vector<std::string>& /*memberList*/) {}
+void GroupListener::onMemberLeave(const std::string& /*groupID*/, const std::string& /*member*/) {}
+void GroupListener::onMemberInvited(const std::string& /*groupID*/, const std::string& /*opUser*/,
+                                    const std::vector<std::string>& /*memberList*/) {}
+void GroupListener::onMemberKicked(const std::string& /*groupID*/, const std::string& /*opUser*/,
+                                   const std::vector<std::string>& /*memberList*/) {}
+void GroupListener::onGroupDismissed(const std::string& /*groupID*/,
+                                     const std::string& /*opUser*/) {}
+void GroupListener::onGroupInfoChanged(const std::string& /*groupID*/,
+                                       const GroupChange& /*change*/) {}
+void GroupListener::onGrantAdministrator(const std::string& /*groupID*/,
+                                         const std::string& /*opUser*/,
+                                         const std::vector<std::string>& /*memberList*/) {}
+void GroupListener::onRevokeAdministrator(const std::string& /*groupID*/,
+                                          const std::string& /*opUser*/,
+                                          const std::vector<std::string>& /*memberList*/) {}
+
+GroupManager::GroupManager(Engine& engine) : engine_(engine) {}
+
+void GroupManager::addGroupListener(GroupListener* listener) {
+    engine_.group_listeners().add(listener);
+}
+
+void GroupManager::removeGroupListener(GroupListener* listener) {
+    engine_.group_listeners().remove(listener);
+}
+
+void GroupManager::createGroup(const std::string& groupID, const std::string& groupName,
+                               const CreateGroupOptions& options, ResultCallback callback) {
+    Arguments arguments;
+    CreateGroup create{.group = arguments.group(groupID),
+                       .join_mode = options.joinMode,
+                       .members = arguments.users(options.memberList, "members")};
+    if (!groupName.empty()) {
+        create.name = arguments.text(groupName, "name");
+    }
+    if (!options.profile.empty()) {
+        create.profile = arguments.profile(options.profile);
+    }
+    arguments.call(engine_, std::move(create), completion(std::move(callback), to_result));
+}
+
+void GroupManager::joinGroup(const std::string& groupID, ResultCallback callback) {
+    Arguments arguments;
+    JoinGroup join{arguments.group(groupID)};
+    arguments.call(engine_, std::move(join), completion(std::move(callback), to_result));
+}
+
+void GroupManager::quitGroup(const std::string& groupID, ResultCallback callback) {
+    Arguments arguments;
+    QuitGroup quit{arguments.group(groupID)};
+    arguments.call(engine_, std::move(quit), completion(std::move(callback), to_result));
+}
+
+void GroupManager::dismissGroup(const std::string& groupID, ResultCallback callback) {
+    Arguments arguments;
+    DismissGroup dismiss{arguments.group(groupID)};
+    arguments.call(engine_, std::move(dismiss), completion(std::move(callback), to_result));
+}
+
+void GroupManager::getJoinedGroupList(GroupListCallback callback) {
+    const auto take = [](const Outcome& outcome, std::vector<GroupDescription>& all) {
+        const auto page = body_of<GroupsListed>(outcome);
+        for (const auto& group : page.groups) {
+            all.push_back(to_group_description(group));
+        }
+        return page.next;
+    };
+    if (callback) {
+        ask_pages(engine_, ListGroups{}, std::vector<GroupDescription>{}, take,
+                  std::move(callback));
+    }
+}
+
+void GroupManager::getGroupsInfo(const std::vector<std::string>& groupIDList,
+                                 GroupsInfoCallback callback) {
+    struct Gathered {
+        GroupsInfoCallback callback;
+        std::vector<GroupInfoResult> results;
+        std::size_t left;
+    };
+    if (!callback) {
+        return;
+    }
+    const auto gathered = std::make_shared<Gathered>(Gathered{
+        std::move(callback), std::vector<GroupInfoResult>(groupIDList.size()), groupIDList.size()});
+    if (groupIDList.empty()) {
+        engine_.refuse(refuse_field(Error::invalid_request, "group", "is missing"),
+                       [gathered](const Outcome&) { gathered->callback(gathered->results); });
+    }
+    // The deliveries come one at a time, so nobody else touches what is gathered.
+    for (std::size_t i = 0; i < groupIDList.size(); ++i) {
+        Arguments arguments;
+        GetGroup get{arguments.group(groupIDList[i])};
+        arguments.call(engine_, std::move(get), [gathered, i](const Outcome& outcome) {
+            gathered->results[i] = to_group_info_result(outcome);
+            if (--gathered->left == 0) {
+                gathered->callback(gathered->results);
+            }
+        });
+    }
+}
+
+void GroupManager::setGroupInfo(const std::string& groupID, const GroupChange& change,
+                                ResultCallback callback) {
+    Arguments arguments;
+    UpdateGroup update{.group = arguments.group(groupID), .join_mode = change.joinMode};
+    if (change.groupName) {
+        update.name = arguments.text(*change.groupName, "name");
+    }
+    if (change.profile) {
+        update.profile = arguments.profile(*change.profile);
+    }
+    arguments.call(engine_, std::move(update), completion(std::move(callback), to_result));
+}
+
+void GroupManager::getGroupMemberList(const std::string& groupID, GroupMembersCallback callback) {
+    const auto take = [](const Outcome& outcome, std::vector<GroupMember>& all) {
+        const auto page = body_of<GotGroup>(outcome);
+        for (const auto& member : page.group.members) {
+            all.push_back({.userID = member.user.text(), .role = member.role});
+        }
+        return page.next;
+    };
+    Arguments arguments;
+    const GetGroup get{arguments.group(groupID)};
+    if (!callback) {
+        return;
+    }
+    if (auto refusal = arguments.refusal()) {
+        engine_.refuse(std::move(*refusal),
+                       [callback = std::move(callback)](const Outcome& outcome) {
+                           callback(to_result(outcome), {});
+                       });
+        return;
+    }
+    ask_pages(engine_, get, std::vector<GroupMember>{}, take, std::move(callback));
+}
+
+void GroupManager::inviteUserToGroup(const std::string& groupID,
+                                     const std::vector<std::string>& userList,
+                                     MembersCallback callback) {
+    Arguments arguments;
+    AddMembers add{arguments.group(groupID), arguments.users(userList, "members")};
+    arguments.call(engine_, std::move(add), completion(std::move(callback), to_members_result));
+}
+
+void GroupManager::kickGroupMember(const std::string& groupID,
+                                   const std::vector<std::string>& memberList,
+                                   const std::string& reason, MembersCallback callback) {
+    Arguments arguments;
+    RemoveMembers remove{arguments.group(groupID), arguments.users(memberList, "members")};
+    if (!reason.empty()) {
+        remove.reason = arguments.text(reason, "reason");
+    }
+    arguments.call(engine_, std::move(remove), completion(std::move(callback), to_members_result));
+}
+
+void GroupManager::setGroupMemberRole(const std::string& groupID, const std::string& userID,
+                                      Rank role, ResultCallback callback) {
+    Arguments arguments;
+    SetRank set{arguments.group(groupID), arguments.user(userID, "user"), role};
+    arguments.call(engine_, std::move(set), completion(std::move(callback), to_result));
+}
+
+void GroupManager::transferGroupOwner(const std::string& groupID, const std::string& userID,
+                                      ResultCallback callback) {
+    Arguments arguments;
+    TransferGroup transfer{arguments.group(groupID), arguments.user(userID, "user")};
+    arguments.call(engine_, std::move(transfer), completion(std::move(callback), to_result));
+}
+
+}  // namespace beckon
