@@ -59,9 +59,9 @@ class Records {
     /// A new group, `id` being new, of its owner alone.
     Group& create(const GroupId& id, const UserId& owner);
     /// One who is no member yet.
-    void join(Group& group, const UserId& user);
+    void join(Group& group, const UserId& id);
     /// A member who is not the owner.
-    void leave(Group& group, const UserId& user);
+    void leave(Group& group, const UserId& id);
     /// Not the owner's.
     static void set_rank(Group& group, const UserId& member, Rank rank);
     /// The owner before is a member then.

@@ -169,6 +169,8 @@ struct Setting {
     bool inviter_online = true;
     /// Whether the inviter comes and goes.
     bool inviter_moves = false;
+    /// Asked in a group of eve's, whose members are all but dave.
+    bool in_group = false;
 };
 
 Setting setting(const std::string& name, const std::function<void(Setting&)>& change) {
@@ -179,6 +181,15 @@ Setting setting(const std::string& name, const std::function<void(Setting&)>& ch
                            .also = {user("carol")}}};
     change(one);
     return one;
+}
+
+const GroupId the_group = *GroupId::parse("g");
+GroupInvite in_group(const Setting& setting) {
+    GroupInvite asked{.group = the_group, .id = the_id, .data = setting.invite.data};
+    asked.invitees = invitees_of(setting.invite);
+    asked.answer = setting.invite.answer;
+    asked.visibility = setting.invite.visibility;
+    return asked;
 }
 
 std::vector<Setting> settings() {
@@ -205,6 +216,17 @@ std::vector<Setting> settings() {
                     one.invite.also.clear();
                     one.inviter_online = false;
                     one.inviter_moves = true;
+                }),
+        setting("in a group, all see it",
+                [](Setting& one) {
+                    one.in_group = true;
+                    one.invite.visibility = Visibility::members;
+                }),
+        setting("in a group, the first takes it, only the inviter hears",
+                [](Setting& one) {
+                    one.in_group = true;
+                    one.invite.answer = Answer::first;
+                    one.invite.visibility = Visibility::inviter;
                 }),
         setting("online_only",
                 [](Setting& one) {
@@ -258,6 +280,21 @@ std::vector<Action> actions(const Setting& setting) {
                  stage.ask(eve, Add{the_id, {user("dave")}});
              }},
     };
+    if (setting.in_group) {
+        const std::vector<Action> of_groups{
+            asks("bob quits", bob_phone, QuitGroup{the_group}),
+            asks("bob joins", bob_phone, JoinGroup{the_group}),
+            asks("alice quits", alice_panel, QuitGroup{the_group}),
+            asks("dave joins", dave, JoinGroup{the_group}),
+            asks("eve removes bob and carol", eve,
+                 RemoveMembers{the_group, {user("bob"), user("carol")}, {}}),
+            asks("eve hands over to carol", eve, TransferGroup{the_group, user("carol")}),
+            asks("eve dismisses", eve, DismissGroup{the_group}),
+            asks("eve makes it anew", eve, CreateGroup{.group = the_group, .members = bob}),
+            asks("alice asks again", alice_panel, in_group(setting)),
+        };
+        actions.insert(actions.end(), of_groups.begin(), of_groups.end());
+    }
     if (setting.inviter_moves) {
         for (const bool online : {false, true}) {
             actions.push_back({online ? "alice comes online" : "alice goes offline",
@@ -268,7 +305,8 @@ std::vector<Action> actions(const Setting& setting) {
 }
 
 const std::vector<Sender> readers{alice_panel, bob_phone, carol, dave, eve};
-const std::vector<UserId> everybody{user("alice"), user("bob"), user("carol"), user("dave")};
+const std::vector<UserId> everybody{user("alice"), user("bob"), user("carol"), user("dave"),
+                                    user("eve")};
 
 /// What happened, and what is known after it.
 struct Story {
@@ -338,7 +376,13 @@ class Stories {
         }
         stage.set_online(user("bob"), true);
         stage.set_online(user("carol"), true);
-        stage.ask(alice_panel, setting_.invite);
+        if (setting_.in_group) {
+            stage.ask(eve, CreateGroup{.group = the_group,
+                                       .members = {user("alice"), user("bob"), user("carol")}});
+            stage.ask(alice_panel, in_group(setting_));
+        } else {
+            stage.ask(alice_panel, setting_.invite);
+        }
     }
 
     /// The story with one action more, and, `if_wanted`, how it then ends by itself.
@@ -734,8 +778,10 @@ TEST_CASE("every promise is kept in every sequence of three actions, when the fi
 
 TEST_CASE("every promise is kept in every state") {
     for (const auto& setting : settings()) {
-        INFO(setting.name);
-        CHECK(Stories(setting).tell_until_nothing_is_new() > 100);
+        if (!setting.in_group) {  // their states have no end of combinations
+            INFO(setting.name);
+            CHECK(Stories(setting).tell_until_nothing_is_new() > 100);
+        }
     }
 }
 
