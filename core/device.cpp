@@ -361,6 +361,7 @@ Device::Effects Device::receive_event(std::string_view payload, Instant now) {
                         effects_.emplace_back(std::move(told));
                     }
                 } else {
+                    note_own_part(told, now);
                     effects_.emplace_back(std::move(told));
                 }
             },
@@ -368,6 +369,33 @@ Device::Effects Device::receive_event(std::string_view payload, Instant now) {
         pump(now);
     }
     return done();
+}
+
+/// Who comes into a group asks what is open there, and who is out of it hears no more.
+void Device::note_own_part(const GroupEvent& event, Instant now) {
+    const auto me = [this](const std::vector<UserId>& users) {
+        return std::find(users.begin(), users.end(), options_.user) != users.end();
+    };
+    std::visit(
+        [&]<class Body>(const Body& body) {
+            if constexpr (std::is_same_v<Body, MemberEntered> ||
+                          std::is_same_v<Body, MemberInvited>) {
+                if (me(body.members) && link_ == Link::ready) {
+                    sync_at_ = now;
+                }
+            } else if constexpr (std::is_same_v<Body, MemberRemoved>) {
+                if (me(body.members)) {
+                    inbox_.left(event.group);
+                }
+            } else if constexpr (std::is_same_v<Body, MemberLeft>) {
+                if (body.user == options_.user) {
+                    inbox_.left(event.group);
+                }
+            } else if constexpr (std::is_same_v<Body, GroupDismissed>) {
+                inbox_.left(event.group);
+            }
+        },
+        event.body);
 }
 
 Device::Effects Device::receive_reply(std::string_view payload, Instant now,

@@ -156,6 +156,7 @@ class Device {
     void no_beckon();
 
     void pass_on(Inbox::News news, Instant now);
+    void note_own_part(const GroupEvent& event, Instant now);
     [[nodiscard]] std::optional<Number> number_of(const Reply& reply,
                                                   std::string_view correlation) const;
     void replied(Call call, Reply reply, Instant now);

@@ -26,6 +26,21 @@ Reason reason_of(const std::optional<std::string>& word) {
     return found == names.end() ? Reason{} : static_cast<Reason>(found - names.begin());
 }
 
+NewInvitation announcement_of(const InvitationInfo& info) {
+    NewInvitation body{.inviter = info.inviter, .group = info.group};
+    body.role = info.role;
+    body.data = info.data;
+    body.remaining = info.remaining;
+    body.call = info.call;
+    body.answer = info.answer;
+    body.visibility = info.visibility;
+    body.online_only = info.online_only;
+    for (const auto& part : info.invitees) {
+        body.invitees.push_back(part.user);
+    }
+    return body;
+}
+
 template <class Body>
 constexpr bool ends_somebody =
     std::is_same_v<Body, InvitationCancelled> || std::is_same_v<Body, InvitationRevoked>;
@@ -109,7 +124,8 @@ std::optional<Openness> Inbox::made(const InvitationId& id) const {
     if (found == held_.end() || !found->second.confirmed) {
         return std::nullopt;
     }
-    return anyone_pending(found->second) ? Openness::open : Openness::ended;
+    return found->second.unlisted || anyone_pending(found->second) ? Openness::open
+                                                                   : Openness::ended;
 }
 
 // ----------------------------------------------------- what the device asks
@@ -190,7 +206,7 @@ void Inbox::tell(const Held& held, EventBody body, const Cause& cause, Instant n
 }
 
 void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news) {
-    const bool was_over = over(held);
+    const bool was_over = over(held) && !held.unlisted;
     // Those who were pending and are not now: only they are news.
     const auto end = [&held, &cause](const std::vector<UserId>& users, State state,
                                      const std::optional<Data>& data, bool answered) {
@@ -337,7 +353,17 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         return news;
     }
     if (const auto* body = std::get_if<NewInvitation>(&event.body)) {
+        const Cause cause{.by = event.by, .by_device = event.by_device};
         if (found != held_.end()) {
+            Held& held = found->second;
+            if (held.info.role == Role::observer && body->role == Role::invitee) {
+                held.gap = held.gap || event.rev > held.info.rev + 1;
+                held.info.rev = std::max(held.info.rev, event.rev);
+                rings(held, *body, cause, now, news);
+                if (held.gap) {
+                    news.emplace_back(Unsure{event.id});
+                }
+            }
             return news;
         }
         InvitationInfo info{.id = event.id, .inviter = body->inviter, .group = body->group};
@@ -347,15 +373,9 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         info.online_only = body->online_only;
         info.visibility = body->visibility;
         info.rev = event.rev;
-        info.role = body->role;
-        for (const auto& user : body->invitees) {
-            info.invitees.push_back({.user = user});
-        }
         Held& held = hold(std::move(info));
         held.confirmed = true;
-        held.announced = body->role != Role::observer;
-        set_deadline(held, body->remaining, now);
-        tell(held, *body, {.by = event.by, .by_device = event.by_device}, now, news);
+        rings(held, *body, cause, now, news);
         // Added later, to others who may have answered already.
         if (event.rev > 1 && body->invitees.size() > 1) {
             news.emplace_back(Unsure{event.id});
@@ -412,6 +432,20 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
     return news;
 }
 
+/// Somebody is asked, and this user perhaps only watches.
+void Inbox::rings(Held& held, const NewInvitation& body, const Cause& cause, Instant now,
+                  News& news) {
+    held.info.role = body.role;
+    held.announced = body.role != Role::observer;
+    for (const auto& user : body.invitees) {
+        if (part_of(held, user) == nullptr) {
+            held.info.invitees.push_back({.user = user});
+        }
+    }
+    set_deadline(held, body.remaining, now);
+    tell(held, body, cause, now, news);
+}
+
 Inbox::News Inbox::listed(const InvitationInfo& info, Instant now) {
     const bool asks =
         std::any_of(info.invitees.begin(), info.invitees.end(), [&](const InviteeInfo& part) {
@@ -457,19 +491,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         held.confirmed = true;
         held.announced = info.role != Role::observer;
         if (info.role != Role::inviter && !rang_elsewhere) {
-            NewInvitation body{.inviter = info.inviter, .group = info.group};
-            body.role = info.role;
-            body.data = info.data;
-            body.remaining = info.remaining;
-            body.call = info.call;
-            body.answer = info.answer;
-            body.visibility = info.visibility;
-            body.online_only = info.online_only;
-            for (const auto& part : info.invitees) {
-                body.invitees.push_back(part.user);
-            }
-            set_deadline(held, info.remaining, now);
-            tell(held, std::move(body), {.by = info.inviter}, now, news);
+            rings(held, announcement_of(info), {.by = info.inviter}, now, news);
         }
         apply_newer(held, info, now, news);
         settle(held, news);
@@ -491,6 +513,16 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
             if (part_of(held, part.user) == nullptr) {
                 held.info.invitees.push_back({.user = part.user});
             }
+        }
+    }
+    if (held.info.role == Role::observer && info.role == Role::invitee) {
+        const auto own = std::find_if(info.invitees.begin(), info.invitees.end(),
+                                      [this](const auto& part) { return part.user == me_; });
+        if (own != info.invitees.end() && own->state == State::pending) {
+            rings(held, announcement_of(info), {.by = info.inviter}, now, news);
+        } else {
+            held.info.role = Role::invitee;
+            held.end_told = true;
         }
     }
     if (held.assumed && held.info.role == Role::invitee) {
@@ -616,7 +648,7 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
             cause.by = taker->user;
             cause.by_device = taker->device;
             cause.here = is_own(taker->user, taker->device);
-        } else if (reason != CancelReason::expired && reason != CancelReason::answered) {
+        } else if (reason == CancelReason::cancelled || reason == CancelReason::inviter_lost) {
             cause.by = told.inviter;
             cause.here = reason == CancelReason::cancelled && held.cancelling &&
                          held.info.role == Role::inviter;
@@ -747,6 +779,18 @@ Inbox::News Inbox::forgotten(const InvitationId& id) {
     // again makes it anew.
     drop(id);
     return news;
+}
+
+void Inbox::left(const GroupId& group) {
+    std::vector<InvitationId> watched;
+    for (const auto& [id, held] : held_) {
+        if (held.info.role == Role::observer && held.info.group == group) {
+            watched.push_back(id);
+        }
+    }
+    for (const auto& id : watched) {
+        drop(id);
+    }
 }
 
 void Inbox::begin_sync() {

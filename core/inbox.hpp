@@ -108,6 +108,9 @@ class Inbox {
     /// The broker does not know `id`, or does not tell this user (any more).
     News forgotten(const InvitationId& id);
 
+    /// This user is no member of the group any more: what others were asked there is not told.
+    void left(const GroupId& group);
+
     /// A sync is sent now. What is held and not among what it tells has ended.
     void begin_sync();
     News end_sync();
@@ -192,6 +195,7 @@ class Inbox {
     void look_at(Held& held, std::optional<Instant> when);
     void drop(const InvitationId& id);
     void correct(Held& held, const InvitationInfo& told);
+    void rings(Held& held, const NewInvitation& body, const Cause& cause, Instant now, News& news);
     void take_ending_from_parts(Held& held);
 
     UserId me_;

@@ -150,7 +150,7 @@ class World {
         std::function<Fate(const Site&, const Reply&)> reply = [](auto&&...) {
             return Fate::arrives;
         };
-        std::function<Fate(const Site&, const Event&)> event = [](auto&&...) {
+        std::function<Fate(const Site&, const AnyEvent&)> event = [](auto&&...) {
             return Fate::arrives;
         };
         /// How late is late.
@@ -173,6 +173,7 @@ class World {
         unsigned generation = 0;
         Instant made_at{};
         UserId inviter{};
+        std::optional<GroupId> group{};
         /// Which made it.
         std::optional<DeviceTag> device{};
         Answer answer = Answer::all;
@@ -639,15 +640,16 @@ class World {
             }
             return "    to" + to + ": " + encode(delivery.event, Encoding::json);
         });
-        std::visit([&](const auto& body) { decide(delivery, body); },
-                   std::get<Event>(delivery.event).body);
-        const auto* news = std::get_if<NewInvitation>(&std::get<Event>(delivery.event).body);
+        const auto* event = std::get_if<Event>(&delivery.event);
+        if (event != nullptr) {
+            std::visit([&](const auto& body) { decide(delivery.to, *event, body); }, event->body);
+        }
+        const bool is_news = event != nullptr && std::holds_alternative<NewInvitation>(event->body);
         for (const auto& user : delivery.to) {
             for (auto& site : sites_) {
                 if (site->user == user) {
-                    publish(*site, encode(delivery.event, site->encoding), false, news != nullptr,
-                            news == nullptr || !news->online_only,
-                            settings.event(*site, std::get<Event>(delivery.event)));
+                    publish(*site, encode(delivery.event, site->encoding), false, is_news,
+                            !delivery.online_only, settings.event(*site, delivery.event));
                 }
             }
         }
@@ -702,35 +704,41 @@ class World {
 
     // -------------------------------------------------------------- what is decided
 
-    void decide(const Delivery& delivery, const NewInvitation& body) {
-        auto& all = decided_[std::get<Event>(delivery.event).id];
+    void decide(const std::vector<UserId>& to, const Event& event, const NewInvitation& body) {
+        auto& all = decided_[event.id];
         if (all.empty() || all.back().generation != generation_) {
             all.push_back({.generation = generation_,
                            .made_at = now_,
                            .inviter = body.inviter,
-                           .device = std::get<Event>(delivery.event).by_device,
+                           .group = body.group,
+                           .device = event.by_device,
                            .answer = body.answer,
                            .visibility = body.visibility});
         }
-        all.back().was_added_to = std::get<Event>(delivery.event).rev > 1;
-        for (const auto& user : delivery.to) {
+        if (body.role == Role::observer) {
+            return;
+        }
+        all.back().was_added_to = event.rev > 1;
+        for (const auto& user : to) {
             all.back().parts.emplace(user, Part{});
         }
     }
-    void decide(const Delivery& delivery, const InviteeAccepted& body) {
-        end(std::get<Event>(delivery.event), {body.invitee}, State::accepted, {});
+    void decide(const std::vector<UserId>&, const Event& event, const InviteeAccepted& body) {
+        end(event, {body.invitee}, State::accepted, {});
     }
-    void decide(const Delivery& delivery, const InviteeRejected& body) {
-        end(std::get<Event>(delivery.event), {body.invitee}, State::rejected, body.reason);
+    void decide(const std::vector<UserId>&, const Event& event, const InviteeRejected& body) {
+        end(event, {body.invitee}, State::rejected, body.reason);
     }
-    void decide(const Delivery& delivery, const InvitationCancelled& body) {
-        end(std::get<Event>(delivery.event), body.invitees, State::cancelled,
-            std::string(name_of(body.reason)));
+    void decide(const std::vector<UserId>&, const Event& event, const InvitationCancelled& body) {
+        end(event, body.invitees, State::cancelled, std::string(name_of(body.reason)));
     }
-    void decide(const Delivery& delivery, const InvitationTimeout& body) {
-        end(std::get<Event>(delivery.event), body.invitees, State::timed_out, {});
+    void decide(const std::vector<UserId>&, const Event& event, const InvitationTimeout& body) {
+        end(event, body.invitees, State::timed_out, {});
     }
-    void decide(const Delivery&, const auto&) {}
+    void decide(const std::vector<UserId>&, const Event& event, const InvitationRevoked& body) {
+        end(event, body.invitees, State::revoked, std::string(name_of(body.reason)));
+    }
+    void decide(const std::vector<UserId>&, const Event&, const auto&) {}
     void end(const Event& event, const std::vector<UserId>& users, State how, std::string reason) {
         Decided& decided = decided_.at(event.id).back();
         const Part end{.state = how,

@@ -4,6 +4,7 @@
 // the network is whole for a moment, every device must know what the broker knows.
 #include "device_world.hpp"
 
+#include <array>
 #include <random>
 #include <set>
 
@@ -73,6 +74,7 @@ class Walk {
             world_.connect(*site);
         }
         world_.settle();
+        make_group();
     }
 
     void run() {
@@ -95,6 +97,8 @@ class Walk {
   private:
     /// What one device's application was told about one invitation.
     struct Seen {
+        /// It was shown, and not asked.
+        bool watches = false;
         /// It rings: it was announced, or invited to with success, and has not ended.
         bool rings = false;
         bool asked_to_cancel = false;
@@ -203,7 +207,9 @@ class Walk {
                 }
                 break;
             default:
-                if (what < 30) {
+                if (what < 12) {
+                    come_or_go(site);
+                } else if (what < 30) {
                     world_.connect(site);
                 } else if (what < 42) {
                     invite(site);
@@ -226,17 +232,23 @@ class Walk {
             }
         }
         world_.restart_broker(Duration(static_cast<std::int64_t>(below(2) * below(5'000))));
+        make_group();
     }
 
     void call(Site& site, RequestBody body) {
-        const auto* invite = std::get_if<Invite>(&body);
         Asked asked{.due = world_.now() + Device::Options{}.patience};
-        if (invite != nullptr) {
-            asked.invite = invite->id;
-            if (invite->timeout.count() > 0) {
-                asked.due = std::min(asked.due, world_.now() + invite->timeout);
-            }
-        }
+        std::visit(
+            [&]<class Body>(const Body& one) {
+                if constexpr (MakesInvitation<Body>) {
+                    asked.invite = one.id;
+                }
+                if constexpr (requires { one.timeout; }) {
+                    if (one.timeout.count() > 0) {
+                        asked.due = std::min(asked.due, world_.now() + one.timeout);
+                    }
+                }
+            },
+            body);
         if (const auto* cancel = std::get_if<Cancel>(&body)) {
             apps_.at(&site).seen[cancel->id].asked_to_cancel = true;
         }
@@ -246,18 +258,51 @@ class Walk {
         require(call == next_call_++, "calls are not counted");
     }
 
+    /// By nobody who has a device here, so that it is there whatever became of it.
+    void make_group() {
+        world_.ask({users_[0], DeviceTag(0xfffe)}, CreateGroup{.group = group_, .members = users_});
+    }
+
+    void come_or_go(Site& site) {
+        switch (below(6)) {
+            case 0:
+                return void(call(site, QuitGroup{group_}));
+            case 1:
+            case 2:
+                return void(call(site, JoinGroup{group_}));
+            case 3:
+                return void(call(site, RemoveMembers{group_, some()}));
+            default:
+                return void(call(site, AddMembers{group_, some()}));
+        }
+    }
+
     void invite(Site& site) {
-        Invite invite{.invitee = anybody(),
-                      .id = InvitationId::parse("i" + std::to_string(++last_id_)),
-                      .data = some_data(),
-                      .timeout = some_time()};
+        if (below(3) == 0) {
+            GroupInvite invite{.group = group_};
+            if (below(2) == 0) {
+                invite.invitees = some();
+            }
+            constexpr std::array all{Visibility::members, Visibility::members, Visibility::invitees,
+                                     Visibility::inviter};
+            invite.visibility = all.at(below(all.size()));
+            return invite_by(site, std::move(invite));
+        }
+        Invite invite{.invitee = anybody()};
         if (below(2) == 0) {
             invite.also = some();
         }
+        invite.visibility = below(3) == 0 ? Visibility::inviter : Visibility::invitees;
+        invite_by(site, std::move(invite));
+    }
+
+    void invite_by(Site& site, auto invite) {
+        invite.id = InvitationId::parse("i" + std::to_string(++last_id_));
+        invite.data = some_data();
+        invite.timeout = some_time();
         invite.answer = below(2) == 0 ? Answer::all : Answer::first;
         invite.online_only = below(8) == 0;
         invite.on_inviter_lost = below(2) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
-        invite.visibility = below(3) == 0 ? Visibility::inviter : Visibility::invitees;
         call(site, std::move(invite));
         if (below(10) == 0) {
             call(site, Cancel{*InvitationId::parse("i" + std::to_string(last_id_))});
@@ -346,8 +391,19 @@ class Walk {
                    heard.body);
     }
     void hear(Site& site, Seen& seen, const Heard& heard, const NewInvitation& body) {
-        ++counts_["rings"];
         const auto& id = heard.id;
+        require(heard.role == body.role, id, "another role");
+        if (body.role == Role::observer) {
+            ++counts_["watches"];
+            const auto* watched = world_.present(id);
+            require(watched != nullptr && watched->group == group_ &&
+                        watched->visibility == Visibility::members,
+                    id, "shown to whom it is not for");
+            seen.watches = true;
+            return;
+        }
+        seen.watches = false;
+        ++counts_["rings"];
         const auto generation = world_.generation();
         require(!seen.rings, id, "announced again while it rings");
         require(!seen.rung_in || *seen.rung_in != generation, id, "announced twice");
@@ -378,7 +434,9 @@ class Walk {
         if (decided != nullptr && decided->inviter != site.user) {
             const bool ours = std::find(body.invitees.begin(), body.invitees.end(), site.user) !=
                               body.invitees.end();
-            require(heard.ends_ours == ours, heard.id, "ends_ours is wrong");
+            // One that was asked, and that this was lost on the way, only watches.
+            require(heard.ends_ours == (ours && heard.role == Role::invitee), heard.id,
+                    "ends_ours is wrong");
         }
     }
     void hear(Site& site, Seen& seen, const Heard& heard, const InvitationTimeout& body) {
@@ -411,7 +469,8 @@ class Walk {
                     id, "an end told, and assumed as well");
             return;
         }
-        require(seen.heard_ends.insert(invitee).second, id, "an end told twice");
+        // Who comes into the group is shown how it stands, again when it comes again.
+        require(seen.heard_ends.insert(invitee).second || seen.watches, id, "an end told twice");
         const auto* decided = any_decided(id);
         require(decided != nullptr && decided->parts.contains(invitee), id, "an end of nobody");
         const auto& part = decided->parts.at(invitee);
@@ -419,8 +478,10 @@ class Walk {
         require(!heard.by || heard.by == part.by, id, "an end by somebody else");
         require(!heard.by_device || heard.by_device == part.by_device, id,
                 "an end by another device");
-        // The broker's `get` does not tell which device of the inviter cancelled.
-        const bool unclear = seen.asked_to_cancel && !heard.by_device && part.by == site.user;
+        // The broker's `get` does not tell which device of the inviter cancelled, nor who
+        // left the group or was removed from it.
+        const bool unclear = !heard.by_device &&
+                             ((seen.asked_to_cancel && part.by == site.user) || is_by_group(part));
         require(unclear || !own(site, part.by, part.by_device), id, "an echo of its own");
     }
 
@@ -459,7 +520,9 @@ class Walk {
         if (decided->inviter != site.user) {
             const auto& part = decided->parts.at(site.user);
             check_end(site, ended, part.state, part);
-            require(ended.here == own(site, part.by, part.by_device), id, "here is wrong");
+            require(ended.here == own(site, part.by, part.by_device) ||
+                        (is_by_group(part) && !ended.by),
+                    id, "here is wrong");
             return;
         }
         require(!decided->open(), id, "the inviter is told of an end, and somebody is pending");
@@ -469,7 +532,8 @@ class Walk {
         }
         if (decided->parts.size() == 1) {
             check_end(site, ended, best, decided->parts.begin()->second);
-            const bool unclear = seen.asked_to_cancel && decided->last.by == site.user;
+            const bool unclear = (seen.asked_to_cancel && decided->last.by == site.user) ||
+                                 (is_by_group(decided->last) && !ended.by);
             require(unclear || ended.here == own(site, decided->last.by, decided->last.by_device),
                     id, "here is wrong");
         }
@@ -484,6 +548,11 @@ class Walk {
                 "another device ended it");
     }
 
+    /// Somebody came out of the group, or the group is no more.
+    static bool is_by_group(const World::Part& part) {
+        return part.state == State::revoked || part.reason == "left_group" ||
+               part.reason == "group_dismissed";
+    }
     static bool own(const Site& site, const std::optional<UserId>& by,
                     const std::optional<DeviceTag>& by_device) {
         return by == site.user && by_device == site.tag;
@@ -518,8 +587,9 @@ class Walk {
                 }
                 const auto* present = world_.present(id);
                 Instant ended_at = restarted_;
-                if (present != nullptr) {
-                    const bool inviter = present->inviter == site->user;
+                const bool inviter = present != nullptr && present->inviter == site->user;
+                // Made anew, it may ask others.
+                if (present != nullptr && (inviter || present->parts.contains(site->user))) {
                     const auto& part = inviter ? present->last : present->parts.at(site->user);
                     if (inviter ? present->open() : part.state == State::pending) {
                         continue;
@@ -574,7 +644,7 @@ class Walk {
     bool hears_no_more(const Site& site, const InvitationId& id) const {
         const auto* present = world_.present(id);
         return present != nullptr && present->visibility == Visibility::inviter &&
-               present->inviter != site.user &&
+               present->inviter != site.user && present->parts.contains(site.user) &&
                present->parts.at(site.user).state != State::pending;
     }
     void compare(const Site& site, std::vector<InvitationInfo> held,
@@ -618,7 +688,7 @@ class Walk {
                 "a time that the other does not know");
         held.remaining = right.remaining;
         // What the broker does not tell everybody.
-        if (right.role == Role::invitee) {
+        if (right.role != Role::inviter) {
             if (right.visibility == Visibility::inviter) {
                 right.rev = held.rev;
             }
@@ -673,6 +743,7 @@ class Walk {
     std::map<const Site*, App> apps_{};
     Device::CallId next_call_ = 1;
     std::size_t last_id_ = 0;
+    const GroupId group_ = *GroupId::parse("g");
     Instant restarted_{};
     bool healed_ = false;
     World world_;
@@ -690,7 +761,7 @@ std::optional<std::string> broken(const Story& story, std::map<std::string, int>
             }
         }
         return std::nullopt;
-    } catch (const std::runtime_error& error) {
+    } catch (const std::exception& error) {
         return error.what();
     }
 }
