@@ -26,6 +26,13 @@ Reason reason_of(const std::optional<std::string>& word) {
     return found == names.end() ? Reason{} : static_cast<Reason>(found - names.begin());
 }
 
+/// That part of `known`, or a fresh one.
+InviteeInfo as_known(const std::vector<InviteeInfo>& known, const UserId& user) {
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&user](const auto& part) { return part.user == user; });
+    return found == known.end() ? InviteeInfo{.user = user} : *found;
+}
+
 template <class Body>
 constexpr bool ends_somebody =
     std::is_same_v<Body, InvitationCancelled> || std::is_same_v<Body, InvitationRevoked>;
@@ -69,6 +76,21 @@ bool Inbox::nobody_left(const Held& held) {
 bool Inbox::over(const Held& held) const {
     const InviteeInfo* own = own_part(held);
     return own != nullptr ? own->state != State::pending : !anyone_pending(held);
+}
+
+/// Who only looked on was added.
+bool Inbox::is_asked_now(const Held& held, Role role) {
+    return held.info.role == Role::observer && role == Role::invitee;
+}
+
+/// What was known of an invitation that begins anew for this user; it is held no more.
+std::vector<InviteeInfo> Inbox::parts_once_observed(const InvitationId& id) {
+    std::vector<InviteeInfo> parts;
+    if (const auto found = held_.find(id); found != held_.end()) {
+        parts = std::move(found->second.info.invitees);
+        drop(id);
+    }
+    return parts;
 }
 
 Inbox::Held& Inbox::hold(InvitationInfo info) {
@@ -337,9 +359,10 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         return news;
     }
     if (const auto* body = std::get_if<NewInvitation>(&event.body)) {
-        if (found != held_.end()) {
+        if (found != held_.end() && !is_asked_now(found->second, body->role)) {
             return news;
         }
+        const auto observed = parts_once_observed(event.id);
         InvitationInfo info{.id = event.id, .inviter = body->inviter, .group = body->group};
         info.data = body->data;
         info.call = body->call;
@@ -349,7 +372,7 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         info.rev = event.rev;
         info.role = body->role;
         for (const auto& user : body->invitees) {
-            info.invitees.push_back({.user = user});
+            info.invitees.push_back(as_known(observed, user));
         }
         Held& held = hold(std::move(info));
         held.confirmed = true;
@@ -433,6 +456,11 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         correct(found->second, info);
         found = held_.find(info.id);
     }
+    std::vector<InviteeInfo> observed;
+    if (found != held_.end() && is_asked_now(found->second, info.role)) {
+        observed = parts_once_observed(info.id);
+        found = held_.end();
+    }
     if (found == held_.end()) {
         const bool is_open = info.state == Openness::open;
         if (info.role != Role::inviter && !is_open) {
@@ -449,7 +477,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
             });
         for (auto& part : begun.invitees) {
             if (!rang_elsewhere) {
-                part = InviteeInfo{.user = part.user};
+                part = as_known(observed, part.user);
             }
         }
         Held& held = hold(std::move(begun));

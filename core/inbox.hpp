@@ -180,6 +180,8 @@ class Inbox {
     /// Nobody is pending or accepted.
     static bool nobody_left(const Held& held);
 
+    static bool is_asked_now(const Held& held, Role role);
+    std::vector<InviteeInfo> parts_once_observed(const InvitationId& id);
     Held& hold(InvitationInfo info);
     void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
     void apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news);
