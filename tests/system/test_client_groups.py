@@ -218,7 +218,7 @@ class Invitations(GroupTest):
         for client in (bob, carol):
             client.wait_event("onReceiveNewInvitation", inviteID=invitation, inviter="alice", groupID=group,
                               inviteeList=["bob", "carol"], data="Who knows?")
-        info = self.eventually(lambda: alice.pending()[invitation], lambda info: info["inviteeList"])
+        info = self.eventually(lambda: alice.pending()[invitation], lambda asked: asked["inviteeList"])
         self.assertEqual((info["inviteeList"], info["groupID"], info["visibility"], info["role"]),
                          (["bob", "carol"], group, "members", "inviter"))
         self.assertTrue(15000 < info["remaining"] <= 20000, info)
@@ -240,7 +240,7 @@ class Invitations(GroupTest):
         alice, bob, carol = self.clients("alice", "bob", "carol")
         group = self.group(alice, bob, carol)
         for client in (bob, carol):
-            client.on("onReceiveNewInvitation", client.action("accept", id="$id")[0], times=20)
+            client.on("onReceiveNewInvitation", {"do": "accept", "client": client.name, "id": "$id"}, times=20)
         for number in range(20):
             with self.subTest(number):
                 invitation = self.invite(alice, group, plain=True)
@@ -623,7 +623,7 @@ class Messages(GroupTest):
     def test_each_comes_once_though_the_receivers_connection_was_cut(self):
         proxy = Proxy(self.broker.port)
         self.addCleanup(proxy.close)
-        alice, bob = self.client("alice"), self.drive("bob", proxy.port)
+        alice, bob = self.client("alice"), self.drive("bob", proxy.port, clientID="the panel of bob")
         group = self.group(alice, bob)
         for hold in ("to_client", "to_broker"):  # it does not arrive, its acknowledgement does not
             with self.subTest(hold):
