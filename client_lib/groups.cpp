@@ -64,7 +64,7 @@ void GroupManager::createGroup(const std::string& groupID, const std::string& gr
                                const CreateGroupOptions& options, ResultCallback callback) {
     Arguments arguments;
     CreateGroup create{.group = arguments.group(groupID),
-                       .join_mode = options.joinMode,
+                       .join_mode = arguments.word(options.joinMode, "join_mode"),
                        .members = arguments.users(options.memberList, "members")};
     if (!groupName.empty()) {
         create.name = arguments.text(groupName, "name");
@@ -139,7 +139,10 @@ void GroupManager::getGroupsInfo(const std::vector<std::string>& groupIDList,
 void GroupManager::setGroupInfo(const std::string& groupID, const GroupChange& change,
                                 ResultCallback callback) {
     Arguments arguments;
-    UpdateGroup update{.group = arguments.group(groupID), .join_mode = change.joinMode};
+    UpdateGroup update{.group = arguments.group(groupID)};
+    if (change.joinMode) {
+        update.join_mode = arguments.word(*change.joinMode, "join_mode");
+    }
     if (change.groupName) {
         update.name = arguments.text(*change.groupName, "name");
     }
@@ -194,7 +197,8 @@ void GroupManager::kickGroupMember(const std::string& groupID,
 void GroupManager::setGroupMemberRole(const std::string& groupID, const std::string& userID,
                                       Rank role, ResultCallback callback) {
     Arguments arguments;
-    SetRank set{arguments.group(groupID), arguments.user(userID, "user"), role};
+    SetRank set{arguments.group(groupID), arguments.user(userID, "user"),
+                arguments.word(role, "role")};
     arguments.call(engine_, std::move(set), completion(std::move(callback), to_result));
 }
 

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -78,12 +79,14 @@ std::string objection(const ClientOptions& options) {
     return {};
 }
 
+using Done = std::function<void(const Result&)>;
+
 /// The result of a call of a client that is polled.
-Result result_of(const std::function<void(SignalingManager&, ResultCallback)>& call) {
+Result result_at_client(const std::function<void(Client&, Done)>& call) {
     Client client(polled("alice"));
     int results = 0;
     Result told;
-    call(client.getSignalingManager(), [&](const Result& result) {
+    call(client, [&](const Result& result) {
         ++results;
         told = result;
     });
@@ -92,6 +95,14 @@ Result result_of(const std::function<void(SignalingManager&, ResultCallback)>& c
     CHECK(client.poll() == 0);
     CHECK(results == 1);
     return told;
+}
+Result result_of(const std::function<void(SignalingManager&, Done)>& call) {
+    return result_at_client(
+        [&](Client& client, Done done) { call(client.getSignalingManager(), std::move(done)); });
+}
+Result result_in_groups(const std::function<void(GroupManager&, Done)>& call) {
+    return result_at_client(
+        [&](Client& client, Done done) { call(client.getGroupManager(), std::move(done)); });
 }
 
 void check_refused(const Result& result, const std::string& field) {
@@ -102,30 +113,70 @@ void check_refused(const Result& result, const std::string& field) {
     CHECK_FALSE(result.message.empty());
 }
 
+GroupsInfoCallback for_each(const Done& done) {
+    return [done](const std::vector<GroupInfoResult>& results) {
+        // A call of several requests has one answer; that is about the first here.
+        done(results.at(0));
+    };
+}
+GroupMembersCallback without_members(const Done& done) {
+    return [done](const Result& result, const std::vector<GroupMember>& members) {
+        CHECK(members.empty());
+        done(result);
+    };
+}
+
 /// Each kind of call, answered by `done`.
-std::vector<std::function<void(SignalingManager&, std::function<void(const Result&)>)>>
-each_call() {
-    using Done = std::function<void(const Result&)>;
+std::vector<std::function<void(Client&, Done)>> each_call() {
+    const auto signaling = [](auto call) {
+        return
+            [call](Client& client, const Done& done) { call(client.getSignalingManager(), done); };
+    };
+    const auto group = [](auto call) {
+        return [call](Client& client, const Done& done) { call(client.getGroupManager(), done); };
+    };
+    using S = SignalingManager;
+    using G = GroupManager;
     return {
-        [](SignalingManager& s, Done done) {
-            s.invite("bob", "data", false, 30, [done](const InviteResult& r) { done(r); });
-        },
-        [](SignalingManager& s, Done done) {
-            s.inviteSeveral({"bob", "carol"}, {}, {}, [done](const InviteResult& r) { done(r); });
-        },
-        [](SignalingManager& s, Done done) {
-            s.cancel("an-id", {}, [done](const CancelResult& r) { done(r); });
-        },
-        [](SignalingManager& s, Done done) { s.accept("an-id", "data", std::move(done)); },
-        [](SignalingManager& s, Done done) { s.reject("an-id", "data", std::move(done), "busy"); },
-        [](SignalingManager& s, Done done) { s.modifyInvitation("an-id", "d", std::move(done)); },
-        [](SignalingManager& s, Done done) {
-            s.addInvitees("an-id", {"carol"}, 30, [done](const InviteResult& r) { done(r); });
-        },
-        [](SignalingManager& s, Done done) {
+        signaling([](S& s, const Done& done) { s.invite("bob", "data", false, 30, done); }),
+        signaling([](S& s, const Done& done) {
+            s.inviteSeveral({"bob", "carol"}, {}, {}, done);
+        }),
+        signaling(
+            [](S& s, const Done& done) { s.inviteInGroup("flat", {}, "data", false, 30, done); }),
+        signaling([](S& s, const Done& done) {
+            s.inviteInGroup("flat", {"bob"}, "data", InviteOptions{}, done);
+        }),
+        signaling([](S& s, const Done& done) { s.cancel("an-id", {}, done); }),
+        signaling([](S& s, const Done& done) { s.accept("an-id", "data", done); }),
+        signaling([](S& s, const Done& done) { s.reject("an-id", "data", done, "busy"); }),
+        signaling([](S& s, const Done& done) { s.modifyInvitation("an-id", "d", done); }),
+        signaling([](S& s, const Done& done) { s.addInvitees("an-id", {"carol"}, 30, done); }),
+        signaling([](S& s, const Done& done) {
             s.getSignalingInfo("an-id", [done](const Result& r, const SignalingInfo&) { done(r); });
-        },
-        [](SignalingManager& s, Done done) { s.ringing("an-id", std::move(done)); },
+        }),
+        signaling([](S& s, const Done& done) { s.ringing("an-id", done); }),
+        group([](G& g, const Done& done) { g.createGroup("flat", "Flat 2", {}, done); }),
+        group([](G& g, const Done& done) { g.joinGroup("flat", done); }),
+        group([](G& g, const Done& done) { g.quitGroup("flat", done); }),
+        group([](G& g, const Done& done) { g.dismissGroup("flat", done); }),
+        group([](G& g, const Done& done) {
+            g.getJoinedGroupList([done](const Result& r, const auto&) { done(r); });
+        }),
+        group([](G& g, const Done& done) {
+            g.getGroupsInfo({"flat", "class"}, for_each(done));
+        }),
+        group([](G& g, const Done& done) { g.setGroupInfo("flat", {.groupName = "x"}, done); }),
+        group([](G& g, const Done& done) { g.getGroupMemberList("flat", without_members(done)); }),
+        group([](G& g, const Done& done) { g.inviteUserToGroup("flat", {"bob"}, done); }),
+        group([](G& g, const Done& done) { g.kickGroupMember("flat", {"bob"}, "noise", done); }),
+        group(
+            [](G& g, const Done& done) { g.setGroupMemberRole("flat", "bob", Rank::admin, done); }),
+        group([](G& g, const Done& done) { g.transferGroupOwner("flat", "bob", done); }),
+        [](Client& c, const Done& done) { c.sendC2CTextMessage("hello", "bob", done); },
+        [](Client& c, const Done& done) { c.sendC2CCustomMessage("hello", "bob", done); },
+        [](Client& c, const Done& done) { c.sendGroupTextMessage("hello", "flat", done); },
+        [](Client& c, const Done& done) { c.sendGroupCustomMessage("hello", "flat", done); },
     };
 }
 
@@ -264,6 +315,169 @@ TEST_CASE("nobody_can_be_invited_only_by_name_and_for_a_time_that_is_none") {
     }
 }
 
+TEST_CASE("a_group_that_cannot_be_is_refused_by_the_callback") {
+    for (const auto& id : {std::string(), std::string("a b"), std::string("a/b"), std::string("#"),
+                           std::string(65, 'x'), std::string("\xff"), std::string("g\0g", 3)}) {
+        INFO(id);
+        for (const auto& call :
+             std::vector<std::function<void(Client&, const std::string&, const Done&)>>{
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getSignalingManager().inviteInGroup(bad, {}, {}, false, 30, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getSignalingManager().inviteInGroup(bad, {"bob"}, {}, InviteOptions{}, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().createGroup(bad, {}, {}, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().joinGroup(bad, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().quitGroup(bad, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().dismissGroup(bad, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().getGroupsInfo({bad}, for_each(done));
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().setGroupInfo(bad, {}, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().getGroupMemberList(bad, without_members(done));
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().inviteUserToGroup(bad, {"bob"}, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().kickGroupMember(bad, {"bob"}, {}, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().setGroupMemberRole(bad, "bob", Rank::admin, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.getGroupManager().transferGroupOwner(bad, "bob", done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.sendGroupTextMessage("hello", bad, done);
+                 },
+                 [](Client&c, const auto&bad, const Done&done) {
+                     c.sendGroupCustomMessage("hello", bad, done);
+                 }}) {
+            check_refused(
+                result_at_client([&](Client& client, const Done& done) { call(client, id, done); }),
+                "group");
+        }
+    }
+}
+
+TEST_CASE("a_user_that_cannot_be_is_refused_wherever_a_group_names_one") {
+    for (const auto& user : {std::string(), std::string("a b"), std::string("a/b"),
+                             std::string(65, 'x'), std::string("\xff"), std::string("b\0b", 3)}) {
+        INFO(user);
+        check_refused(result_of([&](SignalingManager& signaling, const Done& done) {
+                          signaling.inviteInGroup("flat", {"bob", user}, {}, false, 30, done);
+                      }),
+                      "invitees");
+        check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                          groups.createGroup("flat", {}, {.memberList = {"bob", user}}, done);
+                      }),
+                      "members");
+        check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                          groups.inviteUserToGroup("flat", {"bob", user}, done);
+                      }),
+                      "members");
+        check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                          groups.kickGroupMember("flat", {"bob", user}, {}, done);
+                      }),
+                      "members");
+        check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                          groups.setGroupMemberRole("flat", user, Rank::admin, done);
+                      }),
+                      "user");
+        check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                          groups.transferGroupOwner("flat", user, done);
+                      }),
+                      "user");
+        check_refused(result_at_client([&](Client& client, const Done& done) {
+                          client.sendC2CTextMessage("hello", user, done);
+                      }),
+                      "peer");
+        check_refused(result_at_client([&](Client& client, const Done& done) {
+                          client.sendC2CCustomMessage("hello", user, done);
+                      }),
+                      "peer");
+    }
+}
+
+TEST_CASE("nothing_is_said_of_a_group_or_in_it_that_is_no_text_or_no_word") {
+    const std::string no_text = "\xff";
+    const std::map<std::string, std::string> bad_key{{no_text, ""}};
+    const std::map<std::string, std::string> bad_value{{"floor", no_text}};
+    const auto create = [](const std::string& name, const CreateGroupOptions& options) {
+        return result_in_groups([&](GroupManager& groups, const Done& done) {
+            groups.createGroup("flat", name, options, done);
+        });
+    };
+    check_refused(create(no_text, {}), "name");
+    check_refused(create({}, {.joinMode = static_cast<JoinMode>(77)}), "join_mode");
+    check_refused(create({}, {.profile = bad_key}), "profile");
+    check_refused(create({}, {.profile = bad_value}), "profile");
+    const auto change = [](const GroupChange& changed) {
+        return result_in_groups([&](GroupManager& groups, const Done& done) {
+            groups.setGroupInfo("flat", changed, done);
+        });
+    };
+    check_refused(change({.groupName = no_text}), "name");
+    check_refused(change({.joinMode = static_cast<JoinMode>(77)}), "join_mode");
+    check_refused(change({.profile = bad_key}), "profile");
+    check_refused(change({.profile = bad_value}), "profile");
+    check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                      groups.kickGroupMember("flat", {"bob"}, no_text, done);
+                  }),
+                  "reason");
+    check_refused(result_in_groups([&](GroupManager& groups, const Done& done) {
+                      groups.setGroupMemberRole("flat", "bob", static_cast<Rank>(77), done);
+                  }),
+                  "role");
+    check_refused(result_at_client([&](Client& client, const Done& done) {
+                      client.sendC2CTextMessage(no_text, "bob", done);
+                  }),
+                  "data");
+    check_refused(result_at_client([&](Client& client, const Done& done) {
+                      client.sendGroupTextMessage(no_text, "flat", done);
+                  }),
+                  "data");
+    const auto ask = [](const InviteOptions& options) {
+        return result_of([&](SignalingManager& signaling, const Done& done) {
+            signaling.inviteInGroup("flat", {}, {}, options, done);
+        });
+    };
+    check_refused(ask({.timeout = milliseconds{-1}}), "timeout_ms");
+    check_refused(ask({.answer = static_cast<Answer>(77)}), "answer");
+    check_refused(ask({.visibility = static_cast<Visibility>(77)}), "visibility");
+}
+
+TEST_CASE("each_of_several_groups_has_a_result_of_its_own") {
+    ClientOptions options = polled("alice");
+    options.whenOffline = WhenOffline::fail;
+    Client client(options);
+    std::vector<std::vector<GroupInfoResult>> told;
+    const auto keep = [&](const std::vector<GroupInfoResult>& results) { told.push_back(results); };
+    client.getGroupManager().getGroupsInfo({"flat", "a b", "class"}, keep);
+    client.getGroupManager().getGroupsInfo({}, keep);
+    while (client.poll() > 0) {
+    }
+    REQUIRE(told.size() == 2);
+    const auto& several = told[0].size() == 3 ? told[0] : told[1];
+    REQUIRE(told[0].size() + told[1].size() == 3);
+    CHECK(several[0].error == "not_connected");
+    check_refused(several[1], "group");
+    CHECK(several[2].error == "not_connected");
+}
+
 TEST_CASE("a_bad_call_without_a_callback_does_nothing") {
     Client client(polled("alice"));
     SignalingManager& signaling = client.getSignalingManager();
@@ -276,8 +490,30 @@ TEST_CASE("a_bad_call_without_a_callback_does_nothing") {
     signaling.addInvitees("", {});
     signaling.getSignalingInfo("", {});
     signaling.ringing("");
+    CHECK_FALSE(signaling.inviteInGroup("a b", {}).empty());
+    GroupManager& groups = client.getGroupManager();
+    groups.createGroup("");
+    groups.joinGroup("#");
+    groups.quitGroup("");
+    groups.dismissGroup("");
+    groups.getJoinedGroupList({});
+    groups.getGroupsInfo({""}, {});
+    groups.setGroupInfo("", {});
+    groups.getGroupMemberList("", {});
+    groups.inviteUserToGroup("", {});
+    groups.kickGroupMember("", {});
+    groups.setGroupMemberRole("", "", Rank::admin);
+    groups.transferGroupOwner("", "");
+    CHECK_FALSE(client.sendC2CTextMessage("x", "a b").empty());
+    CHECK_FALSE(client.sendC2CCustomMessage("x", "a b").empty());
+    CHECK_FALSE(client.sendGroupTextMessage("x", "a b").empty());
+    CHECK_FALSE(client.sendGroupCustomMessage("x", "a b").empty());
     signaling.addSignalingListener(nullptr);
     signaling.removeSignalingListener(nullptr);
+    groups.addGroupListener(nullptr);
+    groups.removeGroupListener(nullptr);
+    client.addSimpleMsgListener(nullptr);
+    client.removeSimpleMsgListener(nullptr);
     client.addConnectionListener(nullptr);
     client.removeConnectionListener(nullptr);
     CHECK(client.poll() == 0);
@@ -309,7 +545,7 @@ TEST_CASE("offline_with_fail_each_call_fails_at_once") {
         int results = 0;
         const auto calls = each_call();
         for (const auto& call : calls) {
-            call(client.getSignalingManager(), [&](const Result& result) {
+            call(client, [&](const Result& result) {
                 ++results;
                 CHECK(result.error == "not_connected");
                 CHECK(result.code == 20191);
@@ -335,7 +571,7 @@ TEST_CASE("offline_with_wait_each_call_fails_when_its_time_is_over") {
         const auto begun = std::chrono::steady_clock::now();
         std::atomic<int> wrong = 0;
         for (const auto& call : calls) {
-            call(client.getSignalingManager(), [&](const Result& result) {
+            call(client, [&](const Result& result) {
                 wrong += result.error != "not_connected";
                 wrong += std::chrono::steady_clock::now() - begun < milliseconds{190};
                 tally.add();
@@ -434,6 +670,26 @@ TEST_CASE("what_a_callback_holds_is_let_go") {
     CHECK(held.use_count() == 1);
 }
 
+TEST_CASE("each_call_is_closed_once_and_what_it_holds_is_let_go") {
+    for (const auto delivery : {Delivery::thread, Delivery::poll}) {
+        ClientOptions options = options_of("alice");
+        options.delivery = delivery;
+        const auto calls = each_call();
+        std::atomic<int> closed = 0;
+        const auto held = std::make_shared<int>(0);
+        {
+            Client client(options);
+            for (const auto& call : calls) {
+                call(client, [&closed, held](const Result& result) {
+                    closed += result.error == "closed" && result.code == 20193;
+                });
+            }
+        }
+        CHECK(closed == static_cast<int>(calls.size()));
+        CHECK(held.use_count() == 1);
+    }
+}
+
 TEST_CASE("a_callback_may_call_the_client_that_is_being_destroyed") {
     for (const auto delivery : {Delivery::thread, Delivery::poll}) {
         ClientOptions options = options_of("alice");
@@ -507,7 +763,7 @@ TEST_CASE("clients_that_connect_come_and_go") {
 // --------------------------------------------------------------------- threads
 
 TEST_CASE("any_thread_may_call_anything") {
-    struct Listener : SignalingListener, ConnectionListener {
+    struct Listener : SignalingListener, GroupListener, SimpleMsgListener, ConnectionListener {
         void onConnectionStateChanged(ConnectionState /*state*/,
                                       const std::string& /*why*/) override {
             ++*calls;
@@ -532,7 +788,7 @@ TEST_CASE("any_thread_may_call_anything") {
             threads.emplace_back([&] {
                 for (int round = 0; round < rounds; ++round) {
                     for (const auto& call : each_call()) {
-                        call(client.getSignalingManager(), [&](const Result&) { results.add(); });
+                        call(client, [&](const Result&) { results.add(); });
                     }
                     client.getSignalingManager().getPendingInvitations();
                     static_cast<void>(client.connectionState());
@@ -546,7 +802,11 @@ TEST_CASE("any_thread_may_call_anything") {
                 const auto listener = std::make_unique<Listener>(states);
                 client.addConnectionListener(listener.get());
                 client.getSignalingManager().addSignalingListener(listener.get());
+                client.getGroupManager().addGroupListener(listener.get());
+                client.addSimpleMsgListener(listener.get());
                 std::this_thread::yield();
+                client.removeSimpleMsgListener(listener.get());
+                client.getGroupManager().removeGroupListener(listener.get());
                 client.getSignalingManager().removeSignalingListener(listener.get());
                 client.removeConnectionListener(listener.get());
             }

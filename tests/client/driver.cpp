@@ -7,6 +7,7 @@
 //                                                                has the main thread poll it
 //   {"do":"invite","client":"a","invitee":"bob","call":"c1"}     → {"did":"invite","inviteID":…}
 //                                                                → {"result":"c1","code":0,…}
+//   {"do":"inviteInGroupWith",…}                                 inviteInGroup, with InviteOptions
 //   {"do":"on","client":"a","event":"onReceiveNewInvitation","actions":[{"do":"accept",…}]}
 //
 // Each line that a listener or a callback prints tells its "thread" (0: the main one), the driver's
@@ -82,12 +83,7 @@ bool is_utf8(const std::string& text) {
     }
 }
 
-/// Text as `data`, anything else as `data_hex`.
-void put_data(json& line, const std::string& data) {
-    if (is_utf8(data)) {
-        line["data"] = data;
-        return;
-    }
+void put_hex(json& line, const std::string& data) {
     static constexpr char digits[] = "0123456789abcdef";
     std::string hex;
     for (const char byte : data) {
@@ -96,6 +92,15 @@ void put_data(json& line, const std::string& data) {
         hex += digits[value & 15U];
     }
     line["data_hex"] = hex;
+}
+
+/// Text as `data`, anything else as `data_hex`.
+void put_data(json& line, const std::string& data) {
+    if (is_utf8(data)) {
+        line["data"] = data;
+    } else {
+        put_hex(line, data);
+    }
 }
 
 std::string data_of(const json& command) {
@@ -156,6 +161,32 @@ const char* word(beckon::Role role) {
     return "?";
 }
 
+const char* word(beckon::Rank rank) {
+    switch (rank) {
+        case beckon::Rank::member:
+            return "member";
+        case beckon::Rank::admin:
+            return "admin";
+        case beckon::Rank::owner:
+            return "owner";
+    }
+    return "?";
+}
+
+beckon::Rank rank_from(const std::string& text) {
+    return text == "owner"   ? beckon::Rank::owner
+           : text == "admin" ? beckon::Rank::admin
+                             : beckon::Rank::member;
+}
+
+const char* word(beckon::JoinMode mode) {
+    return mode == beckon::JoinMode::closed ? "closed" : "free";
+}
+
+beckon::JoinMode join_mode_from(const std::string& text) {
+    return text == "closed" ? beckon::JoinMode::closed : beckon::JoinMode::free;
+}
+
 const char* word(beckon::SignalingEventType type) {
     switch (type) {
         case beckon::SignalingEventType::newInvitation:
@@ -203,6 +234,40 @@ json described(const beckon::SignalingInfo& info) {
                  {"reason", invitee.reason}};
         put_data(one, invitee.data);
         told["invitees"].push_back(std::move(one));
+    }
+    return told;
+}
+
+json described(const beckon::GroupDescription& group) {
+    return {{"groupID", group.groupID},         {"groupName", group.groupName},
+            {"joinMode", word(group.joinMode)}, {"memberCount", group.memberCount},
+            {"role", word(group.role)},         {"owner", group.owner},
+            {"profile", group.profile}};
+}
+
+/// What has changed, without what has not.
+json described(const beckon::GroupChange& change) {
+    json told = json::object();
+    if (change.groupName) {
+        told["groupName"] = *change.groupName;
+    }
+    if (change.joinMode) {
+        told["joinMode"] = word(*change.joinMode);
+    }
+    if (change.profile) {
+        told["profile"] = *change.profile;
+    }
+    if (change.owner) {
+        told["owner"] = *change.owner;
+    }
+    return told;
+}
+
+/// user → error
+json described(const std::vector<beckon::LeftOut>& skipped) {
+    json told = json::object();
+    for (const auto& one : skipped) {
+        told[one.user] = one.error;
     }
     return told;
 }
@@ -277,11 +342,35 @@ beckon::InviteOptions invite_options_from(const json& given) {
     options.onlineUserOnly = given.value("onlineUserOnly", false);
     options.answer =
         given.value("answer", "all") == "first" ? beckon::Answer::first : beckon::Answer::all;
-    options.visibility = given.value("visibility", "invitees") == "inviter"
-                             ? beckon::Visibility::inviter
-                             : beckon::Visibility::invitees;
+    if (given.contains("visibility")) {
+        options.visibility = given["visibility"] == "inviter"    ? beckon::Visibility::inviter
+                             : given["visibility"] == "invitees" ? beckon::Visibility::invitees
+                                                                 : beckon::Visibility::members;
+    }
     options.keepWhenInviterLost = given.value("keepWhenInviterLost", false);
     return options;
+}
+
+beckon::CreateGroupOptions create_options_from(const json& given) {
+    beckon::CreateGroupOptions options;
+    options.joinMode = join_mode_from(given.value("joinMode", "free"));
+    options.memberList = given.value("memberList", options.memberList);
+    options.profile = given.value("profile", options.profile);
+    return options;
+}
+
+beckon::GroupChange change_from(const json& given) {
+    beckon::GroupChange change;
+    if (given.contains("groupName")) {
+        change.groupName = given["groupName"].get<std::string>();
+    }
+    if (given.contains("joinMode")) {
+        change.joinMode = join_mode_from(given["joinMode"]);
+    }
+    if (given.contains("profile")) {
+        change.profile = given["profile"].get<std::map<std::string, std::string>>();
+    }
+    return change;
 }
 
 /// The commands with the id of the invitation that they react to.
@@ -377,7 +466,10 @@ class Reactions {
     std::vector<Reaction> reactions_;
 };
 
-class Listener : public beckon::SignalingListener, public beckon::ConnectionListener {
+class Listener : public beckon::SignalingListener,
+                 public beckon::GroupListener,
+                 public beckon::SimpleMsgListener,
+                 public beckon::ConnectionListener {
   public:
     Listener(Driver& driver, std::string client, std::string name, std::shared_ptr<Traffic> traffic)
         : driver_(driver),
@@ -434,18 +526,70 @@ class Listener : public beckon::SignalingListener, public beckon::ConnectionList
         told("onInviteeRinging", {{"inviteID", inviteID}, {"invitee", invitee}});
     }
     void onSignalingEvent(const beckon::SignalingEvent& event) override {
-        json line{{"type", word(event.type)},
-                  {"inviteID", event.inviteID},
-                  {"invitees", event.invitees},
-                  {"reason", event.reason},
-                  {"by", event.by},
-                  {"byDevice", event.byDevice},
-                  {"assumed", event.assumed}};
+        json line{
+            {"type", word(event.type)}, {"inviteID", event.inviteID}, {"groupID", event.groupID},
+            {"role", word(event.role)}, {"invitees", event.invitees}, {"reason", event.reason},
+            {"by", event.by},           {"byDevice", event.byDevice}, {"assumed", event.assumed}};
         put_data(line, event.data);
         if (event.remaining) {
             line["remaining"] = event.remaining->count();
         }
         told("onSignalingEvent", line);
+    }
+    void onGroupCreated(const std::string& groupID) override {
+        told("onGroupCreated", {{"groupID", groupID}});
+    }
+    void onMemberEnter(const std::string& groupID,
+                       const std::vector<std::string>& memberList) override {
+        told("onMemberEnter", {{"groupID", groupID}, {"memberList", memberList}});
+    }
+    void onMemberLeave(const std::string& groupID, const std::string& member) override {
+        told("onMemberLeave", {{"groupID", groupID}, {"member", member}});
+    }
+    void onMemberInvited(const std::string& groupID, const std::string& opUser,
+                         const std::vector<std::string>& memberList) override {
+        operated("onMemberInvited", groupID, opUser, memberList);
+    }
+    void onMemberKicked(const std::string& groupID, const std::string& opUser,
+                        const std::vector<std::string>& memberList) override {
+        operated("onMemberKicked", groupID, opUser, memberList);
+    }
+    void onGroupDismissed(const std::string& groupID, const std::string& opUser) override {
+        told("onGroupDismissed", {{"groupID", groupID}, {"opUser", opUser}});
+    }
+    void onGroupInfoChanged(const std::string& groupID,
+                            const beckon::GroupChange& change) override {
+        told("onGroupInfoChanged", {{"groupID", groupID}, {"change", described(change)}});
+    }
+    void onGrantAdministrator(const std::string& groupID, const std::string& opUser,
+                              const std::vector<std::string>& memberList) override {
+        operated("onGrantAdministrator", groupID, opUser, memberList);
+    }
+    void onRevokeAdministrator(const std::string& groupID, const std::string& opUser,
+                               const std::vector<std::string>& memberList) override {
+        operated("onRevokeAdministrator", groupID, opUser, memberList);
+    }
+    void onRecvC2CTextMessage(const std::string& msgID, const std::string& sender,
+                              const std::string& text) override {
+        told("onRecvC2CTextMessage", {{"msgID", msgID}, {"sender", sender}, {"data", text}});
+    }
+    void onRecvC2CCustomMessage(const std::string& msgID, const std::string& sender,
+                                const std::string& customData) override {
+        json line{{"msgID", msgID}, {"sender", sender}};
+        put_hex(line, customData);
+        told("onRecvC2CCustomMessage", line);
+    }
+    void onRecvGroupTextMessage(const std::string& msgID, const std::string& groupID,
+                                const std::string& sender, const std::string& text) override {
+        told("onRecvGroupTextMessage",
+             {{"msgID", msgID}, {"groupID", groupID}, {"sender", sender}, {"data", text}});
+    }
+    void onRecvGroupCustomMessage(const std::string& msgID, const std::string& groupID,
+                                  const std::string& sender,
+                                  const std::string& customData) override {
+        json line{{"msgID", msgID}, {"groupID", groupID}, {"sender", sender}};
+        put_hex(line, customData);
+        told("onRecvGroupCustomMessage", line);
     }
     void onConnectionStateChanged(beckon::ConnectionState state, const std::string& why) override {
         told("onConnectionStateChanged", {{"state", word(state)}, {"why", why}});
@@ -457,6 +601,10 @@ class Listener : public beckon::SignalingListener, public beckon::ConnectionList
         json line{{"inviteID", inviteID}, {"invitee", invitee}};
         put_data(line, data);
         told(event, line);
+    }
+    void operated(const char* event, const std::string& groupID, const std::string& opUser,
+                  const std::vector<std::string>& memberList) {
+        told(event, {{"groupID", groupID}, {"opUser", opUser}, {"memberList", memberList}});
     }
     void told(const std::string& event, json line);
 
@@ -659,6 +807,8 @@ class Driver {
             Listener& listener = this->listener(name, "main");
             made.addConnectionListener(&listener);
             made.getSignalingManager().addSignalingListener(&listener);
+            made.getGroupManager().addGroupListener(&listener);
+            made.addSimpleMsgListener(&listener);
             line["userID"] = made.userID();
         } catch (const std::invalid_argument& error) {
             line["threw"] = error.what();
@@ -765,8 +915,13 @@ class Driver {
             say_done({{"count", count}, {"took", took.count()}});
         } else if (verb == "addListener") {
             Listener& added = listener(name, command.at("listener"));
-            if (command.value("kind", "signaling") == "connection") {
+            const auto kind = command.value("kind", "signaling");
+            if (kind == "connection") {
                 client(name).addConnectionListener(&added);
+            } else if (kind == "group") {
+                client(name).getGroupManager().addGroupListener(&added);
+            } else if (kind == "message") {
+                client(name).addSimpleMsgListener(&added);
             } else {
                 client(name).getSignalingManager().addSignalingListener(&added);
             }
@@ -784,8 +939,13 @@ class Driver {
         const auto listener_name = command.at("listener").get<std::string>();
         Listener& removed = listener(name, listener_name);
         const InCall call("removeListener");
-        if (command.value("kind", "signaling") == "connection") {
+        const auto kind = command.value("kind", "signaling");
+        if (kind == "connection") {
             client(name).removeConnectionListener(&removed);
+        } else if (kind == "group") {
+            client(name).getGroupManager().removeGroupListener(&removed);
+        } else if (kind == "message") {
+            client(name).removeSimpleMsgListener(&removed);
         } else {
             client(name).getSignalingManager().removeSignalingListener(&removed);
         }
@@ -810,12 +970,29 @@ class Driver {
 
     void perform_call(const std::string& verb, const json& command) {
         const auto name = command.at("client").get<std::string>();
-        beckon::SignalingManager& signaling = client(name).getSignalingManager();
+        beckon::Client& called = client(name);
         std::shared_ptr<Traffic> traffic;
         {
             const std::lock_guard lock(mutex_);
             traffic = clients_.at(name).traffic;
         }
+        json line{{"did", verb}, {"client", name}, {"thread", thread_number()}};
+        {
+            const InCall call(verb);
+            if (!signal(called.getSignalingManager(), command, traffic, line) &&
+                !manage_group(called.getGroupManager(), command, traffic) &&
+                !send_message(called, command, traffic, line)) {
+                throw std::logic_error("no such command: " + verb);
+            }
+        }
+        line["call"] = command.value("call", "");
+        print(std::move(line));
+    }
+
+    /// Calls of one kind each; false: the command is of another.
+    bool signal(beckon::SignalingManager& signaling, const json& command,
+                const std::shared_ptr<Traffic>& traffic, json& did) {
+        const auto verb = command.at("do").get<std::string>();
         const bool silent = !command.contains("call");
         const auto id = command.value("id", "");
         const auto plain = [this, command, traffic, id](const beckon::Result& result) {
@@ -824,10 +1001,7 @@ class Driver {
         const auto invited = [this, command, traffic](const beckon::InviteResult& result) {
             json line = described(result);
             line["inviteID"] = result.inviteID;
-            line["skipped"] = json::object();
-            for (const auto& skipped : result.skipped) {
-                line["skipped"][skipped.user] = skipped.error;
-            }
+            line["skipped"] = described(result.skipped);
             say_result(command, traffic, std::move(line), result.inviteID);
         };
         const auto cancelled = [this, command, traffic, id](const beckon::CancelResult& result) {
@@ -853,40 +1027,144 @@ class Driver {
             return command.value(key, std::vector<std::string>{});
         };
 
-        json line{{"did", verb}, {"client", name}, {"thread", thread_number()}};
-        {
-            const InCall call(verb);
-            if (verb == "invite") {
-                line["inviteID"] = signaling.invite(command.at("invitee"), data_of(command),
-                                                    command.value("onlineUserOnly", false),
-                                                    command.value("timeout", 30), invite_callback);
-            } else if (verb == "inviteSeveral") {
-                line["inviteID"] =
-                    signaling.inviteSeveral(list("invitees"), data_of(command),
-                                            invite_options_from(command), invite_callback);
-            } else if (verb == "cancel") {
-                signaling.cancel(id, data_of(command),
-                                 silent ? beckon::CancelCallback{} : cancelled, list("invitees"));
-            } else if (verb == "accept") {
-                signaling.accept(id, data_of(command), result_callback);
-            } else if (verb == "reject") {
-                signaling.reject(id, data_of(command), result_callback,
-                                 command.value("reason", "declined"));
-            } else if (verb == "modifyInvitation") {
-                signaling.modifyInvitation(id, data_of(command), result_callback);
-            } else if (verb == "addInvitees") {
-                signaling.addInvitees(id, list("invitees"), command.value("timeout", 30),
-                                      invite_callback);
-            } else if (verb == "getSignalingInfo") {
-                signaling.getSignalingInfo(id, silent ? beckon::SignalingInfoCallback{} : asked);
-            } else if (verb == "ringing") {
-                signaling.ringing(id, result_callback);
-            } else {
-                throw std::logic_error("no such command: " + verb);
-            }
+        if (verb == "invite") {
+            did["inviteID"] = signaling.invite(command.at("invitee"), data_of(command),
+                                               command.value("onlineUserOnly", false),
+                                               command.value("timeout", 30), invite_callback);
+        } else if (verb == "inviteSeveral") {
+            did["inviteID"] = signaling.inviteSeveral(
+                list("invitees"), data_of(command), invite_options_from(command), invite_callback);
+        } else if (verb == "inviteInGroup") {
+            did["inviteID"] =
+                signaling.inviteInGroup(command.at("groupID"), list("invitees"), data_of(command),
+                                        command.value("onlineUserOnly", false),
+                                        command.value("timeout", 30), invite_callback);
+        } else if (verb == "inviteInGroupWith") {
+            did["inviteID"] =
+                signaling.inviteInGroup(command.at("groupID"), list("invitees"), data_of(command),
+                                        invite_options_from(command), invite_callback);
+        } else if (verb == "cancel") {
+            signaling.cancel(id, data_of(command), silent ? beckon::CancelCallback{} : cancelled,
+                             list("invitees"));
+        } else if (verb == "accept") {
+            signaling.accept(id, data_of(command), result_callback);
+        } else if (verb == "reject") {
+            signaling.reject(id, data_of(command), result_callback,
+                             command.value("reason", "declined"));
+        } else if (verb == "modifyInvitation") {
+            signaling.modifyInvitation(id, data_of(command), result_callback);
+        } else if (verb == "addInvitees") {
+            signaling.addInvitees(id, list("invitees"), command.value("timeout", 30),
+                                  invite_callback);
+        } else if (verb == "getSignalingInfo") {
+            signaling.getSignalingInfo(id, silent ? beckon::SignalingInfoCallback{} : asked);
+        } else if (verb == "ringing") {
+            signaling.ringing(id, result_callback);
+        } else {
+            return false;
         }
-        line["call"] = command.value("call", "");
-        print(std::move(line));
+        return true;
+    }
+
+    bool manage_group(beckon::GroupManager& groups, const json& command,
+                      const std::shared_ptr<Traffic>& traffic) {
+        const auto verb = command.at("do").get<std::string>();
+        const auto group = command.value("groupID", "");
+        const auto user = command.value("userID", "");
+        const auto members = command.value("memberList", std::vector<std::string>{});
+        const bool silent = !command.contains("call");
+        const auto say = [this, command, traffic, group](json line) {
+            say_result(command, traffic, std::move(line), group);
+        };
+        beckon::ResultCallback done;
+        beckon::MembersCallback members_done;
+        if (!silent) {
+            done = [say](const beckon::Result& result) { say(described(result)); };
+            members_done = [say](const beckon::MembersResult& result) {
+                json line = described(result);
+                line["skipped"] = described(result.skipped);
+                say(std::move(line));
+            };
+        }
+        if (verb == "createGroup") {
+            groups.createGroup(group, command.value("groupName", ""), create_options_from(command),
+                               done);
+        } else if (verb == "joinGroup") {
+            groups.joinGroup(group, done);
+        } else if (verb == "quitGroup") {
+            groups.quitGroup(group, done);
+        } else if (verb == "dismissGroup") {
+            groups.dismissGroup(group, done);
+        } else if (verb == "getJoinedGroupList") {
+            groups.getJoinedGroupList([say](const beckon::Result& result,
+                                            const std::vector<beckon::GroupDescription>& list) {
+                json line = described(result);
+                line["groups"] = json::array();
+                for (const auto& one : list) {
+                    line["groups"].push_back(described(one));
+                }
+                say(std::move(line));
+            });
+        } else if (verb == "getGroupsInfo") {
+            groups.getGroupsInfo(command.at("groupIDList"),
+                                 [say](const std::vector<beckon::GroupInfoResult>& results) {
+                                     json line{{"results", json::array()}};
+                                     for (const auto& one : results) {
+                                         json told = described(one);
+                                         told["info"] = described(one.info);
+                                         line["results"].push_back(std::move(told));
+                                     }
+                                     say(std::move(line));
+                                 });
+        } else if (verb == "getGroupMemberList") {
+            groups.getGroupMemberList(group, [say](const beckon::Result& result,
+                                                   const std::vector<beckon::GroupMember>& list) {
+                json line = described(result);
+                line["members"] = json::array();
+                for (const auto& member : list) {
+                    line["members"].push_back({member.userID, word(member.role)});
+                }
+                say(std::move(line));
+            });
+        } else if (verb == "setGroupInfo") {
+            groups.setGroupInfo(group, change_from(command), done);
+        } else if (verb == "inviteUserToGroup") {
+            groups.inviteUserToGroup(group, members, members_done);
+        } else if (verb == "kickGroupMember") {
+            groups.kickGroupMember(group, members, command.value("reason", ""), members_done);
+        } else if (verb == "setGroupMemberRole") {
+            groups.setGroupMemberRole(group, user, rank_from(command.at("role")), done);
+        } else if (verb == "transferGroupOwner") {
+            groups.transferGroupOwner(group, user, done);
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    bool send_message(beckon::Client& client, const json& command,
+                      const std::shared_ptr<Traffic>& traffic, json& line) {
+        const auto verb = command.at("do").get<std::string>();
+        const auto data = data_of(command);
+        const auto to = command.value(command.contains("groupID") ? "groupID" : "userID", "");
+        beckon::ResultCallback done;
+        if (command.contains("call")) {
+            done = [this, command, traffic](const beckon::Result& result) {
+                say_result(command, traffic, described(result), {});
+            };
+        }
+        if (verb == "sendC2CTextMessage") {
+            line["msgID"] = client.sendC2CTextMessage(data, to, done);
+        } else if (verb == "sendC2CCustomMessage") {
+            line["msgID"] = client.sendC2CCustomMessage(data, to, done);
+        } else if (verb == "sendGroupTextMessage") {
+            line["msgID"] = client.sendGroupTextMessage(data, to, done);
+        } else if (verb == "sendGroupCustomMessage") {
+            line["msgID"] = client.sendGroupCustomMessage(data, to, done);
+        } else {
+            return false;
+        }
+        return true;
     }
 
     std::mutex mutex_;

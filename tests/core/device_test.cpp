@@ -1207,6 +1207,60 @@ TEST_CASE("who is added asks what has become of the others", "[device]") {
     CHECK(alone.device().open(alone.now()).empty());
 }
 
+TEST_CASE("who looked on and is added rings, and hears nothing twice", "[device]") {
+    Alone alone;
+    alone.connect_and_sync();
+    auto observed = ring(x, {carol, dave});
+    observed.visibility = Visibility::members;
+    observed.role = Role::observer;
+    auto event = new_event(observed);
+    std::get<NewInvitation>(event.body).role = Role::observer;
+    alone.event(event);
+    alone.event(rejected(2, carol, carol_tag));
+    CHECK(only<Heard>(alone.told()).size() == 2);
+
+    auto asked = observed;
+    asked.rev = 3;
+    asked.role = Role::invitee;
+    asked.remaining = Duration(40'000);
+    asked.invitees[0].state = State::rejected;
+    asked.invitees[0].reason = "busy";
+    asked.invitees.push_back({.user = bob});
+    SECTION("by an event") {
+        event = new_event(asked);
+        event.rev = 3;
+        alone.event(event);
+        const auto told = only<Heard>(alone.told());
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].role == Role::invitee);
+        CHECK(told[0].remaining == Duration(40'000));
+        alone.event(event);
+        alone.reply(alone.sent(), Got{asked});
+        CHECK(alone.told().empty());
+    }
+    SECTION("while it was away") {
+        alone.disconnect();
+        alone.connect_and_sync({asked});
+        const auto told = only<Heard>(alone.told());
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].role == Role::invitee);
+        CHECK(std::holds_alternative<NewInvitation>(told[0].body));
+    }
+    SECTION("while it was away, and another device answered") {
+        alone.disconnect();
+        asked.invitees[2].state = State::accepted;
+        alone.connect_and_sync({asked});
+        CHECK(heard<NewInvitation>(alone.told()).empty());
+        alone.event(cancelled(4, {dave}));
+        CHECK(only<Ended>(alone.told()).empty());
+        CHECK(alone.device().open(alone.now()).empty());
+        return;
+    }
+    CHECK(alone.device().open(alone.now())[0].role == Role::invitee);
+    alone.event(cancelled(4, {bob}));
+    CHECK(only<Ended>(alone.told()).size() == 1);
+}
+
 TEST_CASE("that others were cancelled because this device took it is no news", "[device]") {
     Alone alone;
     alone.connect_and_sync({ring(x, {bob, carol})});

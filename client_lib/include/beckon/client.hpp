@@ -44,7 +44,8 @@ struct ClientOptions {
     std::string password{};
     /// Names this device to the broker, and is a secret. With one, what the broker has
     /// for the device waits for `sessionExpiry` while no client runs; two clients must
-    /// not share it. Empty: a random one, whose session ends with the client.
+    /// not share it. Empty: a random one, whose session ends with each connection: messages
+    /// and what happens to groups while there is none do not reach this device.
     std::string clientID{};
     TlsOptions tls{};
     Delivery delivery = Delivery::thread;

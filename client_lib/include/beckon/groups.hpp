@@ -104,7 +104,9 @@ struct CreateGroupOptions {
 
 /// Groups: who belongs, and who may do what. Belongs to a `Client`; any thread.
 ///
-/// What is in the broker's hands is not kept here: each call asks it.
+/// What is in the broker's hands is not kept here: each call asks it. A call that was sent when
+/// the connection broke is sent again, and then hears what its first sending has made: `quitGroup`
+/// may fail with `not_member`, `dismissGroup` with `unknown_group`, though it was done.
 class BECKON_EXPORT GroupManager {
   public:
     GroupManager(const GroupManager&) = delete;
