@@ -863,7 +863,7 @@ std::optional<Instant> Inbox::next_deadline() const {
 std::vector<InvitationInfo> Inbox::open(Instant now) const {
     std::vector<InvitationInfo> all;
     for (const auto& [id, held] : held_) {
-        if (held.confirmed && anyone_pending(held) && !held.assumed) {
+        if (held.confirmed && (anyone_pending(held) || held.unlisted) && !held.assumed) {
             all.push_back(held.info);
             all.back().remaining = remaining(held, now);
         }
