@@ -989,7 +989,7 @@ inline std::string_view name_of(const Event& event) {
 inline std::string_view name_of(const GroupEvent& event) {
     return std::visit([](const auto& body) { return body.event; }, event.body);
 }
-inline std::string_view name_of(const MessageEvent& message) { return message.event; }
+inline std::string_view name_of(const MessageEvent& /*told*/) { return MessageEvent::event; }
 inline std::string_view name_of(const AnyEvent& event) {
     return std::visit([](const auto& told) { return name_of(told); }, event);
 }
