@@ -164,7 +164,8 @@ def fan_outs(users, number):
     return {"invite": (f"user/{first}/invite",
                        {"id": f"all-{number}", "also": others, "visibility": "inviter", "data": "x" * 100}),
             "modify": (f"invitation/all-{number}/modify", {"data": "x" * 100}),
-            "cancel": (f"invitation/all-{number}/cancel", {"data": "x" * 100})}
+            "cancel": (f"invitation/all-{number}/cancel", {"data": "x" * 100}),
+            "message": ("group/all/message", {"data": "x" * 100})}
 
 
 def report(kind, bare, beckon):
@@ -187,13 +188,15 @@ def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     allow_many_connections()
     users = [f"u{number}" for number in range(count)]
-    limits = {"max_invitees": count, "events_per_second": 1000000, "events_burst": 1000000,
+    limits = {"max_invitees": count, "max_group_members": count + 1, "events_per_second": 1000000, "events_burst": 1000000,
               "max_pending_per_invitee": 1000, "max_pending_per_inviter": 1000}
     bare = Side("bare", users, lambda user: [f"plain/{user}" if user == "kitchen" else "plain/all"],
                 Broker(plugin=False, config=QUIET))
     beckon = Side("Beckon", users, lambda user: [f"{ROOT}/inbox/{user}/event"],
                   Broker(options={**GENEROUS, **limits}, config=QUIET))
     try:
+        beckon.trio.publish("speaker", f"{ROOT}/group/all/create", json.dumps({"members": users}).encode())
+        beckon.audience.wait_all()
         size = 250
         for number in range(rounds):
             delay = 0.04 * number / rounds

@@ -26,6 +26,7 @@ std::vector<std::string> texts(const std::vector<UserId>& users) {
 
 std::vector<LeftOut> left_out(const std::vector<Skipped>& skipped) {
     std::vector<LeftOut> all;
+    all.reserve(skipped.size());
     for (const auto& one : skipped) {
         all.push_back({one.user.text(), std::string(info(one.error).name)});
     }
