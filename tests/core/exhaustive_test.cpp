@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <random>
 #include <unordered_set>
@@ -392,6 +393,7 @@ class Stories {
                 Story longer = story;
                 const auto stage = tell(longer);
                 go_on(*stage, longer, action);
+                longer.promises = stage->promises();
                 finish(*stage, longer);
                 if (longer.steps.size() < depth) {
                     stories.push_back(std::move(longer));
@@ -409,19 +411,24 @@ class Stories {
         while (!stories.empty()) {
             const Story story = std::move(stories.front());
             stories.pop_front();
-            const auto state = story.promises.state();
+            const auto state = state_and_rev(story.promises);
             Story longer = story;
             auto stage = tell(longer);
             for (std::size_t action = 0; action < actions_.size(); ++action) {
                 go_on(*stage, longer, action);
-                const auto next = longer.promises.state();
-                const bool is_new = seen.insert(next).second;
+                const bool is_new = seen.insert(stage->promises().state()).second;
+                const bool changed = state_and_rev(stage->promises()) != state;
                 if (is_new) {
+                    longer.promises = stage->promises();
+                    const auto last = longer.steps.back();
                     finish(*stage, longer);
-                    stories.push_back(longer);
+                    // What was tried before it changed nothing.
+                    longer.steps = story.steps;
+                    longer.steps.push_back(last);
+                    stories.push_back(std::move(longer));
                 }
                 // Where nothing changed, the next action finds the state that it is to find.
-                if (is_new || next != state) {
+                if (is_new || changed) {
                     longer = story;
                     stage = tell(longer);
                 }
@@ -451,6 +458,13 @@ class Stories {
         }
     }
 
+    static std::string state_and_rev(const Promises& promises) {
+        std::string text = promises.state();
+        for (const auto& [id, known] : promises.known()) {
+            text += std::to_string(known.rev) + ' ';
+        }
+        return text;
+    }
     std::unique_ptr<Stage> tell(const Story& story) {
         auto stage = std::make_unique<Stage>(limits_, story.promises);
         stage->watch(false);
@@ -474,7 +488,6 @@ class Stories {
             run(stage, actions_[action]);
             stage.check();
             stage.ask(alice_panel, Get{the_id});
-            story.promises = stage.promises();
         });
     }
     /// How the story ends by itself.
@@ -890,10 +903,11 @@ void walk(const Terms& terms, std::uint32_t seeds) {
                 story = shorter(std::move(story), terms);
             }
             const auto left = broken(story, terms);
-            FAIL("seed " << seed << ", step " << one.taken() << ": " << error.what() << "\n"
-                         << story.size() << " lines break as well: "
-                         << (left ? left->why : "no, they do not") << "\n"
-                         << spelled(story, terms.limits));
+            // Catch would break the lines.
+            std::cerr << spelled(story, terms.limits) << '\n';
+            FAIL("seed " << seed << ", step " << one.taken() << ": " << error.what() << "; "
+                         << story.size() << " lines, above, are enough for: "
+                         << (left ? left->why : "nothing, when played again"));
         }
         for (const auto& [what, count] : one.replies()) {
             replies[what] += count;
