@@ -2,12 +2,15 @@
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <iostream>
+#include <memory>
 #include <random>
 #include <unordered_set>
 
 #include "catch.hpp"
 #include "promises.hpp"
 #include "switchboard.hpp"
+#include "topics.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;
@@ -35,6 +38,34 @@ Limits wide_limits() {
     return limits;
 }
 
+struct Wait {
+    Duration time;
+};
+struct Presence {
+    UserId user;
+    bool online;
+};
+struct Asking {
+    Sender sender;
+    Request request;
+    /// Whether a refusal is seen to change nothing that is counted.
+    bool counted;
+};
+using Happening = std::variant<Wait, Presence, Asking>;
+
+/// As transcripts spell it.
+std::string spelled(const Wait& one) { return "after " + std::to_string(one.time.count()) + "ms"; }
+std::string spelled(const Presence& one) {
+    return (one.online ? "online " : "offline ") + one.user.text();
+}
+std::string spelled(const Asking& one) {
+    const Topics topics("beckon");
+    const auto topic = topics.request(one.request.body, one.sender.user);
+    return one.sender.user.text() + '.' +
+           std::to_string(std::stoull(one.sender.device.text(), nullptr, 16)) + " > " +
+           std::string(*topics.below_root(topic)) + ' ' + encode(one.request, Encoding::json);
+}
+
 /// A switchboard, its time, and who watches over it.
 class Stage {
   public:
@@ -53,32 +84,47 @@ class Stage {
         const Request request{.req = std::uint64_t{++asked_}, .body = std::move(body)};
         return ask(sender, request);
     }
-    Reply ask(const Sender& sender, const Request& request) {
+    Reply ask(const Sender& sender, const Request& request, bool counted = false) {
+        note(Asking{sender, request, counted});
+        const auto before = counts();
         const auto effects = switchboard_.handle(sender, request, now_);
         if (watching_) {
             promises_.asked(sender, request, now_, effects);
         }
         for (const auto& effect : effects) {
             if (const auto* reply = std::get_if<Reply>(&effect)) {
+                if (counted && !reply->ok()) {
+                    check_unchanged(before);
+                }
                 return *reply;
             }
         }
         throw BrokenPromise("no reply");
     }
     void set_online(const UserId& who, bool online) {
+        note(Presence{who, online});
         const auto effects = switchboard_.set_online(who, online, now_);
         if (watching_) {
             promises_.went(who, online, now_, effects);
         }
     }
     void wait_until(Instant instant) {
+        const auto since = now_;
         now_ = std::max(now_, instant);
+        note(Wait{now_ - since});
         const auto effects = switchboard_.advance(now_);
         if (watching_) {
             promises_.passed(now_, effects);
         }
     }
     void wait(Duration duration) { wait_until(now_ + duration); }
+
+    void play(const Wait& one) { wait(one.time); }
+    void play(const Presence& one) { set_online(one.user, one.online); }
+    void play(const Asking& one) { ask(one.sender, one.request, one.counted); }
+
+    /// All that happens from now on is written there; nowhere, when null.
+    void note_in(std::vector<Happening>* notes) { notes_ = notes; }
 
     /// While not, what happens is only repeated from a story that was watched.
     void watch(bool watching) { watching_ = watching; }
@@ -102,15 +148,7 @@ class Stage {
     /// A refusal changes nothing that is counted.
     Reply ask_and_count(const Sender& sender, RequestBody body) {
         wait(Duration(0));
-        const auto before = counts();
-        const auto reply = ask(sender, std::move(body));
-        const auto after = counts();
-        if (!reply.ok() && (after.open != before.open || after.ended != before.ended ||
-                            after.users != before.users || after.groups != before.groups ||
-                            after.kept_bytes != before.kept_bytes)) {
-            throw BrokenPromise("a refusal that changed something");
-        }
-        return reply;
+        return ask(sender, {.req = std::uint64_t{++asked_}, .body = std::move(body)}, true);
     }
 
     /// Lets time end all that is open and forget all that has ended: nothing is left.
@@ -128,7 +166,10 @@ class Stage {
         for (const auto& one : everybody) {
             set_online(one, false);
         }
-        while (!promises_.groups().empty()) {
+        for (int tries = 0; !promises_.groups().empty(); ++tries) {
+            if (tries > 10'000) {
+                throw BrokenPromise("a group that cannot be dismissed");
+            }
             const auto& [id, group] = *promises_.groups().begin();
             if (!ask({group.owner(), DeviceTag(9)}, DismissGroup{id}).ok()) {
                 wait(Duration(1000));  // for a limit on how often
@@ -143,8 +184,23 @@ class Stage {
     }
 
   private:
+    void note(Happening one) {
+        if (notes_ != nullptr) {
+            notes_->push_back(std::move(one));
+        }
+    }
+    void check_unchanged(const Switchboard::Counts& before) const {
+        const auto after = counts();
+        if (after.open != before.open || after.ended != before.ended ||
+            after.users != before.users || after.groups != before.groups ||
+            after.kept_bytes != before.kept_bytes) {
+            throw BrokenPromise("a refusal that changed something");
+        }
+    }
+
     Switchboard switchboard_;
     Promises promises_;
+    std::vector<Happening>* notes_ = nullptr;
     Instant now_{Duration(1'000'000)};
     std::uint64_t asked_ = 0;
     bool watching_ = true;
@@ -319,8 +375,8 @@ struct Story {
 };
 
 /// Everything that may become of one setting. A switchboard cannot be copied, so
-/// each story is told from its beginning, and only its last step is watched: the
-/// others were the last once.
+/// each story is told from its beginning, and only what is new in it is watched: the
+/// rest was new once.
 class Stories {
   public:
     explicit Stories(Setting setting)
@@ -334,7 +390,11 @@ class Stories {
             const Story story = std::move(stories.back());
             stories.pop_back();
             for (std::size_t action = 0; action < actions_.size(); ++action, ++told) {
-                Story longer = go_on(story, action, [](const Promises&) { return true; });
+                Story longer = story;
+                const auto stage = tell(longer);
+                go_on(*stage, longer, action);
+                longer.promises = stage->promises();
+                finish(*stage, longer);
                 if (longer.steps.size() < depth) {
                     stories.push_back(std::move(longer));
                 }
@@ -351,13 +411,26 @@ class Stories {
         while (!stories.empty()) {
             const Story story = std::move(stories.front());
             stories.pop_front();
+            const auto state = state_and_rev(story.promises);
+            Story longer = story;
+            auto stage = tell(longer);
             for (std::size_t action = 0; action < actions_.size(); ++action) {
-                bool is_new = false;
-                Story longer = go_on(story, action, [&](const Promises& promises) {
-                    return is_new = seen.insert(promises.state()).second;
-                });
+                go_on(*stage, longer, action);
+                const bool is_new = seen.insert(stage->promises().state()).second;
+                const bool changed = state_and_rev(stage->promises()) != state;
                 if (is_new) {
+                    longer.promises = stage->promises();
+                    const auto last = longer.steps.back();
+                    finish(*stage, longer);
+                    // What was tried before it changed nothing.
+                    longer.steps = story.steps;
+                    longer.steps.push_back(last);
                     stories.push_back(std::move(longer));
+                }
+                // Where nothing changed, the next action finds the state that it is to find.
+                if (is_new || changed) {
+                    longer = story;
+                    stage = tell(longer);
                 }
             }
         }
@@ -385,39 +458,54 @@ class Stories {
         }
     }
 
-    /// The story with one action more, and, `if_wanted`, how it then ends by itself.
-    Story go_on(const Story& story, std::size_t action,
-                const std::function<bool(const Promises&)>& if_wanted) {
-        Story longer = story;
-        try {
-            Stage stage(limits_, story.promises);
-            stage.watch(false);
-            begin(stage);
-            for (const auto& step : story.steps) {
-                stage.wait_until(step.at);
-                run(stage, actions_[step.action]);
-            }
-            stage.watch(true);
+    static std::string state_and_rev(const Promises& promises) {
+        std::string text = promises.state();
+        for (const auto& [id, known] : promises.known()) {
+            text += std::to_string(known.rev) + ' ';
+        }
+        return text;
+    }
+    std::unique_ptr<Stage> tell(const Story& story) {
+        auto stage = std::make_unique<Stage>(limits_, story.promises);
+        stage->watch(false);
+        begin(*stage);
+        for (const auto& step : story.steps) {
+            stage->wait_until(step.at);
+            run(*stage, actions_[step.action]);
+        }
+        stage->watch(true);
+        return stage;
+    }
+    /// One action more in the story that was told on this stage.
+    void go_on(Stage& stage, Story& story, std::size_t action) {
+        story.steps.push_back({action, stage.now()});
+        watched(story, [&] {
             const auto due = stage.promises().next_due();
             if (!actions_[action].run && due) {
                 stage.wait_until(*due - actions_[action].before);
+                story.steps.back().at = stage.now();
             }
-            longer.steps.push_back({action, stage.now()});
             run(stage, actions_[action]);
             stage.check();
             stage.ask(alice_panel, Get{the_id});
-            longer.promises = stage.promises();
-            if (if_wanted(longer.promises)) {
-                stage.check_sync(readers);
-                stage.finish(everybody);
-            }
-            return longer;
+        });
+    }
+    /// How the story ends by itself.
+    void finish(Stage& stage, const Story& story) {
+        watched(story, [&] {
+            stage.check_sync(readers);
+            stage.finish(everybody);
+        });
+    }
+    void watched(const Story& story, const std::function<void()>& part) {
+        try {
+            part();
         } catch (const BrokenPromise& broken) {
             std::string text = setting_.name;
             for (const auto& step : story.steps) {
                 text += "; " + actions_[step.action].name;
             }
-            throw BrokenPromise(text + "; " + actions_[action].name + ": " + broken.what());
+            throw BrokenPromise(text + ": " + broken.what());
         }
     }
     static void run(Stage& stage, const Action& action) {
@@ -431,16 +519,46 @@ class Stories {
     Limits limits_;
 };
 
+struct Terms {
+    Limits limits;
+    /// The limits are so low that they may refuse what would else be right.
+    bool limits_bite;
+    int steps;
+};
+
+std::vector<UserId> walkers() {
+    std::vector<UserId> all;
+    for (int i = 0; i < 24; ++i) {
+        all.push_back(user("user-" + std::to_string(i)));
+    }
+    return all;
+}
+
 /// Many users who do anything at any time.
 class Walk {
   public:
-    Walk(std::uint32_t seed, const Limits& limits, bool limits_bite)
-        : random_(seed), stage_(limits, Promises(limits, "epoch", limits_bite)), limits_(limits) {
-        for (std::size_t i = 0; i < 24; ++i) {
-            users_.push_back(user("user-" + std::to_string(i)));
-        }
+    /// `notes` gets what happens before the end, if it is not null.
+    Walk(std::uint32_t seed, const Terms& terms, std::vector<Happening>* notes)
+        : random_(seed),
+          stage_(terms.limits, Promises(terms.limits, "epoch", terms.limits_bite)),
+          users_(walkers()) {
+        stage_.note_in(notes);
     }
 
+    void run(int steps) {
+        for (taken_ = 0; taken_ < steps; ++taken_) {
+            step();
+            if (taken_ % 500 == 0) {
+                look_around();
+            }
+        }
+        stage_.note_in(nullptr);
+        stage_.finish(users_);
+    }
+    [[nodiscard]] int taken() const { return taken_; }
+    [[nodiscard]] const std::map<std::string, int>& replies() const { return replies_; }
+
+  private:
     void step() {
         switch (below(16)) {
             case 0:
@@ -484,11 +602,7 @@ class Walk {
             }
         }
     }
-    void finish() { stage_.finish(users_); }
 
-    [[nodiscard]] const std::map<std::string, int>& replies() const { return replies_; }
-
-  private:
     std::size_t below(std::size_t bound) {
         return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
     }
@@ -704,36 +818,112 @@ class Walk {
 
     std::mt19937 random_;
     Stage stage_;
-    Limits limits_;
     std::vector<UserId> users_;
+    int taken_ = 0;
     std::size_t last_id_ = 0;
     std::map<std::string, int> replies_;
 };
 
-void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
-    INFO("seed " << seed);
-    Walk walk(seed, limits, limits_bite);
-    for (int step = 0; step < (limits_bite ? 30'000 : 10'000); ++step) {
-        try {
-            walk.step();
-            if (step % 500 == 0) {
-                walk.look_around();
+/// What broke as this happened, and after how much of it.
+struct Break {
+    std::size_t length;
+    std::string why;
+};
+std::optional<Break> broken(const std::vector<Happening>& story, const Terms& terms) {
+    std::size_t length = 0;
+    try {
+        Stage stage(terms.limits, Promises(terms.limits, "epoch", terms.limits_bite));
+        for (const auto& one : story) {
+            ++length;
+            std::visit([&](const auto& it) { stage.play(it); }, one);
+            stage.check();
+        }
+        stage.finish(walkers());
+        return std::nullopt;
+    } catch (const std::exception& error) {
+        return Break{length, error.what()};
+    }
+}
+
+/// What is left of a story that breaks when all is taken out that is not needed for that,
+/// first large pieces, then small ones, as far as it is done soon.
+std::vector<Happening> shorter(std::vector<Happening> story, const Terms& terms) {
+    std::size_t patience = 5'000'000;
+    for (auto piece = story.size() / 2; piece > 0;) {
+        bool is_shorter = false;
+        for (std::size_t at = 0; at < story.size() && patience > 0;) {
+            const auto from = story.begin() + static_cast<std::ptrdiff_t>(at);
+            const auto size = std::min(piece, story.size() - at);
+            std::vector<Happening> rest(story.begin(), from);
+            rest.insert(rest.end(), from + static_cast<std::ptrdiff_t>(size), story.end());
+            patience -= std::min(patience, rest.size() + 1);
+            if (const auto one = broken(rest, terms)) {
+                rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(one->length), rest.end());
+                story = std::move(rest);
+                is_shorter = true;
+            } else {
+                at += size;
             }
-        } catch (const BrokenPromise& broken) {
-            FAIL("step " << step << ": " << broken.what());
+        }
+        if (piece > 1 || !is_shorter) {
+            piece /= 2;
         }
     }
-    walk.finish();
-    // It went everywhere.
-    auto replies = walk.replies();
+    return story;
+}
+
+/// As a scenario of a transcript.
+std::string spelled(const std::vector<Happening>& story, const Limits& limits) {
+    std::string text = "limits";
+    for (const auto& row : limit_table) {
+        if (limits.*row.value != Limits().*row.value) {
+            text += ' ' + std::string(row.name) + '=' + std::to_string(limits.*row.value);
+        }
+    }
+    for (const auto& one : story) {
+        text += '\n' + std::visit([](const auto& it) { return spelled(it); }, one);
+    }
+    return text;
+}
+
+void walk(const Terms& terms, std::uint32_t seeds) {
+    if (const char* times = std::getenv("BECKON_WALKS")) {
+        seeds *= static_cast<std::uint32_t>(std::stoul(times));
+    }
+    std::map<std::string, int> replies;
+    for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
+        Walk one(seed, terms, nullptr);
+        try {
+            one.run(terms.steps);
+        } catch (const std::exception& error) {
+            std::vector<Happening> story;
+            try {
+                Walk(seed, terms, &story).run(terms.steps);
+            } catch (const std::exception&) {
+                story = shorter(std::move(story), terms);
+            }
+            const auto left = broken(story, terms);
+            // Catch would break the lines.
+            std::cerr << spelled(story, terms.limits) << '\n';
+            FAIL("seed " << seed << ", step " << one.taken() << ": " << error.what() << "; "
+                         << story.size() << " lines, above, are enough for: "
+                         << (left ? left->why : "nothing, when played again"));
+        }
+        for (const auto& [what, count] : one.replies()) {
+            replies[what] += count;
+        }
+    }
+    // They went everywhere.
+    const bool limits_bite = terms.limits_bite;
+    const auto often = [&](int times) { return times * static_cast<int>(seeds); };
     for (const auto* verb :
          {"invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get", "message"}) {
-        CHECK(replies[verb + " ok"s] > 50);
+        CHECK(replies[verb + " ok"s] > often(50));
     }
     for (const auto* verb :
          {"create", "join", "quit", "dismiss", "remove", "role", "transfer", "update"}) {
         INFO(verb);
-        CHECK(replies[verb + " ok"s] > 3);
+        CHECK(replies[verb + " ok"s] > often(3));
     }
     for (const auto* refusal :
          {"accept already_accepted", "accept already_cancelled", "reject already_timed_out",
@@ -741,7 +931,7 @@ void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
           "invite user_offline", "invite already_exists", "add already_accepted",
           "get not_participant"}) {
         INFO(refusal);
-        CHECK(replies[refusal] > 3);
+        CHECK(replies[refusal] > often(3));
     }
     if (!limits_bite) {
         for (const auto* refusal :
@@ -758,7 +948,7 @@ void walk(std::uint32_t seed, const Limits& limits, bool limits_bite) {
              {"invite too_large", "invite too_many_pending", "invite rate_limited", "add too_large",
               "accept unknown_invitation", "join group_full", "create too_large"}) {
             INFO(refusal);
-            CHECK(replies[refusal] > 3);
+            CHECK(replies[refusal] > often(3));
         }
     }
 }
@@ -788,9 +978,7 @@ TEST_CASE("every promise is kept in every state") {
 TEST_CASE("every promise is kept in a long walk of many users") {
     Limits limits = wide_limits();
     limits.ended_ms = 20'000;
-    for (std::uint32_t seed = 1; seed <= 5; ++seed) {
-        walk(seed, limits, false);
-    }
+    walk({.limits = limits, .limits_bite = false, .steps = 10'000}, 5);
 }
 
 TEST_CASE("every promise is kept in a long walk where the limits are low") {
@@ -811,7 +999,5 @@ TEST_CASE("every promise is kept in a long walk where the limits are low") {
     limits.events_per_second = 5;
     limits.events_burst = 12;
     limits.grace_ms = 4000;
-    for (std::uint32_t seed = 101; seed <= 105; ++seed) {
-        walk(seed, limits, true);
-    }
+    walk({.limits = limits, .limits_bite = true, .steps = 30'000}, 5);
 }
