@@ -32,6 +32,8 @@ struct Group {
     std::vector<Invitation*> open{};
     /// What it counts against max_total_data_bytes.
     std::int64_t kept = 0;
+    /// The limit of who may hear of each answer to an invitation of it.
+    std::int64_t max_audience = 0;
     JoinMode join_mode = JoinMode::free;
 
     /// Nothing: a stranger.

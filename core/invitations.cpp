@@ -129,8 +129,8 @@ bool shown_to(const Invitation& invitation, const UserId& user) {
            invitation.group->has(user);
 }
 
-/// The members who hear of it though they have no part in it.
-std::vector<const User*> observers(const Invitation& invitation) {
+/// The members who may look on though they have no part in it.
+std::vector<const User*> onlookers(const Invitation& invitation) {
     std::vector<const User*> others;
     if (invitation.visibility != Visibility::members) {
         return others;
@@ -143,6 +143,17 @@ std::vector<const User*> observers(const Invitation& invitation) {
         if (!parts.contains(member)) {
             others.push_back(member);
         }
+    }
+    return others;
+}
+
+/// Those who hear of it: nobody, once the group has grown so large that the audience would be
+/// over its limit.
+std::vector<const User*> observers(const Invitation& invitation) {
+    auto others = onlookers(invitation);
+    const auto audience = 1 + std::ssize(invitation.invitees) + std::ssize(others);
+    if (!others.empty() && audience > invitation.group->max_audience) {
+        others.clear();
     }
     return others;
 }
@@ -655,8 +666,11 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
                              Effects& events) {
     Sorted sorted = sort_out(distinct(asked.invitees), [&](const UserId& user) -> WhyNot {
         if (const Invitee* listed = invitee_of(invitation, user)) {
-            return listed->pending() ? refuse(Error::already_invited)
-                                     : told_late(invitation, *listed);
+            // With visibility `inviter`, invitees are not told how the others answered.
+            const bool told = *invitation.inviter->id == sender.user ||
+                              invitation.visibility != Visibility::inviter;
+            return listed->pending() || !told ? refuse(Error::already_invited)
+                                              : told_late(invitation, *listed);
         }
         return why_not(sender.user, *invitation.inviter->id, user, invitation.group.get(),
                        invitation.online_only);
@@ -678,7 +692,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     if (invitation.visibility != Visibility::inviter) {
         append_users(had_it, invitation.invitees);
         const std::unordered_set<std::string_view> added = texts_of(sorted.asked);
-        for (const User* observer : observers(invitation)) {
+        for (const User* observer : onlookers(invitation)) {
             if (!added.contains(observer->id->text())) {
                 had_it.push_back(*observer->id);
             }

@@ -167,6 +167,7 @@ Group& Records::create(const GroupId& id, const UserId& owner) {
     at->second = std::make_shared<Group>();
     Group& group = *at->second;
     group.id = id;
+    group.max_audience = limits_.max_audience;
     join(group, owner);
     group.owner = users_.find(owner);
     group.members[group.owner] = Rank::owner;
@@ -176,7 +177,7 @@ Group& Records::create(const GroupId& id, const UserId& owner) {
 
 void Records::join(Group& group, const UserId& id) {
     User& user = refer(id);
-    const auto [at, made] = group.members.emplace(&user, Rank::member);
+    [[maybe_unused]] const auto [at, made] = group.members.emplace(&user, Rank::member);
     assert(made);
     user.groups.insert(place_of(user.groups, group), &group);
 }

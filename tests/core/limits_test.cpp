@@ -909,6 +909,23 @@ TEST_CASE("the audience of a group is all its members, at the limit and one over
     CHECK(desk.is_ok(alice, GroupInvite{.group = team, .visibility = Visibility::inviter}));
 }
 
+TEST_CASE("a group that grows over the audience's limit does not make it larger") {
+    auto limits = fast();
+    limits.max_audience = 5;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
+    REQUIRE(desk.is_ok(
+        alice, GroupInvite{.group = team, .id = id("i"), .invitees = {{user("m0"), user("m1")}}}));
+    const auto heard_by = [&](const UserId& by) {
+        REQUIRE(desk.is_ok(by, Accept{id("i")}));
+        return std::get<Delivery>(desk.effects.at(1)).to.size();
+    };
+    CHECK(heard_by(user("m0")) == 5);
+    REQUIRE(desk.is_ok(bob, JoinGroup{team}));
+    CHECK(heard_by(user("m1")) == 3);
+    CHECK(desk.is_ok(bob, Get{id("i")}));
+}
+
 TEST_CASE("a round of more than max_invitees is refused, all other members included") {
     auto limits = fast();
     limits.max_invitees = 3;

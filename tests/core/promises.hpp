@@ -407,8 +407,13 @@ class Promises {
         }
         if (const KnownGroup* group = group_of(known);
             group != nullptr && known.asked.visibility == Visibility::members) {
+            auto everyone = all;
             for (const auto& [user, rank] : group->members) {
-                all.insert(user);
+                everyone.insert(user);
+            }
+            // A group that has grown too large for it.
+            if (std::cmp_less_equal(everyone.size(), limits_.max_audience)) {
+                all = std::move(everyone);
             }
         }
         return all;
@@ -903,7 +908,8 @@ class Promises {
             }
             return already_ended(known);
         }
-        return sort(known.inviter, asked.invitees, known.asked.online_only, &known, group);
+        return sort(known.inviter, asked.invitees, known.asked.online_only, &known, group,
+                    sender.user == known.inviter || !known.private_to_inviter());
     }
     [[nodiscard]] Verdict expected(const Sender& sender, const Known& known, const Get&) const {
         return concerns(known, sender.user) ? Verdict{} : refused(Error::not_participant);
@@ -954,7 +960,7 @@ class Promises {
 
     /// Who is asked and who is skipped, kept for the reply to be compared with.
     Verdict sort(const UserId& inviter, const std::vector<UserId>& names, bool online_only,
-                 const Known* known, const KnownGroup* group) {
+                 const Known* known, const KnownGroup* group, bool told = true) {
         skipped_.clear();
         asked_.clear();
         std::set<UserId> seen;
@@ -966,8 +972,8 @@ class Promises {
             const Part* listed = known != nullptr ? known->part(user) : nullptr;
             Verdict verdict;
             if (listed != nullptr) {
-                verdict =
-                    listed->pending() ? refused(Error::already_invited) : too_late(*known, *listed);
+                verdict = listed->pending() || !told ? refused(Error::already_invited)
+                                                     : too_late(*known, *listed);
             } else if (user == inviter) {
                 verdict = refused(Error::invalid_request);
             } else if (group != nullptr && !group->rank(user)) {
