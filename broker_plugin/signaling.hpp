@@ -32,7 +32,7 @@ class Signaling {
     void handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
                 Instant now);
 
-    void apply(const Changes& changes, Instant now);
+    void apply(const PresenceChanges& changes, Instant now);
 
     /// Does what is due.
     void tick(Instant now);
