@@ -24,6 +24,7 @@ CREATE TABLE broker (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     device_secret BLOB NOT NULL,
     last_number INTEGER NOT NULL,
+    commits INTEGER NOT NULL DEFAULT 0,
     clock_ms INTEGER NOT NULL,
     boot_id TEXT NOT NULL,
     since_boot_ms INTEGER NOT NULL,
@@ -291,7 +292,10 @@ void StoreFile::migrate(const ClockReading& now, std::string_view secret) {
             database_->run(migrations[static_cast<std::size_t>(version)]);
         }
         if (is_new) {
-            database_->statement("INSERT INTO broker VALUES (1, ?1, 0, ?2, ?3, ?4, ?2, ?5)")
+            database_
+                ->statement(
+                    "INSERT INTO broker (one, device_secret, last_number, clock_ms, boot_id, "
+                    "since_boot_ms, wall_ms, wall_is_right) VALUES (1, ?1, 0, ?2, ?3, ?4, ?2, ?5)")
                 .bind_blob(1, secret)
                 .bind(2, now.wall_ms)
                 .bind(3, std::string_view(now.boot_id))
@@ -543,7 +547,7 @@ void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
 }
 
 // When it was the sync that failed, the log may hold the whole batch, and the next start
-// would find it there. The next transaction is written over it, so here is one.
+// would find it there. The next transaction that changes something is written over it.
 void StoreFile::write_over_failed(const ClockReading& now) noexcept {
     try {
         database_->run("BEGIN IMMEDIATE");
@@ -565,7 +569,8 @@ void StoreFile::roll_back() noexcept {
 void StoreFile::keep_clock(const ClockReading& now) {
     database_
         ->statement(
-            "UPDATE broker SET last_number = ?1, clock_ms = ?2, boot_id = ?3, since_boot_ms = ?4, "
+            "UPDATE broker SET last_number = ?1, commits = commits + 1, clock_ms = ?2, boot_id = "
+            "?3, since_boot_ms = ?4, "
             "wall_ms = ?5, wall_is_right = ?6")
         .bind(1, as_integer(last_number_))
         .bind(2, to_file(now.since_boot))

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -11,7 +16,7 @@
 
 #include "catch.hpp"
 #include "changes.hpp"
-#include "store_file.hpp"
+#include "store.hpp"
 
 namespace beckon {
 
@@ -88,6 +93,61 @@ inline Changes told_by(StoreFile& file) {
     file.tell_all([&](Change&& change) { told.push_back(std::move(change)); });
     return told;
 }
+
+inline constexpr auto much_later = std::chrono::seconds(60);
+inline const std::string the_secret(32, 's');
+
+/// A store as a host has it. `now` is what its clocks say.
+class Host {
+  public:
+    explicit Host(const std::string& path, ClockReading when = first_boot())
+        : now(std::move(when)),
+          store({.file = {.path = path, .history = Duration(86'400'000), .max_history = 100},
+                 .new_secret = the_secret,
+                 .clocks = [this] { return now; }}) {
+        damage = store.load([this](Change&& change) { loaded.push_back(std::move(change)); });
+    }
+
+    static ClockReading first_boot() {
+        return {.boot_id = "first", .since_boot = at(5000), .wall_ms = 1'700'000'000'000};
+    }
+
+    void start() {
+        store.start([this] {
+            {
+                const std::lock_guard lock(mutex_);
+                ++wakes_;
+            }
+            woken_.notify_one();
+        });
+    }
+    /// Waits for progress that suits.
+    Store::Progress until(const auto& suits) {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            auto progress = store.progress();
+            if (suits(progress)) {
+                return progress;
+            }
+            REQUIRE(woken_.wait_for(lock, much_later, [this] { return wakes_ > 0; }));
+            wakes_ = 0;
+        }
+    }
+    void keep(const Changes& changes) {
+        const auto ticket = store.put(changes);
+        until([&](const auto& progress) { return progress.committed >= ticket; });
+    }
+
+    ClockReading now;
+    Store store;
+    Changes loaded{};
+    std::optional<std::string> damage{};
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable woken_;
+    int wakes_ = 0;
+};
 
 /// An open invitation of bob by alice.
 inline InvitationKept invitation(std::uint64_t number) {
