@@ -15,6 +15,9 @@ namespace {
 /// What is wrong with a value, as the end of a sentence; nothing: all is well.
 using Complaint = std::optional<std::string>;
 
+constexpr std::int64_t most_history_days = 3650;
+constexpr std::int64_t most_history = 1'000'000'000;
+
 std::string spelled(std::string_view name) { return "plugin_opt_" + std::string(name); }
 
 // Mosquitto hands the rest of the line over as it stands.
@@ -23,14 +26,26 @@ std::string_view without_trailing_blanks(std::string_view value) {
     return value.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
-Complaint read_policy(std::string_view value, Policy& policy) {
-    for (const Policy known : {Policy::allow, Policy::defer}) {
+/// A switch of two positions.
+template <class Switch>
+Complaint read_switch(std::string_view value, Switch& into) {
+    constexpr auto one = static_cast<Switch>(0);
+    constexpr auto other = static_cast<Switch>(1);
+    for (const Switch known : {one, other}) {
         if (value == name_of(known)) {
-            policy = known;
+            into = known;
             return std::nullopt;
         }
     }
-    return "is neither allow nor defer";
+    return "is neither " + std::string(name_of(one)) + " nor " + std::string(name_of(other));
+}
+
+Complaint read_store(std::string_view value, std::string& store) {
+    if (value != in_memory && !value.starts_with('/')) {
+        return "is neither memory nor a path that begins with /";
+    }
+    store = value;
+    return std::nullopt;
 }
 
 Complaint read_word(std::string_view value, std::string& word) {
@@ -46,15 +61,16 @@ Complaint read_word(std::string_view value, std::string& word) {
     return std::nullopt;
 }
 
-Complaint read_limit(std::string_view value, const LimitInfo& info, Limits& limits) {
+Complaint read_number(std::string_view value, std::int64_t least, std::int64_t most,
+                      std::int64_t& into) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < info.least ||
-        number > info.most) {
-        return "is not a whole number from " + std::to_string(info.least) + " to " +
-               std::to_string(info.most);
+    if (error != std::errc{} || end != value.data() + value.size() || number < least ||
+        number > most) {
+        return "is not a whole number from " + std::to_string(least) + " to " +
+               std::to_string(most);
     }
-    limits.*info.value = number;
+    into = number;
     return std::nullopt;
 }
 
@@ -64,16 +80,31 @@ std::optional<Complaint> read_one(const GivenOption& option, Options& options) {
         return read_word(option.value, options.word);
     }
     if (option.name == "other_topics") {
-        return read_policy(option.value, options.other_topics);
+        return read_switch(option.value, options.other_topics);
     }
     if (option.name == "requests") {
-        return read_policy(option.value, options.requests);
+        return read_switch(option.value, options.requests);
+    }
+    if (option.name == "store") {
+        return read_store(option.value, options.store);
+    }
+    if (option.name == "sync") {
+        return read_switch(option.value, options.sync);
+    }
+    if (option.name == "history_days") {
+        return read_number(option.value, 0, most_history_days, options.history_days);
+    }
+    if (option.name == "max_history") {
+        return read_number(option.value, 0, most_history, options.max_history);
+    }
+    if (option.name == "on_store_failure") {
+        return read_switch(option.value, options.on_store_failure);
     }
     const auto* const limit = std::ranges::find(limit_table, option.name, &LimitInfo::name);
     if (limit == limit_table.end()) {
         return std::nullopt;
     }
-    return read_limit(option.value, *limit, options.limits);
+    return read_number(option.value, limit->least, limit->most, options.limits.*limit->value);
 }
 
 }  // namespace

@@ -19,6 +19,20 @@ constexpr std::string_view name_of(Policy policy) {
     return policy == Policy::allow ? "allow" : "defer";
 }
 
+/// What a commit of the store survives: a power cut, or only the broker's end.
+enum class Durability : std::uint8_t { always, normal };
+
+constexpr std::string_view name_of(Durability sync) {
+    return sync == Durability::always ? "always" : "normal";
+}
+
+/// What becomes of requests while the disk refuses: they are refused, or served from memory.
+enum class OnStoreFailure : std::uint8_t { refuse, go_on };
+
+constexpr std::string_view name_of(OnStoreFailure what) {
+    return what == OnStoreFailure::refuse ? "refuse" : "continue";
+}
+
 /// What `plugin_opt_…` in the broker's configuration says.
 struct Options {
     /// The first level of all topics of ours.
@@ -26,9 +40,19 @@ struct Options {
     Policy other_topics = Policy::defer;
     Policy requests = Policy::allow;
     Limits limits{};
+    /// The store's file, as a whole path; or `in_memory`; or nothing: where the broker keeps
+    /// its own.
+    std::string store{};
+    Durability sync = Durability::always;
+    std::int64_t history_days = 30;
+    std::int64_t max_history = 1'000'000;
+    OnStoreFailure on_store_failure = OnStoreFailure::refuse;
 
     bool operator==(const Options&) const = default;
 };
+
+/// To do without a store.
+inline constexpr std::string_view in_memory = "memory";
 
 /// One `plugin_opt_<name> <value>`.
 struct GivenOption {

@@ -49,6 +49,11 @@ TEST_CASE("what_is_not_given_has_its_default") {
     CHECK(read.other_topics == Policy::allow);
     CHECK(read.requests == Policy::allow);
     CHECK(read.limits == Limits{});
+    CHECK(read.store.empty());
+    CHECK(read.sync == Durability::always);
+    CHECK(read.history_days == 30);
+    CHECK(read.max_history == 1'000'000);
+    CHECK(read.on_store_failure == OnStoreFailure::refuse);
 }
 
 TEST_CASE("a_switch_has_two_positions") {
@@ -58,6 +63,35 @@ TEST_CASE("a_switch_has_two_positions") {
     CHECK(objection({{"requests", "deny"}}) ==
           "plugin_opt_requests: 'deny' is neither allow nor defer");
     CHECK(objection({{"requests", "Allow"}}).starts_with("plugin_opt_requests"));
+}
+
+TEST_CASE("a_store_is_a_whole_path_or_memory") {
+    CHECK(options({{"store", "/var/lib/mosquitto/beckon store.db"}}).store ==
+          "/var/lib/mosquitto/beckon store.db");
+    CHECK(options({{"store", "memory"}}).store == in_memory);
+    for (const auto* const value : {"beckon.db", "./beckon.db", "Memory", ""}) {
+        CHECK(objection({{"store", value}}) == "plugin_opt_store: '" + std::string(value) +
+                                                   "' is neither memory nor a path that begins "
+                                                   "with /");
+    }
+}
+
+TEST_CASE("the_store_has_switches_and_numbers_of_its_own") {
+    CHECK(options({{"sync", "normal"}}).sync == Durability::normal);
+    CHECK(options({{"sync", "always"}}).sync == Durability::always);
+    CHECK(objection({{"sync", "never"}}) ==
+          "plugin_opt_sync: 'never' is neither always nor normal");
+    CHECK(options({{"on_store_failure", "continue"}}).on_store_failure == OnStoreFailure::go_on);
+    CHECK(options({{"on_store_failure", "refuse"}}).on_store_failure == OnStoreFailure::refuse);
+    CHECK(objection({{"on_store_failure", "ignore"}}) ==
+          "plugin_opt_on_store_failure: 'ignore' is neither refuse nor continue");
+    CHECK(options({{"history_days", "0"}}).history_days == 0);
+    CHECK(options({{"history_days", "3650"}}).history_days == 3650);
+    CHECK(objection({{"history_days", "3651"}}) ==
+          "plugin_opt_history_days: '3651' is not a whole number from 0 to 3650");
+    CHECK(options({{"max_history", "1000000000"}}).max_history == 1'000'000'000);
+    CHECK(objection({{"max_history", "-1"}}) ==
+          "plugin_opt_max_history: '-1' is not a whole number from 0 to 1000000000");
 }
 
 TEST_CASE("blanks_at_the_end_of_a_line_are_no_part_of_a_value") {

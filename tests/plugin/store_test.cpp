@@ -351,7 +351,7 @@ TEST_CASE("damage_anywhere_is_never_a_crash") {
     const std::string whole(std::istreambuf_iterator<char>(file), {});
     std::mt19937 random(3);
     int damaged = 0;
-    for (int i = 0; i < 150; ++i) {
+    for (int i = 0; i < 60; ++i) {
         auto bytes = whole;
         if (i % 5 == 0) {
             bytes.resize(random() % bytes.size());
@@ -374,7 +374,7 @@ TEST_CASE("damage_anywhere_is_never_a_crash") {
             // Such as a version that is not there yet.
         }
     }
-    CHECK(damaged > 75);
+    CHECK(damaged > 30);
 }
 
 TEST_CASE("a_store_of_version_1_is_read") {
