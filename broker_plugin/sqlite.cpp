@@ -59,11 +59,10 @@ bool Statement::step() {
         return true;
     }
     if (result != SQLITE_DONE) {
-        // To be thrown from before the reset changes what is told.
-        const SqlError error(result & primary_code,
-                             sqlite3_errmsg(sqlite3_db_handle(statement_.get())));
+        // The text first: a reset may change what is told.
+        const std::string text = sqlite3_errmsg(sqlite3_db_handle(statement_.get()));
         reset();
-        throw error;
+        throw SqlError(result & primary_code, text);
     }
     reset();
     return false;

@@ -78,6 +78,7 @@ CREATE TABLE history (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE groups (
     id TEXT PRIMARY KEY,
+    made_after INTEGER NOT NULL,
     name TEXT,
     join_mode TEXT NOT NULL,
     profile TEXT
@@ -431,14 +432,16 @@ void StoreFile::tell_invitation(const Statement& row, Part part, const Tell& tel
 }
 
 void StoreFile::tell_group(const GroupId& group, const Tell& tell) {
-    Statement& row =
-        database_->statement("SELECT name, join_mode, profile FROM groups WHERE id = ?1");
+    Statement& row = database_->statement(
+        "SELECT name, join_mode, profile, made_after FROM groups WHERE id = ?1");
     row.bind(1, std::string_view(group.text()));
     if (!row.step()) {
         return;
     }
-    GroupKept kept{
-        .group = group, .profile = read_profile(row, 2), .join_mode = read_word<JoinMode>(row, 1)};
+    GroupKept kept{.group = group,
+                   .made_after = read_number(row, 3),
+                   .profile = read_profile(row, 2),
+                   .join_mode = read_word<JoinMode>(row, 1)};
     if (!row.is_null(0)) {
         kept.name = std::string(row.bytes(0));
     }
@@ -679,7 +682,7 @@ void StoreFile::apply(const InvitationForgotten& forgotten) {
 
 void StoreFile::apply(const GroupKept& kept) {
     Statement& insert = database_->statement(
-        "INSERT INTO groups (id, name, join_mode, profile) VALUES (?1, ?2, ?3, ?4) "
+        "INSERT INTO groups (id, name, join_mode, profile, made_after) VALUES (?1, ?2, ?3, ?4, ?5) "
         "ON CONFLICT DO UPDATE SET name = excluded.name, join_mode = excluded.join_mode, "
         "profile = excluded.profile");
     insert.bind(1, std::string_view(kept.group.text()));
@@ -687,7 +690,7 @@ void StoreFile::apply(const GroupKept& kept) {
     insert.bind(3, name_of(kept.join_mode));
     const std::string profile = kept.profile ? nlohmann::json(*kept.profile).dump() : std::string();
     bind_if(insert, 4, kept.profile ? std::optional(std::string_view(profile)) : std::nullopt);
-    insert.run();
+    insert.bind(5, as_integer(kept.made_after)).run();
 }
 
 void StoreFile::apply(const MemberKept& kept) {

@@ -82,6 +82,8 @@ struct InvitationForgotten {
 
 struct GroupKept {
     GroupId group;
+    /// Invitations up to this number that name its id are of an earlier group, now dismissed.
+    std::uint64_t made_after = 0;
     std::optional<std::string> name{};
     std::optional<Profile> profile{};
     JoinMode join_mode = JoinMode::free;

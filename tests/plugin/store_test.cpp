@@ -100,6 +100,7 @@ Changes one_of_everything() {
             said_no,
             late,
             GroupKept{.group = group_id("family"),
+                      .made_after = 1,
                       .name = "The 'family'",
                       .profile = Profile{{"colour", "red"}, {"", "\xC3\xA4"}},
                       .join_mode = JoinMode::closed},

@@ -72,12 +72,13 @@ INSERT INTO history VALUES('bob',1699999999000,3);
 INSERT INTO history VALUES('carol',1699999999000,3);
 CREATE TABLE groups (
     id TEXT PRIMARY KEY,
+    made_after INTEGER NOT NULL,
     name TEXT,
     join_mode TEXT NOT NULL,
     profile TEXT
 ) STRICT, WITHOUT ROWID;
-INSERT INTO "groups" VALUES('empty',NULL,'free','{}');
-INSERT INTO "groups" VALUES('family','The ''family''','closed','{"":"ä","colour":"red"}');
+INSERT INTO "groups" VALUES('empty',0,NULL,'free','{}');
+INSERT INTO "groups" VALUES('family',1,'The ''family''','closed','{"":"ä","colour":"red"}');
 CREATE TABLE members (
     group_id TEXT NOT NULL,
     user TEXT NOT NULL,
