@@ -138,15 +138,17 @@ class Host {
         until([&](const auto& progress) { return progress.committed >= ticket; });
     }
 
+  private:
+    // The writer uses these until the store is gone.
+    std::mutex mutex_;
+    std::condition_variable woken_;
+    int wakes_ = 0;
+
+  public:
     ClockReading now;
     Store store;
     Changes loaded{};
     std::optional<std::string> damage{};
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable woken_;
-    int wakes_ = 0;
 };
 
 /// An open invitation of bob by alice.
