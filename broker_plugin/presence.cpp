@@ -5,7 +5,7 @@
 
 namespace beckon {
 
-void Presence::with_count(Session& session, Changes& changes, const auto& change) {
+void Presence::with_count(Session& session, PresenceChanges& changes, const auto& change) {
     const bool was_online = session.online();
     const UserId was_user = session.user;
     change();
@@ -23,7 +23,7 @@ void Presence::with_count(Session& session, Changes& changes, const auto& change
     }
 }
 
-void Presence::connect(Session& session, const Connection& by, Changes& changes) {
+void Presence::connect(Session& session, const Connection& by, PresenceChanges& changes) {
     if (session.connection == nullptr) {
         away_.erase(session.away);
     }
@@ -41,7 +41,7 @@ void Presence::connect(Session& session, const Connection& by, Changes& changes)
     });
 }
 
-Presence::Session* Presence::recognise(const Connection& by, Changes& changes) {
+Presence::Session* Presence::recognise(const Connection& by, PresenceChanges& changes) {
     const auto found = sessions_.find(by.client_id);
     if (found == sessions_.end()) {
         return nullptr;
@@ -52,7 +52,7 @@ Presence::Session* Presence::recognise(const Connection& by, Changes& changes) {
     return &found->second;
 }
 
-Presence::Session& Presence::recognise_or_add(const Connection& by, Changes& changes) {
+Presence::Session& Presence::recognise_or_add(const Connection& by, PresenceChanges& changes) {
     if (Session* const known = recognise(by, changes)) {
         return *known;
     }
@@ -63,8 +63,8 @@ Presence::Session& Presence::recognise_or_add(const Connection& by, Changes& cha
         .first->second;
 }
 
-Changes Presence::subscribed(const Connection& by, const InboxFilter& filter) {
-    Changes changes;
+PresenceChanges Presence::subscribed(const Connection& by, const InboxFilter& filter) {
+    PresenceChanges changes;
     if (!filter.reaches_us) {
         recognise(by, changes);
         return changes;
@@ -83,8 +83,8 @@ Changes Presence::subscribed(const Connection& by, const InboxFilter& filter) {
     return changes;
 }
 
-Changes Presence::unsubscribed(const Connection& by, const InboxFilter& filter) {
-    Changes changes;
+PresenceChanges Presence::unsubscribed(const Connection& by, const InboxFilter& filter) {
+    PresenceChanges changes;
     if (Session* const session = recognise(by, changes)) {
         if (session->filters_of == session->user) {
             with_count(*session, changes, [&] { session->filters &= ~filter.bit; });
@@ -94,7 +94,7 @@ Changes Presence::unsubscribed(const Connection& by, const InboxFilter& filter) 
 }
 
 Presence::Requested Presence::requested(const Connection& by) {
-    Changes changes;
+    PresenceChanges changes;
     Session& session = recognise_or_add(by, changes);
     if (!session.counts) {
         with_count(session, changes, [&] { session.counts = true; });
@@ -102,8 +102,8 @@ Presence::Requested Presence::requested(const Connection& by) {
     return {std::move(changes), session.tag};
 }
 
-Changes Presence::disconnected(const void* pointer, std::string_view client_id) {
-    Changes changes;
+PresenceChanges Presence::disconnected(const void* pointer, std::string_view client_id) {
+    PresenceChanges changes;
     const auto found = sessions_.find(client_id);
     if (found == sessions_.end() || found->second.connection != pointer) {
         return changes;

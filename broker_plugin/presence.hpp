@@ -28,12 +28,12 @@ struct Connection {
 };
 
 /// A user's first device came online, or the last one went.
-struct Change {
+struct PresenceChange {
     UserId user;
     bool online = false;
-    bool operator==(const Change&) const = default;
+    bool operator==(const PresenceChange&) const = default;
 };
-using Changes = std::vector<Change>;
+using PresenceChanges = std::vector<PresenceChange>;
 
 /// Knows which devices are there, and so who is online (contract, section 1).
 ///
@@ -47,18 +47,18 @@ class Presence {
     /// one that went first is forgotten first.
     explicit Presence(std::size_t most_away = 100'000) : most_away_(most_away) {}
 
-    Changes subscribed(const Connection& by, const InboxFilter& filter);
-    Changes unsubscribed(const Connection& by, const InboxFilter& filter);
+    PresenceChanges subscribed(const Connection& by, const InboxFilter& filter);
+    PresenceChanges unsubscribed(const Connection& by, const InboxFilter& filter);
 
     struct Requested {
-        Changes changes;
+        PresenceChanges changes;
         /// Room for the device's tag, empty at first; valid until the next call.
         std::optional<DeviceTag>& tag;
     };
     Requested requested(const Connection& by);
 
     /// A connection ended; does nothing when it is not the session's present one.
-    Changes disconnected(const void* pointer, std::string_view client_id);
+    PresenceChanges disconnected(const void* pointer, std::string_view client_id);
 
     /// The connection has subscribed to something of ours, or sent a request.
     [[nodiscard]] bool is_present(const void* pointer, std::string_view client_id) const;
@@ -92,12 +92,12 @@ class Presence {
     };
     using Sessions = std::unordered_map<std::string, Session, TextHash, std::equal_to<>>;
 
-    Session* recognise(const Connection& by, Changes& changes);
-    Session& recognise_or_add(const Connection& by, Changes& changes);
-    void connect(Session& session, const Connection& by, Changes& changes);
+    Session* recognise(const Connection& by, PresenceChanges& changes);
+    Session& recognise_or_add(const Connection& by, PresenceChanges& changes);
+    void connect(Session& session, const Connection& by, PresenceChanges& changes);
     void end(Sessions::iterator session);
     /// Does `change` to the session and counts what it means for its user.
-    void with_count(Session& session, Changes& changes, const auto& change);
+    void with_count(Session& session, PresenceChanges& changes, const auto& change);
 
     std::size_t most_away_;
     Sessions sessions_;

@@ -62,7 +62,7 @@ class Signaling {
     void handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
                 Instant now);
 
-    void apply(const Changes& changes, Instant now);
+    void apply(const PresenceChanges& changes, Instant now);
 
     /// Does what is due, and publishes more of what waits; true if it published
     /// some of that, or there is more.

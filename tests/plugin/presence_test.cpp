@@ -13,9 +13,9 @@ namespace {
 
 const UserId alice = *UserId::parse("alice");
 const UserId bob = *UserId::parse("bob");
-const Changes nothing{};
-const Changes alice_comes{{alice, true}};
-const Changes alice_goes{{alice, false}};
+const PresenceChanges nothing{};
+const PresenceChanges alice_comes{{alice, true}};
+const PresenceChanges alice_goes{{alice, false}};
 
 /// Addresses that stand for the broker's connections.
 const std::array<char, 10> place{};
@@ -160,7 +160,8 @@ TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_
     }
     SECTION("after") {
         // It is a new session without filters first.
-        CHECK(presence.subscribed(connection(2), events) == Changes{{alice, false}, {alice, true}});
+        CHECK(presence.subscribed(connection(2), events) ==
+              PresenceChanges{{alice, false}, {alice, true}});
         CHECK(presence.disconnected(pointer(1), "device") == nothing);
     }
     CHECK(presence.is_present(pointer(2), "device"));

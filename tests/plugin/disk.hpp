@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+struct sqlite3_vfs;
+
+namespace beckon {
+
+/// Between SQLite and the real files, as its default VFS while this lives: records what is
+/// written, and fails on demand. Syncs are not done but recorded: tests that cut the power
+/// do so in `Operation`s, not in the building.
+class Disk {
+  public:
+    Disk();
+    ~Disk();
+    Disk(const Disk&) = delete;
+    Disk& operator=(const Disk&) = delete;
+
+    struct Operation {
+        enum class Kind : std::uint8_t { write, truncate, sync, remove, mark };
+        Kind kind = Kind::write;
+        /// The file's name without its folder.
+        std::string file{};
+        std::int64_t offset = 0;  ///< or the size that a truncate leaves, or what was marked
+        std::string bytes{};
+    };
+    using Operations = std::vector<Operation>;
+    /// What has been done so far.
+    Operations operations() const;
+    /// Notes a moment among them.
+    void mark(std::int64_t what);
+
+    /// What an operation is to fail with; 0: it does not.
+    using Failing = std::function<int(Operation::Kind kind, std::int64_t nth)>;
+    /// Asked for each write, truncate and sync from now on, counted from 0 again.
+    void fail(Failing failing);
+    /// How many were asked for since then.
+    std::int64_t asked() const;
+
+    /// For the file methods.
+    int before(Operation operation);
+
+  private:
+    mutable std::mutex mutex_;
+    Operations operations_;
+    Failing failing_;
+    std::int64_t asked_ = 0;
+    sqlite3_vfs* vfs_ = nullptr;
+};
+
+/// The files that a disk has after these operations, by name.
+using Files = std::map<std::string, std::string>;
+void perform(Files& files, const Disk::Operation& operation);
+
+}  // namespace beckon
