@@ -81,7 +81,7 @@ class Host {
     std::size_t load() {
         std::size_t count = 0;
         store_.load([&](Change&& change) {
-            count += std::holds_alternative<InvitationKept>(change) ? 1 : 0;
+            count += std::holds_alternative<InvitationKept>(change) ? 1U : 0U;
         });
         return count;
     }
