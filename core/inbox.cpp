@@ -41,6 +41,19 @@ NewInvitation announcement_of(const InvitationInfo& info) {
     return body;
 }
 
+/// The part of `user` in it; nothing: not listed.
+template <class Parts>
+auto find_part(Parts& parts, const UserId& user) -> decltype(parts.data()) {
+    const auto found = std::find_if(parts.begin(), parts.end(),
+                                    [&user](const auto& part) { return part.user == user; });
+    return found == parts.end() ? nullptr : &*found;
+}
+
+template <class Asked>
+constexpr bool names_invitation = requires {
+    requires std::is_same_v<decltype(Asked::id), InvitationId>;
+};
+
 template <class Body>
 constexpr bool ends_somebody =
     std::is_same_v<Body, InvitationCancelled> || std::is_same_v<Body, InvitationRevoked>;
@@ -55,19 +68,43 @@ bool Inbox::is_own(const std::optional<UserId>& by,
 }
 
 InviteeInfo* Inbox::part_of(Held& held, const UserId& user) {
-    const auto found = std::find_if(held.info.invitees.begin(), held.info.invitees.end(),
-                                    [&user](const auto& part) { return part.user == user; });
-    return found == held.info.invitees.end() ? nullptr : &*found;
+    return find_part(held.info.invitees, user);
 }
 
 const InviteeInfo* Inbox::own_part(const Held& held) const {
-    if (held.info.role != Role::invitee) {
-        return nullptr;
+    return held.info.role == Role::invitee ? find_part(held.info.invitees, me_) : nullptr;
+}
+
+bool Inbox::asks_us(const InvitationInfo& info) const {
+    if (info.role != Role::invitee) {
+        return std::any_of(info.invitees.begin(), info.invitees.end(),
+                           [](const auto& part) { return part.state == State::pending; });
     }
-    const auto& parts = held.info.invitees;
-    const auto found = std::find_if(parts.begin(), parts.end(),
-                                    [this](const auto& part) { return part.user == me_; });
-    return found == parts.end() ? nullptr : &*found;
+    const InviteeInfo* own = find_part(info.invitees, me_);
+    return own != nullptr && own->state == State::pending;
+}
+
+void Inbox::list(Held& held, const UserId& user) {
+    if (part_of(held, user) == nullptr) {
+        held.info.invitees.push_back({.user = user});
+    }
+}
+
+void Inbox::skip(Held& held, const std::function<bool(const UserId&)>& skipped) const {
+    const bool was_over = over(held);
+    std::erase_if(held.info.invitees, [&skipped](const auto& part) {
+        return part.state == State::pending && skipped(part.user);
+    });
+    if (was_over || !over(held)) {
+        return;
+    }
+    // So another's end was the last, and was told as it came.
+    for (const auto& part : held.info.invitees) {
+        const bool answer = part.state == State::accepted || part.state == State::rejected;
+        held.ending = {.by = answer ? std::optional(part.user) : std::nullopt,
+                       .by_device = part.device,
+                       .reason = part.reason.value_or("")};
+    }
 }
 
 bool Inbox::anyone_pending(const Held& held) {
@@ -265,9 +302,7 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
                     held.info.data = changed.data;
                 }
                 for (const auto& user : changed.invitees.value_or(std::vector<UserId>{})) {
-                    if (part_of(held, user) == nullptr) {
-                        held.info.invitees.push_back({.user = user});
-                    }
+                    list(held, user);
                 }
                 told = std::move(changed);
             }
@@ -438,20 +473,14 @@ void Inbox::rings(Held& held, const NewInvitation& body, const Cause& cause, Ins
     held.info.role = body.role;
     held.announced = body.role != Role::observer;
     for (const auto& user : body.invitees) {
-        if (part_of(held, user) == nullptr) {
-            held.info.invitees.push_back({.user = user});
-        }
+        list(held, user);
     }
     set_deadline(held, body.remaining, now);
     tell(held, body, cause, now, news);
 }
 
 Inbox::News Inbox::listed(const InvitationInfo& info, Instant now) {
-    const bool asks =
-        std::any_of(info.invitees.begin(), info.invitees.end(), [&](const InviteeInfo& part) {
-            return part.state == State::pending && (info.role != Role::invitee || part.user == me_);
-        });
-    if (asks && ended_.has_older(info.id)) {
+    if (asks_us(info) && ended_.has_older(info.id)) {
         ended_.erase(info.id);
     }
     return take(info, now);
@@ -476,11 +505,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         // As it was before anything happened to it; the difference is news, unless this
         // user's part is over: then it never rang here, and never will.
         InvitationInfo begun = info;
-        const bool rang_elsewhere =
-            info.role == Role::invitee &&
-            std::none_of(info.invitees.begin(), info.invitees.end(), [this](const auto& part) {
-                return part.user == me_ && part.state == State::pending;
-            });
+        const bool rang_elsewhere = info.role == Role::invitee && !asks_us(info);
         for (auto& part : begun.invitees) {
             if (!rang_elsewhere) {
                 part = InviteeInfo{.user = part.user};
@@ -510,15 +535,11 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     held.gap = false;
     if (std::exchange(held.unlisted, false)) {
         for (const auto& part : info.invitees) {
-            if (part_of(held, part.user) == nullptr) {
-                held.info.invitees.push_back({.user = part.user});
-            }
+            list(held, part.user);
         }
     }
     if (held.info.role == Role::observer && info.role == Role::invitee) {
-        const auto own = std::find_if(info.invitees.begin(), info.invitees.end(),
-                                      [this](const auto& part) { return part.user == me_; });
-        if (own != info.invitees.end() && own->state == State::pending) {
+        if (asks_us(info)) {
             rings(held, announcement_of(info), {.by = info.inviter}, now, news);
         } else {
             held.info.role = Role::invitee;
@@ -527,10 +548,10 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     }
     if (held.assumed && held.info.role == Role::invitee) {
         // It was taken for timed out. How it really stands is no news, but what comes next is.
-        for (const auto& part : info.invitees) {
-            if (InviteeInfo* known = part_of(held, part.user); known && part.user == me_) {
-                *known = part;
-            }
+        const InviteeInfo* told = find_part(info.invitees, me_);
+        InviteeInfo* known = part_of(held, me_);
+        if (told != nullptr && known != nullptr) {
+            *known = *told;
         }
         held.assumed = false;
     }
@@ -542,10 +563,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
 /// What a broker that was started anew tells counts, whatever was known from before: it may have
 /// lost that, and the inviter have sent the invitation again.
 void Inbox::correct(Held& held, const InvitationInfo& told) {
-    const auto pending = [&](const InviteeInfo& part) {
-        return part.state == State::pending && (told.role != Role::invitee || part.user == me_);
-    };
-    if (held.end_told && std::any_of(told.invitees.begin(), told.invitees.end(), pending)) {
+    if (held.end_told && asks_us(told)) {
         drop(told.id);
         return;
     }
@@ -558,27 +576,9 @@ void Inbox::correct(Held& held, const InvitationInfo& told) {
     }
 }
 
-void Inbox::take_ending_from_parts(Held& held) {
-    for (const auto& part : held.info.invitees) {
-        const bool answer = part.state == State::accepted || part.state == State::rejected;
-        held.ending = {.by = answer ? std::optional(part.user) : std::nullopt,
-                       .by_device = part.device,
-                       .reason = part.reason.value_or("")};
-    }
-}
-
 void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news) {
     // It is told whole: whoever is not listed was skipped.
-    const bool was_over = over(held);
-    std::erase_if(held.info.invitees, [&told](const auto& part) {
-        return part.state == State::pending &&
-               std::none_of(told.invitees.begin(), told.invitees.end(),
-                            [&part](const auto& listed) { return listed.user == part.user; });
-    });
-    if (!was_over && over(held)) {
-        // So another's end was the last, and was told as it came.
-        take_ending_from_parts(held);
-    }
+    skip(held, [&told](const UserId& user) { return find_part(told.invitees, user) == nullptr; });
     InvitationModified modified;
     if (told.data && told.data != held.info.data) {
         modified.data = told.data;
@@ -664,11 +664,6 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
     }
 }
 
-template <class Asked>
-constexpr bool names_invitation = requires {
-    requires std::is_same_v<decltype(Asked::id), InvitationId>;
-};
-
 Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instant now) {
     News news;
     const auto* refusal = std::get_if<Refusal>(&reply);
@@ -717,13 +712,7 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                         skipped.insert(one.user);
                     }
                     if constexpr (MakesInvitation<Asked>) {
-                        const bool was_over = over(held);
-                        std::erase_if(held.info.invitees, [&skipped](const auto& part) {
-                            return part.state == State::pending && skipped.contains(part.user);
-                        });
-                        if (!was_over && over(held)) {
-                            take_ending_from_parts(held);
-                        }
+                        skip(held, [&](const UserId& user) { return skipped.contains(user); });
                         set_deadline(held, invited.remaining, now);
                         if (invited.dup || held.unlisted) {
                             // Said again, it does not tell who was skipped.
@@ -731,8 +720,8 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                         }
                     } else {
                         for (const auto& user : request.invitees) {
-                            if (!skipped.contains(user) && part_of(held, user) == nullptr) {
-                                held.info.invitees.push_back({.user = user});
+                            if (!skipped.contains(user)) {
+                                list(held, user);
                             }
                         }
                         if (held.info.role == Role::inviter) {

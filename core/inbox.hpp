@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -179,6 +180,12 @@ class Inbox {
     [[nodiscard]] bool over(const Held& held) const;
     [[nodiscard]] std::optional<Duration> remaining(const Held& held, Instant now) const;
     static InviteeInfo* part_of(Held& held, const UserId& user);
+    /// Somebody is pending: an invitee itself, for anyone else any.
+    [[nodiscard]] bool asks_us(const InvitationInfo& info) const;
+    /// As pending, unless it is listed already.
+    static void list(Held& held, const UserId& user);
+    /// Takes out who is thought to be pending and was never asked.
+    void skip(Held& held, const std::function<bool(const UserId&)>& skipped) const;
     static bool anyone_pending(const Held& held);
     /// Nobody is pending or accepted.
     static bool nobody_left(const Held& held);
@@ -196,7 +203,6 @@ class Inbox {
     void drop(const InvitationId& id);
     void correct(Held& held, const InvitationInfo& told);
     void rings(Held& held, const NewInvitation& body, const Cause& cause, Instant now, News& news);
-    void take_ending_from_parts(Held& held);
 
     UserId me_;
     std::optional<DeviceTag> device_{};
