@@ -97,7 +97,6 @@ class Arguments {
         }
     }
 
-    [[nodiscard]] const std::optional<Refusal>& refusal() const { return refusal_; }
     /// Makes the call, unless there is something to blame: then that is its result.
     void call(Engine& engine, RequestBody body, Engine::Completion done) {
         if (refusal_) {

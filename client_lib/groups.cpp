@@ -12,19 +12,19 @@ namespace {
 /// Asks for one page after the other; `done` gets all that was read, or why it could not be.
 /// `take` puts what a page has into `all`, and tells where the next begins.
 template <class Ask, class All, class Take, class Done>
-void ask_pages(Engine& engine, Ask ask, All all, Take take, Done done) {
-    RequestBody request = ask;
-    engine.call(std::move(request), [&engine, ask = std::move(ask), all = std::move(all),
-                                     take = std::move(take),
-                                     done = std::move(done)](const Outcome& outcome) mutable {
-        const Result result = to_result(outcome);
-        ask.after = result.ok() ? take(outcome, all) : std::nullopt;
-        if (ask.after) {
-            ask_pages(engine, std::move(ask), std::move(all), std::move(take), std::move(done));
-        } else {
-            done(result, all);
-        }
-    });
+void ask_pages(Engine& engine, Arguments arguments, const Ask& ask, All all, Take take, Done done) {
+    arguments.call(engine, ask,
+                   [&engine, ask = Ask(ask), all = std::move(all), take = std::move(take),
+                    done = std::move(done)](const Outcome& outcome) mutable {
+                       const Result result = to_result(outcome);
+                       ask.after = result.ok() ? take(outcome, all) : std::nullopt;
+                       if (ask.after) {
+                           ask_pages(engine, {}, ask, std::move(all), std::move(take),
+                                     std::move(done));
+                       } else {
+                           done(result, all);
+                       }
+                   });
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ void GroupManager::getJoinedGroupList(GroupListCallback callback) {
         return page.next;
     };
     if (callback) {
-        ask_pages(engine_, ListGroups{}, std::vector<GroupDescription>{}, take,
+        ask_pages(engine_, {}, ListGroups{}, std::vector<GroupDescription>{}, take,
                   std::move(callback));
     }
 }
@@ -162,17 +162,10 @@ void GroupManager::getGroupMemberList(const std::string& groupID, GroupMembersCa
     };
     Arguments arguments;
     const GetGroup get{arguments.group(groupID)};
-    if (!callback) {
-        return;
+    if (callback) {
+        ask_pages(engine_, std::move(arguments), get, std::vector<GroupMember>{}, take,
+                  std::move(callback));
     }
-    if (auto refusal = arguments.refusal()) {
-        engine_.refuse(std::move(*refusal),
-                       [callback = std::move(callback)](const Outcome& outcome) {
-                           callback(to_result(outcome), {});
-                       });
-        return;
-    }
-    ask_pages(engine_, get, std::vector<GroupMember>{}, take, std::move(callback));
 }
 
 void GroupManager::inviteUserToGroup(const std::string& groupID,

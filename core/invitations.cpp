@@ -150,9 +150,14 @@ std::vector<const User*> onlookers(const Invitation& invitation) {
 /// Those who hear of it: nobody, once the group has grown so large that the audience would be
 /// over its limit.
 std::vector<const User*> observers(const Invitation& invitation) {
+    // The members are part of the audience: when they alone are too many, nobody is looked at.
+    if (invitation.visibility != Visibility::members ||
+        std::ssize(invitation.group->members) > invitation.group->max_audience) {
+        return {};
+    }
     auto others = onlookers(invitation);
     const auto audience = 1 + std::ssize(invitation.invitees) + std::ssize(others);
-    if (!others.empty() && audience > invitation.group->max_audience) {
+    if (audience > invitation.group->max_audience) {
         others.clear();
     }
     return others;

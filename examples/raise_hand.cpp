@@ -25,11 +25,8 @@ class Pupil : public Person {
                                 const std::vector<std::string>& /*inviteeList*/,
                                 const std::string& data) override {
         says(inviter + ": " + data);
-        if (data == the_floor) {
-            says("(stands up)");
-            signaling().accept(id);
-        } else if (knows_it_) {
-            says("(raises a hand)");
+        if (data == the_floor || knows_it_) {
+            says(data == the_floor ? "(stands up)" : "(raises a hand)");
             signaling().accept(id);
         }
     }

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -35,23 +37,18 @@ class Stage {
     /// The result of a call, which must be ok: `call` takes the callback.
     template <class Result = beckon::Result, class Call>
     void done(const std::string& what, Call call) {
-        bool over = false;
-        call([&](const Result& result) {
-            over = true;
-            if (!result.ok()) {
-                throw_later_ = what + ": " + result.message;
-            }
-        });
-        until(what, [&] { return over; });
-        if (!throw_later_.empty()) {
-            throw std::runtime_error(throw_later_);
+        // Shared with the callback, which may be called after the waiting was given up.
+        const auto result = std::make_shared<std::optional<Result>>();
+        call([result](const Result& arrived) { *result = arrived; });
+        until(what, [&] { return result->has_value(); });
+        if (!(*result)->ok()) {
+            throw std::runtime_error(what + ": " + (*result)->message);
         }
     }
 
   private:
     std::string server_;
     std::vector<beckon::Client*> clients_;
-    std::string throw_later_;
 };
 
 /// One user with one device. Who overrides what it hears, says what it makes of it.
