@@ -460,6 +460,11 @@ class Walk {
                 "ringing that is not for us");
         require(seen.heard_ringing.insert(body.invitee).second, heard.id, "ringing told twice");
     }
+    // None of these stories is of a call.
+    template <class Body>
+    void hear(Site&, Seen&, const Heard& heard, const Body&) {
+        require(false, heard.id, "an event of a call");
+    }
     void hear_end(Site& site, Seen& seen, const Heard& heard, const UserId& invitee, State state,
                   const std::string& reason) {
         const auto& id = heard.id;
