@@ -53,8 +53,8 @@ inline std::string text_of(std::optional<UserId> by, std::optional<DeviceTag> by
 class World {
   public:
     /// What a device told its application.
-    using What =
-        std::variant<Device::Result, Heard, Ended, GroupEvent, MessageEvent, Device::LinkChanged>;
+    using What = std::variant<Device::Result, Heard, Ended, Busy, GroupEvent, MessageEvent,
+                              Device::LinkChanged>;
     struct Told {
         Instant at;
         What what;
@@ -443,6 +443,9 @@ class World {
                    (ended->state ? std::string(name_of(*ended->state)) : "in no state") + " " +
                    ended->reason + text_of(ended->by, ended->by_device) +
                    (ended->here ? " here" : "") + (ended->assumed ? " assumed" : "");
+        }
+        if (const auto* busy = std::get_if<Busy>(&what)) {
+            return "BUSY " + busy->id.text();
         }
         if (const auto* event = std::get_if<GroupEvent>(&what)) {
             return "GROUP " + encode(*event, Encoding::json);

@@ -370,6 +370,7 @@ class Walk {
 
     void hear(Site&, App&, const GroupEvent&) { ++counts_["of the group"]; }
     void hear(Site&, App&, const MessageEvent&) {}
+    void hear(Site&, App&, const Busy& busy) { require(false, busy.id, "nobody here is busy"); }
     void hear(Site&, App& app, const Device::Result& result) {
         const auto asked = app.asked.find(result.call);
         require(asked != app.asked.end(), "a second result, or of no call");
