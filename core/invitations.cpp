@@ -39,12 +39,6 @@ struct Actor {
 };
 constexpr Actor the_clock{};
 
-/// An event that names those whom it concerns.
-template <class Body>
-concept lists_invitees = requires(Body body) {
-    { body.invitees } -> std::same_as<std::vector<UserId>&>;
-};
-
 template <class MaybeConst>
 auto invitee_of(MaybeConst& invitation, const UserId& user)
     -> decltype(&invitation.invitees.front()) {
@@ -332,6 +326,11 @@ bool loses(const Invitation& invitation, const User& user) {
            !invitation.keep_when_lost;
 }
 
+/// Whether each invitee reads of nobody but itself.
+bool is_private(const Invitation& invitation) {
+    return invitation.visibility == Visibility::inviter;
+}
+
 void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by, EventBody body,
           Effects& events) {
     Event event{.id = *invitation.id, .rev = invitation.rev, .body = std::move(body)};
@@ -342,7 +341,8 @@ void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by
     const bool is_news = std::holds_alternative<NewInvitation>(event.body);
     events.emplace_back(Delivery{.to = std::move(to),
                                  .event = std::move(event),
-                                 .online_only = is_news && invitation.online_only});
+                                 .online_only = is_news && invitation.online_only,
+                                 .alone = is_news && is_private(invitation)});
 }
 
 /// One event, with the next rev, to the invitation's audience. With visibility
@@ -357,24 +357,22 @@ void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee
                 .by_device = by.device,
                 .body = std::move(body)};
     std::vector<UserId> to{*invitation.inviter->id};
-    if (invitation.visibility != Visibility::inviter) {
+    bool alone = false;
+    if (!is_private(invitation)) {
         append_users(to, invitation.invitees);
         append_observers(to, invitation);
-        events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
-        return;
-    }
-    if constexpr (lists_invitees<Body>) {
-        events.emplace_back(Delivery{.to = std::move(to), .event = event});
-        for (const Invitee* invitee : concerned) {
-            std::get<Body>(event.body).invitees = {*invitee->user().id};
-            events.emplace_back(Delivery{.to = {*invitee->user().id}, .event = event});
-        }
     } else {
+        if constexpr (lists_invitees<Body>) {
+            events.emplace_back(Delivery{.to = std::move(to), .event = event});
+            to.clear();
+            std::get<Body>(event.body).invitees.clear();
+            alone = true;
+        }
         for (const Invitee* invitee : concerned) {
             to.push_back(*invitee->user().id);
         }
-        events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
     }
+    events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event), .alone = alone});
 }
 
 /// How many users hear an event that concerns so many invitees.
@@ -889,14 +887,9 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
     for (std::size_t i = first; i < invitees.size(); ++i) {
         to.push_back(*invitees[i].user().id);
     }
-    if (invitation.visibility == Visibility::inviter) {
-        for (auto& user : to) {
-            body.invitees = {user};
-            tell({std::move(user)}, invitation, &sender, body, events);
-        }
-        return;
+    if (!is_private(invitation)) {
+        append_users(body.invitees, invitees);
     }
-    append_users(body.invitees, invitees);
     tell(std::move(to), invitation, &sender, body, events);
     // Who hears of it later, by `add`, has heard of it before.
     std::vector<UserId> others;

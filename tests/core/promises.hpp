@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "apart.hpp"
 #include "switchboard.hpp"
 #include "wire.hpp"
 
@@ -465,7 +466,9 @@ class Promises {
 
     void deliver(const Sender* sender, const Delivery& delivery) {
         require(!delivery.to.empty(), "an event to nobody");
-        std::visit([&](const auto& event) { deliver(sender, delivery, event); }, delivery.event);
+        for (const auto& one : apart(delivery)) {
+            std::visit([&](const auto& event) { deliver(sender, one, event); }, one.event);
+        }
     }
     void deliver(const Sender* sender, const Delivery& delivery, const Event& event) {
         const auto at = known_.find(event.id);
