@@ -6,6 +6,7 @@
 #include <concepts>
 #include <map>
 #include <queue>
+#include <set>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -23,6 +24,10 @@ constexpr Instant never = Instant::max();
 // What an invitee counts against max_total_data_bytes, after the first: one request
 // makes a thousand.
 constexpr std::int64_t invitee_bytes = 200;
+
+// Each deadline is an event for the whole audience, and an invitation may have one for each
+// invitee. So no more of them lie in one second; one more moves to its end.
+constexpr std::size_t deadlines_in_a_second = 2;
 
 // A page of `sync` ends at whichever comes first.
 constexpr std::size_t page_invitations = 100;
@@ -810,7 +815,18 @@ std::optional<Refusal> Invitations::take(const UserId& user, std::int64_t events
     return std::nullopt;
 }
 
+void Invitations::owe(const UserId& user, const Effects& events, std::size_t first) {
+    std::int64_t count = 0;
+    for (std::size_t i = first; i < events.size(); ++i) {
+        count += std::ssize(std::get<Delivery>(events[i]).to);
+    }
+    if (count > 0) {
+        desk_.owe(user, count);
+    }
+}
+
 void Invitations::come_due(Invitation& invitation, Effects& events) {
+    const auto before = events.size();
     while (invitation.pending > 0) {
         const Instant first = earliest_deadline(invitation);
         if (std::min(first, invitation.lifetime_end) > desk_.now) {
@@ -832,6 +848,7 @@ void Invitations::come_due(Invitation& invitation, Effects& events) {
         }
         announce(the_clock, invitation, late, std::move(event), events);
     }
+    owe(*invitation.inviter->id, events, before);
     if (invitation.pending > 0) {
         desk_.wheel.arm(invitation,
                         std::min(earliest_deadline(invitation), invitation.lifetime_end));
@@ -861,6 +878,7 @@ void Invitations::set_online(const UserId& id, bool online) {
 }
 
 void Invitations::lose(User& user, Effects& events) {
+    const auto before = events.size();
     const auto open = user.open;
     for (Invitation* invitation : open) {
         if (loses(*invitation, user)) {
@@ -869,6 +887,7 @@ void Invitations::lose(User& user, Effects& events) {
             close_if_ended(*invitation);
         }
     }
+    owe(*user.id, events, before);
     user.lost.reset();
     desk_.records.release(user);
 }
@@ -960,10 +979,27 @@ std::optional<Duration> Invitations::remaining_until(Instant deadline) const {
     return deadline == never ? std::nullopt : std::optional(deadline - desk_.now);
 }
 
+Instant Invitations::deadline_after(const Invitation& invitation, Duration timeout) const {
+    if (timeout.count() == 0) {
+        return never;
+    }
+    const Instant exact = std::min(desk_.now + timeout, invitation.lifetime_end);
+    const auto second = std::chrono::floor<std::chrono::seconds>(exact);
+    std::set<Instant> others;
+    for (const Invitee& invitee : invitation.invitees) {
+        if (invitee.pending() && invitee.deadline() >= second &&
+            invitee.deadline() < second + std::chrono::seconds(1)) {
+            others.insert(invitee.deadline());
+        }
+    }
+    return others.size() < deadlines_in_a_second || others.contains(exact)
+               ? exact
+               : std::min<Instant>(second + std::chrono::seconds(1), invitation.lifetime_end);
+}
+
 void Invitations::ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
                       Duration timeout) {
-    const Instant deadline =
-        timeout.count() > 0 ? std::min(desk_.now + timeout, invitation.lifetime_end) : never;
+    const Instant deadline = deadline_after(invitation, timeout);
     desk_.records.ask(invitation, asked, deadline);
     desk_.records.count_for(invitation, asker);
     for (const auto& id : asked) {
@@ -986,6 +1022,7 @@ void Invitations::close_if_ended(Invitation& invitation) {
 
 void Invitations::parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
                          RevokeReason reason, Effects& events) {
+    const auto before = events.size();
     std::unordered_set<const User*> leaving;
     std::map<std::uint64_t, Invitation*> concerned;
     for (const auto& id : gone) {
@@ -1014,10 +1051,12 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
         keep_remover(invitation, sender.user);
         close_if_ended(invitation);
     }
+    owe(sender.user, events, before);
 }
 
 void Invitations::dismissed(const Group& group, const Sender& sender, Effects& events) {
     const Actor by{desk_.records.find(sender.user), sender.device};
+    const auto before = events.size();
     // From the youngest: each is taken out at the end of what is open.
     while (!group.open.empty()) {
         Invitation& invitation = *group.open.back();
@@ -1025,6 +1064,7 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
         keep_remover(invitation, sender.user);
         close_if_ended(invitation);
     }
+    owe(sender.user, events, before);
 }
 
 void Invitations::keep_remover(Invitation& invitation, const UserId& user) {
