@@ -1016,7 +1016,7 @@ TEST_CASE("what somebody's leaving ends is owed by who did it, but leaving is no
     desk.advance(60'000);
     std::int64_t sum = 0;
     std::size_t removed = 0;
-    for (int ms = 0; ms < 10'000; ms += 20, desk.advance(20)) {
+    for (int ms = 0; ms < 10'000 && removed < members.size(); ms += 20, desk.advance(20)) {
         if (desk.is_ok(alice, RemoveMembers{team, {members[removed]}, {}})) {
             ++removed;
             sum += heard(desk.effects);
