@@ -195,22 +195,30 @@ void Calls::arm(Call& call) {
 }
 
 void Calls::come_due(Call& call, Effects& events) {
+    const auto before = events.size();
+    const UserId inviter = *call.invitation.inviter->id;
+    if (lose_those_away(call, events)) {
+        arm(call);
+    }
+    owe(desk_, inviter, events, before);
+}
+
+bool Calls::lose_those_away(Call& call, Effects& events) {
     for (;;) {
         if (call.started_at + Duration(desk_.limits.max_call_ms) <= desk_.now) {
             end(call, the_clock, std::string(expired), {}, events);
-            return;
+            return false;
         }
         const auto lost = std::find_if(
             call.participants.begin(), call.participants.end(),
             [&](const Participant& one) { return one.takes_part && one.lost_at <= desk_.now; });
         if (lost == call.participants.end()) {
-            break;
+            return true;
         }
         if (!leave(call, *lost, {lost->user}, std::string(connection_lost), {}, events)) {
-            return;
+            return false;
         }
     }
-    arm(call);
 }
 
 void Calls::set_online(const User& user, DeviceTag device, bool online) {

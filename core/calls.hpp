@@ -62,6 +62,8 @@ class Calls {
     /// Whom a signal is for; nobody: its sender has no say.
     [[nodiscard]] static std::vector<UserId> addressees(const Invitation& invitation,
                                                         const UserId& from);
+    /// Ends what is due. False: the call has ended, and may be gone.
+    bool lose_those_away(Call& call, Effects& events);
     /// `gone` leaves; with two, the call ends. False: it has ended, and may be gone.
     bool leave(Call& call, Participant& gone, const Actor& by, const std::string& reason,
                const std::optional<Data>& data, Effects& events);

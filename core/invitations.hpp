@@ -97,7 +97,9 @@ class Invitations {
                                                     const UserId& reader) const;
     [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
 
-    /// Asks these users, until `timeout` from now (0: until the lifetime ends).
+    /// When those who are asked now have to have answered (0: when the lifetime ends).
+    [[nodiscard]] Instant deadline_after(const Invitation& invitation, Duration timeout) const;
+    /// Asks these users, with that deadline.
     void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
              Duration timeout);
     /// Keeps who ended a part, though they have none.
