@@ -14,7 +14,7 @@ namespace {
 // A page ends at whichever comes first.
 constexpr std::size_t page_members = 500;
 constexpr std::size_t page_groups = 500;
-constexpr std::size_t page_bytes = std::size_t{64} * 1024;
+constexpr std::size_t groups_page_bytes = std::size_t{64} * 1024;
 
 std::vector<UserId> members_of(const Group& group) {
     std::vector<UserId> all;
@@ -285,7 +285,7 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
     std::size_t bytes = 0;
     for (; at != groups.end(); ++at) {
         const Group& group = **at;
-        if (page.groups.size() == page_groups || bytes > page_bytes) {
+        if (page.groups.size() == page_groups || bytes > groups_page_bytes) {
             page.next = page.groups.back().group.text();
             break;
         }
