@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 namespace beckon {
@@ -423,6 +424,37 @@ void Records::tell(Invitation& invitation) {
             .adder = adder});
     }
     invitation.touched = invitation.data_touched = false;
+}
+
+void Records::change_again(const Changes& stored) {
+    std::unordered_set<std::uint64_t> known;
+    for (const Change& change : stored) {
+        if (const auto* kept = std::get_if<InvitationKept>(&change)) {
+            known.insert(kept->number);
+        }
+    }
+    for (const Change& change : stored) {
+        if (const auto* gone = std::get_if<InvitationForgotten>(&change)) {
+            Invitation* invitation = find(gone->id);
+            if (invitation != nullptr && invitation->number == gone->number) {
+                touch(*invitation);
+                invitation->data_touched = true;
+                for (Invitee& invitee : invitation->invitees) {
+                    invitee.touched = true;
+                }
+            } else if (known.contains(gone->number)) {
+                note(*gone);
+            }
+        } else if (const auto* group_gone = std::get_if<GroupGone>(&change)) {
+            note(*group_gone);
+            if (const Group* group = find(group_gone->group)) {
+                touch(*group);
+                for (const auto& [member, rank] : group->members) {
+                    note(MemberKept{.group = group->id, .user = *member->id, .rank = rank});
+                }
+            }
+        }
+    }
 }
 
 // ------------------------------------------------------------- as it was
