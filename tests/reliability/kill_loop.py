@@ -54,6 +54,7 @@ class Connection:
         self.client_id = f"device-{number}-{secrets.token_hex(4)}"
         self.window = 1 + number % 4
         self.waiting = {}
+        self.broke_off = []
         self.ready = self.connected = False
         self.paho = None
 
@@ -76,16 +77,17 @@ class Connection:
         if self.connected and self.paho.want_write():
             self.paho.loop_write()
 
-    def ask(self, verb, subject, body=None, qos=1):
+    def ask(self, verb, subject, body=None):
         body = body or {}
         request = self.loop.promises.sent(self.device, verb, subject, body, now())
         token = b"%d" % self.loop.next_number()
         self.waiting[token] = request
         kind = ("user" if verb in ("sync", "history", "groups") or (verb == "invite" and subject in USERS)
                 else "group" if subject in GROUPS else "invitation")
-        self.paho.publish(f"{ROOT}/{kind}/{subject}/{verb}", encode(body, self.encoding), qos,
-                          properties=properties(ResponseTopic=f"{ROOT}/inbox/{self.device.user}/reply/{self.client_id}",
-                                                CorrelationData=token))
+        self.paho.publish(f"{ROOT}/{kind}/{subject}/{verb}", encode(body, self.encoding),
+                          self.loop.random.choice((0, 1, 1, 1, 2)), properties=properties(
+                              ResponseTopic=f"{ROOT}/inbox/{self.device.user}/reply/{self.client_id}",
+                              CorrelationData=token))
         self.loop.count += 1
         return request
 
@@ -103,7 +105,16 @@ class Connection:
         if self.connected:
             self.connected = self.ready = False
             self.loop.selector.unregister(self.socket)
+            self.broke_off = list(self.waiting.values())
             self.waiting.clear()
+
+    def ask_what_broke_off(self):
+        """As a client does that does not know whether it was heard."""
+        for request in self.broke_off:
+            if (request.verb == "invite" or request.subject in self.loop.promises.invitations) \
+                    and request.verb != "get" and self.loop.random.random() < 0.5:
+                self.ask(request.verb, request.subject, request.body)
+        self.broke_off = []
 
     def _on_message(self, _client, _userdata, message):
         self.loop.count += 1
@@ -186,7 +197,7 @@ class Loop:
             self.end()
             return
         self.poll_until(lambda: all(connection.ready for connection in self.connections))
-        self.ask_doubts()
+        self.come_back()
         self.count = 0
         until = self.random.randint(1, 400)
         reload_at = self.random.randint(1, until) if self.random.random() < 0.1 else None
@@ -245,13 +256,16 @@ class Loop:
     def nothing_waits(self):
         return not any(connection.waiting for connection in self.connections)
 
-    def ask_doubts(self):
+    def come_back(self):
+        """What is in doubt since the restart is looked at before anything is done."""
         doubts, self.promises.doubts = self.promises.doubts, set()
         for user, name in sorted(doubts):
             if name in self.promises.invitations:
                 for connection in self.connections:
                     if connection.device.user == user:
                         connection.ask("get", name)
+        for connection in self.connections:
+            connection.ask_what_broke_off()
 
     def poll(self, until=lambda: False):
         """Reads what is there, a packet for each device, but no more once `until` holds."""
