@@ -192,14 +192,14 @@ class Loop:
         for connection in self.connections:
             connection.connect(self.broker.port)
         if self.random.random() < 0.15:  # while they come back
-            until = self.random.randint(0, 40)
+            until = self.random.randrange(2 * len(self.connections))
             self.poll_until(lambda: self.count >= until)
             self.end()
             return
         self.poll_until(lambda: all(connection.ready for connection in self.connections))
         self.come_back()
         self.count = 0
-        until = self.random.randint(1, 400)
+        until = self.random.randint(1, 200)
         reload_at = self.random.randint(1, until) if self.random.random() < 0.1 else None
         limit = time.monotonic() + PATIENCE
         while self.count < until:
@@ -264,6 +264,7 @@ class Loop:
                 for connection in self.connections:
                     if connection.device.user == user:
                         connection.ask("get", name)
+        self.poll_until(self.nothing_waits)
         for connection in self.connections:
             connection.ask_what_broke_off()
 

@@ -172,6 +172,7 @@ class Promises:
     def __init__(self):
         self.session = 1
         self.invitations, self.forgotten = {}, set()
+        self._open = set()
         self.groups = {}
         self.asked = set()
         self.epochs = {}
@@ -208,7 +209,7 @@ class Promises:
             self._synced(request, reply, now)
         elif request.verb == "history":
             self._history(request, reply, now)
-        elif request.verb == "invite":
+        elif request.verb == "invite" and request.body["id"] in self.invitations:
             self._invited(self.invitations[request.body["id"]], request, reply, now)
         elif request.subject in self.invitations:
             self._answered_about(self.invitations[request.subject], request, reply, now)
@@ -267,8 +268,8 @@ class Promises:
 
     def still_open(self):
         """Those of which somebody is pending, as far as anybody was told."""
-        return [invitation for invitation in self.invitations.values()
-                if invitation.confirmed is not None and not invitation.over()]
+        self._open = {invitation for invitation in self._open if not invitation.over()}
+        return sorted(self._open, key=lambda invitation: invitation.confirmed)
 
     def broken(self, why, about=None):
         story = "".join(f"\n  {when:10.4f} {what}" for when, what in about.story[-60:]) if about is not None else ""
@@ -297,7 +298,7 @@ class Promises:
             invitation.invitees.setdefault(user, Invitee()).sources.append((request, timeout_of(body)))
 
     def _sent_about(self, invitation, request):
-        self._tell(invitation, request.sent, request)
+        self._tell(invitation, request.sent, request, request.verb == "get")
         verb, user = request.verb, request.device.user
         if verb in ("accept", "reject") and user in invitation.invitees:
             invitation.invitees[user].answers[verb].append(request)
@@ -331,7 +332,7 @@ class Promises:
                         self._invitee(invitation, user, now)
 
     def _answered_about(self, invitation, request, reply, now):
-        self._tell(invitation, now, request)
+        self._tell(invitation, now, request, request.verb == "get")
         user, verb = request.device.user, request.verb
         error = reply.get("error")
         if error == "unknown_invitation":
@@ -401,16 +402,15 @@ class Promises:
                 self.broken(f"{device.name} was told twice of {shown['id']} in one sync")
             device.sync_found.add(shown["id"])
             invitation = self.invitations[shown["id"]]
-            self._tell(invitation, now, f"{device.name} syncs: {shown}")
+            self._tell(invitation, now, f"{device.name} syncs: {shown}", looking=True)
             self._shown(invitation, request, shown, now)
             if device.user == invitation.inviter and all(part["state"] != "pending" for part in shown["invitees"]):
                 self.broken("sync shows what has ended", invitation)
         if "next" in reply:
             return
         device.missing = set()
-        for invitation in self.invitations.values():
-            if invitation.name in device.sync_found or invitation.confirmed is None or invitation.over() \
-                    or invitation.confirmed > device.sync_began:
+        for invitation in self.still_open():
+            if invitation.name in device.sync_found or invitation.confirmed > device.sync_began:
                 continue
             invitee = invitation.invitees.get(device.user)
             if device.user == invitation.inviter or (invitee and invitee.confirmed and not invitee.end):
@@ -474,7 +474,7 @@ class Promises:
             if row["id"] in self.forgotten:
                 continue
             invitation = self.invitations.get(row["id"]) or self.broken(f"history tells of {row}")
-            self._tell(invitation, now, f"history of {user}: {row}")
+            self._tell(invitation, now, f"history of {user}: {row}", looking=True)
             self._exists(invitation, now)
             for part in row["invitees"]:
                 if part["state"] == "pending":
@@ -492,16 +492,19 @@ class Promises:
 
     # What holds for each invitation
 
-    def _tell(self, invitation, now, what):
-        invitation.touched = now
-        self.touched.add(invitation)
+    def _tell(self, invitation, now, what, looking=False):
+        """Adds to its story. Who only looks leaves nothing to be doubted."""
         invitation.story.append((now, str(what)))
+        if not looking:
+            invitation.touched = now
+            self.touched.add(invitation)
 
     def _exists(self, invitation, now):
         if not any(request.may_have_happened(invitation.seen_absent) for request in invitation.invites):
             self.broken("it exists, though each invite was refused, or over when it did not exist", invitation)
         if invitation.confirmed is None:
             invitation.confirmed = now
+            self._open.add(invitation)
 
     def _invitee(self, invitation, user, now):
         invitee = invitation.invitees.get(user)
@@ -509,6 +512,7 @@ class Promises:
             self.broken(f"nobody invited {user}", invitation)
         if invitee.confirmed is None:
             invitee.confirmed = now
+            self._open.add(invitation)
         return invitee
 
     def _rev(self, invitation, rev, now, asked):
