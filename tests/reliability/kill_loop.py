@@ -15,16 +15,20 @@ It ends with a summary, or with the first promise that is broken and the whole s
     --seed S         chooses the load and the moments; without it, one is drawn. What the machine's own timing adds is
                      not in it, so a seed repeats the kind of a run, not each step
     --sync, --store  the values of plugin_opt_sync and plugin_opt_store (default: always, and a file beside the broker's)
+    --failing        lets the disk fail now and then as well, full, read-only or with an I/O error, so that requests are
+                     refused in between (BECKON_FAILING_DISK names the library that does it, failing_disk.cpp)
     --forget         takes the last commit out of the store's log after each kill, as if what was said had not been
                      stored: succeeds when the promises are found broken
 """
 
 import argparse
 import collections
+import errno
 import os
 import random
 import secrets
 import selectors
+import struct
 import sys
 import time
 
@@ -42,7 +46,7 @@ DEVICES = [("ann", "json"), ("ann", "msgpack"), ("bob", "msgpack"), ("bob", "jso
            ("dan", "msgpack"), ("eve", "json"), ("fox", "msgpack")]
 GROUPS = ["family", "shift", "house"]
 TIMEOUTS = [30, 100, 300, 1000, 3000, 60000, 60000, 0]  # ms
-QUIET = "log_type none\nlog_type information\nlog_type error\nlog_type warning\nlog_type notice"
+QUIET = "connection_messages false\nlog_type none\nlog_type information\nlog_type error\nlog_type warning\nlog_type notice"
 
 
 class Connection:
@@ -138,13 +142,30 @@ def now():
     return time.monotonic()
 
 
+class FailingDisk:
+    """What failing_disk.cpp does to a broker's store."""
+
+    def __init__(self, broker):
+        library = os.environ["BECKON_FAILING_DISK"]
+        self.path = os.path.join(broker.directory, "disk")
+        self.mend()
+        broker.preload(library, FAILING_DISK=self.path)
+
+    def fail(self, error):
+        with open(self.path, "r+b" if os.path.exists(self.path) else "w+b") as file:
+            file.write(struct.pack("i", error))
+
+    def mend(self):
+        self.fail(0)
+
+
 class Loop:
     """The broker, the devices and what they do: all on one thread."""
 
     def __init__(self, arguments):
         self.arguments = arguments
         self.random = random.Random(arguments.seed)
-        self.promises = Promises()
+        self.promises = Promises(disk_fails=arguments.failing)
         self.selector = selectors.DefaultSelector()
         self.connections = [Connection(self, number, user, encoding)
                             for number, (user, encoding) in enumerate(DEVICES)]
@@ -154,8 +175,9 @@ class Loop:
                                       "max_pending_per_inviter": 1000, "max_pending_per_invitee": 1000,
                                       "grace_ms": 600000, "store": arguments.store, "sync": arguments.sync},
                              config=QUIET)
+        self.disk = FailingDisk(self.broker) if arguments.failing else None
         self.count = self.number = 0
-        self.kills = self.killed_early = self.stops = self.reloads = self.invites = 0
+        self.kills = self.killed_early = self.stops = self.reloads = self.failures = self.invites = 0
         self.replies = collections.Counter()
         self.recent = collections.deque(maxlen=400)
 
@@ -201,6 +223,8 @@ class Loop:
         self.count = 0
         until = self.random.randint(1, 200)
         reload_at = self.random.randint(1, until) if self.random.random() < 0.1 else None
+        fail_at = self.random.randint(1, until) if self.disk and self.random.random() < 0.5 else None
+        mend_at = self.random.randint(fail_at, 2 * until) if fail_at is not None else None
         limit = time.monotonic() + PATIENCE
         while self.count < until:
             self.load(until)
@@ -209,6 +233,13 @@ class Loop:
                 self.broker.reload(wait=False)
                 self.reloads += 1
                 reload_at = None
+            if fail_at is not None and self.count >= fail_at:
+                self.disk.fail(self.random.choice((errno.ENOSPC, errno.EIO, errno.EROFS)))
+                self.failures += 1
+                fail_at = None
+            if mend_at is not None and self.count >= mend_at:
+                self.disk.mend()
+                mend_at = None
             if time.monotonic() > limit:
                 raise AssertionError("the load does not go on")
         self.end()
@@ -227,6 +258,8 @@ class Loop:
             if time.monotonic() > limit:
                 raise AssertionError("a connection outlives the broker")
         self.promises.restarted(now())
+        if self.disk:
+            self.disk.mend()
         if self.arguments.forget:
             forget_last_commit(os.path.join(self.broker.directory, "beckon.db-wal"))
 
@@ -435,7 +468,7 @@ class Loop:
             outcomes[outcome] += number
         return "\n".join([
             f"{self.kills} kills ({self.killed_early} while it started), {self.stops} clean stops, "
-            f"{self.reloads} SIGHUPs",
+            f"{self.reloads} SIGHUPs, {self.failures} times the disk failed",
             f"{sum(self.replies.values())} replies ({self.promises.broke_off} requests broke off), "
             f"{self.invites} invitations made",
             f"ends: {self.promises.ends}",
@@ -444,17 +477,18 @@ class Loop:
 
 def main():
     parser = argparse.ArgumentParser(usage="kill_loop.py [--kills N] [--seed S] [--sync always|normal] "
-                                           "[--store PATH|memory] [--forget]")
+                                           "[--store PATH|memory] [--failing] [--forget]")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--sync", default="always")
     parser.add_argument("--store", default="{dir}/beckon.db")
+    parser.add_argument("--failing", action="store_true")
     parser.add_argument("--forget", action="store_true")
     arguments = parser.parse_args()
     if arguments.seed is None:
         arguments.seed = random.SystemRandom().randrange(1000000)
     print(f"kill_loop.py --kills {arguments.kills} --seed {arguments.seed} --sync {arguments.sync}"
-          + (" --forget" if arguments.forget else ""), flush=True)
+          + (" --failing" if arguments.failing else "") + (" --forget" if arguments.forget else ""), flush=True)
     loop = Loop(arguments)
     try:
         took = loop.run()

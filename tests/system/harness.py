@@ -104,18 +104,17 @@ class Broker:
     """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
 
     def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
-                 allow_anonymous=True, fixed_port=False, preload=None, environment=()):
+                 allow_anonymous=True, fixed_port=False):
         """`options` are plugin_opt_ values (None leaves a default out); `before` and `config` are configuration lines
         for the top and the end of the file; in all three, {dir} is the broker's directory. With `fixed_port` it has a
-        `port` at once, and the same at each start. `preload` is a library to be loaded before all others, and
-        `environment` has variables for the broker alone."""
+        `port` at once, and the same at each start."""
         self.plugin = plugin
         self.options = {"other_topics": "allow", **dict(options)}
         self.root = f"{self.options.get('root', 'beckon')}/v1"
         self.before, self.config = before, config
         self.websockets, self.persistence, self.allow_anonymous = websockets, persistence, allow_anonymous
         self.port = self.websockets_port = None
-        self._preload, self._extra_environment = preload, dict(environment)
+        self._preloaded, self._variables = None, {}
         self._fixed_port = fixed_port
         if fixed_port:
             self.port = port_that_stays_free()
@@ -125,6 +124,10 @@ class Broker:
         self._changed = threading.Condition()
         self._lines = []
         self._ended = False
+
+    def preload(self, library, **variables):
+        """Each start loads this library before all else, with these environment variables."""
+        self._preloaded, self._variables = library, variables
 
     # Its life
 
@@ -238,9 +241,9 @@ class Broker:
         return "\n".join(lines + [self.config, ""]).replace("{dir}", self.directory)
 
     def _environment(self):
-        environment = {**os.environ, **self._extra_environment}
+        environment = {**os.environ, **self._variables}
         sanitizers = environment.get("BECKON_SANITIZER_PRELOAD")
-        preload = [library for library in (sanitizers, self._preload) if library]
+        preload = [library for library in (sanitizers, self._preloaded) if library]
         if preload:
             environment["LD_PRELOAD"] = " ".join(preload)
         if sanitizers:

@@ -38,10 +38,10 @@ class ClockTest(SystemTest):
         self.addCleanup(directory.cleanup)
         self.clock = os.path.join(directory.name, "clock")
         self.set_clock("+0")
-        return self.start_broker(
-            {"store": "{dir}/beckon.db"}, preload=libfaketime(),
-            environment={"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_NO_CACHE": "1",
-                         "FAKETIME_TIMESTAMP_FILE": self.clock})
+        broker = self.make_broker({"store": "{dir}/beckon.db"})
+        broker.preload(libfaketime(), FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_NO_CACHE="1",
+                       FAKETIME_TIMESTAMP_FILE=self.clock)
+        return broker.start()
 
     def set_clock(self, when):
         with open(self.clock, "w", encoding="ascii") as file:
