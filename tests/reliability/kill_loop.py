@@ -221,7 +221,7 @@ class Loop:
         self.poll_until(lambda: all(connection.ready for connection in self.connections))
         self.come_back()
         self.count = 0
-        until = self.random.randint(1, 200)
+        until = self.random.randint(1, 150)
         reload_at = self.random.randint(1, until) if self.random.random() < 0.1 else None
         fail_at = self.random.randint(1, until) if self.disk and self.random.random() < 0.5 else None
         mend_at = self.random.randint(fail_at, 2 * until) if fail_at is not None else None
@@ -270,9 +270,8 @@ class Loop:
         for connection in self.connections:
             connection.connect(self.broker.port)
         self.poll_until(lambda: all(connection.ready for connection in self.connections))
-        for connection in self.connections[:]:
-            if connection is self.one_of(connection.device.user):
-                connection.ask("history", connection.device.user)
+        for user in USERS:
+            self.one_of(user).ask("history", user)
         for invitation in self.promises.still_open():
             self.one_of(invitation.inviter).ask("cancel", invitation.name)
         for _ in range(2):  # before and after what they tell of it
@@ -284,7 +283,7 @@ class Loop:
         self.broker.stop()
 
     def one_of(self, user):
-        return next(connection for connection in self.connections if connection.device.user == user)
+        return self.random.choice([connection for connection in self.connections if connection.device.user == user])
 
     def nothing_waits(self):
         return not any(connection.waiting for connection in self.connections)
@@ -294,9 +293,7 @@ class Loop:
         doubts, self.promises.doubts = self.promises.doubts, set()
         for user, name in sorted(doubts):
             if name in self.promises.invitations:
-                for connection in self.connections:
-                    if connection.device.user == user:
-                        connection.ask("get", name)
+                self.one_of(user).ask("get", name)
         self.poll_until(self.nothing_waits)
         for connection in self.connections:
             connection.ask_what_broke_off()
@@ -378,7 +375,7 @@ class Loop:
                 return None
             name, request = self.recent[-1 - int(len(self.recent) * self.random.random() ** 2)]
             invitation = self.promises.invitations.get(name)
-            if invitation is not None and wanted(invitation):
+            if invitation is not None and invitation.seen_absent < invitation.invites[-1].sent and wanted(invitation):
                 return invitation
         return None
 
