@@ -181,7 +181,7 @@ class Promises:
         self.epochs = {}
         self.touched = set()
         self.doubts = set()  # (user, invitation): a `get` is to tell
-        self.missing = set()  # (user, invitation): a sync did not show it, though it was not known to have ended
+        self.missing = {}  # (user, invitation) -> when a sync did not show it, though it was not known to have ended
         self.ends = dict.fromkeys(ENDS, 0)
         self.broke_off = 0
 
@@ -418,7 +418,7 @@ class Promises:
             invitee = invitation.invitees.get(device.user)
             if device.user == invitation.inviter or (invitee and invitee.confirmed and not invitee.end):
                 invitation.story.append((now, f"{device.name} synced without it"))
-                self.missing.add((device.user, invitation.name))
+                self.missing[(device.user, invitation.name)] = now
                 self.doubts.add((device.user, invitation.name))
 
     def _shown(self, invitation, request, shown, now):
@@ -443,8 +443,8 @@ class Promises:
                     self.broken(f"{name} is missing among its invitees", invitation)
             if invitation.answer == "first" and "accepted" in states.values() and "pending" in states.values():
                 self.broken("it is half done: somebody took it, and others are pending", invitation)
-        if request.verb == "get" and (user, invitation.name) in self.missing:
-            self.missing.discard((user, invitation.name))
+        if request.verb == "get" and self.missing.get((user, invitation.name), math.inf) < asked:
+            del self.missing[(user, invitation.name)]
             if (set(states.values()) if user == invitation.inviter else {states.get(user)}) & {"pending"}:
                 self.broken("it is open, and sync did not show it", invitation)
         if "remaining_ms" in shown and user in states and user != invitation.inviter:
