@@ -20,17 +20,9 @@ namespace {
 
 constexpr Instant never = Instant::max();
 
-// What an invitee counts against max_total_data_bytes, after the first: one request
-// makes a thousand.
-constexpr std::int64_t invitee_bytes = 200;
-
 // A page of `sync` ends at whichever comes first.
 constexpr std::size_t page_invitations = 100;
 constexpr std::int64_t page_bytes = 64 * 1024;
-
-std::int64_t size_of(const std::optional<Data>& data) {
-    return data ? static_cast<std::int64_t>(data->bytes.size()) : 0;
-}
 
 /// Who acts, and with which device; nobody: the clock.
 struct Actor {
@@ -56,11 +48,14 @@ auto invitee_of(MaybeConst& invitation, const UserId& user)
     return nullptr;
 }
 
-std::shared_ptr<const Note> note(const std::optional<Data>& data, std::string reason = {}) {
+/// What the invitation's next event tells.
+std::shared_ptr<const Note> note(const Invitation& invitation, const std::optional<Data>& data,
+                                 std::string reason = {}) {
     if (!data && reason.empty()) {
         return nullptr;
     }
-    return std::make_shared<const Note>(Note{.data = data, .reason = std::move(reason)});
+    return std::make_shared<const Note>(
+        Note{.rev = invitation.rev + 1, .data = data, .reason = std::move(reason)});
 }
 
 std::vector<Invitee*> all_pending(Invitation& invitation) {
@@ -405,7 +400,7 @@ void end(Invitation& invitation, Invitee& invitee, State how, const Actor& by,
 
 void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             CancelReason reason, const std::optional<Data>& data, Effects& events) {
-    const auto why = note(data, std::string(name_of(reason)));
+    const auto why = note(invitation, data, std::string(name_of(reason)));
     for (Invitee* invitee : chosen) {
         end(invitation, *invitee, State::cancelled, by, why);
     }
@@ -414,7 +409,7 @@ void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const A
 
 void revoke(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             RevokeReason reason, Effects& events) {
-    const auto why = note({}, std::string(name_of(reason)));
+    const auto why = note(invitation, {}, std::string(name_of(reason)));
     InvitationRevoked event{.reason = reason};
     for (Invitee* invitee : chosen) {
         end(invitation, *invitee, State::revoked, by, why);
@@ -542,6 +537,8 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     Invitation& invitation =
         desk_.records.create(asked.id ? *asked.id : desk_.fresh_invitation(), sender.user, target);
     invitation.data = asked.data;
+    invitation.data_touched = asked.data.has_value();
+    invitation.made_at = desk_.now;
     invitation.lifetime_end = desk_.now + Duration(desk_.limits.max_lifetime_ms);
     invitation.answer = asked.answer;
     invitation.visibility = asked.visibility;
@@ -571,7 +568,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     const Actor by{&invitee.user(), sender.device};
-    end(invitation, invitee, State::accepted, by, note(asked.data));
+    end(invitation, invitee, State::accepted, by, note(invitation, asked.data));
     announce(by, invitation, {&invitee},
              InviteeAccepted{.invitee = sender.user, .data = asked.data}, events);
     if (others > 0) {
@@ -590,7 +587,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     const Actor by{&invitee.user(), sender.device};
-    end(invitation, invitee, State::rejected, by, note(asked.data, asked.reason));
+    end(invitation, invitee, State::rejected, by, note(invitation, asked.data, asked.reason));
     announce(by, invitation, {&invitee},
              InviteeRejected{.invitee = sender.user, .data = asked.data, .reason = asked.reason},
              events);
@@ -643,6 +640,8 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     invitation.data = asked.data;
+    invitation.data_touched = true;
+    desk_.records.touch(invitation);
     std::vector<Invitee*> everyone;  // whoever has it, has other data now
     for (Invitee& invitee : invitation.invitees) {
         everyone.push_back(&invitee);
@@ -850,16 +849,24 @@ void Invitations::set_online(const UserId& id, bool online) {
             user.lost.reset();
         }
         for (Invitation* invitation : user.open) {
-            if (invitation->inviter == &user) {
+            if (invitation->inviter == &user && !invitation->inviter_was_online) {
                 invitation->inviter_was_online = true;
+                desk_.records.touch(*invitation);
             }
         }
-    } else if (!user.lost && std::any_of(user.open.begin(), user.open.end(),
-                                         [&](auto* one) { return loses(*one, user); })) {
+    } else if (std::any_of(user.open.begin(), user.open.end(),
+                           [&](auto* one) { return loses(*one, user); })) {
+        await(user);
+    }
+    desk_.records.release(user);
+}
+
+/// Gives an inviter who is not there the grace period to come back.
+void Invitations::await(User& user) {
+    if (!user.lost) {
         user.lost = std::make_unique<LostInviter>(user);
         desk_.wheel.arm(*user.lost, desk_.now + Duration(desk_.limits.grace_ms));
     }
-    desk_.records.release(user);
 }
 
 void Invitations::lose(User& user, Effects& events) {
@@ -976,14 +983,49 @@ void Invitations::ask(const UserId& asker, Invitation& invitation, const std::ve
     for (const auto& id : asked) {
         desk_.pair_invites.take(pair(asker, id), desk_.now);
     }
-    const Instant due = std::min(deadline, invitation.lifetime_end);
+    look_again(invitation, std::min(deadline, invitation.lifetime_end));
+}
+
+void Invitations::look_again(Invitation& invitation, Instant due) {
     if (!invitation.armed() || due < invitation.due()) {
         desk_.wheel.disarm(invitation);
         desk_.wheel.arm(invitation, due);
     }
 }
 
+void Invitations::restore(const InvitationKept& kept) {
+    Invitation& invitation = desk_.records.restore(kept);
+    if (invitation.ended()) {
+        desk_.wheel.disarm(invitation);
+        return;
+    }
+    look_again(invitation, invitation.lifetime_end);
+    User& inviter = *invitation.inviter;
+    if (inviter.online && !invitation.inviter_was_online) {
+        invitation.inviter_was_online = true;
+        desk_.records.touch(invitation);
+    } else if (!inviter.online && loses(invitation, inviter)) {
+        await(inviter);
+    }
+}
+
+void Invitations::restore(const InviteeKept& kept) {
+    Invitation* invitation = desk_.records.restore(kept);
+    if (invitation != nullptr && !invitation->ended() && kept.state == State::pending) {
+        look_again(*invitation, std::min(kept.deadline, invitation->lifetime_end));
+    }
+}
+
+void Invitations::restore(const InvitationForgotten& forgotten) {
+    Invitation* invitation = desk_.records.find(forgotten.id);
+    if (invitation != nullptr && invitation->number == forgotten.number) {
+        desk_.wheel.disarm(*invitation);
+        desk_.records.restore(forgotten);
+    }
+}
+
 void Invitations::close_if_ended(Invitation& invitation) {
+    desk_.records.touch(invitation);
     if (invitation.pending > 0) {
         return;
     }

@@ -43,6 +43,11 @@ class Invitations {
     /// The group, which still is, is dismissed: all that is open in it is cancelled.
     void dismissed(const Group& group, const Sender& sender, Effects& events);
 
+    /// See `Switchboard::restore`.
+    void restore(const InvitationKept& kept);
+    void restore(const InviteeKept& kept);
+    void restore(const InvitationForgotten& forgotten);
+
   private:
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,
                     Effects& events);
@@ -90,9 +95,12 @@ class Invitations {
     /// Asks these users, until `timeout` from now (0: until the lifetime ends).
     void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
              Duration timeout);
+    /// Has its timer run at `due`, or before.
+    void look_again(Invitation& invitation, Instant due);
+    void await(User& user);
     /// Keeps who ended a part, though they have none.
     void keep_remover(Invitation& invitation, const UserId& user);
-    /// To be called when nothing of a request or deadline is left to do.
+    /// To be called when nothing of a request or deadline is left to do; notes that it changed.
     void close_if_ended(Invitation& invitation);
 
     Desk& desk_;

@@ -170,6 +170,23 @@ class Promises {
         }
     }
 
+    /// The switchboard was made again from what was stored of it: nobody is there.
+    void restarted(Instant now) {
+        now_ = std::max(now_, now);
+        online_.clear();
+        offline_since_.clear();
+        lost_at_.clear();
+        for (auto& [id, known] : known_) {
+            for (auto& part : known.parts) {
+                part.ringing = false;
+            }
+            offline_since_[known.inviter] = now_;
+            if (lost(known)) {
+                lost_at_[known.inviter] = *lost(known);
+            }
+        }
+    }
+
     /// To be called after each step: what the switchboard tells of itself.
     void check(const Switchboard& switchboard) const {
         const auto counts = switchboard.counts();
