@@ -16,6 +16,7 @@ constexpr std::size_t most_waiting = 100'000;
 /// What came due while the broker was away is said so much at a time, in each turn of its loop.
 constexpr int paced_at_once = 64;
 constexpr Duration first_patience{1000};
+constexpr Duration most_going_back{1000};
 constexpr Duration most_patience{30'000};
 
 void append(Changes& to, Changes more) {
@@ -76,21 +77,29 @@ void Keeper::start(const std::function<void()>& wake) {
 
 // ------------------------------------------------------------- what happens
 
-void Keeper::handle(const Asker& asker, const Sender& sender, const Request& request, Instant now) {
+void Keeper::handle(const Asker& asker, const Sender& sender, Request request, Instant now) {
     if (!store_) {
         host_.say(switchboard_->handle(sender, request, now), asker);
         return;
     }
-    if (!is_settled() || store_->waiting() > most_waiting || held_.size() > most_waiting) {
+    if (store_->waiting() > most_waiting || held_.size() + asked_.size() > most_waiting ||
+        (!is_settled() && now >= asked_until_)) {
         reply(asker, refusal_of(sender, request));
         return;
     }
-    if (failing_ && is_free()) {
-        // Apart from the request, which may have to be taken back.
-        by_clock(switchboard_->advance(now));
+    if (!is_settled()) {
+        asked_.push_back({asker, sender, std::move(request)});
+        return;
     }
-    Effects effects = switchboard_->handle(sender, request, now);
-    hold({.effects = std::move(effects), .asker = asker, .refusal = refusal_of(sender, request)});
+    // Apart from the request, which may have to be taken back.
+    if (failing_ && is_free()) {
+        by_clock(switchboard_->advance(now));
+    } else if (const auto due = switchboard_->next_deadline(); due && *due <= now) {
+        hold({.effects = switchboard_->advance(now)});
+    }
+    Held held{.effects = switchboard_->handle(sender, request, now), .asker = asker};
+    held.asked.emplace(Asked{asker, sender, std::move(request)});
+    hold(std::move(held));
 }
 
 void Keeper::reply(const Asker& asker, Reply reply) {
@@ -119,6 +128,11 @@ void Keeper::set_online(const UserId& user, bool online, Instant now) {
 bool Keeper::tick(Instant now) {
     if (woken_.exchange(false)) {
         look_at_store(now);
+    }
+    if (!is_settled() && now >= asked_until_) {
+        for (const auto& asked : std::exchange(asked_, {})) {
+            refuse_asked(asked);
+        }
     }
     const bool more = release();
     if (failing_ && is_free()) {
@@ -161,7 +175,8 @@ void Keeper::hold(Held held) {
         host_.say(std::move(held.effects), held.asker);
         return;
     }
-    if (!changes.empty()) {
+    held.changed = !changes.empty();
+    if (held.changed) {
         put(std::move(changes));
     }
     held.ticket = put_;
@@ -213,24 +228,33 @@ void Keeper::look_at_store(Instant now) {
         // What is stored may be said before.
         while (release()) {
         }
-        fail(*progress.failure);
+        fail(*progress.failure, now);
     }
     if (progress.put_back) {
         go_back(*progress.put_back, now);
     }
 }
 
-void Keeper::fail(const std::string& why) {
+void Keeper::refuse_asked(const Asked& asked) {
+    Effects effects;
+    effects.emplace_back(refusal_of(asked.sender, asked.request));
+    host_.say(std::move(effects), asked.asker);
+}
+
+void Keeper::fail(const std::string& why, Instant now) {
     const bool is_new = !std::exchange(failing_, true);
     patience_ = is_new ? first_patience : std::min(2 * patience_, most_patience);
     going_back_ = true;
+    asked_until_ = now + most_going_back;
     store_->give_up();
     for (auto& held : std::exchange(held_, {})) {
-        // What has no refusal rests on nothing, or comes of the clock: that is judged anew.
-        if (goes_on() || (held.asker && !held.refusal)) {
+        // What is of no request rests on nothing, or comes of the clock: that is judged anew.
+        if (goes_on() || (held.asker && !held.asked)) {
             host_.say(std::move(held.effects), held.asker);
-        } else if (held.refusal) {
-            host_.say({std::move(*held.refusal)}, held.asker);
+        } else if (held.asked && held.changed) {
+            refuse_asked(*held.asked);
+        } else if (held.asked) {
+            asked_.push_back(std::move(*held.asked));
         }
     }
     if (is_new) {
@@ -254,6 +278,9 @@ void Keeper::go_back(const Changes& stored, Instant now) {
     }
     for (const auto& change : unstored_) {
         switchboard_->restore(change, now);
+    }
+    for (auto& asked : std::exchange(asked_, {})) {
+        handle(asked.asker, asked.sender, std::move(asked.request), now);
     }
 }
 

@@ -26,7 +26,8 @@ struct PendingReply;
 /// decisions. Without a store it is said at once.
 ///
 /// When the disk refuses: what was not stored was not said, so its requests are refused and
-/// memory goes back to what is stored. From then on, what the clock decides is said at once,
+/// memory goes back to what is stored. A request that changed nothing may have seen what was
+/// not stored: it is judged anew then, and so is what comes meanwhile. From then on, what the clock decides is said at once,
 /// for it follows from what is stored, and so is what changes nothing; each other request tries
 /// the disk. With `OnStoreFailure::go_on` all is said from memory meanwhile. Either way what the
 /// store has not is put there when the disk takes it.
@@ -63,7 +64,7 @@ class Keeper {
     /// Starts to store. `wake` is to have `tick` called soon.
     void start(const std::function<void()>& wake);
 
-    void handle(const Asker& asker, const Sender& sender, const Request& request, Instant now);
+    void handle(const Asker& asker, const Sender& sender, Request request, Instant now);
     /// A reply that needs no switchboard, in its turn.
     void reply(const Asker& asker, Reply reply);
     void set_online(const UserId& user, bool online, Instant now);
@@ -72,12 +73,18 @@ class Keeper {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
+    struct Asked {
+        Asker asker;
+        Sender sender;
+        Request request;
+    };
     struct Held {
         std::uint64_t ticket = 0;
         Effects effects{};
         Asker asker{};
-        /// What to tell the asker if it cannot be stored.
-        std::optional<Reply> refusal{};
+        /// What the effects are of, if a request; and whether that changed something.
+        std::optional<Asked> asked{};
+        bool changed = false;
         /// From before the start: there may be very many.
         bool paced = false;
     };
@@ -88,7 +95,8 @@ class Keeper {
 
     void load(const Settings& settings, Instant now);
     void look_at_store(Instant now);
-    void fail(const std::string& why);
+    void fail(const std::string& why, Instant now);
+    void refuse_asked(const Asked& asked);
     void go_back(const Changes& stored, Instant now);
     void recover();
     void try_again(Instant now);
@@ -122,6 +130,9 @@ class Keeper {
     /// Said, but not stored.
     Changes unstored_;
     std::vector<Presence> waiting_;
+    /// What is judged when memory has gone back, if that does not take too long.
+    std::vector<Asked> asked_;
+    Instant asked_until_{};
 
     std::atomic<bool> woken_ = false;
     std::unique_ptr<Store> store_;

@@ -467,6 +467,8 @@ class Promises:
 
     def _history(self, request, reply, now):
         if not reply["ok"]:
+            if reply["error"] in ("unknown_request", "storage_unavailable"):
+                return
             self.broken(f"no history: {reply}")
         user = request.device.user
         listed = set()
@@ -657,6 +659,8 @@ class Promises:
                 fits = [state for state in group.states if state is None]
             elif error == "not_member":
                 fits = [state for state in group.states if state is not None and user not in dict(state[1])]
+            elif error == "storage_unavailable" and self.disk_fails:
+                return
             else:
                 self.broken(f"get is refused: {reply}", group)
             if not fits:

@@ -149,6 +149,7 @@ class Broker:
             raise AssertionError("the broker accepted a configuration that it should refuse")
         if self._process.returncode <= 0:
             raise AssertionError(f"the broker ended with {self._process.returncode} instead of refusing to start")
+        self._end(signal.SIGTERM)
         self._process = None
         return self.log()
 
