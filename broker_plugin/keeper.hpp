@@ -27,10 +27,10 @@ struct PendingReply;
 ///
 /// When the disk refuses: what was not stored was not said, so its requests are refused and
 /// memory goes back to what is stored. A request that changed nothing may have seen what was
-/// not stored: it is judged anew then, and so is what comes meanwhile. From then on, what the clock decides is said at once,
-/// for it follows from what is stored, and so is what changes nothing; each other request tries
-/// the disk. With `OnStoreFailure::go_on` all is said from memory meanwhile. Either way what the
-/// store has not is put there when the disk takes it.
+/// not stored: it is judged anew then, and so is what comes meanwhile. From then on, what the clock
+/// decides is said at once, for it follows from what is stored, and so is what changes nothing;
+/// each other request tries the disk. With `OnStoreFailure::go_on` all is said from memory
+/// meanwhile. Either way what the store has not is put there when the disk takes it.
 ///
 /// The host's thread; only `wake` is called on another.
 class Keeper {
