@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 namespace beckon {
@@ -462,6 +463,43 @@ void Records::tell(Call& call) {
                                  .was_online = one.was_online,
                                  .takes_part = one.takes_part,
                                  .hung_up = one.hung_up});
+        }
+    }
+}
+
+void Records::change_again(const Changes& stored) {
+    std::unordered_set<std::uint64_t> known;
+    for (const Change& change : stored) {
+        if (const auto* kept = std::get_if<InvitationKept>(&change)) {
+            known.insert(kept->number);
+        }
+    }
+    for (const Change& change : stored) {
+        if (const auto* gone = std::get_if<InvitationForgotten>(&change)) {
+            Invitation* invitation = find(gone->id);
+            if (invitation != nullptr && invitation->number == gone->number) {
+                touch(*invitation);
+                invitation->data_touched = true;
+                for (Invitee& invitee : invitation->invitees) {
+                    invitee.touched = true;
+                }
+                if (invitation->call) {
+                    invitation->call->touched = true;
+                    for (Participant& one : invitation->call->participants) {
+                        one.touched = true;
+                    }
+                }
+            } else if (known.contains(gone->number)) {
+                note(*gone);
+            }
+        } else if (const auto* group_gone = std::get_if<GroupGone>(&change)) {
+            note(*group_gone);
+            if (const Group* group = find(group_gone->group)) {
+                touch(*group);
+                for (const auto& [member, rank] : group->members) {
+                    note(MemberKept{.group = group->id, .user = *member->id, .rank = rank});
+                }
+            }
         }
     }
 }

@@ -102,6 +102,10 @@ class Records {
     /// What has changed since they were taken last, as it stands now.
     Changes take_changes();
 
+    /// What changes like those that `restore` takes are about is to be told again, as it stands
+    /// in memory.
+    void change_again(const Changes& stored);
+
     /// Makes what changes tell (changes.hpp), which is no change itself. What cannot be is
     /// passed over.
     Invitation& restore(const InvitationKept& kept);

@@ -76,6 +76,7 @@ class Switchboard::Impl {
             },
             change);
     }
+    void change_again(const Changes& stored) { desk_.records.change_again(stored); }
     void go_on_after(std::uint64_t last_number) { desk_.records.go_on_after(last_number); }
 
     [[nodiscard]] const Limits& limits() const { return desk_.limits; }
@@ -126,6 +127,7 @@ Effects Switchboard::set_online(const Sender& device, bool online, Instant now) 
 }
 Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
+void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
 const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
 Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }

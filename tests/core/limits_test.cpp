@@ -966,7 +966,7 @@ TEST_CASE("the deadlines of an invitation come due a few in a second, however th
     desk.advance((end - desk.now).count() - 1);
     CHECK(desk.effects.empty());
     desk.advance(1001);
-    CHECK(heard(desk.effects) == 32 * 3 * 250);
+    CHECK(heard(desk.effects) == 32 * 5 * 250);
     CHECK(desk.counts().open == 0);
 }
 
@@ -980,12 +980,16 @@ TEST_CASE("an `add` of many deadlines in a second moves to its end, and says so"
         return std::get<Invited>(reply.body).remaining->count();
     };
     CHECK(granted(user("a"), 5200) == 5200);
-    CHECK(granted(user("b"), 5300) == 6000);
+    CHECK(granted(user("a2"), 5300) == 5300);
+    CHECK(granted(user("a3"), 5400) == 5400);
+    CHECK(granted(user("b"), 5500) == 6000);
     CHECK(granted(user("c"), 5000) == 6000);
     // One that is there already, and another second.
     CHECK(granted(user("d"), 5200) == 5200);
     CHECK(granted(user("e"), 6300) == 6300);
-    CHECK(granted(user("f"), 6400) == 7000);
+    CHECK(granted(user("e2"), 6400) == 6400);
+    CHECK(granted(user("e3"), 6500) == 6500);
+    CHECK(granted(user("f"), 6600) == 7000);
     // Who has answered has no deadline.
     REQUIRE(desk.is_ok(bob, Accept{id("i")}));
     CHECK(granted(user("g"), 5150) == 5150);

@@ -1820,7 +1820,7 @@ class Promises {
         }
     }
 
-    /// Of those who were asked just now: two in a second, others at its end.
+    /// Of those who were asked just now: four in a second, others at its end.
     [[nodiscard]] Instant deadline(const Known& known, Duration timeout) const {
         using std::chrono::seconds;
         const Instant exact = now_ + timeout;
@@ -1832,7 +1832,7 @@ class Promises {
                 others.insert(part.deadline);
             }
         }
-        return others.size() < 2 || others.contains(exact)
+        return others.size() < 4 || others.contains(exact)
                    ? exact
                    : std::chrono::floor<seconds>(exact) + seconds(1);
     }
