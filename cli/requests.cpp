@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "commands.hpp"
+
+namespace beckon::cli {
+
+namespace {
+
+struct Options {
+    std::string id;
+    std::string data;
+    std::string reason = "declined";
+    std::vector<std::string> users;
+};
+
+void add_id(CLI::App& command, Options& options) {
+    command.add_option("ID", options.id, "of the invitation")->required()->type_name("");
+}
+
+void add_data(CLI::App& command, Options& options, const std::string& about) {
+    command.add_option("--data", options.data, about)->option_text("TEXT");
+}
+
+void add_accept(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<Options>();
+    CLI::App& command =
+        add_subcommand(app, invocation, "accept", "Accepts an invitation.",
+                       "  beckon accept \"$BECKON_ID\" --data \"I am coming\"", options,
+                       [](const Options& chosen, const Settings& settings, const Output& output) {
+                           Session session(settings, output);
+                           return session.request("accept", [&](const ResultCallback& done) {
+                               session.signaling().accept(chosen.id, chosen.data, done);
+                           });
+                       });
+    add_id(command, *options);
+    add_data(command, *options, "what is said with it");
+}
+
+void add_reject(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<Options>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "reject", "Rejects an invitation.",
+        "  beckon reject \"$BECKON_ID\" --reason busy", options,
+        [](const Options& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("reject", [&](const ResultCallback& done) {
+                session.signaling().reject(chosen.id, chosen.data, done, chosen.reason);
+            });
+        });
+    add_id(command, *options);
+    add_data(command, *options, "what is said with it");
+    command
+        .add_option("--reason", options->reason, "declined if not said, busy, or a word of yours")
+        ->option_text("REASON");
+}
+
+void add_cancel(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<Options>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "cancel", "Stops ringing those whom I invited and who have yet to answer.",
+        "  beckon cancel 3f6ad1c0\n"
+        "  beckon cancel 3f6ad1c0 hall --data \"somebody is at the door already\"",
+        options, [](const Options& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request<CancelResult>("cancel", [&](const CancelCallback& done) {
+                session.signaling().cancel(chosen.id, chosen.data, done, chosen.users);
+            });
+        });
+    add_id(command, *options);
+    command.add_option("USER", options->users, "these alone")->type_name("");
+    add_data(command, *options, "what they are told");
+}
+
+/// What is open for me; nothing is open until the client has asked, on its first connect.
+Exit tell_open(Session& session, const Output& output, const Settings& settings) {
+    const auto settled = [&] {
+        const ConnectionState state = session.client().connectionState();
+        return state == ConnectionState::connected || state == ConnectionState::noBeckon;
+    };
+    session.client().connect();
+    const auto deadline = std::chrono::steady_clock::now() + settings.client.requestTimeout;
+    bool late = false;
+    session.until([&] {
+        late = std::chrono::steady_clock::now() >= deadline;
+        return settled() || late;
+    });
+    Result result;
+    if (session.client().connectionState() != ConnectionState::connected) {
+        const bool no_beckon = session.client().connectionState() == ConnectionState::noBeckon;
+        result.code = no_beckon ? 20192 : 20191;
+        result.error = no_beckon ? "no_beckon" : "not_connected";
+        result.message = no_beckon ? "the broker has no Beckon" : "no connection in time";
+        output.tell(reply_to("sync", result));
+        return unreachable;
+    }
+    Facts facts = reply_to("sync", result);
+    facts["invitations"] = Facts::array();
+    for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
+        facts["invitations"].push_back(facts_of(info));
+    }
+    output.tell(facts);
+    return done;
+}
+
+Exit tell_one(Session& session, const Output& output, const std::string& id) {
+    struct Found : Result {
+        SignalingInfo info{};
+    };
+    const auto found = session.result_of<Found>([&](const auto& done) {
+        session.signaling().getSignalingInfo(
+            id, [done](const Result& result, const SignalingInfo& info) {
+                done(Found{result, info});
+            });
+    });
+    if (!found) {
+        return cancelled;
+    }
+    Facts facts = reply_to("get", static_cast<const Result&>(*found));
+    if (found->ok()) {
+        facts["invitation"] = facts_of(found->info);
+    }
+    output.tell(facts);
+    return exit_of(*found);
+}
+
+void add_status(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<Options>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "status",
+        "Tells what is open for me or, by ID, how an invitation stands or has ended.",
+        "  beckon status\n"
+        "  beckon status 3f6ad1c0\n"
+        "  beckon --json status | jq '.invitations // empty | .[].id'",
+        options, [](const Options& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return chosen.id.empty() ? tell_open(session, output, settings)
+                                     : tell_one(session, output, chosen.id);
+        });
+    command.add_option("ID", options->id, "of an invitation that is open, or remembered")
+        ->type_name("");
+}
+
+}  // namespace
+
+void add_requests(CLI::App& app, Invocation& invocation) {
+    add_accept(app, invocation);
+    add_reject(app, invocation);
+    add_cancel(app, invocation);
+    add_status(app, invocation);
+}
+
+}  // namespace beckon::cli

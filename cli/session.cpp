@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include <chrono>
+#include <iostream>
+
+#include "terminal.hpp"
+
+namespace beckon::cli {
+
+Exit exit_of(const Result& result) {
+    if (result.ok()) {
+        return done;
+    }
+    if (result.error == "withdrawn") {
+        return cancelled;
+    }
+    for (const char* const lost :
+         {"not_connected", "no_reply", "no_beckon", "closed", "too_many_waiting"}) {
+        if (result.error == lost) {
+            return unreachable;
+        }
+    }
+    return refused;
+}
+
+Exit exit_of(const InvitationEnd& end) {
+    if (!end.state || end.assumed) {
+        return unreachable;
+    }
+    switch (*end.state) {
+        case State::accepted:
+            return done;
+        case State::rejected:
+            return rejected;
+        case State::timed_out:
+            return timed_out;
+        default:
+            return cancelled;
+    }
+}
+
+void Output::tell(const Facts& facts, const std::string& tag) const {
+    if (json_) {
+        std::cout << json_line(facts) + "\n" << std::flush;
+        return;
+    }
+    const bool wrong = facts.contains("ok") && !facts["ok"].get<bool>();
+    (wrong ? std::cerr : std::cout)
+        << sentence(facts) + (tag.empty() ? "" : " [" + tag + "]") + "\n"
+        << std::flush;
+}
+
+void Output::remark(const std::string& line) { std::cerr << printable(line) + "\n" << std::flush; }
+
+Session::Session(const Settings& settings, const Output& output)
+    : output_(output), client_(settings.client) {
+    client_.addConnectionListener(this);
+}
+
+void Session::poll() { client_.poll(std::chrono::milliseconds(50)); }
+
+bool Session::until(const std::function<bool()>& happened) {
+    while (!happened()) {
+        if (interrupted != 0) {
+            return false;
+        }
+        poll();
+    }
+    return true;
+}
+
+void Session::onConnectionStateChanged(ConnectionState state, const std::string& why) {
+    if (tells_connection_ && output_.json()) {
+        return output_.tell(facts_of(state, why));
+    }
+    if (state == ConnectionState::connected && (tells_connection_ || !trouble_.empty())) {
+        trouble_.clear();
+        output_.remark("connected as " + client_.userID());
+    } else if (!why.empty() && why != trouble_) {
+        trouble_ = why;
+        output_.remark("no connection: " + why);
+    }
+}
+
+}  // namespace beckon::cli
