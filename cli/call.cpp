@@ -27,10 +27,13 @@ class Caller : public SignalingListener {
 
     Exit run(Session& session) {
         session.signaling().addSignalingListener(this);
-        // Asked before there is a connection, and sent when there is: so no event of it can come
-        // before its id is known.
+        // Not asked before: its timeout is to begin when it rings.
+        if (const Result connected = session.connect(); !connected.ok()) {
+            output_.tell(reply_to("invite", connected));
+            return exit_of(connected);
+        }
+        // Its events come by `poll`, when its id is known.
         id_ = invite(session.signaling());
-        session.client().connect();
         bool ends = false;
         while (!exit_) {
             session.poll();

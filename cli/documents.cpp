@@ -99,7 +99,7 @@ std::string joined(const std::set<std::string>& words, const char* between) {
 /// By path ("/group/create"): what may come next.
 void collect(const CLI::App& app, const std::string& path, std::string& cases,
              std::set<std::string>& paths, std::set<std::string>& files,
-             std::set<std::string>& values, std::string& choices) {
+             std::set<std::string>& values, std::set<std::string>& choices) {
     std::set<std::string> words;
     for (const CLI::App* const command : subcommands(app)) {
         words.insert(command->get_name());
@@ -107,13 +107,15 @@ void collect(const CLI::App& app, const std::string& path, std::string& cases,
     for (const CLI::Option* const option : options(app)) {
         const std::string name = "--" + option->get_single_name();
         const std::string& text = option->get_option_text();
-        words.insert(name);
+        if (!path.empty()) {  // those of all are added to each
+            words.insert(name);
+        }
         if (text == "FILE") {
             files.insert(name);
         } else if (text.find('|') != std::string::npos) {
             std::string some = text;
             std::replace(some.begin(), some.end(), '|', ' ');
-            choices += "        " + name + ") words='" + some + "' ;;\n";
+            choices.insert("        " + name + ") words='" + some + "' ;;\n");
         } else if (takes_value(*option)) {
             values.insert(name);
         }
@@ -147,7 +149,7 @@ std::string manual_page(const CLI::App& app) {
 
 std::string bash_completion(const CLI::App& app) {
     std::string cases;
-    std::string choices;
+    std::set<std::string> choices;
     std::set<std::string> paths;
     std::set<std::string> files;
     std::set<std::string> values;
@@ -179,7 +181,7 @@ _beckon() {
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return ;;
-)" + choices +
+)" + joined(choices, "") +
            "        " + joined(values, "|") + R"() return ;;
         *)
             case $path in

@@ -149,6 +149,14 @@ Facts facts_of(const SignalingInfo& info) {
     return facts;
 }
 
+Facts facts_of(const std::vector<SignalingInfo>& open) {
+    Facts all = Facts::array();
+    for (const SignalingInfo& info : open) {
+        all.push_back(facts_of(info));
+    }
+    return all;
+}
+
 Facts facts_of(ConnectionState state, const std::string& why) {
     Facts facts{{"event", "connection"}, {"state", name_of(state)}};
     put(facts, "why", why);

@@ -23,6 +23,7 @@ Facts facts_of(const SignalingEvent& event, const std::string& inviter = {});
 Facts facts_of(const InvitationEnd& end);
 /// As in `sync` and `get`.
 Facts facts_of(const SignalingInfo& info);
+Facts facts_of(const std::vector<SignalingInfo>& open);
 Facts facts_of(ConnectionState state, const std::string& why);
 /// As in `groups`: no owner, no profile.
 Facts facts_of(const GroupDescription& group);

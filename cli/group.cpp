@@ -244,7 +244,7 @@ void add_group(CLI::App& app, Invocation& invocation) {
         "  beckon group create flat-3 --member kitchen --member hall\n"
         "  beckon call --group flat-3 --first");
     groups.fallthrough();
-    groups.require_subcommand(1);
+    groups.require_subcommand(0, 1);
     add_life(groups, invocation);
     add_membership(groups, invocation);
     add_questions(groups, invocation);

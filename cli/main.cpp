@@ -19,6 +19,9 @@ int main(int count, char** words) {
     };
     try {
         app->parse(count, words);
+        if (!invocation.run) {
+            throw CLI::RequiredError("a subcommand");
+        }
         invocation.settings.complete();
         return invocation.run();
     } catch (const CLI::Success& success) {  // --help, --version

@@ -72,35 +72,14 @@ void add_cancel(CLI::App& app, Invocation& invocation) {
     add_data(command, *options, "what they are told");
 }
 
-/// What is open for me; nothing is open until the client has asked, on its first connect.
-Exit tell_open(Session& session, const Output& output, const Settings& settings) {
-    const auto settled = [&] {
-        const ConnectionState state = session.client().connectionState();
-        return state == ConnectionState::connected || state == ConnectionState::noBeckon;
-    };
-    session.client().connect();
-    const auto deadline = std::chrono::steady_clock::now() + settings.client.requestTimeout;
-    bool late = false;
-    session.until([&] {
-        late = std::chrono::steady_clock::now() >= deadline;
-        return settled() || late;
-    });
-    Result result;
-    if (session.client().connectionState() != ConnectionState::connected) {
-        const bool no_beckon = session.client().connectionState() == ConnectionState::noBeckon;
-        result.code = no_beckon ? 20192 : 20191;
-        result.error = no_beckon ? "no_beckon" : "not_connected";
-        result.message = no_beckon ? "the broker has no Beckon" : "no connection in time";
-        output.tell(reply_to("sync", result));
-        return unreachable;
-    }
-    Facts facts = reply_to("sync", result);
-    facts["invitations"] = Facts::array();
-    for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
-        facts["invitations"].push_back(facts_of(info));
+Exit tell_open(Session& session, const Output& output) {
+    const Result connected = session.connect();
+    Facts facts = reply_to("sync", connected);
+    if (connected.ok()) {
+        facts["invitations"] = facts_of(session.signaling().getPendingInvitations());
     }
     output.tell(facts);
-    return done;
+    return exit_of(connected);
 }
 
 Exit tell_one(Session& session, const Output& output, const std::string& id) {
@@ -134,7 +113,7 @@ void add_status(CLI::App& app, Invocation& invocation) {
         "  beckon --json status | jq '.invitations // empty | .[].id'",
         options, [](const Options& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
-            return chosen.id.empty() ? tell_open(session, output, settings)
+            return chosen.id.empty() ? tell_open(session, output)
                                      : tell_one(session, output, chosen.id);
         });
     command.add_option("ID", options->id, "of an invitation that is open, or remembered")

@@ -54,8 +54,30 @@ void Output::tell(const Facts& facts, const std::string& tag) const {
 void Output::remark(const std::string& line) { std::cerr << printable(line) + "\n" << std::flush; }
 
 Session::Session(const Settings& settings, const Output& output)
-    : output_(output), client_(settings.client) {
+    : output_(output), patience_(settings.client.requestTimeout), client_(settings.client) {
     client_.addConnectionListener(this);
+}
+
+Result Session::connect() {
+    using Clock = std::chrono::steady_clock;
+    client_.connect();
+    const Clock::time_point deadline = Clock::now() + patience_;
+    const bool settled = until([&] {
+        const ConnectionState state = client_.connectionState();
+        return state == ConnectionState::connected || state == ConnectionState::noBeckon ||
+               Clock::now() >= deadline;
+    });
+    if (!settled) {
+        return {.code = 20195, .error = "withdrawn", .message = "it was given up"};
+    }
+    switch (client_.connectionState()) {
+        case ConnectionState::connected:
+            return {};
+        case ConnectionState::noBeckon:
+            return {.code = 20192, .error = "no_beckon", .message = "the broker has no Beckon"};
+        default:
+            return {.code = 20191, .error = "not_connected", .message = "no connection in time"};
+    }
 }
 
 void Session::poll() { client_.poll(std::chrono::milliseconds(50)); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <beckon/beckon.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -57,6 +58,9 @@ class Session : public ConnectionListener {
 
     /// From now on, the connection's states are facts to tell; else only trouble is remarked on.
     void tell_connection() { tells_connection_ = true; }
+    /// Connects, and waits until the broker's Beckon has answered: ok, `not_connected`,
+    /// `no_beckon`, or `withdrawn` by Ctrl-C.
+    Result connect();
     /// Makes the calls that are due, and waits a moment for the first.
     void poll();
     /// Polls until it has happened, and returns true; or until Ctrl-C.
@@ -87,6 +91,7 @@ class Session : public ConnectionListener {
 
   private:
     const Output& output_;
+    std::chrono::milliseconds patience_;
     bool tells_connection_ = false;
     std::string trouble_;
     Client client_;  // the last, since it calls this for as long as it lives

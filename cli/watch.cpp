@@ -55,7 +55,7 @@ struct Options {};
 /// What is open for this user, as it changes.
 class Watcher : public SignalingListener {
   public:
-    explicit Watcher(const Settings& settings, const Output& output)
+    Watcher(const Settings& settings, const Output& output)
         : settings_(settings), output_(output) {}
 
     Exit run(Session& session) {
@@ -89,10 +89,7 @@ class Watcher : public SignalingListener {
             const bool now = session.client().connectionState() == ConnectionState::connected;
             if (now && (changed_ || !connected)) {
                 Facts facts = reply_to("sync", Result{});
-                facts["invitations"] = Facts::array();
-                for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
-                    facts["invitations"].push_back(facts_of(info));
-                }
+                facts["invitations"] = facts_of(session.signaling().getPendingInvitations());
                 output_.tell(facts);
                 changed_ = false;
             }
