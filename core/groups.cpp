@@ -18,7 +18,7 @@ constexpr std::int64_t member_bytes = 300;
 // A page ends at whichever comes first.
 constexpr std::size_t page_members = 500;
 constexpr std::size_t page_groups = 500;
-constexpr std::size_t page_bytes = std::size_t{64} * 1024;
+constexpr std::size_t groups_page_bytes = std::size_t{64} * 1024;
 
 std::int64_t size_of(const std::optional<std::string>& text) {
     return text ? std::ssize(*text) : 0;
@@ -302,7 +302,7 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
     std::size_t bytes = 0;
     for (; at != groups.end(); ++at) {
         const Group& group = **at;
-        if (page.groups.size() == page_groups || bytes > page_bytes) {
+        if (page.groups.size() == page_groups || bytes > groups_page_bytes) {
             page.next = page.groups.back().group.text();
             break;
         }
