@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "app.hpp"
+
+#include <iostream>
+#include <stdexcept>
+
 #include "commands.hpp"
+#include "terminal.hpp"
 
 namespace beckon::cli {
 
@@ -55,6 +61,32 @@ std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
     add_watch(*app, invocation);
     app->require_subcommand(0, 1);  // so that one that there is not is told
     return app;
+}
+
+int run(int count, char** words) {
+    prepare_terminal();
+    Invocation invocation;
+    const auto app = command_line(invocation);
+    const auto wrong = [](const std::exception& error, int code) {
+        std::cerr << "beckon: " << printable(error.what()) << "\n";
+        return code;
+    };
+    try {
+        app->parse(count, words);
+        if (!invocation.run) {
+            throw CLI::RequiredError("a subcommand");
+        }
+        invocation.settings.complete();
+        return invocation.run();
+    } catch (const CLI::Success& success) {  // --help, --version
+        return app->exit(success);
+    } catch (const CLI::Error& error) {
+        return wrong(error, usage);
+    } catch (const std::invalid_argument& error) {  // the client checks its own options
+        return wrong(error, usage);
+    } catch (const std::exception& error) {
+        return wrong(error, failed);
+    }
 }
 
 }  // namespace beckon::cli

@@ -11,7 +11,7 @@ namespace beckon::cli {
 
 namespace {
 
-struct Options {
+struct CallOptions {
     std::vector<std::string> users;
     std::string group;
     std::string data;
@@ -23,7 +23,7 @@ struct Options {
 /// One ring, from its invite to its end.
 class Caller : public SignalingListener {
   public:
-    Caller(const Options& options, const Output& output) : options_(options), output_(output) {}
+    Caller(const CallOptions& options, const Output& output) : options_(options), output_(output) {}
 
     Exit run(Session& session) {
         session.signaling().addSignalingListener(this);
@@ -87,7 +87,7 @@ class Caller : public SignalingListener {
         });
     }
 
-    const Options& options_;
+    const CallOptions& options_;
     const Output& output_;
     std::string id_;
     std::optional<Exit> exit_;
@@ -96,14 +96,14 @@ class Caller : public SignalingListener {
 }  // namespace
 
 void add_call(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<CallOptions>();
     CLI::App& command = add_subcommand(
         app, invocation, "call",
         "Rings users, or the members of a group, until they have answered. Ctrl-C cancels.",
         "  beckon call kitchen\n"
         "  beckon call --first --timeout 20s --data \"front door\" kitchen hall\n"
         "  beckon call --group flat-3 --first && echo somebody is there",
-        options, [](const Options& chosen, const Settings& settings, const Output& output) {
+        options, [](const CallOptions& chosen, const Settings& settings, const Output& output) {
             if (chosen.users.empty() && chosen.group.empty()) {
                 throw CLI::ValidationError("call", "whom? Say USER… or --group GROUP");
             }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "documents.hpp"
-
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <set>
+#include <stdexcept>
 #include <vector>
 
+#include "app.hpp"
 #include "commands.hpp"
 
 namespace beckon::cli {
@@ -130,8 +131,6 @@ void collect(const CLI::App& app, const std::string& path, std::string& cases,
     }
 }
 
-}  // namespace
-
 std::string manual_page(const CLI::App& app) {
     std::string page =
         ".TH BECKON 1 \"\" \"" + plain(app.version()) + "\" \"User Commands\"\n" + heading("Name") +
@@ -194,6 +193,21 @@ _beckon() {
 }
 complete -F _beckon beckon
 )";
+}
+
+void write(const std::string& file, const std::string& text) {
+    if (!(std::ofstream(file) << text).flush()) {
+        throw std::runtime_error("cannot write " + file);
+    }
+}
+
+}  // namespace
+
+void write_documents(const std::string& directory) {
+    Invocation invocation;
+    const auto app = command_line(invocation);
+    write(directory + "/beckon.1", manual_page(*app));
+    write(directory + "/beckon.bash", bash_completion(*app));
 }
 
 }  // namespace beckon::cli

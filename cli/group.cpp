@@ -9,7 +9,7 @@ namespace beckon::cli {
 
 namespace {
 
-struct Options {
+struct GroupOptions {
     std::string group;
     std::vector<std::string> users;
     std::string user;
@@ -22,14 +22,14 @@ struct Options {
 
 /// Adds `beckon group NAME GROUP`; `call` makes the request.
 template <class R = Result, class Call>
-std::pair<CLI::App&, std::shared_ptr<Options>> add(CLI::App& groups, Invocation& invocation,
-                                                   const std::string& name,
-                                                   const std::string& about,
-                                                   const std::string& examples, Call call) {
-    const auto options = std::make_shared<Options>();
+std::pair<CLI::App&, std::shared_ptr<GroupOptions>> add(CLI::App& groups, Invocation& invocation,
+                                                        const std::string& name,
+                                                        const std::string& about,
+                                                        const std::string& examples, Call call) {
+    const auto options = std::make_shared<GroupOptions>();
     CLI::App& command = add_subcommand(
         groups, invocation, name, about, examples, options,
-        [name, call](const Options& chosen, const Settings& settings, const Output& output) {
+        [name, call](const GroupOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return session.request<R>(name, [&](const std::function<void(const R&)>& told) {
                 call(session.groups(), chosen, told);
@@ -39,16 +39,16 @@ std::pair<CLI::App&, std::shared_ptr<Options>> add(CLI::App& groups, Invocation&
     return {command, options};
 }
 
-void add_users(CLI::App& command, Options& options, const std::string& about) {
+void add_users(CLI::App& command, GroupOptions& options, const std::string& about) {
     command.add_option("USER", options.users, about)->required()->type_name("");
 }
 
-void add_user(CLI::App& command, Options& options, const std::string& about) {
+void add_user(CLI::App& command, GroupOptions& options, const std::string& about) {
     command.add_option("USER", options.user, about)->required()->type_name("");
 }
 
 /// --name, --join-mode and --profile.
-void add_description(CLI::App& command, const std::shared_ptr<Options>& options) {
+void add_description(CLI::App& command, const std::shared_ptr<GroupOptions>& options) {
     command
         .add_option_function<std::string>(
             "--name", [options](const std::string& text) { options->name = text; },
@@ -86,7 +86,7 @@ void add_life(CLI::App& groups, Invocation& invocation) {
         add(groups, invocation, "create", "Makes a group that I own.",
             "  beckon group create flat-3 --name \"Flat 3\" --join-mode closed --member kitchen "
             "--member hall",
-            [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+            [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
                 CreateGroupOptions how;
                 how.joinMode = chosen.join_mode.value_or(JoinMode::free);
                 how.memberList = chosen.users;
@@ -99,23 +99,23 @@ void add_life(CLI::App& groups, Invocation& invocation) {
         ->allow_extra_args(false);
 
     add(groups, invocation, "join", "Joins a free group.", "  beckon group join class-4b",
-        [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+        [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
             manager.joinGroup(chosen.group, told);
         });
     add(groups, invocation, "quit", "Leaves a group; its owner cannot.",
         "  beckon group quit class-4b",
-        [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+        [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
             manager.quitGroup(chosen.group, told);
         });
     add(groups, invocation, "dismiss", "Ends a group that I own.",
         "  beckon group dismiss class-4b",
-        [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+        [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
             manager.dismissGroup(chosen.group, told);
         });
     const auto [update, changed] = add(
         groups, invocation, "update", "Changes what is said; owner and admins.",
         "  beckon group update flat-3 --name \"Flat 3, Meier\" --profile floor=3",
-        [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+        [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
             manager.setGroupInfo(
                 chosen.group,
                 {.groupName = chosen.name, .joinMode = chosen.join_mode, .profile = chosen.profile},
@@ -127,14 +127,14 @@ void add_life(CLI::App& groups, Invocation& invocation) {
 void add_membership(CLI::App& groups, Invocation& invocation) {
     const auto [grow, added] = add<MembersResult>(
         groups, invocation, "add", "Adds members.", "  beckon group add flat-3 annas-phone",
-        [](GroupManager& manager, const Options& chosen, const MembersCallback& told) {
+        [](GroupManager& manager, const GroupOptions& chosen, const MembersCallback& told) {
             manager.inviteUserToGroup(chosen.group, chosen.users, told);
         });
     add_users(grow, *added, "whom");
     const auto [shrink, removed] = add<MembersResult>(
         groups, invocation, "remove", "Removes members below my own rank.",
         "  beckon group remove flat-3 annas-phone --reason \"moved out\"",
-        [](GroupManager& manager, const Options& chosen, const MembersCallback& told) {
+        [](GroupManager& manager, const GroupOptions& chosen, const MembersCallback& told) {
             manager.kickGroupMember(chosen.group, chosen.users, chosen.reason, told);
         });
     add_users(shrink, *removed, "whom");
@@ -142,7 +142,7 @@ void add_membership(CLI::App& groups, Invocation& invocation) {
     const auto [rank, ranked] =
         add(groups, invocation, "role", "Makes a member an admin, or a member again.",
             "  beckon group role flat-3 kitchen admin",
-            [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+            [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
                 manager.setGroupMemberRole(chosen.group, chosen.user, chosen.role, told);
             });
     add_user(rank, *ranked, "whom");
@@ -158,7 +158,7 @@ void add_membership(CLI::App& groups, Invocation& invocation) {
     const auto [transfer, heir] =
         add(groups, invocation, "transfer", "Gives a group that I own to a member.",
             "  beckon group transfer flat-3 kitchen",
-            [](GroupManager& manager, const Options& chosen, const ResultCallback& told) {
+            [](GroupManager& manager, const GroupOptions& chosen, const ResultCallback& told) {
                 manager.transferGroupOwner(chosen.group, chosen.user, told);
             });
     add_user(transfer, *heir, "who owns it then");
@@ -169,7 +169,7 @@ struct Known : Result {
     std::vector<GroupMember> members{};
 };
 
-Exit tell_group(const Options& chosen, const Settings& settings, const Output& output) {
+Exit tell_group(const GroupOptions& chosen, const Settings& settings, const Output& output) {
     Session session(settings, output);
     const auto known = session.result_of<Known>([&](const auto& told) {
         session.groups().getGroupsInfo(
@@ -201,7 +201,7 @@ struct Joined : Result {
     std::vector<GroupDescription> groups{};
 };
 
-Exit tell_list(const Options& /*chosen*/, const Settings& settings, const Output& output) {
+Exit tell_list(const GroupOptions& /*chosen*/, const Settings& settings, const Output& output) {
     Session session(settings, output);
     const auto joined = session.result_of<Joined>([&](const auto& told) {
         session.groups().getJoinedGroupList(
@@ -224,14 +224,14 @@ Exit tell_list(const Options& /*chosen*/, const Settings& settings, const Output
 }
 
 void add_questions(CLI::App& groups, Invocation& invocation) {
-    const auto asked = std::make_shared<Options>();
+    const auto asked = std::make_shared<GroupOptions>();
     CLI::App& get = add_subcommand(groups, invocation, "get", "Tells what a group of mine is.",
                                    "  beckon group get flat-3", asked, tell_group);
     get.add_option("GROUP", asked->group, "its id")->required()->type_name("");
     add_subcommand(groups, invocation, "list", "Tells which groups I am in.",
                    "  beckon group list\n"
                    "  beckon --json group list | jq -r '.groups[].group'",
-                   std::make_shared<Options>(), tell_list);
+                   std::make_shared<GroupOptions>(), tell_list);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct ListenOptions {
     bool accept = false;
     std::string reject;
     std::string data;
@@ -29,7 +29,7 @@ struct Options {
 /// Tells all that this user hears, and answers what rings.
 class Listener : public SignalingListener, public GroupListener, public SimpleMsgListener {
   public:
-    Listener(const Options& options, const Settings& settings, const Output& output)
+    Listener(const ListenOptions& options, const Settings& settings, const Output& output)
         : options_(options),
           output_(output),
           programs_(options.exec, settings.environment()),
@@ -218,7 +218,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         };
     }
 
-    const Options& options_;
+    const ListenOptions& options_;
     const Output& output_;
     Programs programs_;
     Keys keys_;
@@ -230,7 +230,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
 }  // namespace
 
 void add_listen(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<ListenOptions>();
     CLI::App& command = add_subcommand(
         app, invocation, "listen",
         "Waits to be rung, and tells all that I hear. At a terminal, keys answer.",
@@ -241,7 +241,7 @@ void add_listen(CLI::App& app, Invocation& invocation) {
         "  beckon listen --exec 'case $BECKON_EVENT in\n"
         "    new_invitation) notify-send \"$BECKON_INVITER rings\" \"$BECKON_DATA\" ;;\n"
         "    invitation_ended) notify-send \"over: $BECKON_STATE\" ;; esac'",
-        options, [](const Options& chosen, const Settings& settings, const Output& output) {
+        options, [](const ListenOptions& chosen, const Settings& settings, const Output& output) {
             Listener listener(chosen, settings, output);
             Session session(settings, output);
             return listener.run(session);

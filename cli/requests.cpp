@@ -7,45 +7,45 @@ namespace beckon::cli {
 
 namespace {
 
-struct Options {
+struct RequestOptions {
     std::string id;
     std::string data;
     std::string reason = "declined";
     std::vector<std::string> users;
 };
 
-void add_id(CLI::App& command, Options& options) {
+void add_id(CLI::App& command, RequestOptions& options) {
     command.add_option("ID", options.id, "of the invitation")->required()->type_name("");
 }
 
-void add_data(CLI::App& command, Options& options, const std::string& about) {
+void add_data(CLI::App& command, RequestOptions& options, const std::string& about) {
     command.add_option("--data", options.data, about)->option_text("TEXT");
 }
 
 void add_accept(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<Options>();
-    CLI::App& command =
-        add_subcommand(app, invocation, "accept", "Accepts an invitation.",
-                       "  beckon accept \"$BECKON_ID\" --data \"I am coming\"", options,
-                       [](const Options& chosen, const Settings& settings, const Output& output) {
-                           Session session(settings, output);
-                           return session.request("accept", [&](const ResultCallback& done) {
-                               session.signaling().accept(chosen.id, chosen.data, done);
-                           });
-                       });
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "accept", "Accepts an invitation.",
+        "  beckon accept \"$BECKON_ID\" --data \"I am coming\"", options,
+        [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("accept", [&](const ResultCallback& told) {
+                session.signaling().accept(chosen.id, chosen.data, told);
+            });
+        });
     add_id(command, *options);
     add_data(command, *options, "what is said with it");
 }
 
 void add_reject(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RequestOptions>();
     CLI::App& command = add_subcommand(
         app, invocation, "reject", "Rejects an invitation.",
         "  beckon reject \"$BECKON_ID\" --reason busy", options,
-        [](const Options& chosen, const Settings& settings, const Output& output) {
+        [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
-            return session.request("reject", [&](const ResultCallback& done) {
-                session.signaling().reject(chosen.id, chosen.data, done, chosen.reason);
+            return session.request("reject", [&](const ResultCallback& told) {
+                session.signaling().reject(chosen.id, chosen.data, told, chosen.reason);
             });
         });
     add_id(command, *options);
@@ -56,15 +56,15 @@ void add_reject(CLI::App& app, Invocation& invocation) {
 }
 
 void add_cancel(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RequestOptions>();
     CLI::App& command = add_subcommand(
         app, invocation, "cancel", "Stops ringing those whom I invited and who have yet to answer.",
         "  beckon cancel 3f6ad1c0\n"
         "  beckon cancel 3f6ad1c0 hall --data \"somebody is at the door already\"",
-        options, [](const Options& chosen, const Settings& settings, const Output& output) {
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
-            return session.request<CancelResult>("cancel", [&](const CancelCallback& done) {
-                session.signaling().cancel(chosen.id, chosen.data, done, chosen.users);
+            return session.request<CancelResult>("cancel", [&](const CancelCallback& told) {
+                session.signaling().cancel(chosen.id, chosen.data, told, chosen.users);
             });
         });
     add_id(command, *options);
@@ -86,10 +86,10 @@ Exit tell_one(Session& session, const Output& output, const std::string& id) {
     struct Found : Result {
         SignalingInfo info{};
     };
-    const auto found = session.result_of<Found>([&](const auto& done) {
+    const auto found = session.result_of<Found>([&](const auto& told) {
         session.signaling().getSignalingInfo(
-            id, [done](const Result& result, const SignalingInfo& info) {
-                done(Found{result, info});
+            id, [told](const Result& result, const SignalingInfo& info) {
+                told(Found{result, info});
             });
     });
     if (!found) {
@@ -104,14 +104,14 @@ Exit tell_one(Session& session, const Output& output, const std::string& id) {
 }
 
 void add_status(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<RequestOptions>();
     CLI::App& command = add_subcommand(
         app, invocation, "status",
         "Tells what is open for me or, by ID, how an invitation stands or has ended.",
         "  beckon status\n"
         "  beckon status 3f6ad1c0\n"
         "  beckon --json status | jq '.invitations // empty | .[].id'",
-        options, [](const Options& chosen, const Settings& settings, const Output& output) {
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return chosen.id.empty() ? tell_open(session, output)
                                      : tell_one(session, output, chosen.id);

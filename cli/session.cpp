@@ -59,13 +59,12 @@ Session::Session(const Settings& settings, const Output& output)
 }
 
 Result Session::connect() {
-    using Clock = std::chrono::steady_clock;
     client_.connect();
-    const Clock::time_point deadline = Clock::now() + patience_;
+    const auto deadline = std::chrono::steady_clock::now() + patience_;
     const bool settled = until([&] {
         const ConnectionState state = client_.connectionState();
         return state == ConnectionState::connected || state == ConnectionState::noBeckon ||
-               Clock::now() >= deadline;
+               std::chrono::steady_clock::now() >= deadline;
     });
     if (!settled) {
         return {.code = 20195, .error = "withdrawn", .message = "it was given up"};

@@ -50,7 +50,7 @@ class Screen {
     std::string shown_;
 };
 
-struct Options {};
+struct WatchOptions {};
 
 /// What is open for this user, as it changes.
 class Watcher : public SignalingListener {
@@ -137,8 +137,8 @@ void add_watch(CLI::App& app, Invocation& invocation) {
                    "Shows what is open for me, as it changes: who rings whom, who answered.",
                    "  beckon watch\n"
                    "  beckon --json watch | jq -c '[.invitations[]?.id]'",
-                   std::make_shared<Options>(),
-                   [](const Options&, const Settings& settings, const Output& output) {
+                   std::make_shared<WatchOptions>(),
+                   [](const WatchOptions&, const Settings& settings, const Output& output) {
                        Watcher watcher(settings, output);
                        Session session(settings, output);
                        return watcher.run(session);
