@@ -12,6 +12,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -605,10 +606,12 @@ class Documents(unittest.TestCase):
         self.assertGreater(paths, 15)
 
     def test_the_manual_page_is_in_order(self):
+        if not shutil.which("man"):
+            self.skipTest("no man here")
         shown = subprocess.run(["man", "--warnings", "-l", os.path.join(DOCUMENTS, "beckon.1")], capture_output=True,
                                text=True, env={**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8"})
-        if shown.returncode == 127 or "has been minimized" in shown.stdout:
-            self.skipTest("no man here")
+        if "has been minimized" in shown.stdout:
+            self.skipTest("man shows nothing here")
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))
         self.assertIn("EXIT STATUS", shown.stdout)
 
