@@ -76,7 +76,7 @@ class Caller : public SignalingListener {
 
     /// Ctrl-C. Which was faster, this or an answer, onInvitationEnded tells.
     void end(SignalingManager& signaling) {
-        output_.remark("cancelling");
+        Output::remark("cancelling");
         signaling.cancel(id_, {}, [this](const CancelResult& result) {
             if (!result.ok()) {
                 output_.tell(reply_to("cancel", result));

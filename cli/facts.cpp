@@ -523,6 +523,26 @@ std::string sentence(const Facts& facts) {
 
 // ------------------------------------------------------------- as environment
 
+namespace {
+
+/// As an environment has it: a list with a space between its users.
+std::string held(const Facts& value) {
+    if (value.is_string()) {
+        return value.get<std::string>();
+    }
+    if (!value.is_array()) {
+        return value.dump();
+    }
+    std::string all;
+    for (const Facts& one : value) {
+        all += all.empty() ? "" : " ";
+        all += one.is_string() ? one.get<std::string>() : text(one, "user");
+    }
+    return all;
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, std::string>> environment(const Facts& facts) {
     std::vector<std::pair<std::string, std::string>> variables;
     for (const auto& [key, value] : facts.items()) {
@@ -530,21 +550,11 @@ std::vector<std::pair<std::string, std::string>> environment(const Facts& facts)
         std::transform(name.begin(), name.end(), name.begin(), [](unsigned char letter) {
             return static_cast<char>(std::toupper(letter));
         });
-        std::string held = value.is_string()  ? value.get<std::string>()
-                           : value.is_array() ? [&] {
-                                 std::string all;
-                                 for (const Facts& one : value) {
-                                     all += all.empty() ? "" : " ";
-                                     all += one.is_string() ? one.get<std::string>()
-                                                            : text(one, "user");
-                                 }
-                                 return all;
-                             }()
-                                              : value.dump();
-        if (held.find('\0') == std::string::npos) {
-            variables.emplace_back(std::move(name), std::move(held));
+        std::string what = held(value);
+        if (what.find('\0') == std::string::npos) {
+            variables.emplace_back(std::move(name), std::move(what));
         } else if (key == "data") {
-            variables.emplace_back("BECKON_DATA_B64", base64(held));
+            variables.emplace_back("BECKON_DATA_B64", base64(what));
         }
     }
     return variables;

@@ -176,7 +176,7 @@ Exit tell_group(const GroupOptions& chosen, const Settings& settings, const Outp
             {chosen.group}, [&, told](const std::vector<GroupInfoResult>& found) {
                 const GroupInfoResult& group = found.front();
                 if (!group.ok()) {
-                    return told(Known{group});
+                    return told(Known{static_cast<const Result&>(group)});
                 }
                 session.groups().getGroupMemberList(
                     chosen.group,

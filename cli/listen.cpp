@@ -40,7 +40,6 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         signaling_->addSignalingListener(this);
         session.groups().addGroupListener(this);
         session.client().addSimpleMsgListener(this);
-        session.tell_connection();
         session.client().connect();
         while (interrupted == 0 && !exit_) {
             session.poll();
@@ -243,7 +242,7 @@ void add_listen(CLI::App& app, Invocation& invocation) {
         "    invitation_ended) notify-send \"over: $BECKON_STATE\" ;; esac'",
         options, [](const ListenOptions& chosen, const Settings& settings, const Output& output) {
             Listener listener(chosen, settings, output);
-            Session session(settings, output);
+            Session session(settings, output, OfConnection::all);
             return listener.run(session);
         });
     auto* const accept = command.add_flag("--accept", options->accept, "accept whatever rings");

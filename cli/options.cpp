@@ -16,8 +16,7 @@ namespace beckon::cli {
 namespace {
 
 std::string environment_value(const std::string& name) {
-    const char* const value =
-        std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): no thread yet
+    const char* const value = std::getenv(name.c_str());
     return value == nullptr ? "" : value;
 }
 

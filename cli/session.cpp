@@ -53,8 +53,11 @@ void Output::tell(const Facts& facts, const std::string& tag) const {
 
 void Output::remark(const std::string& line) { std::cerr << printable(line) + "\n" << std::flush; }
 
-Session::Session(const Settings& settings, const Output& output)
-    : output_(output), patience_(settings.client.requestTimeout), client_(settings.client) {
+Session::Session(const Settings& settings, const Output& output, OfConnection tells)
+    : output_(output),
+      patience_(settings.client.requestTimeout),
+      tells_(tells),
+      client_(settings.client) {
     client_.addConnectionListener(this);
 }
 
@@ -92,15 +95,18 @@ bool Session::until(const std::function<bool()>& happened) {
 }
 
 void Session::onConnectionStateChanged(ConnectionState state, const std::string& why) {
-    if (tells_connection_ && output_.json()) {
-        return output_.tell(facts_of(state, why));
-    }
-    if (state == ConnectionState::connected && (tells_connection_ || !trouble_.empty())) {
+    const bool connected = state == ConnectionState::connected;
+    const bool news = connected ? tells_ == OfConnection::all || !trouble_.empty()
+                                : !why.empty() && why != trouble_;
+    if (connected) {
         trouble_.clear();
-        output_.remark("connected as " + client_.userID());
-    } else if (!why.empty() && why != trouble_) {
+    } else if (!why.empty()) {
         trouble_ = why;
-        output_.remark("no connection: " + why);
+    }
+    if (tells_ == OfConnection::all && output_.json()) {
+        output_.tell(facts_of(state, why));
+    } else if (news && tells_ != OfConnection::nothing) {
+        Output::remark(connected ? "connected as " + client_.userID() : "no connection: " + why);
     }
 }
 

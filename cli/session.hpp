@@ -46,18 +46,26 @@ class Output {
     bool json_;
 };
 
+/// What is said of the connection.
+enum class OfConnection {
+    trouble,  ///< to stderr, what is wrong, and that it is right again
+    all,      ///< its states: with --json, as facts
+    nothing,  ///< `Session::trouble` is asked instead
+};
+
 /// One client, whose listeners and callbacks are called from within `poll`, and nowhere else.
 class Session : public ConnectionListener {
   public:
-    /// `settings` are to be complete. A listener is to be there before, and as long.
-    Session(const Settings& settings, const Output& output);
+    /// `settings` are to be complete.
+    Session(const Settings& settings, const Output& output,
+            OfConnection tells = OfConnection::trouble);
 
     Client& client() { return client_; }
     SignalingManager& signaling() { return client_.getSignalingManager(); }
     GroupManager& groups() { return client_.getGroupManager(); }
 
-    /// From now on, the connection's states are facts to tell; else only trouble is remarked on.
-    void tell_connection() { tells_connection_ = true; }
+    /// Why there is no connection; empty when there is, or none yet.
+    [[nodiscard]] const std::string& trouble() const { return trouble_; }
     /// Connects, and waits until the broker's Beckon has answered: ok, `not_connected`,
     /// `no_beckon`, or `withdrawn` by Ctrl-C.
     Result connect();
@@ -92,7 +100,7 @@ class Session : public ConnectionListener {
   private:
     const Output& output_;
     std::chrono::milliseconds patience_;
-    bool tells_connection_ = false;
+    OfConnection tells_;
     std::string trouble_;
     Client client_;  // the last, since it calls this for as long as it lives
 };

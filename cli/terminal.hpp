@@ -16,13 +16,13 @@ inline volatile std::sig_atomic_t interrupted = 0;
 
 /// At the start of main: from now on, Ctrl-C sets `interrupted`, and text is the locale's.
 inline void prepare_terminal() {
-    std::setlocale(LC_CTYPE, "");
+    static_cast<void>(std::setlocale(LC_CTYPE, ""));
     const auto on_signal = [](int signal) {
         interrupted = 1;
-        std::signal(signal, SIG_DFL);
+        static_cast<void>(std::signal(signal, SIG_DFL));
     };
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    static_cast<void>(std::signal(SIGINT, on_signal));
+    static_cast<void>(std::signal(SIGTERM, on_signal));
 }
 
 /// What others wrote must not steer the terminal: only what the locale can print stays.

@@ -56,16 +56,20 @@ struct WatchOptions {};
 class Watcher : public SignalingListener {
   public:
     Watcher(const Settings& settings, const Output& output)
-        : settings_(settings), output_(output) {}
+        : settings_(settings),
+          output_(output),
+          on_page_(!output.json() && isatty(STDOUT_FILENO) == 1) {}
+
+    /// Whether it has the terminal for itself.
+    [[nodiscard]] bool on_page() const { return on_page_; }
 
     Exit run(Session& session) {
         session.signaling().addSignalingListener(this);
-        session.tell_connection();
         session.client().connect();
-        if (output_.json() || isatty(STDOUT_FILENO) == 0) {
-            tell_changes(session);
-        } else {
+        if (on_page_) {
             show(session);
+        } else {
+            tell_changes(session);
         }
         return done;
     }
@@ -108,7 +112,8 @@ class Watcher : public SignalingListener {
             const bool there = session.client().connectionState() == ConnectionState::connected;
             std::vector<std::string> page{
                 cut(printable(settings_.client.userID + " at " + settings_.client.server +
-                              (there ? "" : ": no connection") + "   q quits"),
+                              (there ? "" : ": no connection. " + session.trouble()) +
+                              "   q quits"),
                     size.columns),
                 ""};
             for (auto& line :
@@ -126,6 +131,7 @@ class Watcher : public SignalingListener {
 
     const Settings& settings_;
     const Output& output_;
+    bool on_page_;
     bool changed_ = false;
     std::deque<std::string> latest_;
 };
@@ -140,7 +146,9 @@ void add_watch(CLI::App& app, Invocation& invocation) {
                    std::make_shared<WatchOptions>(),
                    [](const WatchOptions&, const Settings& settings, const Output& output) {
                        Watcher watcher(settings, output);
-                       Session session(settings, output);
+                       Session session(
+                           settings, output,
+                           watcher.on_page() ? OfConnection::nothing : OfConnection::all);
                        return watcher.run(session);
                    });
 }

@@ -454,6 +454,7 @@ class Watching(CliTest):
         bob = self.connect(self.broker, "bob")
         watch = self.start("kitchen", "watch", terminal=True)
         watch.says("FROM")
+        self.assertNotIn("connected as", watch.text, "the page is the table's alone")
         invitation = self.invite(bob, "kitchen", data="front door")
         watch.says("pending")
         watch.says("front door")
