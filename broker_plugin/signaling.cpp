@@ -133,7 +133,8 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
 
 void Signaling::apply(const PresenceChanges& changes, Instant now) {
     for (const auto& change : changes) {
-        perform(switchboard_.set_online(change.user, change.online, now), nobody_asked);
+        perform(switchboard_.set_online({change.user, change.device}, change.online, now),
+                nobody_asked);
     }
 }
 

@@ -59,6 +59,14 @@ const char* name_of(SignalingEventType type) {
             return "invitee_ringing";
         case SignalingEventType::invitationRevoked:
             return "invitation_revoked";
+        case SignalingEventType::signal:
+            return "signal";
+        case SignalingEventType::participantLeft:
+            return "participant_left";
+        case SignalingEventType::participantMoved:
+            return "participant_moved";
+        case SignalingEventType::callEnded:
+            return "call_ended";
     }
     return "unknown";
 }
@@ -79,23 +87,36 @@ const char* name_of(ConnectionState state) {
     return "unknown";
 }
 
-/// The contract names one invitee where an event has but one.
-bool has_one_invitee(SignalingEventType type) {
-    return type == SignalingEventType::inviteeAccepted ||
-           type == SignalingEventType::inviteeRejected ||
-           type == SignalingEventType::inviteeRinging;
+/// What the contract calls the one whom an event concerns; nothing, where there may be several.
+const char* key_of_one(SignalingEventType type) {
+    switch (type) {
+        case SignalingEventType::inviteeAccepted:
+        case SignalingEventType::inviteeRejected:
+        case SignalingEventType::inviteeRinging:
+            return "invitee";
+        case SignalingEventType::signal:
+            return "from";
+        case SignalingEventType::participantLeft:
+        case SignalingEventType::participantMoved:
+            return "user";
+        default:
+            return nullptr;
+    }
 }
 
 }  // namespace
 
 // ------------------------------------------------------------------- as facts
 
-Facts facts_of(const SignalingEvent& event, const std::string& inviter) {
+Facts facts_of(const SignalingEvent& event, const SignalingInfo* known) {
     Facts facts{{"event", name_of(event.type)}, {"id", event.inviteID}};
-    put(facts, "inviter", inviter);
+    if (known != nullptr) {
+        facts["inviter"] = known->inviter;
+        facts["call"] = known->call;
+    }
     put(facts, "group", event.groupID);
-    if (has_one_invitee(event.type) && event.invitees.size() == 1) {
-        facts["invitee"] = event.invitees.front();
+    if (const char* const one = key_of_one(event.type); one != nullptr && !event.invitees.empty()) {
+        facts[one] = event.invitees.front();
     } else if (!event.invitees.empty()) {
         facts["invitees"] = event.invitees;
     }
@@ -105,6 +126,9 @@ Facts facts_of(const SignalingEvent& event, const std::string& inviter) {
     put(facts, "by", event.by);
     put(facts, "by_device", event.byDevice);
     put_remaining(facts, event.remaining);
+    if (event.type == SignalingEventType::callEnded) {
+        facts["duration_ms"] = event.duration.count();
+    }
     if (event.assumed) {
         facts["assumed"] = true;
     }
@@ -130,12 +154,17 @@ Facts facts_of(const SignalingInfo& info) {
     Facts facts{{"id", info.inviteID}, {"inviter", info.inviter}};
     put(facts, "group", info.groupID);
     put_data(facts, info.data);
+    facts["call"] = info.call;
     facts["answer"] = beckon::name_of(info.answer);
     facts["online_only"] = info.onlineUserOnly;
     facts["visibility"] = beckon::name_of(info.visibility);
     facts["state"] = info.open ? "open" : "ended";
     facts["role"] = beckon::name_of(info.role);
     put_remaining(facts, info.remaining);
+    if (!info.participants.empty()) {
+        facts["call_state"] = {{"participants", info.participants},
+                               {"duration_ms", info.callDuration.count()}};
+    }
     facts["invitees"] = Facts::array();
     for (const SignalingInvitee& invitee : info.invitees) {
         Facts one{{"user", invitee.user},
@@ -241,6 +270,7 @@ Facts reply_to(const std::string& request, const Result& result) {
 Facts reply_to(const std::string& request, const InviteResult& result) {
     Facts facts = reply_to(request, static_cast<const Result&>(result));
     put(facts, "id", result.inviteID);
+    put(facts, "merged_into", result.mergedInto);
     put_skipped(facts, result.skipped);
     return facts;
 }
@@ -314,7 +344,12 @@ std::string in_group(const Facts& facts) {
 }
 
 std::string about_invitation(const Facts& info) {
-    return text(info, "inviter") + " asks " +
+    std::string line;
+    if (const auto call = info.find("call_state"); call != info.end()) {
+        line = users(*call, "participants") + " talk since " +
+               spoken(milliseconds(call->value("duration_ms", std::int64_t{0}))) + ": ";
+    }
+    return line + text(info, "inviter") + (info.value("call", false) ? " calls " : " asks ") +
            users(info, "invitees",
                  [](const Facts& invitee) {
                      const bool rings =
@@ -378,8 +413,10 @@ const std::map<std::string, Wording, std::less<>>& wordings() {
          [](const Facts& e) {
              const std::string inviter = text(e, "inviter");
              return (inviter.empty() ? text(e, "by") : inviter) +
-                    (text(e, "role") == "observer" ? " asks " : " rings ") + users(e, "invitees") +
-                    in_group(e) + time_left(e) + said(e);
+                    (text(e, "role") == "observer" ? " asks "
+                     : e.value("call", false)      ? " calls "
+                                                   : " rings ") +
+                    users(e, "invitees") + in_group(e) + time_left(e) + said(e);
          }},
         {"invitee_ringing", [](const Facts& e) { return text(e, "invitee") + " rings"; }},
         {"invitee_accepted",
@@ -406,6 +443,19 @@ const std::map<std::string, Wording, std::less<>>& wordings() {
         {"invitation_revoked",
          [](const Facts& e) {
              return users(e, "invitees") + " is asked no more" + in_brackets(text(e, "reason"));
+         }},
+        {"signal", [](const Facts& e) { return text(e, "from") + " signals" + said(e); }},
+        {"participant_left",
+         [](const Facts& e) {
+             return text(e, "user") + " left the call" + in_brackets(text(e, "reason")) + said(e);
+         }},
+        {"participant_moved",
+         [](const Facts& e) { return text(e, "user") + " talks with another device now"; }},
+        {"call_ended",
+         [](const Facts& e) {
+             return "the call is over after " +
+                    spoken(milliseconds(e.value("duration_ms", std::int64_t{0}))) +
+                    in_brackets(text(e, "reason")) + said(e);
          }},
         {"invitation_ended", end_of},
         {"connection",
@@ -473,7 +523,7 @@ std::string success(const Facts& reply) {
         return about_group(*found);
     }
     if (text(reply, "re") == "invite") {
-        return "ringing";
+        return reply.contains("merged_into") ? "they were calling me" : "ringing";
     }
     std::string line = text(reply, "re");
     if (const std::string whom = users(reply, "cancelled"); !whom.empty()) {

@@ -18,8 +18,8 @@ namespace beckon::cli {
 /// Its keys stay in the order in which they were put.
 using Facts = nlohmann::ordered_json;
 
-/// `inviter` is left out when it is not known.
-Facts facts_of(const SignalingEvent& event, const std::string& inviter = {});
+/// `known` of its invitation adds who the inviter is, and whether it is a call.
+Facts facts_of(const SignalingEvent& event, const SignalingInfo* known = nullptr);
 Facts facts_of(const InvitationEnd& end);
 /// As in `sync` and `get`.
 Facts facts_of(const SignalingInfo& info);

@@ -36,6 +36,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
           keys_(!options.answers() && !output.json()) {}
 
     Exit run(Session& session) {
+        me_ = session.client().userID();
         signaling_ = &session.signaling();
         signaling_->addSignalingListener(this);
         session.groups().addGroupListener(this);
@@ -46,21 +47,30 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
             programs_.reap();
             answer(keys_.pressed());
         }
+        for (const std::string& id : talks_) {
+            hang_up(id);
+        }
+        while (hanging_up_ > 0) {
+            session.poll();
+        }
         return exit_.value_or(done);
     }
 
-    // What rings
+    // What rings, and who talks
 
     void onSignalingEvent(const SignalingEvent& event) override {
-        tell(facts_of(event, event.type == SignalingEventType::newInvitation
-                                 ? inviter_of(event.inviteID)
-                                 : std::string()));
+        std::optional<SignalingInfo> known;
+        if (event.type == SignalingEventType::newInvitation) {
+            known = known_of(event.inviteID);
+        }
+        tell(facts_of(event, known ? &*known : nullptr));
     }
     void onReceiveNewInvitation(const std::string& id, const std::string& /*inviter*/,
                                 const std::string& /*group*/,
                                 const std::vector<std::string>& /*invitees*/,
                                 const std::string& /*data*/) override {
-        rings_.push_back({.id = id, .since = Clock::now()});
+        const std::optional<SignalingInfo> known = known_of(id);
+        rings_.push_back({.id = id, .call = known && known->call});
         if (options_.reject.empty()) {
             signaling_->ringing(id);
         }
@@ -74,9 +84,30 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         if (ring == rings_.end()) {
             return;  // of this user's own
         }
+        const bool talks = ring->call && end.here && end.state == State::accepted;
         rings_.erase(ring);
-        if (options_.once) {
+        if (talks) {
+            talks_.push_back(end.inviteID);
+            if (keys_.there()) {
+                Output::remark("  talking; h hangs up");
+            }
+        } else if (options_.once) {
             exit_ = exit_of(end);
+        }
+    }
+    void onCallEnded(const std::string& id, const std::string& /*reason*/,
+                     std::chrono::milliseconds /*duration*/, const std::string& /*data*/) override {
+        talks_no_more(id);
+    }
+    void onParticipantLeft(const std::string& id, const std::string& user,
+                           const std::string& /*reason*/, const std::string& /*data*/) override {
+        if (user == me_) {
+            talks_no_more(id);
+        }
+    }
+    void onParticipantMoved(const std::string& id, const std::string& user) override {
+        if (user == me_) {
+            talks_no_more(id);
         }
     }
 
@@ -138,7 +169,8 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
   private:
     struct Ring {
         std::string id;
-        Clock::time_point since;
+        bool call = false;
+        Clock::time_point since = Clock::now();
         bool answered = false;  ///< the broker has yet to say whether that was in time
     };
 
@@ -147,13 +179,30 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
                             [&](const Ring& ring) { return ring.id == id; });
     }
 
-    std::string inviter_of(const std::string& id) const {
+    std::optional<SignalingInfo> known_of(const std::string& id) const {
         for (const SignalingInfo& info : signaling_->getPendingInvitations()) {
             if (info.inviteID == id) {
-                return info.inviter;
+                return info;
             }
         }
-        return {};
+        return std::nullopt;
+    }
+
+    void talks_no_more(const std::string& id) {
+        if (std::erase(talks_, id) > 0 && options_.once) {
+            exit_ = done;
+        }
+    }
+    /// What comes of it is told by the call's end.
+    void hang_up(const std::string& id) {
+        ++hanging_up_;
+        signaling_->hangup(id, {}, [this, id, told = told("hangup", id)](const Result& result) {
+            --hanging_up_;
+            told(result);
+            if (result.ok()) {
+                talks_no_more(id);
+            }
+        });
     }
 
     void tell(const Facts& facts) {
@@ -183,6 +232,9 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
     void answer(char key) {
         if (key == 'q') {
             exit_ = done;
+        }
+        if (key == 'h' && !talks_.empty()) {
+            hang_up(talks_.front());
         }
         const auto ring = std::find_if(rings_.begin(), rings_.end(),
                                        [](const Ring& one) { return !one.answered; });
@@ -222,7 +274,10 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
     Programs programs_;
     Keys keys_;
     SignalingManager* signaling_ = nullptr;
+    std::string me_;
     std::vector<Ring> rings_;
+    std::vector<std::string> talks_;  ///< calls that this device is in
+    int hanging_up_ = 0;
     std::optional<Exit> exit_;
 };
 
@@ -232,7 +287,8 @@ void add_listen(CLI::App& app, Invocation& invocation) {
     const auto options = std::make_shared<ListenOptions>();
     CLI::App& command = add_subcommand(
         app, invocation, "listen",
-        "Waits to be rung, and tells all that I hear. At a terminal, keys answer.",
+        "Waits to be rung, and tells all that I hear. At a terminal, keys answer and hang up; "
+        "Ctrl-C hangs up, too.",
         "  beckon listen\n"
         "  beckon listen --accept --after 2s --data \"I am coming\"\n"
         "  beckon listen --reject busy\n"
@@ -259,8 +315,9 @@ void add_listen(CLI::App& app, Invocation& invocation) {
                     "run this shell command for each event; the facts are in its environment: "
                     "BECKON_EVENT, BECKON_ID, BECKON_INVITER, BECKON_DATA …")
         ->option_text("CMD");
-    command.add_flag("--once", options->once,
-                     "end when the first ring is over, as it ended (see beckon --help)");
+    command.add_flag(
+        "--once", options->once,
+        "end when the first ring and its call are over, as it ended (see beckon --help)");
 }
 
 }  // namespace beckon::cli

@@ -10,7 +10,9 @@ namespace {
 struct RequestOptions {
     std::string id;
     std::string data;
-    std::string reason = "declined";
+    std::string reason;
+    std::string to;
+    bool all = false;
     std::vector<std::string> users;
 };
 
@@ -22,21 +24,6 @@ void add_data(CLI::App& command, RequestOptions& options, const std::string& abo
     command.add_option("--data", options.data, about)->option_text("TEXT");
 }
 
-void add_accept(CLI::App& app, Invocation& invocation) {
-    const auto options = std::make_shared<RequestOptions>();
-    CLI::App& command = add_subcommand(
-        app, invocation, "accept", "Accepts an invitation.",
-        "  beckon accept \"$BECKON_ID\" --data \"I am coming\"", options,
-        [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
-            Session session(settings, output);
-            return session.request("accept", [&](const ResultCallback& told) {
-                session.signaling().accept(chosen.id, chosen.data, told);
-            });
-        });
-    add_id(command, *options);
-    add_data(command, *options, "what is said with it");
-}
-
 void add_reject(CLI::App& app, Invocation& invocation) {
     const auto options = std::make_shared<RequestOptions>();
     CLI::App& command = add_subcommand(
@@ -45,7 +32,8 @@ void add_reject(CLI::App& app, Invocation& invocation) {
         [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return session.request("reject", [&](const ResultCallback& told) {
-                session.signaling().reject(chosen.id, chosen.data, told, chosen.reason);
+                session.signaling().reject(chosen.id, chosen.data, told,
+                                           chosen.reason.empty() ? "declined" : chosen.reason);
             });
         });
     add_id(command, *options);
@@ -70,6 +58,46 @@ void add_cancel(CLI::App& app, Invocation& invocation) {
     add_id(command, *options);
     command.add_option("USER", options->users, "these alone")->type_name("");
     add_data(command, *options, "what they are told");
+}
+
+void add_hangup(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "hangup", "Leaves a call; of two, it ends.",
+        "  beckon hangup 3f6ad1c0\n"
+        "  beckon hangup 3f6ad1c0 --all --data \"good night\"",
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("hangup", [&](const ResultCallback& told) {
+                session.signaling().hangup(chosen.id, chosen.data, told,
+                                           chosen.reason.empty() ? "hangup" : chosen.reason,
+                                           chosen.all);
+            });
+        });
+    add_id(command, *options);
+    add_data(command, *options, "what the others are told");
+    command.add_option("--reason", options->reason, "hangup if not said, or a word of yours")
+        ->option_text("REASON");
+    command.add_flag("--all", options->all, "for everybody, if I called");
+}
+
+void add_signal(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "signal",
+        "Says something within an invitation or its call; who is away misses it.",
+        "  beckon signal 3f6ad1c0 --data \"mic off\"\n"
+        "  beckon signal 3f6ad1c0 --to kitchen --data \"look at the camera\"",
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("signal", [&](const ResultCallback& told) {
+                session.signaling().signal(chosen.id, chosen.data, chosen.to, told);
+            });
+        });
+    add_id(command, *options);
+    command.add_option("--data", options->data, "what is said")->option_text("TEXT")->required();
+    command.add_option("--to", options->to, "whom alone, else the others in the call")
+        ->option_text("USER");
 }
 
 Exit tell_open(Session& session, const Output& output) {
@@ -123,9 +151,10 @@ void add_status(CLI::App& app, Invocation& invocation) {
 }  // namespace
 
 void add_requests(CLI::App& app, Invocation& invocation) {
-    add_accept(app, invocation);
     add_reject(app, invocation);
     add_cancel(app, invocation);
+    add_hangup(app, invocation);
+    add_signal(app, invocation);
     add_status(app, invocation);
 }
 

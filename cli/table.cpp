@@ -41,11 +41,16 @@ std::vector<Row> rows_of(const std::vector<SignalingInfo>& open) {
         bool first = true;
         for (const SignalingInvitee& invitee : info.invitees) {
             const bool pending = invitee.state == State::pending;
-            Row row{
-                .to = invitee.user,
-                .state = pending && invitee.ringing ? "rings" : std::string(name_of(invitee.state)),
-                .time = pending && info.remaining ? spoken(*info.remaining) : "",
-                .about = pending ? "" : invitee.data};
+            const bool talks = std::find(info.participants.begin(), info.participants.end(),
+                                         invitee.user) != info.participants.end();
+            Row row{.to = invitee.user,
+                    .state = talks                        ? "talks"
+                             : pending && invitee.ringing ? "rings"
+                                                          : std::string(name_of(invitee.state)),
+                    .time = talks                       ? spoken(info.callDuration)
+                            : pending && info.remaining ? spoken(*info.remaining)
+                                                        : "",
+                    .about = pending ? "" : invitee.data};
             if (first) {
                 row.from = info.inviter + (info.groupID.empty() ? "" : " (" + info.groupID + ")");
                 row.about = row.about.empty() ? info.data : row.about;

@@ -139,18 +139,18 @@ class Watcher : public SignalingListener {
 }  // namespace
 
 void add_watch(CLI::App& app, Invocation& invocation) {
-    add_subcommand(app, invocation, "watch",
-                   "Shows what is open for me, as it changes: who rings whom, who answered.",
-                   "  beckon watch\n"
-                   "  beckon --json watch | jq -c '[.invitations[]?.id]'",
-                   std::make_shared<WatchOptions>(),
-                   [](const WatchOptions&, const Settings& settings, const Output& output) {
-                       Watcher watcher(settings, output);
-                       Session session(
-                           settings, output,
-                           watcher.on_page() ? OfConnection::nothing : OfConnection::all);
-                       return watcher.run(session);
-                   });
+    add_subcommand(
+        app, invocation, "watch",
+        "Shows what is open for me, as it changes: who rings whom, who answered, who talks.",
+        "  beckon watch\n"
+        "  beckon --json watch | jq -c '[.invitations[]?.id]'",
+        std::make_shared<WatchOptions>(),
+        [](const WatchOptions&, const Settings& settings, const Output& output) {
+            Watcher watcher(settings, output);
+            Session session(settings, output,
+                            watcher.on_page() ? OfConnection::nothing : OfConnection::all);
+            return watcher.run(session);
+        });
 }
 
 }  // namespace beckon::cli

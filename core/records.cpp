@@ -40,7 +40,7 @@ User& Records::obtain(const UserId& id) {
 }
 
 void Records::release(User& user) {
-    if (user.references == 0 && !user.online && !user.lost) {
+    if (user.references == 0 && !user.online() && !user.lost) {
         users_.erase(*user.id);
     }
 }
@@ -120,6 +120,11 @@ void Records::keep_remover(Invitation& invitation, User& user) {
     }
     ++user.references;
     invitation.removers->push_back(&user);
+}
+
+void Records::merge(Invitation& invitation, const InvitationId& id) {
+    invitation.call->merged = id;
+    merged_.obtain(id).first->second = &invitation;
 }
 
 void Records::close(Invitation& invitation, Instant now) {
@@ -205,7 +210,6 @@ void Records::transfer(Group& group, const UserId& member) {
 }
 
 void Records::dismiss(Group& group) {
-    assert(group.open.empty());
     const std::shared_ptr<Group> kept = *groups_.find(group.id);
     --group.owner->owned;
     group.owner = nullptr;
@@ -264,6 +268,12 @@ void Records::forget_oldest() {
     if (oldest.removers) {
         for (User* remover : *oldest.removers) {
             unrefer(*remover);
+        }
+    }
+    if (oldest.call && oldest.call->merged) {
+        const InvitationId& id = *oldest.call->merged;
+        if (find_merged(id) == &oldest) {
+            merged_.erase(id);
         }
     }
     invitations_.erase(*oldest.id);

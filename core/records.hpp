@@ -23,9 +23,14 @@ class Records {
   public:
     /// `key` is for hashing, and a secret.
     Records(const Limits& limits, const SipKey& key)
-        : limits_(limits), users_(key), invitations_(key), groups_(key) {}
+        : limits_(limits), users_(key), invitations_(key), merged_(key), groups_(key) {}
 
     [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
+    /// The invitation that the invite with this id was merged into.
+    [[nodiscard]] const Invitation* find_merged(const InvitationId& id) const {
+        const auto* found = merged_.find(id);
+        return found != nullptr ? *found : nullptr;
+    }
     [[nodiscard]] User* find(const UserId& id) { return users_.find(id); }
     [[nodiscard]] const User* find(const UserId& id) const { return users_.find(id); }
 
@@ -45,7 +50,9 @@ class Records {
     void count_for(Invitation& invitation, const UserId& adder);
     /// Keeps `user`, who has no part in it but ended one.
     void keep_remover(Invitation& invitation, User& user);
-    /// Nobody is pending any more: remembers it as ended, perhaps only for a while,
+    /// An invite with this id became the accept of `invitation`, which has a call.
+    void merge(Invitation& invitation, const InvitationId& id);
+    /// It is not open any more: remembers it as ended, perhaps only for a while,
     /// and perhaps not at all, so it may be gone after this.
     void close(Invitation& invitation, Instant now);
     /// Forgets what ended at `until` or before.
@@ -66,7 +73,7 @@ class Records {
     static void set_rank(Group& group, const UserId& member, Rank rank);
     /// The owner before is a member then.
     static void transfer(Group& group, const UserId& member);
-    /// None of its invitations is open.
+    /// What is open in it still, a call that lives, goes on.
     void dismiss(Group& group);
 
     /// Whether so many bytes more fit; the ended give way.
@@ -99,6 +106,7 @@ class Records {
     const Limits& limits_;
     SpreadMap<UserId, User> users_;
     SpreadMap<InvitationId, Invitation> invitations_;
+    SpreadMap<InvitationId, Invitation*> merged_;
     SpreadMap<GroupId, std::shared_ptr<Group>> groups_;
     /// Oldest first.
     std::deque<Invitation*> ended_;

@@ -88,9 +88,48 @@ TEST_CASE("an_event_has_the_contracts_keys") {
     event.invitees = {"kitchen", "hall"};
     event.data = "\xff";
     event.remaining = milliseconds{5};
-    CHECK(json_line(facts_of(event, "door")) ==
-          R"({"event":"new_invitation","id":"ring-1","inviter":"door","group":"flat",)"
+    const SignalingInfo known = ring();
+    CHECK(json_line(facts_of(event, &known)) ==
+          R"({"event":"new_invitation","id":"ring-1","inviter":"door","call":false,"group":"flat",)"
           R"("invitees":["kitchen","hall"],"role":"invitee","data_b64":"/w==","remaining_ms":5})");
+}
+
+TEST_CASE("a_calls_events_have_the_contracts_keys") {
+    SignalingEvent event;
+    event.inviteID = "ring-1";
+    event.invitees = {"kitchen"};
+    event.data = "mic off";
+    event.type = SignalingEventType::signal;
+    CHECK(json_line(facts_of(event)) ==
+          R"({"event":"signal","id":"ring-1","from":"kitchen","role":"invitee","data":"mic off"})");
+    event.type = SignalingEventType::participantLeft;
+    event.reason = "hangup";
+    CHECK(json_line(facts_of(event)) ==
+          R"({"event":"participant_left","id":"ring-1","user":"kitchen",)"
+          R"("role":"invitee","data":"mic off","reason":"hangup"})");
+    event = {};
+    event.type = SignalingEventType::callEnded;
+    event.inviteID = "ring-1";
+    event.reason = "hangup";
+    event.duration = milliseconds{65'000};
+    CHECK(json_line(facts_of(event)) == R"({"event":"call_ended","id":"ring-1","role":"invitee",)"
+                                        R"("reason":"hangup","duration_ms":65000})");
+    CHECK(sentence(facts_of(event)) == "the call is over after 1 min 5 s (hangup)");
+}
+
+TEST_CASE("a_call_tells_who_talks") {
+    SignalingInfo info = ring();
+    info.call = true;
+    info.participants = {"door", "hall"};
+    info.callDuration = milliseconds{61'000};
+    info.invitees[1].state = State::accepted;
+    CHECK(facts_of(info)["call_state"].dump() ==
+          R"({"participants":["door","hall"],"duration_ms":61000})");
+    CHECK(sentence(Facts{{"re", "get"}, {"ok", true}, {"invitation", facts_of(info)}}) ==
+          "door, hall talk since 1 min 1 s: door calls kitchen (ringing), hall (accepted), 23 s "
+          "left: "
+          "\"front door\" [ring-1]");
+    CHECK(rows_of({info})[1] == Row{.to = "hall", .state = "talks", .time = "1 min 1 s"});
 }
 
 TEST_CASE("a_json_line_is_ascii") {
@@ -114,12 +153,14 @@ TEST_CASE("each_event_has_a_sentence") {
          {SignalingEventType::newInvitation, SignalingEventType::inviteeAccepted,
           SignalingEventType::inviteeRejected, SignalingEventType::invitationCancelled,
           SignalingEventType::invitationTimeout, SignalingEventType::invitationModified,
-          SignalingEventType::inviteeRinging, SignalingEventType::invitationRevoked}) {
+          SignalingEventType::inviteeRinging, SignalingEventType::invitationRevoked,
+          SignalingEventType::signal, SignalingEventType::participantLeft,
+          SignalingEventType::participantMoved}) {
         SignalingEvent event;
         event.type = type;
         event.inviteID = "ring-1";
         event.invitees = {"kitchen"};
-        const Facts facts = facts_of(event, "door");
+        const Facts facts = facts_of(event);
         INFO(json_line(facts));
         CHECK(facts["event"] != "unknown");
         CHECK(sentence(facts).find("kitchen") != std::string::npos);

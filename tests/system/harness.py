@@ -615,7 +615,7 @@ class Client:
             return
         assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
         assert ("by" in event) or ("by_device" not in event), "by"
-        if event["event"] == "invitee_ringing":
+        if event["event"] in ("invitee_ringing", "signal", "participant_left", "participant_moved", "call_ended"):
             return
         key = (level, event["id"])
         assert event["rev"] > self._revisions.get(key, 0), f"rev did not rise above {self._revisions.get(key)}"
@@ -795,7 +795,9 @@ class DrivenClient:
               "onInviteeRejected": ["inviteeRejected"],
               "onInvitationCancelled": ["invitationCancelled", "invitationRevoked"],
               "onInvitationTimeout": ["invitationTimeout"], "onInvitationModified": ["invitationModified"],
-              "onInviteeRinging": ["inviteeRinging"]}
+              "onInviteeRinging": ["inviteeRinging"], "onSignal": ["signal"],
+              "onParticipantLeft": ["participantLeft"], "onParticipantMoved": ["participantMoved"],
+              "onCallEnded": ["callEnded"]}
     INVITES = ("invite", "inviteSeveral", "inviteInGroup", "inviteInGroupWith")
     # So that no test waits long for what it does not test.
     BRISK = {"reconnectMin": 20, "reconnectMax": 200}

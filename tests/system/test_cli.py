@@ -168,11 +168,13 @@ class CliTest(SystemTest):
         return path
 
 
-class Calls(CliTest):
+class Asking(CliTest):
+    """Without a call: over when all have answered."""
+
     def test_who_is_called_by_whom_and_what_is_said(self):
         bob = self.connect(self.broker, "bob")
-        call = self.start("door", "--json", "call", "bob", "--data", "front door", "--timeout", "1m")
-        event = bob.wait_event("new_invitation", by="door", data="front door", answer="all")
+        call = self.start("door", "--json", "call", "--no-call", "bob", "--data", "front door", "--timeout", "1m")
+        event = bob.wait_event("new_invitation", by="door", data="front door", answer="all", call=False)
         self.assertTrue(0 < event["remaining_ms"] <= 60_000, event)
         self.assert_ok(bob.ask(f"invitation/{event['id']}/ringing"))
         call.tells(event="invitee_ringing", id=event["id"], invitee="bob")
@@ -186,7 +188,7 @@ class Calls(CliTest):
 
     def test_a_sentence_for_people(self):
         bob = self.connect(self.broker, "bob")
-        call = self.start("door", "call", "bob")
+        call = self.start("door", "call", "--no-call", "bob")
         event = bob.wait_event("new_invitation")
         self.assert_ok(bob.ask(f"invitation/{event['id']}/reject", reason="busy", data="later"))
         self.assertEqual(call.ends(), REJECTED)
@@ -196,7 +198,7 @@ class Calls(CliTest):
 
     def test_the_first_of_several_takes_it(self):
         bob, carol = self.connect_all(self.broker, "bob", "carol")
-        call = self.start("door", "--json", "call", "--first", "bob", "carol")
+        call = self.start("door", "--json", "call", "--no-call", "--first", "bob", "carol")
         invitation = bob.wait_event("new_invitation", answer="first")["id"]
         carol.wait_event("new_invitation", id=invitation)
         self.assert_ok(carol.ask(f"invitation/{invitation}/accept"))
@@ -208,7 +210,7 @@ class Calls(CliTest):
         self.assert_ok(self.ask_json("door", "group", "create", "flat", "--member", "bob", "--member", "carol"))
         for whom, names in ([], ["bob", "carol"]), (["carol"], ["carol"]):
             with self.subTest(whom):
-                call = self.start("door", "call", "--group", "flat", "--first", *whom)
+                call = self.start("door", "call", "--no-call", "--group", "flat", "--first", *whom)
                 event = carol.wait_event("new_invitation", group="flat")
                 self.assertEqual(event["invitees"], names)
                 self.assert_ok(carol.ask(f"invitation/{event['id']}/accept"))
@@ -216,11 +218,11 @@ class Calls(CliTest):
         bob.wait_event("new_invitation", role="observer")
 
     def test_nobody_answers_in_time(self):
-        self.assertEqual(self.run_to_end("door", "call", "bob", "--timeout", "100ms")[0], TIMED_OUT)
+        self.assertEqual(self.run_to_end("door", "call", "--no-call", "bob", "--timeout", "100ms")[0], TIMED_OUT)
 
     def test_ctrl_c_cancels_before_it_leaves(self):
         bob = self.connect(self.broker, "bob")
-        call = self.start("door", "--json", "call", "bob", "--timeout", "0")
+        call = self.start("door", "--json", "call", "--no-call", "bob", "--timeout", "0")
         invitation = bob.wait_event("new_invitation")["id"]
         call.tells(re="invite")
         call.interrupt()
@@ -229,7 +231,7 @@ class Calls(CliTest):
 
     def test_ctrl_c_before_there_is_a_broker_never_rings(self):
         self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{port_that_stays_free()}"
-        call = self.start("door", "call", "bob")
+        call = self.start("door", "call", "--no-call", "bob")
         call.says("no connection")
         call.interrupt()
         self.assertEqual(call.ends(), CANCELLED)
@@ -243,15 +245,122 @@ class Calls(CliTest):
 
     def test_another_ring_of_the_same_user_is_another_matter(self):
         bob = self.connect(self.broker, "bob")
-        first = self.start("door", "--json", "call", "bob")
+        first = self.start("door", "--json", "call", "--no-call", "bob")
         one = bob.wait_event("new_invitation")["id"]
-        second = self.start("door", "--json", "call", "bob")
+        second = self.start("door", "--json", "call", "--no-call", "bob")
         other = bob.wait_event("new_invitation")["id"]
         self.assert_ok(bob.ask(f"invitation/{other}/reject"))
         self.assertEqual(second.ends(), REJECTED)
         self.assert_ok(bob.ask(f"invitation/{one}/accept"))
         self.assertEqual(first.ends(), DONE)
         self.assertEqual([facts for facts in first.facts() if facts["id"] != one], [])
+
+
+class Talking(CliTest):
+    def talk(self, caller=(), answers=()):
+        """The kitchen listens and accepts, the door calls it; both talk. Returns them, and the invitation."""
+        kitchen = self.listen("kitchen", "--accept", *answers)
+        door = self.start("door", "--json", "call", "kitchen", *caller)
+        invitation = door.tells(re="invite", ok=True)["id"]
+        kitchen.tells(event="new_invitation", id=invitation, call=True)
+        door.tells(event="invitee_accepted", id=invitation)
+        return door, kitchen, invitation
+
+    def assert_over(self, running, invitation, reason="hangup"):
+        """Each hears once that it is over, and how long it was by the broker's clock."""
+        running.tells(event="call_ended", id=invitation, reason=reason)
+        self.assertEqual(len([facts for facts in running.facts() if facts.get("event") == "call_ended"]), 1)
+
+    def test_ctrl_c_of_the_caller_hangs_up(self):
+        door, kitchen, invitation = self.talk(answers=["--once"])
+        door.interrupt()
+        self.assertEqual((door.ends(), kitchen.ends()), (DONE, DONE))
+        self.assert_over(door, invitation)
+        self.assert_over(kitchen, invitation)
+
+    def test_ctrl_c_of_the_one_who_was_called_hangs_up(self):
+        door, kitchen, invitation = self.talk()
+        kitchen.interrupt()
+        self.assertEqual((door.ends(), kitchen.ends()), (DONE, DONE))
+        self.assert_over(door, invitation)
+
+    def test_another_process_hangs_up_for_all(self):
+        door, kitchen, invitation = self.talk()
+        self.assert_ok(self.ask_json("door", "hangup", invitation, "--all", "--data", "bye", "--reason", "dinner"))
+        self.assertEqual(door.ends(), DONE)
+        kitchen.tells(event="call_ended", id=invitation, reason="dinner", data="bye")
+        self.assert_refused(self.ask_json("door", "hangup", invitation, code=REFUSED), "already_ended")
+
+    def test_what_one_signals_the_others_hear(self):
+        door, kitchen, invitation = self.talk()
+        self.assert_ok(self.ask_json("door", "signal", invitation, "--data", "mic off"))
+        kitchen.tells(event="signal", id=invitation, **{"from": "door"}, data="mic off")
+        self.assert_ok(self.ask_json("kitchen", "signal", invitation, "--to", "door", "--data", "ok"))
+        door.tells(event="signal", id=invitation, **{"from": "kitchen"}, data="ok")
+        self.assert_refused(self.ask_json("eve", "signal", invitation, "--data", "x", code=REFUSED),
+                            "not_participant")
+
+    def test_who_talks_is_told(self):
+        _, _, invitation = self.talk()
+        state = self.ask_json("kitchen", "status")["invitations"][0]
+        self.assertEqual((state["id"], state["call_state"]["participants"]), (invitation, ["door", "kitchen"]))
+        watch = self.start("door", "watch", terminal=True)
+        watch.says("talks")
+
+    def test_the_caller_leaves_and_the_others_go_on(self):
+        running = [self.listen(name, "--accept") for name in ("kitchen", "hall")]
+        door = self.start("door", "--json", "call", "kitchen", "hall")
+        for name in ("kitchen", "hall"):
+            door.tells(event="invitee_accepted", invitee=name)
+        door.interrupt()
+        self.assertEqual(door.ends(), DONE)
+        for listening in running:
+            listening.tells(event="participant_left", user="door", reason="hangup")
+        running[0].interrupt()
+        running[1].tells(event="call_ended")
+
+    def test_who_accepts_or_resumes_stays_until_it_is_over(self):
+        bob = self.connect(self.broker, "bob")
+        invitation = self.invite(bob, "kitchen", call=True)
+        first = self.start("kitchen", "--json", "accept", invitation)
+        bob.wait_event("invitee_accepted", id=invitation)
+        first.tells(re="accept", ok=True)
+        second = self.start("kitchen", "--json", "resume", invitation)
+        bob.wait_event("participant_moved", id=invitation, user="kitchen")
+        self.assertEqual(first.ends(), DONE)
+        second.tells(re="resume", ok=True)
+        self.assert_ok(bob.ask(f"invitation/{invitation}/hangup"))
+        self.assertEqual(second.ends(), DONE)
+        self.assert_over(second, invitation)
+
+    def test_a_key_hangs_up(self):
+        bob = self.connect(self.broker, "bob")
+        kitchen = self.start("kitchen", "listen", "--once", terminal=True)
+        kitchen.says("connected as kitchen")
+        invitation = self.invite(bob, "kitchen", call=True)
+        kitchen.says("q quits")
+        kitchen.presses("a")
+        bob.wait_event("invitee_accepted", id=invitation)
+        kitchen.says("h hangs up")
+        kitchen.presses("h")
+        bob.wait_event("call_ended", id=invitation, reason="hangup")
+        self.assertEqual(kitchen.ends(), DONE)
+
+    def test_two_who_call_each_other_talk(self):
+        door = self.start("door", "--json", "call", "kitchen")
+        invitation = door.tells(re="invite", ok=True)["id"]
+        kitchen = self.start("kitchen", "--json", "call", "door")
+        kitchen.tells(re="invite", ok=True, merged_into=invitation)
+        door.tells(event="invitee_accepted", id=invitation, invitee="kitchen")
+        kitchen.interrupt()
+        self.assertEqual((door.ends(), kitchen.ends()), (DONE, DONE))
+
+    def test_a_call_that_nobody_takes_ends_as_a_ring(self):
+        bob = self.connect(self.broker, "bob")
+        door = self.start("door", "--json", "call", "bob")
+        invitation = bob.wait_event("new_invitation", call=True)["id"]
+        self.assert_ok(bob.ask(f"invitation/{invitation}/reject", reason="busy"))
+        self.assertEqual(door.ends(), REJECTED)
 
 
 class Listening(CliTest):
@@ -389,7 +498,7 @@ class Requests(CliTest):
         info = self.ask_json("kitchen", "status")["invitations"][0]
         self.assertTrue(0 < info.pop("remaining_ms") <= 30_000)
         theirs = bob.ask(f"invitation/{invitation}/get")["invitation"]
-        for name in ("rev", "call", "remaining_ms", "role"):  # what the library does not tell, and what differs
+        for name in ("rev", "remaining_ms", "role"):  # what the library does not tell, and what differs
             theirs.pop(name, None)
         self.assertEqual(info.pop("role"), "invitee")
         self.assertEqual(info, theirs)
