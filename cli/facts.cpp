@@ -388,19 +388,20 @@ std::string end_of(const Facts& end) {
     const std::string device = text(end, "by_device");
     const std::string whom =
         by.empty() ? "" : " by " + by + (device.empty() ? "" : " (device " + device + ")");
+    const std::string over = "the ring is over: ";
     if (state.empty()) {
-        return "over: the broker has forgotten it";
+        return over + "the broker has forgotten it";
     }
     if (end.value("assumed", false)) {
-        return "over: timed out, as far as is known without a connection";
+        return over + "timed out, as far as is known without a connection";
     }
     if (end.value("here", false)) {
-        return "over: " + state + " here";
+        return over + state + " here";
     }
     if (text(end, "reason") == "answered") {
-        return "over: answered" + whom;
+        return over + "answered" + whom;
     }
-    return "over: " + state + in_brackets(text(end, "reason") == state ? "" : text(end, "reason")) +
+    return over + state + in_brackets(text(end, "reason") == state ? "" : text(end, "reason")) +
            whom;
 }
 

@@ -207,7 +207,8 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
 
     void tell(const Facts& facts) {
         const auto id = facts.find("id");
-        output_.tell(facts, id == facts.end() ? "" : id->get<std::string>());
+        const bool tagged = id != facts.end() && facts["event"] != "message";
+        output_.tell(facts, tagged ? id->get<std::string>() : "");
         if (const std::string problem = programs_.start(facts); !problem.empty()) {
             Output::remark(problem);
         }

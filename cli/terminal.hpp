@@ -6,20 +6,30 @@
 
 #include <clocale>
 #include <csignal>
+#include <ctime>
 #include <cwchar>
 #include <cwctype>
 #include <string>
 #include <vector>
 
-/// Set by Ctrl-C; a second one ends the program as it is.
+/// Set by Ctrl-C; another one seconds later ends the program as it is. (The same Ctrl-C may come
+/// twice: from the terminal, and from who started the program.)
 inline volatile std::sig_atomic_t interrupted = 0;
 
 /// At the start of main: from now on, Ctrl-C sets `interrupted`, and text is the locale's.
 inline void prepare_terminal() {
     static_cast<void>(std::setlocale(LC_CTYPE, ""));
     const auto on_signal = [](int signal) {
-        interrupted = 1;
-        static_cast<void>(std::signal(signal, SIG_DFL));
+        static std::timespec first;
+        std::timespec now{};
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (interrupted == 0) {
+            interrupted = 1;
+            first = now;
+        } else if (now.tv_sec - first.tv_sec > 1) {
+            static_cast<void>(std::signal(signal, SIG_DFL));
+            static_cast<void>(std::raise(signal));
+        }
     };
     static_cast<void>(std::signal(SIGINT, on_signal));
     static_cast<void>(std::signal(SIGTERM, on_signal));

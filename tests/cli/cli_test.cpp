@@ -180,10 +180,11 @@ TEST_CASE("how_a_ring_ended_is_said_and_ended_with") {
     CHECK(exit_of(ends(State::revoked)) == cancelled);
     CHECK(exit_of(ends(std::nullopt)) == unreachable);
     CHECK(exit_of(ends(State::timed_out, {}, true)) == unreachable);
-    CHECK(sentence(facts_of(ends(State::rejected, "busy"))) == "over: rejected (busy)");
-    CHECK(sentence(facts_of(ends(State::cancelled, "cancelled"))) == "over: cancelled");
-    CHECK(sentence(facts_of(ends(State::cancelled, "answered"))) == "over: answered");
-    CHECK(sentence(facts_of(ends(std::nullopt))) == "over: the broker has forgotten it");
+    CHECK(sentence(facts_of(ends(State::rejected, "busy"))) == "the ring is over: rejected (busy)");
+    CHECK(sentence(facts_of(ends(State::cancelled, "cancelled"))) == "the ring is over: cancelled");
+    CHECK(sentence(facts_of(ends(State::cancelled, "answered"))) == "the ring is over: answered");
+    CHECK(sentence(facts_of(ends(std::nullopt))) ==
+          "the ring is over: the broker has forgotten it");
 }
 
 TEST_CASE("what_became_of_a_request_is_said_and_ended_with") {

@@ -194,7 +194,7 @@ class Asking(CliTest):
         self.assertEqual(call.ends(), REJECTED)
         self.assertEqual([re.sub("device .*?\\)", "device …)", line) for line in call.lines()],
                          [f"ringing [{event['id']}]", 'bob rejected (busy): "later"',
-                          "over: rejected (busy) by bob (device …)"])
+                          "the ring is over: rejected (busy) by bob (device …)"])
 
     def test_the_first_of_several_takes_it(self):
         bob, carol = self.connect_all(self.broker, "bob", "carol")
@@ -226,6 +226,7 @@ class Asking(CliTest):
         invitation = bob.wait_event("new_invitation")["id"]
         call.tells(re="invite")
         call.interrupt()
+        call.interrupt()  # as from a terminal and from who started it
         self.assertEqual(call.ends(), CANCELLED)
         bob.wait_event("invitation_cancelled", id=invitation, reason="cancelled")
 
@@ -568,7 +569,7 @@ class Watching(CliTest):
         watch.says("pending")
         watch.says("front door")
         self.assert_ok(self.ask_json("kitchen", "accept", invitation))
-        watch.says("over: accepted")
+        watch.says("the ring is over: accepted")
         watch.presses("q")
         self.assertEqual(watch.ends(), DONE)
         watch._wait(lambda: watch.text.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l"), "the old screen")
