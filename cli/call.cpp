@@ -23,19 +23,16 @@ struct CallOptions {
 };
 
 /// One invitation and its call, for as long as this program is in it: from its invite, or from when
-/// it joins by an accept or a resume. Ctrl-C takes back what is pending, and hangs up.
+/// it joins by an accept or a resume. Ctrl-C takes back what is pending, and hangs up. It is there
+/// before the session, and outlives it.
 class Part : public SignalingListener {
   public:
-    Part(Session& session, const Output& output) : session_(session), output_(output) {
-        session_.signaling().addSignalingListener(this);
-    }
-    Part(const Part&) = delete;
-    Part& operator=(const Part&) = delete;
-    ~Part() override { session_.signaling().removeSignalingListener(this); }
+    explicit Part(const Output& output) : output_(output) {}
 
-    Exit invites(const CallOptions& options) {
+    Exit invites(Session& session, const CallOptions& options) {
+        begins(session);
         // Not asked before: its timeout is to begin when it rings.
-        if (const Result connected = session_.connect(); !connected.ok()) {
+        if (const Result connected = session.connect(); !connected.ok()) {
             output_.tell(reply_to("invite", connected));
             return exit_of(connected);
         }
@@ -47,15 +44,18 @@ class Part : public SignalingListener {
     }
 
     /// `request` is accept or resume, which `send` sends.
-    Exit joins(const std::string& request, const std::string& id,
+    Exit joins(Session& session, const std::string& request, const std::string& id,
                const std::function<void(const ResultCallback&)>& send) {
+        begins(session);
         id_ = id;
-        if (const Result connected = session_.connect(); connected.ok()) {
-            for (const SignalingInfo& info : session_.signaling().getPendingInvitations()) {
-                call_ = call_ || (info.inviteID == id && info.call);
-            }
+        if (const Result connected = session.connect(); !connected.ok()) {
+            output_.tell(reply_to(request, connected));
+            return exit_of(connected);
         }
-        const Exit joined = session_.request(request, send);
+        for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
+            call_ = call_ || (info.inviteID == id && info.call);
+        }
+        const Exit joined = session.request(request, send);
         if (joined != done || !call_) {
             return joined;
         }
@@ -85,10 +85,10 @@ class Part : public SignalingListener {
     }
     void onParticipantLeft(const std::string& id, const std::string& user,
                            const std::string& /*reason*/, const std::string& /*data*/) override {
-        is_over_if(id == id_ && user == session_.client().userID());
+        is_over_if(id == id_ && user == me_);
     }
     void onParticipantMoved(const std::string& id, const std::string& user) override {
-        is_over_if(id == id_ && user == session_.client().userID());
+        is_over_if(id == id_ && user == me_);
     }
     void onCallEnded(const std::string& id, const std::string& /*reason*/,
                      std::chrono::milliseconds /*duration*/, const std::string& /*data*/) override {
@@ -96,12 +96,21 @@ class Part : public SignalingListener {
     }
 
   private:
+    void begins(Session& session) {
+        session_ = &session;
+        me_ = session.client().userID();
+        session.signaling().addSignalingListener(this);
+    }
+
     std::string invite(const CallOptions& options) {
         const InviteOptions how{.timeout = options.timeout,
                                 .onlineUserOnly = options.online_only,
                                 .answer = options.first ? Answer::first : Answer::all,
                                 .call = call_};
         const auto invited = [this](const InviteResult& result) {
+            if (exit_) {
+                return;  // the client ends, and with it what waits
+            }
             output_.tell(reply_to("invite", result), result.ok() ? id_ : "");
             if (!result.ok()) {
                 exit_ = exit_of(result);
@@ -111,7 +120,7 @@ class Part : public SignalingListener {
                 talks();
             }
         };
-        SignalingManager& signaling = session_.signaling();
+        SignalingManager& signaling = session_->signaling();
         return options.group.empty()
                    ? signaling.inviteSeveral(options.users, options.data, how, invited)
                    : signaling.inviteInGroup(options.group, options.users, options.data, how,
@@ -120,7 +129,7 @@ class Part : public SignalingListener {
 
     Exit stays() {
         while (!exit_) {
-            session_.poll();
+            session_->poll();
             if (interrupted != 0 && !leaving_) {
                 leaving_ = true;
                 leave();
@@ -147,8 +156,8 @@ class Part : public SignalingListener {
         }
         // Which was faster, this or an answer, onInvitationEnded tells.
         Output::remark(talking_ ? "hanging up" : "cancelling");
-        session_.signaling().cancel(id_, {}, [this](const CancelResult& result) {
-            if (!result.ok() && !talking_) {
+        session_->signaling().cancel(id_, {}, [this](const CancelResult& result) {
+            if (!exit_ && !result.ok() && !talking_) {
                 output_.tell(reply_to("cancel", result));
                 gives_up_if_unreachable(result);
             }
@@ -156,13 +165,16 @@ class Part : public SignalingListener {
     }
 
     void hang_up() {
-        session_.signaling().hangup(id_, {}, [this](const Result& result) {
+        session_->signaling().hangup(id_, {}, [this](const Result& result) {
+            if (exit_) {
+                return;
+            }
             if (!result.ok()) {
                 output_.tell(reply_to("hangup", result));
                 gives_up_if_unreachable(result);
             }
             // It may go on for others. What was told before this reply has ended it, if not.
-            session_.signaling().getSignalingInfo(
+            session_->signaling().getSignalingInfo(
                 id_, [this](const Result&, const SignalingInfo&) { is_over_if(!exit_); });
         });
     }
@@ -180,8 +192,9 @@ class Part : public SignalingListener {
         }
     }
 
-    Session& session_;
     const Output& output_;
+    Session* session_ = nullptr;
+    std::string me_;
     std::string id_;
     bool call_ = false;
     bool inviter_ = false;
@@ -208,8 +221,9 @@ void add_invite(CLI::App& app, Invocation& invocation) {
             if (chosen.users.empty() && chosen.group.empty()) {
                 throw CLI::ValidationError("call", "whom? Say USER… or --group GROUP");
             }
+            Part part(output);
             Session session(settings, output);
-            return Part(session, output).invites(chosen);
+            return part.invites(session, chosen);
         });
     command.add_option("USER", options->users, "whom to ring; of a group, all others if none")
         ->type_name("");
@@ -231,11 +245,11 @@ void add_join(CLI::App& app, Invocation& invocation) {
         "Accepts an invitation and, if it is a call, stays until somebody hangs up.",
         "  beckon accept \"$BECKON_ID\" --data \"I am coming\"", accepted,
         [](const JoinOptions& chosen, const Settings& settings, const Output& output) {
+            Part part(output);
             Session session(settings, output);
-            return Part(session, output)
-                .joins("accept", chosen.id, [&](const ResultCallback& told) {
-                    session.signaling().accept(chosen.id, chosen.data, told);
-                });
+            return part.joins(session, "accept", chosen.id, [&](const ResultCallback& told) {
+                session.signaling().accept(chosen.id, chosen.data, told);
+            });
         });
     accept.add_option("ID", accepted->id, "of the invitation")->required()->type_name("");
     accept.add_option("--data", accepted->data, "what is said with it")->option_text("TEXT");
@@ -246,11 +260,11 @@ void add_join(CLI::App& app, Invocation& invocation) {
         "Takes a call over from another of my devices, and stays until somebody hangs up.",
         "  beckon resume 3f6ad1c0", resumed,
         [](const JoinOptions& chosen, const Settings& settings, const Output& output) {
+            Part part(output);
             Session session(settings, output);
-            return Part(session, output)
-                .joins("resume", chosen.id, [&](const ResultCallback& told) {
-                    session.signaling().resume(chosen.id, told);
-                });
+            return part.joins(session, "resume", chosen.id, [&](const ResultCallback& told) {
+                session.signaling().resume(chosen.id, told);
+            });
         });
     resume.add_option("ID", resumed->id, "of the invitation")->required()->type_name("");
 }

@@ -259,7 +259,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
     /// That it was done is told by onInvitationEnded.
     ResultCallback told(const std::string& request, const std::string& id) {
         return [this, request, id](const Result& result) {
-            if (!result.ok()) {
+            if (!result.ok() && result.error != "closed") {  // that is this program's own end
                 Facts facts = reply_to(request, result);
                 facts["id"] = id;
                 output_.tell(facts);

@@ -56,7 +56,7 @@ enum class OfConnection {
 /// One client, whose listeners and callbacks are called from within `poll`, and nowhere else.
 class Session : public ConnectionListener {
   public:
-    /// `settings` are to be complete.
+    /// `settings` are to be complete. Whoever is called by a listener or a callback outlives it.
     Session(const Settings& settings, const Output& output,
             OfConnection tells = OfConnection::trouble);
 
