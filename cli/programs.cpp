@@ -35,6 +35,7 @@ std::map<std::string, std::string> with_environment(const Programs::Variables& a
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> all;
+    all.reserve(texts.size() + 1);
     for (std::string& text : texts) {
         all.push_back(text.data());
     }
