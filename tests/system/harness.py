@@ -6,6 +6,7 @@ Environment:
   BECKON_SANITIZER_PRELOAD  LD_PRELOAD of the broker alone (a plugin built with sanitizers)
   BECKON_CAPTURE            file to which each message received below beckon/v1/ is appended as a JSON line
   BECKON_DRIVER             path of client_driver (tests/client/driver.cpp), for the tests of the client library
+  BECKON_CLI                path of beckon, and BECKON_CLI_DOCUMENTS of the directory of its manual page (test_cli.py)
 """
 
 import base64
