@@ -356,7 +356,8 @@ export class Inbox {
         if (!held.talk.devices.has(user)) held.talk.devices.set(user, undefined);
       }
     } else if (told.state === 'ended' || told.call_state) {
-      this.#talkEnds(held, {}, now, news);
+      const { reason, duration_ms } = told.call_state ?? {};
+      this.#talkEnds(held, { reason, duration_ms }, now, news);
     }
   }
 

@@ -85,7 +85,7 @@ const invitation = {
   id: isId, inviter: isId, 'group?': isId, 'data?': data, ...shared, rev: count, state: word('open', 'ended'),
   'remaining_ms?': count,
   invitees: list({ ...person, ringing: flag, 'device?': text, 'data?': data, 'reason?': text }),
-  'call_state?': (value) => fits(value, { participants: ids, duration_ms: count }),
+  'call_state?': (value) => fits(value, { participants: ids, duration_ms: count, 'reason?': text }),
 };
 const ofInvitation = { event: text, id: isId, rev: count, 'by?': isId, 'by_device?': text };
 const ofGroup = { event: text, group: isId, by: isId, by_device: text };
