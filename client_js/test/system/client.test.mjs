@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client against a real broker, over TCP and over websockets.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Client } from '../../src/client.js';
+import { Broker, plugin } from './broker.mjs';
+import { Person } from './people.mjs';
+
+const skip = plugin ? false : 'BECKON_PLUGIN names no plugin';
+const broker = new Broker({ options: { requests_per_second: 10000, requests_burst: 10000, pair_invites_per_second: 10000, pair_invites_burst: 10000 } });
+before(async () => plugin && broker.start());
+afterEach(() => Person.leaveAll());
+after(() => broker.remove());
+
+test('an option that cannot be is named', () => {
+  for (const [options, name] of [
+    [{ userID: 'a/b' }, 'userID'], [{ userID: 'a', server: 'http://x' }, 'server'], [{ userID: 'a', server: 'ws://u:p@x' }, 'server'],
+    [{ userID: 'a', requestTimeout: 0 }, 'requestTimeout'], [{ userID: 'a', whenOffline: 'maybe' }, 'whenOffline'],
+  ]) {
+    assert.throws(() => new Client(options), new RegExp(`^TypeError: ${name}: `), name);
+  }
+});
+
+for (const transport of ['mqtt', 'ws']) {
+  test(`the door rings the kitchen over ${transport}, which accepts`, { skip }, async () => {
+    const kitchen = await Person.connected(broker[transport], 'kitchen');
+    const door = await Person.connected(broker[transport], 'door');
+    const invite = door.signaling.invite('kitchen', 'front door');
+    assert.match(invite.inviteID, /^[0-9a-f]{32}$/);
+    assert.deepEqual(await invite, { ok: true, code: 0, error: '', message: '', inviteID: invite.inviteID, skipped: [] });
+    assert.deepEqual(await kitchen.hears('onReceiveNewInvitation'), [invite.inviteID, 'door', '', ['kitchen'], 'front door']);
+    assert.ok((await kitchen.signaling.ringing(invite.inviteID)).ok);
+    assert.deepEqual(await door.hears('onInviteeRinging'), [invite.inviteID, 'kitchen']);
+    const [pending] = kitchen.signaling.getPendingInvitations();
+    assert.ok(pending.remainingMs > 0 && pending.remainingMs <= 30_000);
+    assert.ok((await kitchen.signaling.accept(invite.inviteID, Uint8Array.of(0, 255))).ok);
+    const [id, who, data] = await door.hears('onInviteeAccepted');
+    assert.deepEqual([id, who, [...data]], [invite.inviteID, 'kitchen', [0, 255]]);
+    const [end] = await door.hears('onInvitationEnded');
+    assert.deepEqual([end.state, end.here, end.by, end.byDevice], ['accepted', false, 'kitchen', kitchen.client.device]);
+    assert.ok((await kitchen.hears('onInvitationEnded'))[0].here);
+    const late = await door.signaling.cancel(invite.inviteID);
+    assert.deepEqual([late.error, late.code, late.by], ['already_accepted', 8010, 'kitchen']);
+    const { info } = await door.signaling.getSignalingInfo(invite.inviteID);
+    assert.deepEqual([info.open, info.invitees[0].state], [false, 'accepted']);
+  });
+}
+
+test('answered elsewhere, rejected, cancelled, timed out, modified: each is told as it is', { skip }, async () => {
+  const [panel, tablet, door] = await Promise.all(['hall', 'hall', 'gate'].map((user) => Person.connected(broker.ws, user)));
+  const first = door.signaling.invite('hall');
+  await Promise.all([panel, tablet].map((one) => one.hears('onReceiveNewInvitation')));
+  assert.ok((await panel.signaling.accept(first.inviteID)).ok);
+  await tablet.hears('onInviteeAccepted', (id, who) => who === 'hall');
+  const [elsewhere] = await tablet.hears('onInvitationEnded');
+  assert.deepEqual([elsewhere.state, elsewhere.here, elsewhere.by, elsewhere.byDevice], ['accepted', false, 'hall', panel.client.device]);
+  assert.equal((await tablet.signaling.accept(first.inviteID)).error, 'already_accepted');
+  await panel.hears('onInvitationEnded');
+
+  const second = door.signaling.invite('hall');
+  await panel.hears('onReceiveNewInvitation');
+  await door.signaling.modifyInvitation(second.inviteID, 'it is urgent');
+  assert.deepEqual(await panel.hears('onInvitationModified'), [second.inviteID, 'it is urgent']);
+  await panel.signaling.reject(second.inviteID, 'later', 'busy');
+  assert.deepEqual(await door.hears('onInviteeRejected'), [second.inviteID, 'hall', 'later']);
+  assert.equal((await door.hears('onInvitationEnded', ({ inviteID }) => inviteID === second.inviteID))[0].reason, 'busy');
+
+  const third = door.signaling.invite('hall');
+  await panel.hears('onReceiveNewInvitation', (id) => id === third.inviteID);
+  assert.deepEqual((await door.signaling.cancel(third.inviteID)).cancelled, ['hall']);
+  await panel.hears('onInvitationCancelled');
+  assert.ok((await door.hears('onInvitationEnded', ({ inviteID }) => inviteID === third.inviteID))[0].here);
+
+  const fourth = door.signaling.invite('hall', '', { timeout: 0.05 });
+  assert.deepEqual(await panel.hears('onInvitationTimeout'), [fourth.inviteID, ['hall']]);
+  assert.equal((await door.hears('onInvitationEnded', ({ inviteID }) => inviteID === fourth.inviteID))[0].state, 'timed_out');
+});
+
+test('what the application says wrong is refused as the broker would, and asked of nobody', { skip }, async () => {
+  const someone = await Person.connected(broker.mqtt, 'someone');
+  for (const [call, field] of [
+    [someone.signaling.invite('a/b'), 'invitee'], [someone.signaling.inviteSeveral([]), 'invitee'],
+    [someone.signaling.invite('a', 7), 'data'], [someone.signaling.invite('a', '', { timeout: -1 }), 'timeout_ms'],
+    [someone.signaling.invite('a', '', { answer: 'last' }), 'answer'], [someone.signaling.accept('#'), 'id'],
+    [someone.groups.createGroup('a/b'), 'group'], [someone.client.sendC2CTextMessage(7, 'a'), 'data'],
+    [someone.signaling.invite('someone'), 'invitee'],
+  ]) {
+    const { ok, error, code, field: blamed } = await call;
+    assert.deepEqual([ok, error, code, blamed], [false, 'invalid_request', 6017, field]);
+  }
+});
+
+test('a call without a connection waits, and is done when there is one; without a broker it fails', { skip }, async () => {
+  const sleeper = new Person(broker.ws, 'sleeper');
+  const invite = sleeper.signaling.invite('nobody-is-there', '', { onlineUserOnly: true });
+  sleeper.client.connect();
+  assert.equal((await invite).error, 'user_offline');
+  const hasty = new Person('ws://127.0.0.1:9', 'hasty', { requestTimeout: 50 });
+  hasty.client.connect();
+  assert.equal((await hasty.signaling.accept('x')).error, 'not_connected');
+  const gone = hasty.signaling.invite('a');
+  await hasty.client.close();
+  assert.equal((await gone).error, 'closed');
+  assert.equal((await hasty.signaling.accept('x')).error, 'closed');
+});
+
+test('several are asked, the first takes it, and who was skipped is told', { skip }, async () => {
+  const [one, other, door] = await Promise.all(['one', 'other', 'porch'].map((user) => Person.connected(broker.mqtt, user)));
+  const invite = door.signaling.inviteSeveral(['porch', 'one', 'other'], '', { answer: 'first' });
+  assert.deepEqual((await invite).skipped, [{ user: 'porch', error: 'invalid_request' }]);
+  await Promise.all([one, other].map((who) => who.hears('onReceiveNewInvitation')));
+  await one.signaling.accept(invite.inviteID);
+  const [end] = await other.hears('onInvitationEnded');
+  assert.deepEqual([end.state, end.reason, end.by], ['cancelled', 'answered', 'one']);
+  assert.equal((await door.hears('onInvitationEnded'))[0].state, 'accepted');
+});
+
+test('groups: made, joined, rung, left', { skip }, async () => {
+  const [teacher, ann, ben] = await Promise.all(['teacher', 'ann', 'ben'].map((user) => Person.connected(broker.mqtt, user)));
+  assert.ok((await teacher.groups.createGroup('class-4b', '4b', { memberList: ['ann'], profile: { room: '2.14' } })).ok);
+  assert.deepEqual(await ann.hears('onGroupCreated'), ['class-4b']);
+  assert.ok((await ben.groups.joinGroup('class-4b')).ok);
+  assert.deepEqual(await teacher.hears('onMemberEnter'), ['class-4b', ['ben']]);
+  assert.deepEqual((await ben.groups.getJoinedGroupList()).groups, [{ groupID: 'class-4b', groupName: '4b', joinMode: 'free', memberCount: 3, role: 'member' }]);
+  const { members } = await ann.groups.getGroupMemberList('class-4b');
+  assert.deepEqual(members.map(({ userID, role }) => `${userID} ${role}`).sort(), ['ann member', 'ben member', 'teacher owner']);
+  const [known, unknown] = await ann.groups.getGroupsInfo(['class-4b', 'no-such']);
+  assert.deepEqual([known.info.owner, known.info.profile, unknown.error], ['teacher', { room: '2.14' }, 'unknown_group']);
+  await teacher.groups.setGroupMemberRole('class-4b', 'ann', 'admin');
+  assert.deepEqual(await ben.hears('onGrantAdministrator'), ['class-4b', 'teacher', ['ann']]);
+  await teacher.groups.setGroupInfo('class-4b', { groupName: 'Klasse 4b' });
+  assert.deepEqual(await ben.hears('onGroupInfoChanged'), ['class-4b', { groupName: 'Klasse 4b' }]);
+
+  const hands = teacher.signaling.inviteInGroup('class-4b', [], 'Who knows?');
+  await Promise.all([ann, ben].map((who) => who.hears('onReceiveNewInvitation')));
+  await ann.signaling.accept(hands.inviteID, 'Me!');
+  assert.deepEqual(await ben.hears('onInviteeAccepted'), [hands.inviteID, 'ann', 'Me!']);
+  assert.ok((await ben.groups.quitGroup('class-4b')).ok);
+  const [end] = await ben.hears('onInvitationEnded');
+  assert.deepEqual([end.state, end.here], ['revoked', true]);
+  assert.equal((await teacher.hears('onInvitationEnded'))[0].state, 'accepted');
+  assert.deepEqual((await ann.groups.kickGroupMember('class-4b', ['teacher'])).error, 'not_owner');
+  await teacher.groups.dismissGroup('class-4b');
+  assert.deepEqual(await ann.hears('onGroupDismissed'), ['class-4b', 'teacher']);
+});
+
+test('messages: text and bytes, to one and to a group', { skip }, async () => {
+  const [ann, ben] = await Promise.all(['msg-ann', 'msg-ben'].map((user) => Person.connected(broker.ws, user)));
+  const sent = ann.client.sendC2CTextMessage('hello', 'msg-ben');
+  assert.ok((await sent).ok);
+  assert.deepEqual(await ben.hears('onRecvC2CTextMessage'), [sent.msgID, 'msg-ann', 'hello']);
+  await ann.client.sendC2CCustomMessage(Uint8Array.of(1, 2), 'msg-ben');
+  assert.deepEqual([...(await ben.hears('onRecvC2CCustomMessage'))[2]], [1, 2]);
+  await ann.groups.createGroup('msg-flat', '', { memberList: ['msg-ben'] });
+  await ann.client.sendGroupTextMessage('to all', 'msg-flat');
+  assert.deepEqual((await ben.hears('onRecvGroupTextMessage')).slice(1), ['msg-flat', 'msg-ann', 'to all']);
+});
+
+test('who is busy rejects at once, and is told who rang', { skip }, async () => {
+  const [desk, caller] = await Promise.all(['desk', 'caller'].map((user) => Person.connected(broker.mqtt, user)));
+  desk.signaling.setBusy(true, 'in a meeting');
+  const invite = caller.signaling.invite('desk', 'hello?');
+  assert.deepEqual(await caller.hears('onInviteeRejected'), [invite.inviteID, 'desk', 'in a meeting']);
+  assert.equal((await caller.hears('onInvitationEnded'))[0].reason, 'busy');
+  assert.deepEqual(await desk.hears('onRejectedAsBusy'), [invite.inviteID, 'caller', '', 'hello?']);
+  const [end] = await desk.hears('onInvitationEnded');
+  assert.deepEqual([end.state, end.here, end.reason], ['rejected', true, 'busy']);
+  assert.equal(desk.count('onReceiveNewInvitation'), 0);
+  desk.signaling.setBusy(false);
+  caller.signaling.invite('desk');
+  await desk.hears('onReceiveNewInvitation');
+});
+
+test('a listener that throws harms no other', { skip }, async () => {
+  const [one, other] = await Promise.all(['thrower', 'thrown-at'].map((user) => Person.connected(broker.mqtt, user)));
+  const thrown = new Promise((done) => {
+    globalThis.reportError = done; // as a browser has it
+  });
+  after(() => delete globalThis.reportError);
+  other.signaling.addSignalingListener({ onReceiveNewInvitation() { throw new Error('mine'); } });
+  one.signaling.invite('thrown-at');
+  await other.hears('onReceiveNewInvitation');
+  assert.equal((await thrown).message, 'mine');
+});
