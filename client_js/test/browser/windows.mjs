@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Debian's Chromium with a camera and a microphone that it invents, and the page in its windows.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { patience } from '../system/broker.mjs';
+
+export const browser_path = process.env.BECKON_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
+
+/** The page, built into a directory of its own. */
+export function buildPage() {
+  const directory = mkdtempSync(join(tmpdir(), 'beckon-page-'));
+  execFileSync(process.execPath, [fileURLToPath(new URL('../../../examples/web_intercom/build.mjs', import.meta.url)), directory]);
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+export class Windows {
+  faults = [];
+  #browser;
+  #contexts = new Map();
+  #address;
+
+  static async open(address) {
+    const windows = new Windows();
+    windows.#address = address;
+    windows.#browser = await chromium.launch({
+      executablePath: browser_path,
+      args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+        '--allow-loopback-in-peer-connection', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--mute-audio'],
+    });
+    return windows;
+  }
+
+  /** A window of this user. Windows of the same `where` share what the browser keeps. */
+  async of(user, { where = user, phone = false, camera = true } = {}) {
+    let context = this.#contexts.get(where);
+    if (!context) {
+      const viewport = phone ? { width: 390, height: 780 } : { width: 1024, height: 640 };
+      context = await this.#browser.newContext({ viewport, hasTouch: phone, isMobile: phone, permissions: camera ? ['camera', 'microphone'] : [], locale: 'en-GB' });
+      context.setDefaultTimeout(patience);
+      this.#contexts.set(where, context);
+    }
+    const page = await context.newPage();
+    page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
+    await page.goto(`${this.#address}/#user=${user}`);
+    await isOnline(page);
+    return page;
+  }
+
+  /** Closes all windows, and none of them may have failed. */
+  async closeAll() {
+    for (const context of this.#contexts.values()) await context.close();
+    this.#contexts.clear();
+    const faults = this.faults.splice(0);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+  }
+
+  close() {
+    return this.#browser?.close();
+  }
+}
+
+export const isOnline = (page) => page.locator('#link[data-state=connected]').waitFor();
+export const shows = (page, screen) => page.locator(`body[data-screen=${screen}]`).waitFor();
+export const button = (page, name) => page.getByRole('button', { name }).filter({ visible: true }).first();
+
+/** Frames come from the other: its picture moves, and goes on doing so. */
+export const moves = (page, stage) =>
+  page.waitForFunction((id) => {
+    const video = document.querySelector(`#${id} .picture.moving video`);
+    if (!video) return false;
+    const { totalVideoFrames } = video.getVideoPlaybackQuality();
+    video.seen ??= totalVideoFrames;
+    return totalVideoFrames >= video.seen + 3;
+  }, stage);
+
+/** That it sounds, as far as the other's track goes. */
+export const sounds = (page) =>
+  page.waitForFunction(() => {
+    const [track] = document.querySelector('#pictures video')?.srcObject?.getAudioTracks() ?? [];
+    return track && !track.muted && track.readyState === 'live';
+  });
