@@ -74,10 +74,7 @@ export class Broker {
       `listener ${this.ws_port} 127.0.0.1`, 'socket_domain ipv4', 'protocol websockets',
       ...(this.pages ? [`http_dir ${this.pages}`] : []), '',
     ].join('\n'));
-    const preload = process.env.BECKON_SANITIZER_PRELOAD;
-    this.#process = spawn('/usr/sbin/mosquitto', ['-c', configuration], {
-      stdio: ['ignore', 'ignore', 'pipe'], cwd: this.#directory, env: { ...process.env, ...(preload && { LD_PRELOAD: preload }) },
-    });
+    this.#process = spawn('/usr/sbin/mosquitto', ['-c', configuration], { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.#directory });
     this.#ended = new Promise((done) => this.#process.once('exit', (code, signal) => done(signal ?? code)));
     let taken = false;
     const running = new Promise((done) => {
