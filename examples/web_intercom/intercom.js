@@ -6,8 +6,9 @@ import { Media } from './media.js';
 
 const $ = (id) => document.getElementById(id);
 const usual_names = ['door', 'kitchen', 'hall', 'upstairs'];
-const ring_s = 30;
+/** What the address says: user, server, stun, and for how long it rings. */
 const parameters = new URLSearchParams(location.hash.slice(1));
+const ring_s = Number(parameters.get('ring') ?? 30);
 
 /** An element with properties and children. */
 function make(tag, properties = {}, ...children) {

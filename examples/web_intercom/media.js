@@ -88,8 +88,9 @@ export class Media {
     return [...this.#peers.values()];
   }
 
+  /** Says that this device is there, and whom it has met: who is not among them begins anew. */
   hello(to) {
-    this.#send(to, { type: 'hello' });
+    this.#send(to, { type: 'hello', has: this.peers.map(({ device }) => device) });
   }
 
   /** What this side shows and says, from now on. */
@@ -127,8 +128,8 @@ export class Media {
     const key = `${user} ${device}`;
     let peer = this.#peers.get(key);
     if (said.type === 'hello' || said.type === 'offer') {
-      if (said.run !== undefined && peer?.its_run !== undefined && peer.its_run !== said.run) {
-        // It has begun anew.
+      const another = said.run !== undefined && peer?.its_run !== undefined && peer.its_run !== said.run;
+      if (peer && (another || (said.has && !said.has.includes(this.#me())))) {
         peer.close();
         peer = undefined;
       }

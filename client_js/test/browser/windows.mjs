@@ -35,7 +35,7 @@ export class Windows {
   }
 
   /** A window of this user. Windows of the same `where` share what the browser keeps. */
-  async of(user, { where = user, phone = false, camera = true } = {}) {
+  async of(user, { where = user, phone = false, camera = true, more = '' } = {}) {
     let context = this.#contexts.get(where);
     if (!context) {
       const viewport = phone ? { width: 390, height: 780 } : { width: 1024, height: 640 };
@@ -45,7 +45,7 @@ export class Windows {
     }
     const page = await context.newPage();
     page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
-    await page.goto(`${this.#address}/#user=${user}`);
+    await page.goto(`${this.#address}/#user=${user}${more}`);
     await isOnline(page);
     return page;
   }
@@ -61,6 +61,12 @@ export class Windows {
   close() {
     return this.#browser?.close();
   }
+}
+
+/** Kept in the directory that BECKON_SCREENSHOTS names, if it names one. */
+export async function shot(page, name) {
+  const directory = process.env.BECKON_SCREENSHOTS;
+  if (directory) await page.screenshot({ path: join(directory, `${name}.png`) });
 }
 
 export const isOnline = (page) => page.locator('#link[data-state=connected]').waitFor();

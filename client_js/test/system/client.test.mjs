@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client against a real broker, over TCP and over websockets.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Client } from '../../src/client.js';
 import { Broker, plugin } from './broker.mjs';
 import { Person } from './people.mjs';
@@ -181,4 +185,42 @@ test('a listener that throws harms no other', { skip }, async () => {
   one.signaling.invite('thrown-at');
   await other.hears('onReceiveNewInvitation');
   assert.equal((await thrown).message, 'mine');
+});
+
+test('the broker goes and comes back with nothing: what rang ends, and the client goes on', { skip }, async () => {
+  const other = await new Broker().start();
+  try {
+    const [door, kitchen] = await Promise.all(['door', 'kitchen'].map((user) => Person.connected(other.ws, user)));
+    const ring = door.signaling.invite('kitchen');
+    await kitchen.hears('onReceiveNewInvitation');
+    assert.ok((await ring).ok);
+    await other.kill();
+    await kitchen.hears('onConnectionStateChanged', (state) => state === 'disconnected');
+    const answered = kitchen.signaling.accept(ring.inviteID); // waits
+    await other.start();
+    assert.equal((await answered).error, 'unknown_invitation');
+    for (const one of [door, kitchen]) {
+      await one.hears('onConnectionStateChanged', (state) => state === 'connected');
+      const [end] = await one.hears('onInvitationEnded');
+      assert.deepEqual([end.inviteID, end.state], [ring.inviteID, undefined]);
+    }
+    assert.equal((await kitchen.hears('onInvitationCancelled'))[0], ring.inviteID);
+    const again = door.signaling.invite('kitchen');
+    await kitchen.hears('onReceiveNewInvitation', (id) => id === again.inviteID);
+  } finally {
+    await Person.leaveAll();
+    await other.remove();
+  }
+});
+
+test('the example of the README', { skip: skip || !process.env.BECKON_CALLS }, async () => {
+  const example = (...words) => promisify(execFile)(process.execPath, ['example.mjs', ...words], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)), env: { ...process.env, BROKER: broker.mqtt }, timeout: 20_000,
+  });
+  const [kitchen, door] = await Promise.all([example('kitchen'), example('door', 'kitchen')]);
+  assert.match(kitchen.stdout, /^door rings\ntalked for \d\.\d* s\n$/);
+  assert.match(door.stdout, /^ringing kitchen\nkitchen accepted\ntalked for \d\.\d* s\n$/);
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const code = readFileSync(new URL('../../example.mjs', import.meta.url), 'utf8').split('\n').slice(5).join('\n');
+  assert.ok(readme.includes(code), 'the README shows another');
 });
