@@ -72,7 +72,7 @@ test('who answers what has no rev of its own is heard whatever the rev', () => {
 });
 
 test('a call goes on without who left, and is over for who left', () => {
-  const alone = talking('carol');
+  const alone = talking('carol', 'dave');
   alone.event('invitee_accepted', 'x', 3, 'carol', { invitee: 'carol' });
   alone.told();
   alone.event('participant_left', 'x', 3, 'alice', { user: 'alice', reason: 'connection_lost' });
@@ -84,7 +84,10 @@ test('a call goes on without who left, and is over for who left', () => {
   const [left, end] = alone.told();
   assert.deepEqual([left.news, left.here, end.news, end.here, end.timed], ['participant_left', true, 'call_ended', true, false]);
   assert.equal(talk(alone), undefined);
-  alone.event('call_ended', 'x', 3, 'carol', { reason: 'hangup', duration_ms: 9 });
+  // Who answers later talks with the others.
+  alone.event('invitee_accepted', 'x', 4, 'dave', { invitee: 'dave' });
+  assert.equal(talk(alone), undefined);
+  alone.event('call_ended', 'x', 4, 'carol', { reason: 'hangup', duration_ms: 9 });
   assert.deepEqual(ended(alone.told()), []);
 });
 

@@ -288,6 +288,18 @@ function quiet(alone) {
   assert.deepEqual([heard(told), ends(told)], [[], []]);
 }
 
+test('an invite that was sent again and refused for the moment is called off, as the first may have been made', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  alone.invite('bob');
+  alone.sent('invite');
+  alone.disconnect();
+  alone.connectAndSync();
+  alone.refuse(alone.sent('invite'), 'rate_limited', 20102);
+  alone.reply(alone.sent('cancel'), { rev: 2, cancelled: ['bob'], already: [] });
+  quiet(alone);
+});
+
 test('an invite that was refused is no invitation', () => {
   const alone = new Alone({}, 'alice');
   alone.connectAndSync();
@@ -385,8 +397,10 @@ test('an invitation that this user has answered already does not ring', () => {
   const answered = ring('x', [{ user: 'bob', state: 'accepted', device: elsewhere }, 'carol'], { rev: 2 });
   alone.connectAndSync([answered]);
   announce(alone, ring('x', ['bob', 'carol'])); // delivered late
-  assert.equal(alone.told('new_invitation').length, 0);
   assert.equal(alone.open.length, 1);
+  alone.event('invitee_accepted', 'x', 3, 'carol', { invitee: 'carol' });
+  const told = alone.told();
+  assert.deepEqual([heard(told).map(({ body }) => body.event), ends(told)], [['invitee_accepted'], []]);
 });
 
 cases('what has ended does not ring again when it is delivered late', {
@@ -520,6 +534,13 @@ test("a reply's rev hides no event that is still under way", () => {
   assert.ok(alone.silent);
 });
 
+test('what is delivered twice is told once', () => {
+  const alone = new Alone();
+  alone.connectAndSync([ring()]);
+  for (let i = 0; i < 2; ++i) alone.event('invitation_modified', 'x', 2, 'alice', { data: 'urgent' });
+  assert.equal(alone.told('invitation_modified').length, 1);
+});
+
 test('that somebody rings is told whatever the rev, and once', () => {
   const alone = inviter('bob', 'carol');
   for (const who of ['bob', 'bob', 'carol']) alone.event('invitee_ringing', 'x', 1, who, { invitee: who });
@@ -628,6 +649,16 @@ test('an id that is used anew rings anew, and one that comes late does not', () 
   assert.equal(alone.told('new_invitation').length, 1);
 });
 
+test('what ended after a sync was sent does not ring by what that tells', () => {
+  const alone = new Alone();
+  alone.connect();
+  announce(alone);
+  alone.event('invitation_cancelled', 'x', 2, 'alice', { inviter: 'alice', invitees: ['bob'], reason: 'cancelled' });
+  alone.told();
+  alone.sync([ring()]);
+  assert.equal(alone.told('new_invitation').length, 0);
+});
+
 test('a broker that comes back with nothing: what was open ends without a state', () => {
   const alone = inviter('bob');
   alone.disconnect();
@@ -635,6 +666,33 @@ test('a broker that comes back with nothing: what was open ends without a state'
   alone.reply(alone.sent('sync'), { server_epoch: 'another', invitations: [] });
   alone.refuse(alone.sent('get'), 'unknown_invitation', 8010);
   assert.deepEqual(alone.told('ended').map(({ state }) => state), [undefined]);
+});
+
+test('a broker that comes back with nothing: what is sent again is another, and asks anew', () => {
+  const alone = new Alone({}, 'carol');
+  alone.connectAndSync([ring('x', ['bob', 'carol'])]);
+  alone.call('reject', 'x');
+  alone.reply(alone.sent('reject'), { rev: 2 }, of.carol);
+  assert.equal(alone.told('ended').length, 1);
+  alone.disconnect();
+  alone.connect();
+  alone.reply(alone.sent('sync'), { server_epoch: 'another', invitations: [ring('x', ['bob', 'carol'])] }, of.carol);
+  assert.equal(alone.told('new_invitation').length, 1);
+  assert.deepEqual(alone.open[0].invitees.map(({ state }) => state), ['pending', 'pending']);
+  alone.event('invitation_cancelled', 'x', 2, 'alice', { inviter: 'alice', invitees: ['bob', 'carol'], reason: 'cancelled' });
+  assert.equal(alone.told('ended').length, 1);
+});
+
+test('a broker that comes back with nothing: an id that had ended is remembered no more', () => {
+  const alone = new Alone();
+  alone.connectAndSync([ring()]);
+  alone.event('invitation_cancelled', 'x', 2, 'alice', { inviter: 'alice', invitees: ['bob'], reason: 'cancelled' });
+  alone.disconnect();
+  alone.connect();
+  alone.reply(alone.sent('sync'), { server_epoch: 'another', invitations: [] });
+  alone.told();
+  announce(alone);
+  assert.equal(alone.told('new_invitation').length, 1);
 });
 
 // ------------------------------------------------------------------ deadlines
