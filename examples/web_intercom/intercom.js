@@ -71,7 +71,7 @@ function present() {
   const isPending = ({ invitees }) => invitees.some(({ state }) => state === 'pending');
   const talks = open.filter(({ callState }) => callState);
   return {
-    call: talks.find(({ inviteID, callState }) => callState.here || (inviteID === mine && client.connectionState !== 'connected')),
+    call: talks.find(({ callState }) => callState.here),
     resumable: talks.find(({ inviteID, callState }) => inviteID === mine && !callState.here),
     elsewhere: talks.filter(({ callState }) => !callState.here),
     outgoing: open.find((one) => one.inviteID === mine && one.role === 'inviter' && !one.callState && isPending(one)),
@@ -94,6 +94,8 @@ function isWanted({ call, outgoing, incoming }, { user, device }) {
 }
 
 let shown_invitation;
+/** What rang in this window. */
+const rang = new Set();
 
 /** Something happened: looks what there is, and shows it. */
 function look() {
@@ -107,6 +109,7 @@ function look() {
     shown_invitation = invitation;
     if (!call && !outgoing && incoming) {
       // That it rings here, and that its picture is wanted.
+      rang.add(incoming.inviteID);
       signaling.ringing(incoming.inviteID);
       media.hello(incoming.inviter);
     }
@@ -279,11 +282,9 @@ const listener = {
       const what = { busy: 'Busy', declined: 'Declined' }[reason]
         ?? { timed_out: 'No answer', cancelled: here ? 'Cancelled' : 'Stopped', rejected: 'Declined', revoked: 'Stopped' }[state] ?? 'Lost';
       over(inviteID, what);
-    } else if (!here && inviteID === shown_invitation && !talks) {
+    } else if (!here && rang.delete(inviteID)) {
       if (by === me) notice(state === 'accepted' ? 'Answered on another device' : 'Declined on another device');
       else notice({ timed_out: 'Missed', cancelled: reason === 'answered' ? `Answered by ${by}` : 'The caller stopped ringing' }[state] ?? '');
-    } else if (talks && by === me && !here && inviteID === shown_invitation) {
-      notice('Answered on another device');
     }
     look();
     refreshHistory();
