@@ -352,8 +352,10 @@ export class Inbox {
       for (const user of held.talk.devices.keys()) {
         if (!participants.includes(user)) held.talk.devices.delete(user);
       }
+      // It is told who answered with which device, not who moved since.
       for (const user of participants) {
-        if (!held.talk.devices.has(user)) held.talk.devices.set(user, undefined);
+        const is_here = user === this.#me && held.talk.devices.get(user) === this.#device;
+        if (!is_here) held.talk.devices.set(user, undefined);
       }
     } else if (told.state === 'ended' || told.call_state) {
       const { reason, duration_ms } = told.call_state ?? {};

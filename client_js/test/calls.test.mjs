@@ -110,6 +110,8 @@ test('who comes back finds the call by sync, timed by the broker', () => {
   assert.equal(alone.told('new_invitation').length, 0);
   assert.deepEqual(talk(alone).call_state, { participants: ['alice', 'bob'], duration_ms: 61_000 });
   assert.equal(talk(alone).here, false);
+  // It is told who answered with which device; they may have moved since.
+  assert.deepEqual(talk(alone).devices, { alice: undefined, bob: undefined });
   alone.call('resume', 'x');
   alone.reply(alone.sent('resume'), { rev: 2 });
   assert.equal(talk(alone).here, true);

@@ -28,7 +28,7 @@ export class Windows {
     windows.#address = address;
     windows.#browser = await chromium.launch({
       executablePath: browser_path,
-      args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+      args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=fps=10',
         '--allow-loopback-in-peer-connection', '--autoplay-policy=no-user-gesture-required', '--disable-gpu', '--mute-audio'],
     });
     return windows;
@@ -73,15 +73,27 @@ export const isOnline = (page) => page.locator('#link[data-state=connected]').wa
 export const shows = (page, screen) => page.locator(`body[data-screen=${screen}]`).waitFor();
 export const button = (page, name) => page.getByRole('button', { name }).filter({ visible: true }).first();
 
-/** Frames come from the other: its picture moves, and goes on doing so. */
-export const moves = (page, stage) =>
-  page.waitForFunction((id) => {
+/** Frames come from the other: its picture moves from now on. */
+export async function moves(page, stage) {
+  await page.evaluate(() => {
+    window.frames_of = new WeakMap();
+  });
+  await page.waitForFunction((id) => {
     const video = document.querySelector(`#${id} .picture.moving video`);
-    if (!video) return false;
-    const { totalVideoFrames } = video.getVideoPlaybackQuality();
-    video.seen ??= totalVideoFrames;
-    return totalVideoFrames >= video.seen + 3;
+    const stream = video?.srcObject;
+    if (!stream) return false;
+    if (!window.frames_of.has(stream)) {
+      window.frames_of.set(stream, 0);
+      const count = () => {
+        if (video.srcObject !== stream) return;
+        window.frames_of.set(stream, window.frames_of.get(stream) + 1);
+        video.requestVideoFrameCallback(count);
+      };
+      video.requestVideoFrameCallback(count);
+    }
+    return window.frames_of.get(stream) >= 3;
   }, stage);
+}
 
 /** That it sounds, as far as the other's track goes. */
 export const sounds = (page) =>
