@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { patience } from '../system/broker.mjs';
+import { patience, within } from '../system/broker.mjs';
 
 export const browser_path = process.env.BECKON_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
 
@@ -75,24 +75,14 @@ export const button = (page, name) => page.getByRole('button', { name }).filter(
 
 /** Frames come from the other: its picture moves from now on. */
 export async function moves(page, stage) {
-  await page.evaluate(() => {
-    window.frames_of = new WeakMap();
-  });
-  await page.waitForFunction((id) => {
-    const video = document.querySelector(`#${id} .picture.moving video`);
-    const stream = video?.srcObject;
-    if (!stream) return false;
-    if (!window.frames_of.has(stream)) {
-      window.frames_of.set(stream, 0);
-      const count = () => {
-        if (video.srcObject !== stream) return;
-        window.frames_of.set(stream, window.frames_of.get(stream) + 1);
-        video.requestVideoFrameCallback(count);
-      };
-      video.requestVideoFrameCallback(count);
-    }
-    return window.frames_of.get(stream) >= 3;
-  }, stage);
+  const moving = page.locator(`#${stage} .picture.moving video`).first();
+  await moving.waitFor();
+  const three = moving.evaluate((video) => new Promise((done) => {
+    let frames = 0;
+    const count = () => (++frames >= 3 ? done() : video.requestVideoFrameCallback(count));
+    video.requestVideoFrameCallback(count);
+  }));
+  await within(three, `frames in ${stage}`);
 }
 
 /** That it sounds, as far as the other's track goes. */
