@@ -38,6 +38,23 @@ async function call(from, to, name) {
   await see(from, to);
 }
 
+test('who one is, is kept over a reload, until it is changed', { skip }, async () => {
+  const page = await windows.of('');
+  await shows(page, 'sign-in');
+  await shot(page, 'sign-in');
+  await page.getByLabel('Another name').fill('a/b');
+  await button(page, 'Start').click();
+  await shows(page, 'sign-in');
+  await page.getByLabel('Another name').fill('attic');
+  await button(page, 'Start').click();
+  await isOnline(page);
+  await page.reload();
+  await isOnline(page);
+  assert.equal(await text(page, 'me'), 'attic');
+  await button(page, 'Change').click();
+  await shows(page, 'sign-in');
+});
+
 test('two windows call each other, until one hangs up', { skip }, async () => {
   const door = await windows.of('door');
   const kitchen = await windows.of('kitchen', { phone: true });
@@ -61,6 +78,7 @@ test('two windows call each other, until one hangs up', { skip }, async () => {
   await shot(door, 'ended');
   await button(door, 'Close').click();
   await shows(door, 'home');
+  await shot(door, 'home');
 });
 
 test('all by keyboard: ring, answer, mic off, hang up', { skip }, async () => {

@@ -34,19 +34,19 @@ export class Windows {
     return windows;
   }
 
-  /** A window of this user. Windows of the same `where` share what the browser keeps. */
-  async of(user, { where = user, phone = false, camera = true, more = '' } = {}) {
+  /** A window of this user, or of nobody yet. Windows of the same `where` share what the browser keeps. */
+  async of(user, { where = user, phone = false, more = '' } = {}) {
     let context = this.#contexts.get(where);
     if (!context) {
       const viewport = phone ? { width: 390, height: 780 } : { width: 1024, height: 640 };
-      context = await this.#browser.newContext({ viewport, hasTouch: phone, isMobile: phone, permissions: camera ? ['camera', 'microphone'] : [], locale: 'en-GB' });
+      context = await this.#browser.newContext({ viewport, hasTouch: phone, isMobile: phone, permissions: ['camera', 'microphone'], locale: 'en-GB' });
       context.setDefaultTimeout(patience);
       this.#contexts.set(where, context);
     }
     const page = await context.newPage();
     page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
-    await page.goto(`${this.#address}/#user=${user}${more}`);
-    await isOnline(page);
+    await page.goto(`${this.#address}/${user && `#user=${user}${more}`}`);
+    if (user) await isOnline(page);
     return page;
   }
 

@@ -224,3 +224,72 @@ test('the example of the README', { skip: skip || !process.env.BECKON_CALLS }, a
   const code = readFileSync(new URL('../../example.mjs', import.meta.url), 'utf8').split('\n').slice(5).join('\n');
   assert.ok(readme.includes(code), 'the README shows another');
 });
+
+// ---------------------------------------------------------------------- calls
+
+const calls = skip || (process.env.BECKON_CALLS ? false : 'the plugin has no calls');
+
+test('a call: signals while it rings and in it, moved to another device, ended with the same duration', { skip: calls }, async () => {
+  const [door, panel, phone] = await Promise.all(['door', 'flat', 'flat'].map((user) => Person.connected(broker.ws, user)));
+  const { inviteID } = door.signaling.invite('flat', '', { call: true });
+  await Promise.all([panel, phone].map((one) => one.hears('onReceiveNewInvitation')));
+  assert.ok((await panel.signaling.signal(inviteID, 'I want to see', 'door')).ok);
+  assert.deepEqual(await door.hears('onSignal'), [inviteID, 'flat', 'I want to see', panel.client.device]);
+  await door.signaling.signal(inviteID, Uint8Array.of(1, 2, 3));
+  assert.deepEqual([...(await phone.hears('onSignal'))[2]], [1, 2, 3]);
+  await panel.signaling.accept(inviteID);
+  await door.hears('onInviteeAccepted');
+  await phone.hears('onInvitationEnded');
+  const callOf = ({ signaling }) => signaling.getPendingInvitations().find((one) => one.inviteID === inviteID)?.callState;
+  assert.deepEqual([door, panel, phone].map((one) => callOf(one).here), [true, true, false]);
+  assert.deepEqual(callOf(phone).participants, ['door', 'flat']);
+  assert.ok((await phone.signaling.resume(inviteID)).ok);
+  assert.deepEqual(await door.hears('onParticipantMoved'), [inviteID, 'flat', phone.client.device]);
+  await panel.hears('onParticipantMoved');
+  assert.deepEqual([panel, phone].map((one) => callOf(one).here), [false, true]);
+  assert.equal((await (await Person.connected(broker.ws, 'stranger')).signaling.hangup(inviteID)).error, 'not_participant');
+  assert.ok((await door.signaling.hangup(inviteID, 'bye')).ok);
+  const ends = (await Promise.all([door, panel, phone].map((one) => one.hears('onCallEnded')))).map(([end]) => end);
+  for (const end of ends) {
+    assert.deepEqual([end.inviteID, end.reason, end.data, end.by, end.timed], [inviteID, 'hangup', 'bye', 'door', true]);
+    assert.equal(end.durationMs, ends[0].durationMs);
+  }
+  assert.deepEqual(ends.map(({ here }) => here), [true, false, false]);
+  assert.equal(callOf(phone), undefined);
+  assert.equal((await phone.signaling.hangup(inviteID)).error, 'already_ended');
+});
+
+test('with three, who hangs up leaves, and the call goes on', { skip: calls }, async () => {
+  const [a, b, c] = await Promise.all(['call-a', 'call-b', 'call-c'].map((user) => Person.connected(broker.mqtt, user)));
+  const { inviteID } = a.signaling.inviteSeveral(['call-b', 'call-c'], '', { call: true });
+  for (const one of [b, c]) {
+    await one.hears('onReceiveNewInvitation');
+    await one.signaling.accept(inviteID);
+  }
+  await a.hears('onInviteeAccepted', (id, who) => who === 'call-c');
+  await b.signaling.hangup(inviteID);
+  for (const one of [a, c]) assert.deepEqual((await one.hears('onParticipantLeft')).slice(1, 3), ['call-b', 'hangup']);
+  const [left] = await b.hears('onCallEnded');
+  assert.deepEqual([left.here, left.timed], [true, false]);
+  assert.equal((await c.signaling.hangup(inviteID, '', { all: true })).error, 'not_inviter');
+  await a.signaling.hangup(inviteID, '', { all: true });
+  await Promise.all([a, c].map((one) => one.hears('onCallEnded')));
+  assert.equal(b.count('onCallEnded'), 0);
+});
+
+test('both call each other: there is one call', { skip: calls }, async () => {
+  const [a, b] = await Promise.all(['glare-a', 'glare-b'].map((user) => Person.connected(broker.mqtt, user)));
+  const [one, other] = [a.signaling.invite('glare-b', '', { call: true }), b.signaling.invite('glare-a', '', { call: true })];
+  const merged = (await Promise.all([one, other])).filter(({ mergedInto }) => mergedInto);
+  assert.equal(merged.length, 1);
+  const { mergedInto } = merged[0];
+  assert.ok([one.inviteID, other.inviteID].includes(mergedInto));
+  const inviter = mergedInto === one.inviteID ? a : b;
+  await inviter.hears('onInviteeAccepted');
+  for (const { signaling } of [a, b]) {
+    const [open, ...more] = signaling.getPendingInvitations();
+    assert.deepEqual([open.inviteID, open.callState.here, more], [mergedInto, true, []]);
+  }
+  await b.signaling.hangup(mergedInto);
+  await Promise.all([a, b].map((who) => who.hears('onCallEnded')));
+});
