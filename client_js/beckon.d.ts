@@ -125,20 +125,18 @@ export interface SignalingInfo {
   open: boolean;
   answer: Answer;
   visibility: Visibility;
-  call: boolean;
   /** Until the deadline, as of now; undefined: none, or over. */
   remainingMs?: number;
   invitees: { user: string; state: State; ringing: boolean; device: string; data: Data; reason: string }[];
-  /** The call that goes on, and that this user takes part in. */
-  callState?: CallState;
-}
-export interface CallState {
+  /** Who accepts talks: a call. */
+  call: boolean;
+  /** Those in the call, and since when it goes on; nobody: it has not begun, or is over. */
   participants: string[];
-  durationMs: number;
-  /** With this device; else `resume` takes it over. From `getPendingInvitations` only. */
+  callDurationMs: number;
+  /** This device takes part in it, else `resume` takes it over. From `getPendingInvitations` only. */
   here: boolean;
-  /** With which device each takes part, as far as is known. */
-  devices: Record<string, string>;
+  /** With which device each takes part, as far as is known. From `getPendingInvitations` only. */
+  devices: Record<string, string | undefined>;
 }
 
 /** How an invitation ended for this user. */
@@ -156,29 +154,13 @@ export interface InvitationEnd {
   assumed: boolean;
 }
 
-/** How a call ended for this user. */
-export interface CallEnd {
-  inviteID: string;
-  groupID: string;
-  /** `hangup`, `connection_lost`, `expired`, or a word of the application's own; empty: not known. */
-  reason: string;
-  data: Data;
-  /** From the first accept, by the broker's clock if `timed`, else by this device's. */
-  durationMs: number;
-  timed: boolean;
-  /** Who ended it, and with which device; empty: the clock, or not known. */
-  by: string;
-  byDevice: string;
-  /** This device did it. */
-  here: boolean;
-}
-
 export interface SignalingEvent {
-  type: 'newInvitation' | 'inviteeAccepted' | 'inviteeRejected' | 'invitationCancelled' | 'invitationTimeout' | 'invitationModified' | 'inviteeRinging' | 'invitationRevoked';
+  type: 'newInvitation' | 'inviteeAccepted' | 'inviteeRejected' | 'invitationCancelled' | 'invitationTimeout' | 'invitationModified' | 'inviteeRinging' | 'invitationRevoked'
+    | 'signal' | 'participantLeft' | 'participantMoved' | 'callEnded';
   inviteID: string;
   groupID: string;
   role: Role;
-  /** Whom it concerns. */
+  /** Whom it concerns; who signals, left the call or moved within it. */
   invitees: string[];
   data: Data;
   reason: string;
@@ -186,7 +168,10 @@ export interface SignalingEvent {
   byDevice: string;
   remainingMs?: number;
   assumed: boolean;
-  call: boolean;
+  /** Of `callEnded`: since the first accept, by the broker's clock. */
+  durationMs?: number;
+  /** Of what concerns a call: this device did it. */
+  here?: boolean;
 }
 
 /**
@@ -208,17 +193,27 @@ export interface SignalingListener {
   onInviteeRinging?(inviteID: string, invitee: string): void;
   /** Each event with all that is known, right before the call above that it maps to. */
   onSignalingEvent?(event: SignalingEvent): void;
-  /** Somebody rang while this user is busy (`setBusy`), and was told so; instead of `onReceiveNewInvitation`. */
+  /**
+   * Somebody rang and was rejected as busy (`setBusy`), instead of `onReceiveNewInvitation`; nothing
+   * else is told of it.
+   */
   onRejectedAsBusy?(inviteID: string, inviter: string, groupID: string, data: Data): void;
 
-  /** The call is over for this user: exactly once for each that this user took part in. */
-  onCallEnded?(end: CallEnd): void;
-  /** The call goes on without them; this user itself: `onCallEnded` follows. */
+  /** `from` says something within the invitation or its call; once each. Comes to all devices of this user. */
+  onSignal?(inviteID: string, from: string, data: Data): void;
+  /**
+   * `user` is not in the call any more, which goes on for the others; `reason` is empty when that was
+   * missed. This user's own id: another of the user's devices hung up, or this one was away for too long.
+   */
   onParticipantLeft?(inviteID: string, user: string, reason: string, data: Data): void;
-  /** They talk with another device now, perhaps another of this user's. */
-  onParticipantMoved?(inviteID: string, user: string, byDevice: string): void;
-  /** What another device says: offers, candidates, mic on, mic off. Comes to all devices of this user. */
-  onSignal?(inviteID: string, from: string, data: Data, byDevice: string): void;
+  /** `user` is in the call with another device now. This user's own id: this device is to stop its sound. */
+  onParticipantMoved?(inviteID: string, user: string): void;
+  /**
+   * The call is over: once for each that this user was in when it ended, also for the device that ended
+   * it. The duration is the broker's. `reason`: `hangup`, `connection_lost`, `expired`, a word of the
+   * application's own, or empty when nobody knows any more.
+   */
+  onCallEnded?(inviteID: string, reason: string, durationMs: number, data: Data): void;
 }
 
 export interface HistoryEntry {
@@ -263,7 +258,7 @@ export interface SignalingManager {
   /** To a user, or to all others that take part (before the call, all whom one rings). */
   signal(inviteID: string, data: Data, to?: string): Promise<Result>;
   /** Leaves the call, which ends with the last but one; `all`: the inviter ends it. */
-  hangup(inviteID: string, data?: Data, options?: { reason?: string; all?: boolean }): Promise<Result>;
+  hangup(inviteID: string, data?: Data, reason?: string, all?: boolean): Promise<Result>;
   /** Takes the call over from another device of this user. */
   resume(inviteID: string): Promise<Result>;
   /** While busy, whoever rings is rejected at once, with `data` and the reason `busy`. */

@@ -18,7 +18,7 @@ signaling.addSignalingListener({
     console.log(`${invitee} accepted`);
     setTimeout(() => signaling.hangup(inviteID), 1000);
   },
-  onCallEnded({ durationMs }) {
+  onCallEnded(inviteID, reason, durationMs) {
     console.log(`talked for ${durationMs / 1000} s`);
     client.close();
   },

@@ -177,9 +177,10 @@ export class Inbox {
         const remaining_ms = this.#remaining(held, now);
         if (remaining_ms !== undefined) info.remaining_ms = remaining_ms;
         if (held.talk) {
-          info.call_state = { participants: [...held.talk.devices.keys()], duration_ms: Math.max(now - held.talk.since, 0) };
-          info.here = held.talk.devices.get(this.#me) === this.#device;
-          info.devices = Object.fromEntries(held.talk.devices);
+          const { since, devices } = held.talk;
+          info.call_state = { participants: [...devices.keys()], duration_ms: Math.max(now - since, 0) };
+          info.here = devices.get(this.#me) === this.#device;
+          info.devices = Object.fromEntries(devices);
         }
         return info;
       });
@@ -253,8 +254,10 @@ export class Inbox {
     let told;
     switch (event.event) {
       case 'invitee_accepted':
-        if (end([event.invitee], 'accepted', event.data).length > 0) told = event;
-        this.#talkBegins(held, now);
+        if (end([event.invitee], 'accepted', event.data).length > 0) {
+          told = event;
+          this.#joins(held, event.invitee, now, news);
+        }
         break;
       case 'invitee_rejected':
         if (end([event.invitee], 'rejected', event.data).length > 0) told = event;
@@ -317,78 +320,86 @@ export class Inbox {
 
   // ----------------------------------------------------------------------- calls
 
-  /** Who accepted talks with the inviter, when it is a call and this user is one of them. */
-  #talkBegins(held, now) {
+  /** `user` has accepted: who did talks with the inviter, when it is a call. */
+  #joins(held, user, now, news) {
     const { info } = held;
-    const accepted = info.invitees.filter(({ state }) => state === 'accepted');
-    if (!info.call || accepted.length === 0 || held.talk_over) return;
+    if (!info.call || held.talk_over) return;
+    const had_begun = held.since !== undefined;
     held.since ??= now;
     if (info.inviter !== this.#me && partOf(info, this.#me)?.state !== 'accepted') return;
     held.talk ??= { since: held.since, devices: new Map([[info.inviter, info.inviter_device]]), left: new Set() };
-    for (const { user, device } of accepted) {
-      if (!held.talk.left.has(user)) held.talk.devices.set(user, held.talk.devices.get(user) ?? device);
+    for (const part of info.invitees) {
+      if (part.state !== 'accepted' || held.talk.left.has(part.user)) continue;
+      held.talk.devices.set(part.user, held.talk.devices.get(part.user) ?? part.device);
     }
+    // Who is not in it is not told who has left it.
+    if (user === this.#me && had_begun) news.push({ news: 'unsure', id: info.id });
   }
 
-  #talkEnds(held, end, now, news) {
+  #leaves(held, { user, reason, data }, cause, news) {
+    if (!held.talk?.devices.delete(user)) return;
+    held.talk.left.add(user);
+    if (!cause.here) news.push({ news: 'participant_left', ...this.#of(held, cause), user, reason, data });
+    if (user === this.#me) this.#talkIsOver(held);
+  }
+
+  #callEnds(held, { reason = '', duration_ms, data }, cause, now, news) {
     if (!held.talk) return;
-    const duration_ms = end.duration_ms ?? Math.max(now - held.talk.since, 0);
+    const duration = duration_ms ?? Math.max(now - held.talk.since, 0);
+    this.#talkIsOver(held);
+    news.push({ news: 'call_ended', ...this.#of(held, cause), reason, duration_ms: duration, data });
+  }
+
+  #talkIsOver(held) {
     held.talk = undefined;
     held.talk_over = true;
-    news.push({
-      news: 'call_ended', id: held.info.id, inviter: held.info.inviter, group: held.info.group, role: held.info.role,
-      reason: end.reason, data: end.data, by: end.by, by_device: end.by_device, duration_ms,
-      timed: end.duration_ms !== undefined, here: this.#isOwn(end.by, end.by_device),
-    });
   }
 
-  /** As `sync` and `get` tell it; without, there is no call (any more). */
-  #talkIs(held, told, now, news) {
-    if (told.call_state?.participants.includes(this.#me)) {
-      this.#talkBegins(held, now);
-      if (!held.talk) return;
-      const { participants, duration_ms } = told.call_state;
-      held.talk.since = now - duration_ms;
-      for (const user of held.talk.devices.keys()) {
-        if (!participants.includes(user)) held.talk.devices.delete(user);
-      }
-      // It is told who answered with which device, not who moved since.
-      for (const user of participants) {
-        const is_here = user === this.#me && held.talk.devices.get(user) === this.#device;
-        if (!is_here) held.talk.devices.set(user, undefined);
-      }
-    } else if (told.state === 'ended' || told.call_state) {
-      const { reason, duration_ms } = told.call_state ?? {};
-      this.#talkEnds(held, { reason, duration_ms }, now, news);
+  #of({ info: { id, inviter, group, role } }, { by, by_device, here = false }) {
+    return { id, inviter, group, role, by, by_device, here };
+  }
+
+  /** Whatever was missed of the call: as `sync` and `get` tell it. */
+  #correctCall(held, { call_state }, now, news) {
+    if (!held.talk) return;
+    if (!call_state || call_state.reason !== undefined) {
+      // Without, the broker was started anew and has forgotten it.
+      this.#callEnds(held, call_state ?? {}, {}, now, news);
+      return;
+    }
+    for (const user of [...held.talk.devices.keys()]) {
+      if (held.talk && !call_state.participants.includes(user)) this.#leaves(held, { user, reason: '' }, { by: user }, news);
+    }
+    if (!held.talk) return;
+    held.since = held.talk.since = now - call_state.duration_ms;
+    // It is told who answered with which device, not who moved since.
+    for (const user of call_state.participants) {
+      const is_here = user === this.#me && held.talk.devices.get(user) === this.#device;
+      if (!is_here) held.talk.devices.set(user, undefined);
     }
   }
 
   /** The events of the call, which come whatever the `rev`. */
   #takeOfCall(event, now) {
     const news = [];
-    const held = this.#held.get(event.id);
-    const { id, by, by_device } = event;
-    const about = { id, inviter: held?.info.inviter, group: held?.info.group, role: held?.info.role, by, by_device, here: this.#isOwn(by, by_device) };
-    if (this.#ended.has(id) || this.#disowned.has(id)) return news;
+    const { id, rev, by, by_device } = event;
+    const held = this.#held.get(id);
+    if (!held) return news;
+    const cause = { by, by_device, here: this.#isOwn(by, by_device) };
     if (event.event === 'signal') {
-      if (!about.here && (event.seq === undefined || this.#signals.insert(`${id} ${by_device} ${event.seq}`))) {
-        news.push({ news: 'signal', ...about, from: event.from, data: event.data });
+      if (!cause.here && (event.seq === undefined || this.#signals.insert(`${id} ${by_device} ${event.seq}`))) {
+        news.push({ news: 'signal', ...this.#of(held, cause), user: event.from, data: event.data });
       }
-      return news;
-    }
-    if (!held) {
-      return [{ news: 'unsure', id }];
-    }
-    if (event.event === 'call_ended') {
-      this.#talkEnds(held, event, now, news);
-    } else if (held.talk && event.event === 'participant_moved') {
+    } else if (event.event === 'participant_left') {
+      this.#leaves(held, event, cause, news);
+    } else if (event.event === 'call_ended') {
+      this.#callEnds(held, event, cause, now, news);
+    } else if (held.talk) {
       held.talk.devices.set(event.user, by_device);
-      news.push({ news: 'participant_moved', ...about, user: event.user });
-    } else if (held.talk && held.talk.devices.delete(event.user)) {
-      held.talk.left.add(event.user);
-      news.push({ news: 'participant_left', ...about, user: event.user, reason: event.reason, data: event.data });
-      if (event.user === this.#me) this.#talkEnds(held, { by, by_device, reason: event.reason, data: event.data }, now, news);
+      if (!cause.here) news.push({ news: 'participant_moved', ...this.#of(held, cause), user: event.user });
     }
+    // It carries the present rev, so something came before it that did not arrive.
+    if (rev > held.info.rev && held.talk) news.push({ news: 'unsure', id });
     this.#settle(held, now, news);
     return news;
   }
@@ -515,6 +526,7 @@ export class Inbox {
       held.confirmed = true;
       held.announced = info.role !== 'observer';
       if (info.role !== 'inviter' && !rang_elsewhere) this.#rings(held, announcement(), { by: info.inviter }, now, news);
+      if (info.call_state?.participants.includes(this.#me)) this.#joins(held, undefined, now, news);
       this.#applyNewer(held, info, now, news);
       this.#settle(held, now, news);
       return news;
@@ -621,7 +633,7 @@ export class Inbox {
       this.#apply(held, body, cause, now, news);
     }
     if (timed_out.length > 0) this.#apply(held, { event: 'invitation_timeout', invitees: timed_out }, {}, now, news);
-    this.#talkIs(held, told, now, news);
+    this.#correctCall(held, told, now, news);
     if (!this.#over(held)) {
       held.assumed = false;
       this.#setDeadline(held, told.remaining_ms, now);
@@ -696,7 +708,7 @@ export class Inbox {
     if (held.announced && !held.end_told) {
       news.push({ news: 'ended', id, inviter: held.info.inviter, call: held.info.call, state: undefined, reason: '', here: false, assumed: false });
     }
-    this.#talkEnds(held, {}, now, news);
+    this.#callEnds(held, {}, {}, now, news);
     // Not remembered as ended: after a restart of the broker an invite that is sent again makes it anew.
     this.#held.delete(id);
     return news;

@@ -22,14 +22,14 @@ function cancelOurs(tell, { id: inviteID, inviter, ends_ours, body }) {
 const of = ({ id: inviteID, group = '', by = '', by_device = '' }) => ({ inviteID, groupID: group, by, byDevice: by_device });
 
 export function toSignalingInfo(info) {
-  const { participants, duration_ms: durationMs } = info.call_state ?? {};
+  const { participants = [], duration_ms = 0 } = info.call_state ?? {};
   return {
     inviteID: info.id, inviter: info.inviter, groupID: info.group ?? '',
     inviteeList: info.invitees.map(({ user }) => user), data: info.data ?? '', onlineUserOnly: info.online_only,
-    role: info.role, open: info.state === 'open', answer: info.answer, visibility: info.visibility, call: info.call,
+    role: info.role, open: info.state === 'open', answer: info.answer, visibility: info.visibility,
     remainingMs: info.remaining_ms,
     invitees: info.invitees.map(({ user, state, ringing, device = '', data: said = '', reason = '' }) => ({ user, state, ringing, device, data: said, reason })),
-    ...(info.call_state && { callState: { participants, durationMs, here: info.here ?? false, devices: info.devices ?? {} } }),
+    call: info.call, participants, callDurationMs: duration_ms, here: info.here ?? false, devices: info.devices ?? {},
   };
 }
 
@@ -43,6 +43,8 @@ export class SignalingManager {
   #engine;
   #busy = false;
   #busy_data;
+  /** What rang while busy, and is told no more. */
+  #rejected = new Set();
   #seq = Math.floor(Math.random() * 2 ** 40);
 
   constructor(engine) {
@@ -147,7 +149,7 @@ export class SignalingManager {
     }));
   }
 
-  hangup(inviteID, said = '', { reason = 'hangup', all = false } = {}) {
+  hangup(inviteID, said = '', reason = 'hangup', all = false) {
     return this.#ask(() => ({ kind: 'hangup', about: id(inviteID, 'id'), body: { data: data(said), reason: text(reason, 'reason'), all: Boolean(all) } }));
   }
 
@@ -175,28 +177,29 @@ export class SignalingManager {
   /** The news of the inbox, to the listeners. For the client alone. */
   hear(news) {
     const tell = (...call) => this.#engine.tell(this.#engine.signaling_listeners, ...call);
-    if (news.news === 'heard') this.#hearEvent(news, tell);
-    else if (news.news === 'ended') this.#hearEnd(news, tell);
-    else if (news.news === 'signal') tell('onSignal', news.id, news.from, news.data, news.by_device ?? '');
-    else if (news.news === 'participant_moved') tell('onParticipantMoved', news.id, news.user, news.by_device ?? '');
-    else if (news.news === 'participant_left') tell('onParticipantLeft', news.id, news.user, news.reason, news.data ?? '');
-    else if (news.news === 'call_ended') {
-      const { reason = '', data: said = '', duration_ms: durationMs, here, timed } = news;
-      tell('onCallEnded', { ...of(news), reason, data: said, durationMs, here, timed });
+    if (this.#rejected.has(news.id)) {
+      if (news.news === 'ended') this.#rejected.delete(news.id);
+    } else if (news.news === 'heard') {
+      this.#hearEvent(news, tell);
+    } else if (news.news === 'ended') {
+      this.#hearEnd(news, tell);
+    } else {
+      this.#hearOfCall(news, tell);
     }
   }
 
   #hearEvent(news, tell) {
-    const { body, role, remaining_ms: remainingMs, assumed, call = false } = news;
-    const [type, toMapped] = mapped[body.event];
-    const invitees = body.invitees ?? (body.invitee === undefined ? [] : [body.invitee]);
-    tell('onSignalingEvent', { type, ...of(news), role, invitees, data: body.data ?? '', reason: body.reason ?? '', remainingMs, assumed, call });
+    const { body, role, remaining_ms: remainingMs, assumed } = news;
     if (this.#busy && body.event === 'new_invitation' && role === 'invitee') {
+      this.#rejected.add(news.id);
       this.reject(news.id, this.#busy_data, 'busy');
       tell('onRejectedAsBusy', news.id, news.inviter, news.group ?? '', body.data ?? '');
-    } else {
-      toMapped(tell, news);
+      return;
     }
+    const [type, toMapped] = mapped[body.event];
+    const invitees = body.invitees ?? (body.invitee === undefined ? [] : [body.invitee]);
+    tell('onSignalingEvent', { type, ...of(news), role, invitees, data: body.data ?? '', reason: body.reason ?? '', remainingMs, assumed });
+    toMapped(tell, news);
   }
 
   #hearEnd(news, tell) {
@@ -204,5 +207,20 @@ export class SignalingManager {
     // No event said so, so those who know the mapped API alone would ring on.
     if (state === undefined) tell('onInvitationCancelled', news.id, news.inviter, '');
     tell('onInvitationEnded', { ...of(news), state, reason, here, assumed });
+  }
+
+  #hearOfCall(news, tell) {
+    const { id: inviteID, user, role, here, duration_ms: durationMs, data: said = '', reason = '' } = news;
+    const [type, ...call] = {
+      signal: ['signal', 'onSignal', inviteID, user, said],
+      participant_left: ['participantLeft', 'onParticipantLeft', inviteID, user, reason, said],
+      participant_moved: ['participantMoved', 'onParticipantMoved', inviteID, user],
+      call_ended: ['callEnded', 'onCallEnded', inviteID, reason, durationMs, said],
+    }[news.news];
+    tell('onSignalingEvent', {
+      type, ...of(news), role, invitees: user === undefined ? [] : [user], data: said, reason, assumed: false,
+      ...(durationMs !== undefined && { durationMs }), here,
+    });
+    tell(...call);
   }
 }

@@ -69,24 +69,23 @@ function present() {
   const open = signaling.getPendingInvitations();
   const pendingHere = ({ role, invitees }) => role === 'invitee' && invitees.some(({ user, state }) => user === me && state === 'pending');
   const isPending = ({ invitees }) => invitees.some(({ state }) => state === 'pending');
-  const talks = open.filter(({ callState }) => callState);
+  const talks = open.filter(({ participants }) => participants.includes(me));
   return {
-    call: talks.find(({ callState }) => callState.here),
-    resumable: talks.find(({ inviteID, callState }) => inviteID === mine && !callState.here),
-    elsewhere: talks.filter(({ callState }) => !callState.here),
-    outgoing: open.find((one) => one.inviteID === mine && one.role === 'inviter' && !one.callState && isPending(one)),
+    call: talks.find(({ here }) => here),
+    resumable: talks.find(({ inviteID, here }) => inviteID === mine && !here),
+    elsewhere: talks.filter(({ here }) => !here),
+    outgoing: open.find((one) => one.inviteID === mine && one.role === 'inviter' && !talks.includes(one) && isPending(one)),
     incoming: open.find((one) => pendingHere(one) && one.inviteID !== mine) ?? open.find(pendingHere),
   };
 }
 
-const others = ({ callState }) => callState.participants.filter((user) => user !== me);
+const others = ({ participants }) => participants.filter((user) => user !== me);
 
 /** Who may be seen and heard: who talks, with the device that talks; before that whoever is rung or rings. */
 function isWanted({ call, outgoing, incoming }, { user, device }) {
   const isPendingIn = (info) => info.invitees.some((one) => one.user === user && one.state === 'pending');
   if (call) {
-    const { participants, devices } = call.callState;
-    if (participants.includes(user)) return (devices[user] || device) === device;
+    if (call.participants.includes(user)) return (call.devices[user] || device) === device;
     return call.role === 'inviter' && isPendingIn(call);
   }
   if (outgoing) return isPendingIn(outgoing);
@@ -129,7 +128,7 @@ function look() {
 
 /** To whom `hello` was said: again when this window comes in, or somebody does. */
 let greeted;
-const greeting = ({ inviteID, callState }) => `${inviteID} ${client.device} ${callState.participants.join()}`;
+const greeting = ({ inviteID, participants }) => `${inviteID} ${client.device} ${participants.join()}`;
 
 // ------------------------------------------------------------------------------ own sound and picture
 
@@ -220,8 +219,11 @@ async function reject(reason) {
 async function hangup() {
   const { call, outgoing } = present();
   if (call) {
-    const result = await signaling.hangup(call.inviteID);
+    const { inviteID, callDurationMs } = call;
+    const result = await signaling.hangup(inviteID);
     if (!result.ok) notice(sentence(result));
+    // Others talk on.
+    else if (call.participants.length > 2) over(inviteID, 'You left the call', `${withWhom(inviteID)} · ${clock_time(callDurationMs)}`);
   } else if (outgoing) {
     await signaling.cancel(outgoing.inviteID);
   }
@@ -270,14 +272,20 @@ function over(inviteID, what, how = withWhom(inviteID)) {
 }
 
 const listener = {
-  onSignalingEvent({ type, inviteID, by, invitees, role }) {
+  onSignalingEvent({ type, inviteID, by, byDevice, invitees, role, data }) {
+    if (type === 'signal') {
+      const [user] = invitees;
+      if (inviteID === shown_invitation && typeof data === 'string' && isWanted(present(), { user, device: byDevice })) media.take(user, byDevice, data);
+    }
+    // Of these there is a call of its own, which has yet to come.
+    if (['signal', 'participantLeft', 'participantMoved', 'callEnded'].includes(type)) return;
     if (type === 'newInvitation' && role === 'invitee') remember(by);
     if (type === 'inviteeAccepted' && role === 'inviter' && known.has(inviteID)) known.get(inviteID).users = invitees;
     look();
   },
   onInvitationEnded({ inviteID, state, reason, here, by }) {
     // Who talks now has its end in onCallEnded.
-    const talks = signaling.getPendingInvitations().some((one) => one.inviteID === inviteID && one.callState);
+    const talks = signaling.getPendingInvitations().some((one) => one.inviteID === inviteID && one.participants.includes(me));
     if (inviteID === mine && !talks && state !== 'accepted') {
       const what = { busy: 'Busy', declined: 'Declined' }[reason]
         ?? { timed_out: 'No answer', cancelled: here ? 'Cancelled' : 'Stopped', rejected: 'Declined', revoked: 'Stopped' }[state] ?? 'Lost';
@@ -289,7 +297,7 @@ const listener = {
     look();
     refreshHistory();
   },
-  onCallEnded({ inviteID, durationMs, reason }) {
+  onCallEnded(inviteID, reason, durationMs) {
     if (inviteID === mine || inviteID === shown_invitation) {
       over(inviteID, reason === 'connection_lost' ? 'The connection was lost' : 'Call ended', `${withWhom(inviteID)} · ${clock_time(durationMs)}`);
     }
@@ -298,17 +306,15 @@ const listener = {
   },
   onParticipantLeft(inviteID, user) {
     if (user !== me) notice(`${user} left`);
+    else if (inviteID === mine) over(inviteID, 'You left the call');
     look();
   },
-  onParticipantMoved(inviteID, user, device) {
-    if (user === me && device !== client.device && inviteID === mine) {
+  onParticipantMoved(inviteID, user) {
+    if (user === me && inviteID === mine) {
       claim(undefined);
       notice('The call goes on in another window');
     }
     look();
-  },
-  onSignal(inviteID, from, data, device) {
-    if (inviteID === shown_invitation && typeof data === 'string' && isWanted(present(), { user: from, device })) media.take(from, device, data);
   },
   onRejectedAsBusy(inviteID, inviter) {
     remember(inviter);
@@ -405,7 +411,7 @@ function tick() {
   $('clock').textContent = now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   $('date').textContent = now.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long' });
   const call = client && present().call;
-  if (call) $('duration').textContent = clock_time(call.callState.durationMs);
+  if (call) $('duration').textContent = clock_time(call.callDurationMs);
 }
 
 function showContacts() {

@@ -45,6 +45,7 @@ export class Windows {
     }
     const page = await context.newPage();
     page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
+    page.on('console', (line) => line.type() === 'error' && this.faults.push(`${user}: ${line.text()}`));
     await page.goto(`${this.#address}/${user && `#user=${user}${more}`}`);
     if (user) await isOnline(page);
     return page;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A user of the types: compiled, not run.
-import { Client, type CallEnd, type SignalingListener } from 'beckon-client';
+import { Client, type SignalingListener } from 'beckon-client';
 
 declare const console: { log(...said: unknown[]): void };
 
@@ -8,7 +8,7 @@ const client = new Client({ userID: 'door', server: 'mqtt://127.0.0.1:1883' });
 const signaling = client.getSignalingManager();
 const listener: SignalingListener = {
   onReceiveNewInvitation: (inviteID, inviter) => void signaling.accept(inviteID, `hello ${inviter}`),
-  onCallEnded: ({ inviteID, durationMs, reason }: CallEnd) => console.log(inviteID, durationMs / 1000, reason),
+  onCallEnded: (inviteID, reason, durationMs) => console.log(inviteID, durationMs / 1000, reason),
 };
 signaling.addSignalingListener(listener);
 client.connect();
