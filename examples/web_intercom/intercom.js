@@ -457,16 +457,21 @@ function tone(which) {
   if (which === sounding) return;
   sounding = which;
   clearInterval(tone.timer);
-  navigator.vibrate?.(0);
-  if (which === 'none') return;
+  if (which === 'none') {
+    if (isTouched()) navigator.vibrate?.(0);
+    return;
+  }
   const beat = () => {
-    // Without a touch of the page, the browser lets nothing sound.
-    if (!navigator.userActivation || navigator.userActivation.hasBeenActive) chime(which);
+    if (!isTouched()) return;
+    chime(which);
     if (which === 'rings') navigator.vibrate?.([300, 150, 300]);
   };
   beat();
   tone.timer = setInterval(beat, which === 'rings' ? 2_000 : 4_000);
 }
+
+/** Before that, the browser lets a page neither sound nor shake. */
+const isTouched = () => !navigator.userActivation || navigator.userActivation.hasBeenActive;
 
 function chime(which) {
   sound ??= new AudioContext();
