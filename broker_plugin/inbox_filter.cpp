@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 7> tails{"event",   "json",   "+",  "#",
                                                 "event/#", "json/#", "+/#"};
 
 /// Takes `level` or `+` off the front of `rest`: 0 or 1; nothing: neither is there.
-std::optional<unsigned> take_level(std::string_view& rest, std::string_view level) {
+std::optional<unsigned> match_level(std::string_view& rest, std::string_view level) {
     const auto slash = rest.find('/');
     const auto first = rest.substr(0, slash);
     if (slash == std::string_view::npos || (first != level && first != "+")) {
@@ -33,11 +33,11 @@ InboxFilter read_inbox_filter(std::string_view filter, std::string_view root, st
     auto rest = without_share(filter);
     const unsigned shared = rest.size() != filter.size() ? 1 : 0;
     const auto slash = root.find('/');
-    const auto word = take_level(rest, root.substr(0, slash));
+    const auto word = match_level(rest, root.substr(0, slash));
     if (!word) {
         return {.reaches_us = rest == "#"};
     }
-    const auto version = take_level(rest, root.substr(slash + 1));
+    const auto version = match_level(rest, root.substr(slash + 1));
     const auto own_inbox = "inbox/" + std::string(me) + "/";
     if (!version || !rest.starts_with(own_inbox)) {
         return {.reaches_us = true};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -195,12 +196,15 @@ std::optional<Profile> read_profile(const Statement& row, int column) {
 
 /// The numbers and groups that changes are about.
 struct Touched {
-    std::set<std::uint64_t> numbers{};
+    std::map<std::uint64_t, InvitationId> numbers{};
     std::set<GroupId> groups{};
 
     void operator()(const auto& change) {
         if constexpr (requires { change.number; }) {
-            numbers.insert(change.number);
+            auto& id = numbers[change.number];
+            if constexpr (requires { change.id; }) {
+                id = change.id;
+            }
         } else {
             groups.insert(change.group);
         }
@@ -450,10 +454,14 @@ void StoreFile::tell_group(const GroupId& group, const Tell& tell) {
     Statement& member =
         database_->statement("SELECT user, role FROM members WHERE group_id = ?1 ORDER BY user");
     member.bind(1, std::string_view(group.text()));
+    bool has_owner = false;
     while (member.step()) {
-        tell(MemberKept{.group = group,
-                        .user = read_id<UserId>(member, 0),
-                        .rank = read_word<Rank>(member, 1)});
+        const auto rank = read_word<Rank>(member, 1);
+        has_owner |= rank == Rank::owner;
+        tell(MemberKept{.group = group, .user = read_id<UserId>(member, 0), .rank = rank});
+    }
+    if (!has_owner) {
+        throw Damaged("the group '" + group.text() + "' has no owner");
     }
 }
 
@@ -470,8 +478,8 @@ Changes StoreFile::as_stored(std::span<const Changes> touched) {
         tell(GroupGone{group});
         tell_group(group, tell);
     }
-    for (const auto number : what.numbers) {
-        tell(InvitationForgotten{number});
+    for (const auto& [number, id] : what.numbers) {
+        tell(InvitationForgotten{.number = number, .id = id});
         Statement& row =
             database_->statement("SELECT * FROM invitations WHERE number = ?1 AND remembered");
         row.bind(1, as_integer(number));

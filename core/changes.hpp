@@ -77,6 +77,7 @@ struct InviteeKept {
 /// It has ended and is not remembered any more; only history may still know it.
 struct InvitationForgotten {
     std::uint64_t number = 0;
+    InvitationId id{};
     bool operator==(const InvitationForgotten&) const = default;
 };
 

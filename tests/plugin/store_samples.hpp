@@ -16,6 +16,7 @@
 
 #include "catch.hpp"
 #include "changes.hpp"
+#include "kept.hpp"
 #include "store.hpp"
 
 namespace beckon {
@@ -45,48 +46,6 @@ class Folder {
 inline UserId user(const std::string& name) { return *UserId::parse(name); }
 inline GroupId group_id(const std::string& name) { return *GroupId::parse(name); }
 constexpr Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
-
-/// What changes leave, by the plainest means.
-struct Remembered {
-    struct OneInvitation {
-        InvitationKept kept;
-        std::optional<Data> data{};
-        std::map<Rev, NoteKept> notes{};
-        std::map<std::uint32_t, InviteeKept> invitees{};
-        bool operator==(const OneInvitation&) const = default;
-    };
-    struct OneGroup {
-        GroupKept kept;
-        std::map<UserId, Rank> members{};
-        bool operator==(const OneGroup&) const = default;
-    };
-    std::map<std::uint64_t, OneInvitation> invitations{};
-    std::map<GroupId, OneGroup> groups{};
-    bool operator==(const Remembered&) const = default;
-
-    void operator()(const InvitationKept& kept) { invitations[kept.number].kept = kept; }
-    void operator()(const DataKept& kept) { invitations.at(kept.number).data = kept.data; }
-    void operator()(const NoteKept& kept) { invitations.at(kept.number).notes[kept.rev] = kept; }
-    void operator()(const InviteeKept& kept) {
-        invitations.at(kept.number).invitees[kept.position] = kept;
-    }
-    void operator()(const InvitationForgotten& gone) { invitations.erase(gone.number); }
-    void operator()(const GroupKept& kept) { groups[kept.group].kept = kept; }
-    void operator()(const MemberKept& kept) {
-        groups.at(kept.group).members[kept.user] = kept.rank;
-    }
-    void operator()(const MemberGone& gone) { groups.at(gone.group).members.erase(gone.user); }
-    void operator()(const GroupGone& gone) { groups.erase(gone.group); }
-
-    Remembered& add(const Changes& changes) {
-        for (const auto& change : changes) {
-            std::visit(*this, change);
-        }
-        return *this;
-    }
-};
-
-inline Remembered remembered(const Changes& changes) { return Remembered{}.add(changes); }
 
 inline Changes told_by(StoreFile& file) {
     Changes told;
