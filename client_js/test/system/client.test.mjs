@@ -288,3 +288,26 @@ test('both call each other: there is one call', { skip: calls }, async () => {
   await b.signaling.hangup(mergedInto);
   await Promise.all([a, b].map((who) => who.hears('onCallEnded')));
 });
+
+test('the broker is killed and comes back with its store: what rang rings on, with the time that remains', { skip }, async () => {
+  const other = await new Broker({ options: { store: '{dir}/beckon.db' } }).start();
+  try {
+    const [door, kitchen] = await Promise.all(['door', 'kitchen'].map((user) => Person.connected(other.ws, user)));
+    const ring = door.signaling.invite('kitchen', 'front door');
+    await kitchen.hears('onReceiveNewInvitation');
+    assert.ok((await ring).ok);
+    await other.kill();
+    await Promise.all([door, kitchen].map((one) => one.hears('onConnectionStateChanged', (state) => state === 'disconnected')));
+    await other.start();
+    await Promise.all([door, kitchen].map((one) => one.hears('onConnectionStateChanged', (state) => state === 'connected')));
+    const [pending] = kitchen.signaling.getPendingInvitations();
+    assert.deepEqual([pending.inviteID, pending.data], [ring.inviteID, 'front door']);
+    assert.ok(pending.remainingMs < 30_000);
+    await kitchen.signaling.accept(ring.inviteID);
+    assert.equal((await door.hears('onInvitationEnded'))[0].state, 'accepted');
+    assert.deepEqual([kitchen.count('onReceiveNewInvitation'), kitchen.count('onInvitationCancelled')], [0, 0]);
+  } finally {
+    await Person.leaveAll();
+    await other.remove();
+  }
+});
