@@ -61,3 +61,39 @@ test('a user has one device of each: who answers first stops the other, told wit
   const [end] = await page.hears('onInvitationEnded');
   assert.deepEqual([end.state, end.here, end.by], ['accepted', false, 'home']);
 });
+
+const calls = skip || (process.env.BECKON_CALLS ? false : 'there are no calls');
+
+test('a call from C++ to JavaScript: signals, and an end that both time alike', { skip: calls }, async () => {
+  const door = await driver.client('door', broker.mqtt);
+  const page = await Person.connected(broker.ws, 'page');
+  const { inviteID } = await door.asks('inviteSeveral', { invitees: ['page'], isCall: true });
+  await page.hears('onReceiveNewInvitation');
+  await page.signaling.signal(inviteID, 'an offer');
+  assert.deepEqual((({ from, data }) => [from, data])(await door.hears('onSignal')), ['page', 'an offer']);
+  await page.signaling.accept(inviteID);
+  await door.hears('onInviteeAccepted');
+  await door.asks('signal', { id: inviteID, data: 'an answer' });
+  assert.deepEqual(await page.hears('onSignal'), [inviteID, 'door', 'an answer']);
+  await page.signaling.hangup(inviteID, 'bye');
+  const [, reason, durationMs, data] = await page.hears('onCallEnded');
+  const heard = await door.hears('onCallEnded');
+  assert.deepEqual([heard.reason, heard.duration, heard.data], [reason, durationMs, data]);
+  assert.deepEqual([reason, data], ['hangup', 'bye']);
+});
+
+test('a call from JavaScript to C++, which another JavaScript device of the user takes over', { skip: calls }, async () => {
+  const [panel, phone, page] = [await driver.client('flat', broker.mqtt), await Person.connected(broker.ws, 'flat'), await Person.connected(broker.ws, 'page')];
+  const { inviteID } = page.signaling.invite('flat', '', { call: true });
+  await panel.hears('onReceiveNewInvitation');
+  await panel.asks('accept', { id: inviteID });
+  await page.hears('onInviteeAccepted');
+  await phone.hears('onInvitationEnded');
+  assert.ok((await phone.signaling.resume(inviteID)).ok);
+  assert.deepEqual(await page.hears('onParticipantMoved'), [inviteID, 'flat']);
+  assert.equal((await panel.hears('onParticipantMoved')).user, 'flat');
+  await panel.asks('hangup', { id: inviteID }); // hanging up needs no resume
+  const [, , durationMs] = await page.hears('onCallEnded');
+  assert.equal((await panel.hears('onCallEnded')).duration, durationMs);
+  assert.equal((await phone.hears('onCallEnded'))[2], durationMs);
+});
