@@ -344,7 +344,7 @@ function show(next, now) {
   $('elsewhere').hidden = elsewhere.length === 0 || next === 'call';
   $('elsewhere').replaceChildren(...elsewhere.slice(0, 1).flatMap((one) => [
     make('span', {}, `In a call with ${listed(others(one))} in another window`),
-    make('button', { type: 'button', onclick: () => resume(one.inviteID) }, 'Take it here'),
+    make('button', { type: 'button', className: 'primary', onclick: () => resume(one.inviteID) }, 'Take it here'),
   ]));
   if (next === 'incoming') {
     $('incoming-who').textContent = incoming.inviter;

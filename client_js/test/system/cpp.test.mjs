@@ -62,9 +62,8 @@ test('a user has one device of each: who answers first stops the other, told wit
   assert.deepEqual([end.state, end.here, end.by], ['accepted', false, 'home']);
 });
 
-const calls = skip || (process.env.BECKON_CALLS ? false : 'there are no calls');
 
-test('a call from C++ to JavaScript: signals, and an end that both time alike', { skip: calls }, async () => {
+test('a call from C++ to JavaScript: signals, and an end that both time alike', { skip }, async () => {
   const door = await driver.client('door', broker.mqtt);
   const page = await Person.connected(broker.ws, 'page');
   const { inviteID } = await door.asks('inviteSeveral', { invitees: ['page'], isCall: true });
@@ -82,7 +81,7 @@ test('a call from C++ to JavaScript: signals, and an end that both time alike', 
   assert.deepEqual([reason, data], ['hangup', 'bye']);
 });
 
-test('a call from JavaScript to C++, which another JavaScript device of the user takes over', { skip: calls }, async () => {
+test('a call from JavaScript to C++, which another JavaScript device of the user takes over', { skip }, async () => {
   const [panel, phone, page] = [await driver.client('flat', broker.mqtt), await Person.connected(broker.ws, 'flat'), await Person.connected(broker.ws, 'page')];
   const { inviteID } = page.signaling.invite('flat', '', { call: true });
   await panel.hears('onReceiveNewInvitation');
