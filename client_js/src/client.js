@@ -4,14 +4,14 @@ import { Device } from './device.js';
 import { GroupManager, Messages, customData, textData } from './groups.js';
 import { SignalingManager } from './signaling.js';
 import { isId } from './wire.js';
+import { randomBytes } from '#random';
 
 /** For the answers to CONNECT and SUBSCRIBE. */
 const attempt_patience = 15_000;
 /** Timers do not run while the machine sleeps, so none is longer. */
 const longest_wait = 2_000;
 
-const random_id = () =>
-  [...globalThis.crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const random_id = () => [...randomBytes(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** Milliseconds that never step back; a sleep of the machine, which the one clock does not count, is told by the other. */
 function clock() {
