@@ -162,7 +162,7 @@ export class SignalingManager {
     this.#busy = Boolean(busy);
   }
 
-  getHistory({ limit = 50, before = undefined } = {}) {
+  getHistory({ limit, before } = {}) {
     return this.#ask(() => ({ kind: 'history', about: this.#engine.user, body: { limit, before } }), (outcome) => ({
       ...toResult(outcome), next: outcome.reply?.next,
       history: (outcome.reply?.history ?? []).map(({ id: inviteID, inviter, group = '', invitees, reason, role, missed = false, age_ms, ring_ms, talk_ms }) => ({

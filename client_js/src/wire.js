@@ -26,7 +26,7 @@ export const requests = {
   hangup: ['invitation', 'hangup', { data: undefined, reason: 'hangup', all: false }],
   resume: ['invitation', 'resume', {}],
   sync: ['user', 'sync', { after: undefined }],
-  history: ['user', 'history', { limit: 50, before: undefined }],
+  history: ['user', 'history', { limit: undefined, before: undefined }],
   message: ['user', 'message', { data: undefined, id: undefined, online_only: false }],
   group_message: ['group', 'message', { data: undefined, id: undefined, online_only: false }],
   groups: ['user', 'groups', { after: undefined }],

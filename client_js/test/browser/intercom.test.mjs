@@ -222,6 +222,58 @@ test('what rings in a plain invitation is answered, without a call', { skip }, a
   await says(kitchen, 'ended-what', 'Answered');
 });
 
-test('the broker goes away during a call, which goes on', { skip: skip || !process.env.BECKON_STORE }, async () => {
-  await isOnline(await windows.of('door'));
+test('the broker restarts during a ring, which rings on, and during the call, which goes on', { skip }, async () => {
+  const other = await new Broker({ pages: page_files.directory, options: { store: '{dir}/beckon.db' } }).start();
+  try {
+    const [door, kitchen] = [await windows.of('door', { at: other.http }), await windows.of('kitchen', { at: other.http })];
+    const restart = async () => {
+      await other.kill();
+      await Promise.all([door, kitchen].map((page) => page.locator('#link', { hasText: 'offline' }).waitFor()));
+      await shot(kitchen, 'offline');
+      await other.start();
+      await Promise.all([door, kitchen].map(isOnline));
+    };
+    await button(door, 'kitchen').click();
+    await shows(kitchen, 'incoming');
+    await moves(kitchen, 'incoming-picture');
+    await restart();
+    await moves(kitchen, 'incoming-picture');
+    await button(kitchen, 'Answer').click();
+    await see(door, kitchen);
+    await restart();
+    await see(door, kitchen);
+    await button(door, 'Hang up').click();
+    await Promise.all([door, kitchen].map((page) => shows(page, 'ended')));
+  } finally {
+    await windows.closeAll();
+    await other.remove();
+  }
+});
+
+test('what was missed, and how long one talked, stands in the list of calls', { skip }, async (t) => {
+  const other = await new Broker({ pages: page_files.directory, options: { store: '{dir}/beckon.db' } }).start();
+  try {
+    const anybody = await Person.connected(other.mqtt, 'anybody');
+    if ((await anybody.signaling.getHistory()).error === 'unknown_request') {
+      t.skip('this broker keeps no history');
+      return;
+    }
+    const [door, kitchen] = [await windows.of('door', { at: other.http, more: '&ring=1' }), await windows.of('kitchen', { at: other.http })];
+    await button(door, 'kitchen').click();
+    await shows(kitchen, 'incoming');
+    await says(door, 'ended-what', 'No answer');
+    await kitchen.locator('#history li.missed', { hasText: 'From door' }).waitFor();
+    await button(kitchen, 'Ring door').click();
+    await shows(door, 'incoming');
+    await button(door, 'Answer').click();
+    await see(door, kitchen);
+    await button(kitchen, 'Hang up').click();
+    await button(kitchen, 'Close').click();
+    await kitchen.locator('#history li', { hasText: /To door\s*Talked 0:\d\d/ }).waitFor();
+    await shot(kitchen, 'missed');
+  } finally {
+    await windows.closeAll();
+    await Person.leaveAll();
+    await other.remove();
+  }
 });

@@ -35,7 +35,7 @@ export class Windows {
   }
 
   /** A window of this user, or of nobody yet. Windows of the same `where` share what the browser keeps. */
-  async of(user, { where = user, phone = false, more = '' } = {}) {
+  async of(user, { where = user, phone = false, more = '', at = this.#address } = {}) {
     let context = this.#contexts.get(where);
     if (!context) {
       const viewport = phone ? { width: 390, height: 780 } : { width: 1024, height: 640 };
@@ -45,8 +45,9 @@ export class Windows {
     }
     const page = await context.newPage();
     page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
-    page.on('console', (line) => line.type() === 'error' && this.faults.push(`${user}: ${line.text()}`));
-    await page.goto(`${this.#address}/${user && `#user=${user}${more}`}`);
+    // That the broker is not there is no fault of the page.
+    page.on('console', (line) => line.type() === 'error' && !/WebSocket|ERR_/.test(line.text()) && this.faults.push(`${user}: ${line.text()}`));
+    await page.goto(`${at}/${user && `#user=${user}${more}`}`);
     if (user) await isOnline(page);
     return page;
   }
