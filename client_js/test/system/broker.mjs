@@ -45,6 +45,16 @@ export class Broker {
   }
 
   async start() {
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.kill();
+      await this.remove();
+      throw error;
+    }
+  }
+
+  async #start() {
     for (let attempt = 0; attempt < 20; ++attempt) {
       this.port ??= await freePort();
       this.ws_port ??= await freePort();
@@ -91,7 +101,7 @@ export class Broker {
 
   /** As a power cut does. */
   async kill() {
-    this.#process.kill('SIGKILL');
+    this.#process?.kill('SIGKILL');
     await this.#ended;
   }
 
