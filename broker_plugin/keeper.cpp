@@ -15,18 +15,13 @@ namespace {
 constexpr std::size_t most_waiting = 100'000;
 /// What came due while the broker was away is said so much at a time, in each turn of its loop.
 constexpr int paced_at_once = 64;
+/// A disk that cannot even be read keeps requests waiting for so long.
+constexpr Duration most_going_back{1000};
 constexpr Duration first_patience{1000};
 constexpr Duration most_patience{30'000};
 
 void append(Changes& to, Changes more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
-Reply refusal_of(const Sender& sender, const Request& request) {
-    return {.re = std::string(verb_of(request)),
-            .device = sender.device,
-            .req = request.req,
-            .body = refuse(Error::storage_unavailable)};
 }
 
 }  // namespace
@@ -76,13 +71,19 @@ void Keeper::start(const std::function<void()>& wake) {
 
 // ------------------------------------------------------------- what happens
 
-void Keeper::handle(const Asker& asker, const Sender& sender, const Request& request, Instant now) {
+void Keeper::handle(const Asker& asker, const Sender& sender, Request request, Instant now) {
     if (!store_) {
         host_.say(switchboard_->handle(sender, request, now), asker);
         return;
     }
-    if (!is_settled() || store_->waiting() > most_waiting || held_.size() > most_waiting) {
-        reply(asker, refusal_of(sender, request));
+    const bool is_far_behind = store_->waiting() > most_waiting || held_.size() > most_waiting ||
+                               to_be_judged_.size() > most_waiting;
+    if (!is_settled() && !is_far_behind && now < going_back_since_ + most_going_back) {
+        to_be_judged_.push_back({.asker = asker, .attempt = Attempt{sender, std::move(request)}});
+        return;
+    }
+    if (!is_settled() || is_far_behind) {
+        refuse({.asker = asker, .attempt = Attempt{sender, std::move(request)}});
         return;
     }
     if (failing_ && is_free()) {
@@ -90,7 +91,16 @@ void Keeper::handle(const Asker& asker, const Sender& sender, const Request& req
         by_clock(switchboard_->advance(now));
     }
     Effects effects = switchboard_->handle(sender, request, now);
-    hold({.effects = std::move(effects), .asker = asker, .refusal = refusal_of(sender, request)});
+    hold({.effects = std::move(effects),
+          .asker = asker,
+          .attempt = Attempt{sender, std::move(request)}});
+}
+
+void Keeper::refuse(const Held& held) {
+    reply(held.asker, {.re = std::string(verb_of(held.attempt->request)),
+                       .device = held.attempt->sender.device,
+                       .req = held.attempt->request.req,
+                       .body = beckon::refuse(Error::storage_unavailable)});
 }
 
 void Keeper::reply(const Asker& asker, Reply reply) {
@@ -121,6 +131,11 @@ bool Keeper::tick(Instant now) {
         look_at_store(now);
     }
     const bool more = release();
+    if (!is_settled() && now >= going_back_since_ + most_going_back) {
+        for (const auto& one : std::exchange(to_be_judged_, {})) {
+            refuse(one);
+        }
+    }
     if (failing_ && is_free()) {
         for (const auto& one : std::exchange(waiting_, {})) {
             by_clock(switchboard_->set_online(one.user, one.online, now));
@@ -161,7 +176,8 @@ void Keeper::hold(Held held) {
         host_.say(std::move(held.effects), held.asker);
         return;
     }
-    if (!changes.empty()) {
+    held.changed = !changes.empty();
+    if (held.changed) {
         put(std::move(changes));
     }
     held.ticket = put_;
@@ -213,24 +229,27 @@ void Keeper::look_at_store(Instant now) {
         // What is stored may be said before.
         while (release()) {
         }
-        fail(*progress.failure);
+        fail(*progress.failure, now);
     }
     if (progress.put_back) {
         go_back(*progress.put_back, now);
     }
 }
 
-void Keeper::fail(const std::string& why) {
+void Keeper::fail(const std::string& why, Instant now) {
     const bool is_new = !std::exchange(failing_, true);
     patience_ = is_new ? first_patience : std::min(2 * patience_, most_patience);
     going_back_ = true;
+    going_back_since_ = now;
     store_->give_up();
     for (auto& held : std::exchange(held_, {})) {
-        // What has no refusal rests on nothing, or comes of the clock: that is judged anew.
-        if (goes_on() || (held.asker && !held.refusal)) {
+        if (goes_on() || (held.asker && !held.attempt)) {
             host_.say(std::move(held.effects), held.asker);
-        } else if (held.refusal) {
-            host_.say({std::move(*held.refusal)}, held.asker);
+        } else if (held.attempt && held.changed) {
+            refuse(held);
+        } else if (held.attempt) {
+            // It only told of what is not stored: it is judged anew, and so is what is due.
+            to_be_judged_.push_back(std::move(held));
         }
     }
     if (is_new) {
@@ -254,6 +273,9 @@ void Keeper::go_back(const Changes& stored, Instant now) {
     }
     for (const auto& change : unstored_) {
         switchboard_->restore(change, now);
+    }
+    for (auto& one : std::exchange(to_be_judged_, {})) {
+        handle(one.asker, one.attempt->sender, std::move(one.attempt->request), now);
     }
 }
 

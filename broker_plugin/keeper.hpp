@@ -63,7 +63,7 @@ class Keeper {
     /// Starts to store. `wake` is to have `tick` called soon.
     void start(const std::function<void()>& wake);
 
-    void handle(const Asker& asker, const Sender& sender, const Request& request, Instant now);
+    void handle(const Asker& asker, const Sender& sender, Request request, Instant now);
     /// A reply that needs no switchboard, in its turn.
     void reply(const Asker& asker, Reply reply);
     void set_online(const UserId& user, bool online, Instant now);
@@ -72,12 +72,18 @@ class Keeper {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
+    struct Attempt {
+        Sender sender;
+        Request request;
+    };
     struct Held {
         std::uint64_t ticket = 0;
         Effects effects{};
         Asker asker{};
-        /// What to tell the asker if it cannot be stored.
-        std::optional<Reply> refusal{};
+        /// What was judged; nothing: a reply that rests on nothing, or what the clock decided.
+        std::optional<Attempt> attempt{};
+        /// It changed something.
+        bool changed = false;
         /// From before the start: there may be very many.
         bool paced = false;
     };
@@ -88,7 +94,8 @@ class Keeper {
 
     void load(const Settings& settings, Instant now);
     void look_at_store(Instant now);
-    void fail(const std::string& why);
+    void fail(const std::string& why, Instant now);
+    void refuse(const Held& held);
     void go_back(const Changes& stored, Instant now);
     void recover();
     void try_again(Instant now);
@@ -121,7 +128,10 @@ class Keeper {
     Instant try_at_{};
     /// Said, but not stored.
     Changes unstored_;
+    /// What waits for memory to be what is stored: who came and went, requests.
     std::vector<Presence> waiting_;
+    std::vector<Held> to_be_judged_;
+    Instant going_back_since_{};
 
     std::atomic<bool> woken_ = false;
     std::unique_ptr<Store> store_;

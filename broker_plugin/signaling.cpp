@@ -156,10 +156,10 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
             keeper_.reply(asked, std::move(*refused));
             return;
         }
-        const auto& request = std::get<Request>(taken);
+        auto& request = std::get<Request>(taken);
         failure.re = verb_of(request);
         failure.req = request.req;
-        keeper_.handle(asked, caller.sender, request, now);
+        keeper_.handle(asked, caller.sender, std::move(request), now);
     } catch (const std::exception& error) {
         log_.internal(Within::message, error.what(), now);
         if (!asked->is_said) {
