@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The web intercom in windows of a real browser, served by a real broker.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
-import { Broker, plugin } from '../system/broker.mjs';
+import { Broker, plugin, within } from '../system/broker.mjs';
 import { Person } from '../system/people.mjs';
 import { Windows, browser_path, buildPage, button, isOnline, moves, shot, shows, sounds } from './windows.mjs';
 
@@ -221,6 +224,36 @@ test('what rings in a plain invitation is answered, without a call', { skip }, a
   await button(kitchen, 'Answer').click();
   await button_at_the_door.hears('onInviteeAccepted');
   await says(kitchen, 'ended-what', 'Answered');
+});
+
+const examples = process.env.BECKON_EXAMPLES;
+test('the programs of examples/ ring a page, and are rung by one', { skip: skip || (examples ? false : 'BECKON_EXAMPLES names nothing') }, async () => {
+  const running = [];
+  const runs = (program, ...words) => {
+    const process = spawn(join(examples, program), ['--server', broker.mqtt, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+    running.push(process);
+    const lines = [];
+    createInterface(process.stdout).on('line', (line) => lines.push(line));
+    return { lines, process, ended: new Promise((done) => process.once('exit', done)) };
+  };
+  try {
+    const kitchen = await windows.of('kitchen');
+    const door = runs('door_station', '--user', 'door', '--data', 'front door', 'kitchen');
+    await shows(kitchen, 'incoming');
+    await says(kitchen, 'incoming-what', 'front door');
+    await button(kitchen, 'Answer').click();
+    assert.equal(await within(door.ended, 'the door station to end'), 0, door.lines.join('\n'));
+    await kitchen.keyboard.press('Escape');
+    const panel = runs('indoor_panel', '--user', 'hall', '--accept', '--once');
+    await within(new Promise((done) => panel.process.stdout.once('data', done)), 'the panel to start');
+    await button(kitchen, 'hall').click();
+    await shows(kitchen, 'call');
+    await button(kitchen, 'Hang up').click();
+    await says(kitchen, 'ended-what', 'Call ended');
+    assert.equal(await within(panel.ended, 'the panel to end'), 0, panel.lines.join('\n'));
+  } finally {
+    for (const process of running) process.kill('SIGKILL');
+  }
 });
 
 test('the broker restarts during a ring, which rings on, and during the call, which goes on', { skip }, async () => {
