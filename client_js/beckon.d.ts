@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Where one invitee stands. `pending` leads to one of the others; nothing leaves those. */
+export type State = 'pending' | 'accepted' | 'rejected' | 'cancelled' | 'timed_out' | 'revoked';
+/** Whether everyone is asked, or the first who accepts takes it. */
+export type Answer = 'all' | 'first';
+/** Who hears of the answers beside the inviter. */
+export type Visibility = 'members' | 'invitees' | 'inviter';
+/** The part that a user has in an invitation. */
+export type Role = 'inviter' | 'invitee' | 'observer';
+export type JoinMode = 'free' | 'closed';
+export type Rank = 'member' | 'admin' | 'owner';
+/** The application's own: text, or bytes. Told, an empty text means that there is none. */
+export type Data = string | Uint8Array;
+
+export type ConnectionState =
+  /** Not started, or lost: the client tries again by itself. */
+  | 'disconnected'
+  /** On the way, until the broker's Beckon has answered. */
+  | 'connecting'
+  /** All that is open is known. */
+  | 'connected'
+  /** Connected to a broker that does not answer; asked again now and then. */
+  | 'noBeckon'
+  /** Another client connected with the same clientID: stays offline. */
+  | 'kickedOffline';
+
+export interface ClientOptions {
+  /**
+   * `mqtt://`, `mqtts://` (Node), `ws://` or `wss://`, host and port. Default: in a browser where the
+   * page came from, else `mqtt://127.0.0.1:1883`.
+   */
+  server?: string;
+  /** Who this is: the MQTT user name; 1 to 64 of A-Z a-z 0-9 . _ @ : - */
+  userID: string;
+  password?: string;
+  /**
+   * Names this device to the broker, and is a secret. With one, what the broker has for the device
+   * waits for `sessionExpiry` while no client runs; two clients must not share it. Without: a random
+   * one, whose session ends with each connection.
+   */
+  clientID?: string;
+  /** Node only: PEM texts; a browser has its own. */
+  tls?: { ca?: string; cert?: string; key?: string; keyPassword?: string; verify?: boolean };
+  /** A call without a connection waits for one (`wait`), or fails at once (`fail`). */
+  whenOffline?: 'wait' | 'fail';
+  /** Milliseconds that a call may take until it fails (10,000). */
+  requestTimeout?: number;
+  /** Calls that may wait for a connection or for the replies to others (1,000). */
+  maxWaiting?: number;
+  /** Seconds (15): a dead connection is noticed after at most three times that long. */
+  keepAlive?: number;
+  /** Seconds (3,600). */
+  sessionExpiry?: number;
+  /** Milliseconds until the next attempt to connect, doubling from the first to the second (500, 30,000). */
+  reconnectMin?: number;
+  reconnectMax?: number;
+  /** The first level of all topics, the broker's `plugin_opt_root` (`beckon`). */
+  topicRoot?: string;
+}
+
+/**
+ * What became of a call. A promise of one never rejects.
+ *
+ * `error` is one of the contract's words, or one of the client's own: `no_reply` (6012),
+ * `not_connected` (20191), `no_beckon` (20192), `closed` (20193), `too_many_waiting` (20194),
+ * `withdrawn` (20195).
+ */
+export interface Result {
+  ok: boolean;
+  /** 0: it was done. */
+  code: number;
+  error: string;
+  /** A sentence for people. */
+  message: string;
+  /** What is to blame, for `invalid_request` and `too_large`. */
+  field?: string;
+  limit?: number;
+  /** Who was faster, and with which device, for `already_…`. */
+  by?: string;
+  byDevice?: string;
+}
+export interface LeftOut {
+  user: string;
+  error: string;
+}
+export interface InviteResult extends Result {
+  inviteID: string;
+  skipped: LeftOut[];
+  /** The invitee called at the same time: this was the accept of that call. */
+  mergedInto?: string;
+}
+export interface CancelResult extends Result {
+  cancelled: string[];
+  already: { user: string; state: State }[];
+}
+export interface MembersResult extends Result {
+  skipped: LeftOut[];
+}
+
+export interface InviteOptions {
+  /** Seconds; 0: no timeout is told (30). */
+  timeout?: number;
+  /** Only users who have a device online are invited. */
+  onlineUserOnly?: boolean;
+  answer?: Answer;
+  /** Default: all invitees or, in a group, all its members. */
+  visibility?: Visibility;
+  /** It outlives the connection of the device that made it. */
+  keepWhenInviterLost?: boolean;
+  /** The first who accepts starts a call, which goes on until somebody hangs up. */
+  call?: boolean;
+}
+
+/** One invitation, as far as this user may know it. */
+export interface SignalingInfo {
+  inviteID: string;
+  inviter: string;
+  groupID: string;
+  inviteeList: string[];
+  data: Data;
+  onlineUserOnly: boolean;
+  role: Role;
+  /** Somebody has yet to answer, or its call goes on. */
+  open: boolean;
+  answer: Answer;
+  visibility: Visibility;
+  /** Until the deadline, as of now; undefined: none, or over. */
+  remainingMs?: number;
+  invitees: { user: string; state: State; ringing: boolean; device: string; data: Data; reason: string }[];
+  /** Who accepts talks: a call. */
+  call: boolean;
+  /** Those in the call, and since when it goes on; nobody: it has not begun, or is over. */
+  participants: string[];
+  callDurationMs: number;
+  /** This device takes part in it, else `resume` takes it over. From `getPendingInvitations` only. */
+  here: boolean;
+  /** With which device each takes part, as far as is known. From `getPendingInvitations` only. */
+  devices: Record<string, string | undefined>;
+}
+
+/** How an invitation ended for this user. */
+export interface InvitationEnd {
+  inviteID: string;
+  groupID: string;
+  /** undefined: nobody knows any more. */
+  state?: State;
+  /** This device did it. False with a `by` that is the user's own: answered elsewhere. */
+  here: boolean;
+  reason: string;
+  by: string;
+  byDevice: string;
+  /** The deadline passed while the broker could not be reached. */
+  assumed: boolean;
+}
+
+export interface SignalingEvent {
+  type: 'newInvitation' | 'inviteeAccepted' | 'inviteeRejected' | 'invitationCancelled' | 'invitationTimeout' | 'invitationModified' | 'inviteeRinging' | 'invitationRevoked'
+    | 'signal' | 'participantLeft' | 'participantMoved' | 'callEnded';
+  inviteID: string;
+  groupID: string;
+  role: Role;
+  /** Whom it concerns; who signals, left the call or moved within it. */
+  invitees: string[];
+  data: Data;
+  reason: string;
+  by: string;
+  byDevice: string;
+  remainingMs?: number;
+  assumed: boolean;
+  /** Of `callEnded`: since the first accept, by the broker's clock. */
+  durationMs?: number;
+  /** Of what concerns a call: this device did it. */
+  here?: boolean;
+}
+
+/**
+ * Hears of invitations and calls: give the methods that are of interest. What this device did itself
+ * is told by the result of its call, `onInvitationEnded` and `onCallEnded`, and by none of the others.
+ * Calls come one at a time, never from within a call of the application.
+ */
+export interface SignalingListener {
+  /** Somebody rings this user; exactly once for each invitation, those that were pending at the start included. */
+  onReceiveNewInvitation?(inviteID: string, inviter: string, groupID: string, inviteeList: string[], data: Data): void;
+  onInviteeAccepted?(inviteID: string, invitee: string, data: Data): void;
+  onInviteeRejected?(inviteID: string, invitee: string, data: Data): void;
+  /** It was cancelled for this user. */
+  onInvitationCancelled?(inviteID: string, inviter: string, data: Data): void;
+  onInvitationTimeout?(inviteID: string, inviteeList: string[]): void;
+  onInvitationModified?(inviteID: string, data: Data): void;
+  /** The ring is over for this user, however it ended: exactly once for each that was announced or made. */
+  onInvitationEnded?(end: InvitationEnd): void;
+  onInviteeRinging?(inviteID: string, invitee: string): void;
+  /** Each event with all that is known, right before the call above that it maps to. */
+  onSignalingEvent?(event: SignalingEvent): void;
+  /**
+   * Somebody rang and was rejected as busy (`setBusy`), instead of `onReceiveNewInvitation`; nothing
+   * else is told of it.
+   */
+  onRejectedAsBusy?(inviteID: string, inviter: string, groupID: string, data: Data): void;
+
+  /** `from` says something within the invitation or its call; once each. Comes to all devices of this user. */
+  onSignal?(inviteID: string, from: string, data: Data): void;
+  /**
+   * `user` is not in the call any more, which goes on for the others; `reason` is empty when that was
+   * missed. This user's own id: another of the user's devices hung up, or this one was away for too long.
+   */
+  onParticipantLeft?(inviteID: string, user: string, reason: string, data: Data): void;
+  /** `user` is in the call with another device now. This user's own id: this device is to stop its sound. */
+  onParticipantMoved?(inviteID: string, user: string): void;
+  /**
+   * The call is over: once for each that this user was in when it ended, also for the device that ended
+   * it. The duration is the broker's. `reason`: `hangup`, `connection_lost`, `expired`, a word of the
+   * application's own, or empty when nobody knows any more.
+   */
+  onCallEnded?(inviteID: string, reason: string, durationMs: number, data: Data): void;
+}
+
+export interface HistoryEntry {
+  inviteID: string;
+  inviter: string;
+  groupID: string;
+  invitees: { user: string; state: State; reason: string }[];
+  reason: string;
+  role: Role;
+  missed: boolean;
+  /** Since it ended. */
+  ageMs: number;
+  ringMs?: number;
+  /** Absent: nobody talked. */
+  talkMs?: number;
+}
+
+/** Invites, answers and ends invitations, and the calls that come of them. */
+export interface SignalingManager {
+  addSignalingListener(listener: SignalingListener): void;
+  removeSignalingListener(listener: SignalingListener): void;
+
+  /** Rings `invitee`. The id of the invitation is there at once. */
+  invite(invitee: string, data?: Data, options?: InviteOptions): Promise<InviteResult> & { inviteID: string };
+  inviteSeveral(inviteeList: string[], data?: Data, options?: InviteOptions): Promise<InviteResult> & { inviteID: string };
+  /** Rings members of a group; an empty list means all the others. */
+  inviteInGroup(groupID: string, inviteeList?: string[], data?: Data, options?: InviteOptions): Promise<InviteResult> & { inviteID: string };
+  /** Ends what this user asked: for those `invitees`, or all who have yet to answer. */
+  cancel(inviteID: string, data?: Data, invitees?: string[]): Promise<CancelResult>;
+  accept(inviteID: string, data?: Data): Promise<Result>;
+  /** `reason`: `declined`, `busy`, or a word of the application's own. */
+  reject(inviteID: string, data?: Data, reason?: string): Promise<Result>;
+  modifyInvitation(inviteID: string, data: Data): Promise<Result>;
+  addInvitees(inviteID: string, inviteeList: string[], options?: { timeout?: number }): Promise<InviteResult>;
+  /** Asks the broker how it stands, while it is open or remembered (10 minutes). */
+  getSignalingInfo(inviteID: string): Promise<Result & { info?: SignalingInfo }>;
+  /** Tells the inviter that this device rings. */
+  ringing(inviteID: string): Promise<Result>;
+  /** What is open for this user, calls included, as this device knows it: asks nobody. */
+  getPendingInvitations(): SignalingInfo[];
+
+  /** To a user, or to all others that take part (before the call, all whom one rings). */
+  signal(inviteID: string, data: Data, to?: string): Promise<Result>;
+  /** Leaves the call, which ends with the last but one; `all`: the inviter ends it. */
+  hangup(inviteID: string, data?: Data, reason?: string, all?: boolean): Promise<Result>;
+  /** Takes the call over from another device of this user. */
+  resume(inviteID: string): Promise<Result>;
+  /** While busy, whoever rings is rejected at once, with `data` and the reason `busy`. */
+  setBusy(busy: boolean, data?: Data): void;
+  /** What ended, newest first. */
+  getHistory(page?: { limit?: number; before?: string }): Promise<Result & { history: HistoryEntry[]; next?: string }>;
+}
+
+export interface GroupDescription {
+  groupID: string;
+  groupName: string;
+  joinMode: JoinMode;
+  memberCount: number;
+  /** This user's own rank; `getJoinedGroupList` only. */
+  role?: Rank;
+  /** `getGroupsInfo` only. */
+  owner?: string;
+  profile?: Record<string, string>;
+}
+export interface GroupChange {
+  groupName?: string;
+  joinMode?: JoinMode;
+  profile?: Record<string, string>;
+  /** Told only. */
+  owner?: string;
+}
+export interface GroupListener {
+  onGroupCreated?(groupID: string): void;
+  onMemberEnter?(groupID: string, memberList: string[]): void;
+  onMemberLeave?(groupID: string, member: string): void;
+  onMemberInvited?(groupID: string, opUser: string, memberList: string[]): void;
+  onMemberKicked?(groupID: string, opUser: string, memberList: string[]): void;
+  onGroupDismissed?(groupID: string, opUser: string): void;
+  onGroupInfoChanged?(groupID: string, change: GroupChange): void;
+  onGrantAdministrator?(groupID: string, opUser: string, memberList: string[]): void;
+  onRevokeAdministrator?(groupID: string, opUser: string, memberList: string[]): void;
+}
+/** Groups: who belongs, and who may do what. Each call asks the broker. */
+export interface GroupManager {
+  addGroupListener(listener: GroupListener): void;
+  removeGroupListener(listener: GroupListener): void;
+  createGroup(groupID: string, groupName?: string, options?: { joinMode?: JoinMode; memberList?: string[]; profile?: Record<string, string> }): Promise<Result>;
+  joinGroup(groupID: string): Promise<Result>;
+  quitGroup(groupID: string): Promise<Result>;
+  dismissGroup(groupID: string): Promise<Result>;
+  getJoinedGroupList(): Promise<Result & { groups: GroupDescription[] }>;
+  getGroupsInfo(groupIDList: string[]): Promise<(Result & { info?: GroupDescription })[]>;
+  setGroupInfo(groupID: string, change: GroupChange): Promise<Result>;
+  getGroupMemberList(groupID: string): Promise<Result & { members: { userID: string; role: Rank }[] }>;
+  inviteUserToGroup(groupID: string, userList: string[]): Promise<MembersResult>;
+  kickGroupMember(groupID: string, memberList: string[], reason?: string): Promise<MembersResult>;
+  setGroupMemberRole(groupID: string, userID: string, role: 'admin' | 'member'): Promise<Result>;
+  transferGroupOwner(groupID: string, userID: string): Promise<Result>;
+}
+
+export interface SimpleMsgListener {
+  onRecvC2CTextMessage?(msgID: string, sender: string, text: string): void;
+  onRecvC2CCustomMessage?(msgID: string, sender: string, customData: Uint8Array): void;
+  onRecvGroupTextMessage?(msgID: string, groupID: string, sender: string, text: string): void;
+  onRecvGroupCustomMessage?(msgID: string, groupID: string, sender: string, customData: Uint8Array): void;
+}
+export interface ConnectionListener {
+  /** `why` is a sentence for people, empty when all is well. */
+  onConnectionStateChanged?(state: ConnectionState, why: string): void;
+}
+
+/** One device of one user: keeps the connection to the broker, and what rings. */
+export class Client {
+  /** Throws a `TypeError` that names the option that cannot be. */
+  constructor(options: ClientOptions);
+  /** Begins to connect, and from then on does so again whenever that fails. */
+  connect(): void;
+  /** Leaves the broker. What was asked and has no reply fails with `closed`. */
+  close(): Promise<void>;
+  readonly connectionState: ConnectionState;
+  readonly userID: string;
+  /** The tag by which others are told of this device; empty until the first connect. */
+  readonly device: string;
+  addConnectionListener(listener: ConnectionListener): void;
+  removeConnectionListener(listener: ConnectionListener): void;
+  getSignalingManager(): SignalingManager;
+  getGroupManager(): GroupManager;
+  addSimpleMsgListener(listener: SimpleMsgListener): void;
+  removeSimpleMsgListener(listener: SimpleMsgListener): void;
+  /** The id of the message is there at once. */
+  sendC2CTextMessage(text: string, userID: string): Promise<Result> & { msgID: string };
+  sendC2CCustomMessage(customData: Data, userID: string): Promise<Result> & { msgID: string };
+  sendGroupTextMessage(text: string, groupID: string): Promise<Result> & { msgID: string };
+  sendGroupCustomMessage(customData: Data, groupID: string): Promise<Result> & { msgID: string };
+}

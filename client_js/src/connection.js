@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import mqtt from 'mqtt';
+
+/** Until a connect is given up. */
+const connect_patience = 10_000;
+/** MQTT 5: reason codes from here on are refusals. */
+const first_refusal = 0x80;
+const session_taken_over = 0x8e;
+
+/**
+ * One connection to the broker, for one time: when it is down, it stays down, and the next is
+ * another. Tells `up()` when the inbox is subscribed to, `event(payload)` and
+ * `reply(payload, correlation)` what comes, and once `down(why, taken_over)`.
+ */
+export class Connection {
+  #client;
+  #options;
+  #listener;
+  #is_down = false;
+  #why = '';
+
+  constructor(options, listener) {
+    this.#options = options;
+    this.#listener = listener;
+    const { server, client_id, user, password, tls, keep_alive, session_expiry } = options;
+    const secure = /^(mqtts|ssl|wss):/.test(server) && tls
+      ? { ca: tls.ca, cert: tls.cert, key: tls.key, passphrase: tls.keyPassword, rejectUnauthorized: tls.verify ?? true }
+      : {};
+    try {
+      this.#client = mqtt.connect(server, {
+        protocolVersion: 5, clientId: client_id, username: user, password, ...secure, clean: false,
+        keepalive: keep_alive, connectTimeout: connect_patience, reconnectPeriod: 0, resubscribe: false,
+        queueQoSZero: false, properties: { sessionExpiryInterval: session_expiry },
+      });
+    } catch (error) {
+      queueMicrotask(() => this.#down(error.message));
+      return;
+    }
+    this.#client.on('connect', () => this.#subscribe());
+    this.#client.on('message', (topic, payload, { properties }) => {
+      if (this.#is_down) return;
+      if (topic === options.events) listener.event(payload);
+      else if (topic === options.replies) listener.reply(payload, String(properties?.correlationData ?? ''));
+    });
+    this.#client.on('error', ({ code, message }) => {
+      // What the broker says has a number for a code, what the network does has a word.
+      this.#why = typeof code === 'number' ? `the broker refused the connection: ${message}` : `cannot connect to ${where(server)}: ${message || code}`;
+    });
+    this.#client.on('disconnect', ({ reasonCode }) => {
+      this.#down(`the broker ended the connection (${reasonCode})`, reasonCode === session_taken_over);
+    });
+    this.#client.on('close', () => this.#down(this.#why || 'the connection was lost'));
+  }
+
+  publish(topic, payload, correlation) {
+    const properties = { responseTopic: this.#options.replies, contentType: 'application/vnd.msgpack', correlationData: encodeText(correlation) };
+    // When the connection is being lost, what is of use is sent again after the next.
+    if (this.#client?.connected) this.#client.publish(topic, payload, { qos: 0, properties });
+  }
+
+  /** Leaves the broker; `done` when it has been told, or cannot be. */
+  close(done = () => {}) {
+    this.#is_down = true;
+    this.#client?.end(!this.#client.connected, done);
+    if (!this.#client) done();
+  }
+
+  #subscribe() {
+    const { events, replies } = this.#options;
+    this.#client.subscribe([events, replies], { qos: 1 }, (error, granted) => {
+      if (this.#is_down) return;
+      if (error || granted.some(({ qos }) => qos >= first_refusal)) {
+        this.#down(`the broker refused the subscription to ${events}`);
+      } else {
+        this.#listener.up();
+      }
+    });
+  }
+
+  #down(why, taken_over = false) {
+    if (this.#is_down) return;
+    this.#is_down = true;
+    this.#client?.end(true);
+    this.#listener.down(why, taken_over);
+  }
+}
+
+/** mqtt.js takes a Buffer, which it brings to the browser, or what looks like one. */
+function encodeText(text) {
+  return globalThis.Buffer ? globalThis.Buffer.from(text) : new TextEncoder().encode(text);
+}
+
+/** What was given is not repeated whole: it may hold a password. */
+function where(server) {
+  return server.replace(/\/\/[^/]*@/, '//');
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+// One device of one user: the client's half of the protocol, for any transport.
+//
+// The host hands in calls, what the connection brings, and time; and does what comes back, in order.
+// Every call ends in exactly one result:
+//
+//   call ──► waiting ──► in flight ──► reply            { effect: 'result', call, reply }
+//               │  ▲          │
+//               │  └──────────┤ connection lost: sent again after the next sync
+//               └─────────────┴► deadline, close         { effect: 'result', call, failure }
+//
+// On each connect it asks `sync` before anything else, so that what the broker queued has arrived
+// and what ended meanwhile is known when a call is sent (again).
+//
+// The same rules as core/device.cpp. No I/O, no clock: time is an argument, in milliseconds.
+import { Inbox, Remembered } from './inbox.js';
+import { decodeEvent, decodeReply, encodeRequest, fitsRequest, topicOf } from './wire.js';
+
+/** Until a request of the device's own that was refused for the moment is tried again. */
+const soon = 1_000;
+/** Of the device's own errands, so that they do not get in the way of calls. */
+const max_errands_in_flight = 4;
+/** That are remembered, to be called off. */
+const max_errands = 1_000;
+
+/** Why a call ended without a reply, beside the broker's refusals. */
+export const failures = {
+  no_reply: [6012, 'there was no reply in time; it may have been done or not'],
+  not_connected: [20191, 'not sent, as there was no connection'],
+  no_beckon: [20192, 'the broker does not answer: it has no Beckon'],
+  closed: [20193, 'the client was closed before there was a reply'],
+  too_many_waiting: [20194, 'not sent, as too many calls are waiting'],
+  withdrawn: [20195, 'cancelled before it was sent'],
+};
+
+/** The device's own requests that it may try again. */
+const isForTheMoment = (reply) =>
+  !reply.ok && ['rate_limited', 'storage_unavailable', 'internal'].includes(reply.error);
+const madeBy = ({ kind, body }) => (kind === 'invite' || kind === 'group_invite' ? body.id : undefined);
+
+export class Device {
+  #options;
+  #inbox;
+  #device = '';
+  /** `offline`, `syncing` (Beckon has yet to answer), `ready` or `no_beckon` (nobody answers). */
+  #link = 'offline';
+  /** By number; a call of the device's own has no name. */
+  #calls = new Map();
+  #waiting = [];
+  #in_flight = 0;
+  #next_number = 1;
+  /** When to sync (again), while connected; one after the other. */
+  #sync_at;
+  #syncing = false;
+  /** What the device asks by itself until there is an answer, by `get x` or `cancel x`: when to ask
+      (again); undefined: it is in flight. */
+  #errands = new Map();
+  #errands_in_flight = 0;
+  /** Messages that were told. */
+  #messages = new Remembered();
+  #effects = [];
+
+  /** `req_prefix` is random, so that no other device of the user has it; `seq` likewise. */
+  constructor({ user, req_prefix, root = 'beckon/v1', patience = 10_000, sync_patience = 10_000, sync_again = 30_000, max_in_flight = 16, max_waiting = 1_000 }) {
+    this.#options = { user, req_prefix, root, patience, sync_patience, sync_again, max_in_flight, max_waiting };
+    this.#inbox = new Inbox(user);
+  }
+
+  get link() {
+    return this.#link;
+  }
+
+  /** This device's tag, as the broker named it last; empty: it has not yet. */
+  get device() {
+    return this.#device;
+  }
+
+  open(now) {
+    return this.#inbox.open(now);
+  }
+
+  #done() {
+    return this.#effects.splice(0);
+  }
+
+  // ----------------------------------------------------------------------- calls
+
+  /** `name` is the host's, another for each. What makes an invitation, or a message, carries its id.
+      With `offline: 'fail'` it does not wait for a connection. */
+  call(name, request, offline, now) {
+    this.#applyDue(now);
+    const { kind, about, body } = request;
+    const refuse = (failure) => {
+      this.#effects.push({ effect: 'result', call: name, failure });
+      return this.#done();
+    };
+    if (this.#link === 'no_beckon') return refuse('no_beckon');
+    if (this.#link === 'offline' && offline === 'fail') return refuse('not_connected');
+    if (kind === 'cancel' && this.#withdraw(name, request)) return this.#done();
+    if (this.#waiting.length >= this.#options.max_waiting) return refuse('too_many_waiting');
+    if (madeBy(request)) this.#inbox.inviting(kind, about, body);
+    else if (kind === 'cancel') this.#inbox.cancelling(about, body.invitees === undefined);
+    // Nothing rings later than it was to ring at most.
+    const { patience } = this.#options;
+    const deadline = now + (body.timeout_ms > 0 ? Math.min(patience, body.timeout_ms) : patience);
+    this.#add({ name, request, offline, asked: now, deadline });
+    this.#pump(now);
+    return this.#done();
+  }
+
+  /** An invite that nobody has heard of is gone when its sender does not want it any more. */
+  #withdraw(name, { about, body }) {
+    if (body.invitees !== undefined) return false;
+    for (const number of this.#waiting) {
+      const { request, sent } = this.#calls.get(number);
+      if (madeBy(request) !== about || sent > 0) continue;
+      const cancelled = request.kind === 'invite' ? [request.about, ...(request.body.also ?? [])] : (request.body.invitees ?? []);
+      this.#fail(number, 'withdrawn');
+      const reply = { re: 'cancel', ok: true, device: this.#device, rev: 1, cancelled, already: [] };
+      this.#effects.push({ effect: 'result', call: name, reply });
+      return true;
+    }
+    return false;
+  }
+
+  #add(call) {
+    const number = this.#next_number++;
+    this.#waiting.push(number);
+    this.#calls.set(number, { ...call, sent: 0, in_flight: false });
+    return number;
+  }
+
+  /** Takes the call out; it is over. */
+  #take(number) {
+    const call = this.#calls.get(number);
+    this.#calls.delete(number);
+    if (call.in_flight) this.#in_flight -= 1;
+    else this.#waiting = this.#waiting.filter((one) => one !== number);
+    return call;
+  }
+
+  #pump(now) {
+    if (this.#link !== 'ready') return;
+    this.#runErrands(now);
+    while (this.#in_flight < this.#options.max_in_flight && this.#waiting.length > 0) {
+      const number = this.#waiting[0];
+      if (!this.#wasMade(number)) this.#send(number, now);
+    }
+  }
+
+  #runErrands(now) {
+    for (const [errand, when] of this.#errands) {
+      if (this.#errands_in_flight >= max_errands_in_flight) return;
+      if (when === undefined || when > now) continue;
+      this.#errands.set(errand, undefined);
+      this.#errands_in_flight += 1;
+      const [kind, about] = errand.split(' ');
+      const request = { kind, about, body: {} };
+      this.#send(this.#add({ request, errand, asked: now, deadline: now + this.#options.patience }), now);
+    }
+  }
+
+  #send(number, now) {
+    this.#waiting = this.#waiting.filter((one) => one !== number);
+    const call = this.#calls.get(number);
+    const { kind, about, body } = call.request;
+    call.in_flight = true;
+    call.sent += 1;
+    this.#in_flight += 1;
+    const req = `${this.#options.req_prefix}:${number}`;
+    // What is left of the time that it asks for, after it has waited; 0 stays "none".
+    const aged = body.timeout_ms > 0 ? { ...body, timeout_ms: Math.max(Math.round(body.timeout_ms - (now - call.asked)), 1) } : body;
+    this.#effects.push({
+      effect: 'send', topic: topicOf(this.#options.root, kind, about), payload: encodeRequest(kind, aged, req), correlation: req,
+    });
+  }
+
+  /** Another invite is not sent, and none fails, when the broker was heard to have made it. */
+  #wasMade(number) {
+    const { request, sent, name } = this.#calls.get(number);
+    const id = madeBy(request);
+    const state = id && sent > 0 ? this.#inbox.made(id) : undefined;
+    if (!state) return false;
+    this.#take(number);
+    const reply = { re: 'invite', ok: true, device: this.#device, dup: true, id, rev: 1, state };
+    this.#effects.push({ effect: 'result', call: name, reply });
+    return true;
+  }
+
+  #fail(number, failure) {
+    if (this.#wasMade(number)) return;
+    const { name, request, sent } = this.#take(number);
+    this.#effects.push({ effect: 'result', call: name, failure });
+    const id = madeBy(request);
+    if (id && sent === 0) this.#inbox.notInvited(id);
+    else if (id) this.#callOff(id);
+    else if (request.kind === 'cancel' && sent === 0) this.#inbox.cancelling(request.about, false);
+  }
+
+  /** Cancels an invite that failed for its caller and may have been made. */
+  #callOff(id) {
+    this.#inbox.disown(id);
+    this.#inbox.cancelling(id, true);
+    if (this.#errands.size < max_errands) this.#errands.set(`cancel ${id}`, -Infinity);
+  }
+
+  // ------------------------------------------------------------------ connection
+
+  #setLink(link) {
+    if (this.#link === link) return;
+    this.#link = link;
+    this.#effects.push({ effect: 'link', link });
+  }
+
+  /** The connection is up, and the inbox is subscribed to (events, replies). */
+  connected(now) {
+    this.#applyDue(now);
+    this.#loseConnection();
+    this.#setLink('syncing');
+    this.#startSync(undefined, now);
+    return this.#done();
+  }
+
+  disconnected(now) {
+    this.#applyDue(now);
+    this.#loseConnection();
+    this.#setLink('offline');
+    return this.#done();
+  }
+
+  /** What was in flight waits to be sent again, if its caller waits. */
+  #loseConnection() {
+    const again = [];
+    for (const [number, call] of [...this.#calls]) {
+      if (call.name !== undefined && call.offline !== 'fail') {
+        if (call.in_flight) again.push(number);
+      } else if (call.name !== undefined) {
+        this.#fail(number, call.sent > 0 ? 'no_reply' : 'not_connected');
+      } else {
+        this.#take(number);
+      }
+    }
+    for (const number of again) this.#calls.get(number).in_flight = false;
+    this.#in_flight = 0;
+    // What is asked by `get`, the next sync tells.
+    for (const errand of [...this.#errands.keys()]) {
+      if (errand.startsWith('get ')) this.#errands.delete(errand);
+      else this.#errands.set(errand, -Infinity);
+    }
+    this.#errands_in_flight = 0;
+    this.#waiting.unshift(...again);
+    this.#sync_at = undefined;
+    this.#syncing = false;
+  }
+
+  #startSync(after, now) {
+    if (after === undefined) {
+      this.#inbox.beginSync();
+      this.#sync_at = undefined;
+    }
+    this.#syncing = true;
+    const request = { kind: 'sync', about: this.#options.user, body: { after } };
+    this.#send(this.#add({ request, asked: now, deadline: now + this.#options.sync_patience }), now);
+  }
+
+  #synced(reply, now) {
+    this.#syncing = false;
+    if (!reply.ok) {
+      this.#sync_at = now + soon;
+      return;
+    }
+    this.#inbox.speaks(reply.server_epoch);
+    for (const invitation of reply.invitations) this.#passOn(this.#inbox.listed(invitation, now), now);
+    if (reply.next !== undefined) {
+      this.#startSync(reply.next, now);
+      return;
+    }
+    this.#setLink('ready');
+    this.#passOn(this.#inbox.endSync(), now);
+  }
+
+  // ------------------------------------------------------------------ deliveries
+
+  #passOn(news, now) {
+    for (const one of news) {
+      if (one.news === 'unsure') {
+        const online = this.#link === 'syncing' || this.#link === 'ready';
+        if (online && !this.#errands.has(`get ${one.id}`)) this.#errands.set(`get ${one.id}`, now);
+      } else if (one.news === 'doubtful') {
+        if (this.#link === 'ready') this.#sync_at = now;
+      } else {
+        this.#effects.push({ effect: 'news', ...one });
+      }
+    }
+  }
+
+  /** A message at the inbox. What cannot be read, or is unknown, is ignored. */
+  receiveEvent(payload, now) {
+    this.#applyDue(now);
+    const event = decodeEvent(payload);
+    if (event?.event === 'message') {
+      if (this.#messages.insert(`${event.from} ${event.id}`)) this.#effects.push({ effect: 'message', event });
+    } else if (event && event.id === undefined) {
+      this.#noteOwnPart(event, now);
+      this.#effects.push({ effect: 'group', event });
+    } else if (event) {
+      this.#passOn(this.#inbox.takeEvent(event, now), now);
+    }
+    this.#pump(now);
+    return this.#done();
+  }
+
+  /** Who comes into a group asks what is open there, and who is out of it hears no more. */
+  #noteOwnPart(event, now) {
+    const me = this.#options.user;
+    if (['member_entered', 'member_invited'].includes(event.event)) {
+      if (event.members.includes(me) && this.#link === 'ready') this.#sync_at = now;
+    } else if ((event.event === 'member_removed' && event.members.includes(me)) ||
+      (event.event === 'member_left' && event.user === me) || event.event === 'group_dismissed') {
+      this.#inbox.left(event.group);
+    }
+  }
+
+  /** `correlation` is MQTT 5's: a reply to a payload that the broker would not read has no `req`. */
+  receiveReply(payload, now, correlation = '') {
+    this.#applyDue(now);
+    const reply = decodeReply(payload);
+    const number = reply && this.#numberOf(reply, correlation);
+    if (number !== undefined) {
+      this.#device = reply.device;
+      this.#inbox.setDevice(reply.device);
+      this.#replied(this.#take(number), reply, now);
+      this.#pump(now);
+    }
+    return this.#done();
+  }
+
+  /** The call that it answers; undefined, if that is over, or somebody else's. */
+  #numberOf(reply, correlation) {
+    const req = typeof reply.req === 'string' ? reply.req : correlation;
+    const prefix = `${this.#options.req_prefix}:`;
+    if (!req.startsWith(prefix) || !/^\d+$/.test(req.slice(prefix.length))) return undefined;
+    const number = Number(req.slice(prefix.length));
+    const call = this.#calls.get(number);
+    return call?.in_flight && fitsRequest(reply, call.request.kind) ? number : undefined;
+  }
+
+  #replied(call, reply, now) {
+    if (call.errand) {
+      this.#errandReplied(call, reply, now);
+      return;
+    }
+    if (call.name === undefined) {
+      this.#synced(reply, now);
+      return;
+    }
+    this.#effects.push({ effect: 'result', call: call.name, reply });
+    if (call.request.kind === 'get' && reply.ok) {
+      // What is over and was not held is no news: the caller asked for the past.
+      const info = reply.invitation;
+      if (this.#inbox.holds(info.id) || info.state === 'open') this.#passOn(this.#inbox.takeInfo(info, now), now);
+      return;
+    }
+    this.#passOn(this.#inbox.takeReply(call.request, reply, now), now);
+    const id = madeBy(call.request);
+    // When it was sent before, it may have been made.
+    if (id && isForTheMoment(reply) && (call.sent > 1 || reply.error === 'internal')) this.#callOff(id);
+  }
+
+  #errandReplied({ errand, request }, reply, now) {
+    this.#errands_in_flight -= 1;
+    if (isForTheMoment(reply)) {
+      this.#errands.set(errand, now + soon);
+      return;
+    }
+    this.#errands.delete(errand);
+    if (request.kind === 'cancel') this.#passOn(this.#inbox.takeReply(request, reply, now), now);
+    else if (reply.ok) this.#passOn(this.#inbox.takeInfo(reply.invitation, now), now);
+    else this.#passOn(this.#inbox.forgotten(request.about, now), now);
+  }
+
+  // ------------------------------------------------------------------------ time
+
+  #applyDue(now) {
+    for (const [number, call] of [...this.#calls]) {
+      if (call.deadline > now || !this.#calls.has(number)) continue;
+      if (call.name !== undefined) {
+        this.#fail(number, call.sent > 0 ? 'no_reply' : this.#link === 'no_beckon' ? 'no_beckon' : 'not_connected');
+      } else if (call.errand) {
+        // There was no answer: again.
+        this.#errands.set(call.errand, now);
+        this.#errands_in_flight -= 1;
+        this.#take(number);
+      } else {
+        this.#take(number);
+        this.#syncing = false;
+        this.#sync_at = now + this.#options.sync_again;
+        this.#noBeckon();
+      }
+    }
+    if (this.#sync_at <= now && !this.#syncing) this.#startSync(undefined, now);
+    this.#passOn(this.#inbox.advance(this.#link === 'syncing' || this.#link === 'ready', now), now);
+    this.#pump(now);
+  }
+
+  #noBeckon() {
+    this.#setLink('no_beckon');
+    for (const [number, call] of [...this.#calls]) {
+      if (call.name !== undefined) this.#fail(number, call.sent > 0 ? 'no_reply' : 'no_beckon');
+    }
+  }
+
+  /** Applies what is due. */
+  advance(now) {
+    this.#applyDue(now);
+    return this.#done();
+  }
+
+  nextDeadline() {
+    const all = [this.#inbox.nextDeadline()];
+    for (const { deadline } of this.#calls.values()) all.push(deadline);
+    if (!this.#syncing) all.push(this.#sync_at);
+    if (this.#link === 'ready' && this.#errands_in_flight < max_errands_in_flight) all.push(...this.#errands.values());
+    const known = all.filter((when) => when !== undefined);
+    return known.length > 0 ? Math.min(...known) : undefined;
+  }
+
+  /** Ends every call with `closed`. */
+  close() {
+    for (const [number, call] of [...this.#calls]) {
+      if (call.name !== undefined) this.#fail(number, 'closed');
+      else this.#take(number);
+    }
+    this.#errands.clear();
+    this.#errands_in_flight = 0;
+    return this.#done();
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The messages of the contract, to bytes and back. A message is a plain object with the names of
+// the wire; a Uint8Array in it is binary. Nothing here knows what a message means.
+import { decode, encode } from '@msgpack/msgpack';
+
+/** Whether `text` can be a user, a group or an invitation. */
+export const isId = (text) => typeof text === 'string' && /^[A-Za-z0-9._@:-]{1,64}$/.test(text);
+
+const invite = { answer: 'all', call: false, online_only: false, on_inviter_lost: 'cancel' };
+
+/**
+ * Where each request is published, below what it is about; its fields in the contract's order, with
+ * their defaults (undefined: there is none).
+ */
+export const requests = {
+  invite: ['user', 'invite', { id: undefined, data: undefined, timeout_ms: 30000, also: [], ...invite, visibility: 'invitees' }],
+  group_invite: ['group', 'invite', { id: undefined, data: undefined, timeout_ms: 30000, invitees: undefined, ...invite, visibility: 'members' }],
+  accept: ['invitation', 'accept', { data: undefined }],
+  reject: ['invitation', 'reject', { data: undefined, reason: 'declined' }],
+  cancel: ['invitation', 'cancel', { data: undefined, invitees: undefined }],
+  modify: ['invitation', 'modify', { data: undefined }],
+  ringing: ['invitation', 'ringing', {}],
+  add: ['invitation', 'add', { invitees: undefined, timeout_ms: 30000 }],
+  get: ['invitation', 'get', {}],
+  signal: ['invitation', 'signal', { to: undefined, seq: undefined, data: undefined }],
+  hangup: ['invitation', 'hangup', { data: undefined, reason: 'hangup', all: false }],
+  resume: ['invitation', 'resume', {}],
+  sync: ['user', 'sync', { after: undefined }],
+  history: ['user', 'history', { limit: undefined, before: undefined }],
+  message: ['user', 'message', { data: undefined, id: undefined, online_only: false }],
+  group_message: ['group', 'message', { data: undefined, id: undefined, online_only: false }],
+  groups: ['user', 'groups', { after: undefined }],
+  group_create: ['group', 'create', { name: undefined, join_mode: 'free', members: [], profile: undefined }],
+  group_join: ['group', 'join', {}],
+  group_quit: ['group', 'quit', {}],
+  group_dismiss: ['group', 'dismiss', {}],
+  group_get: ['group', 'get', { after: undefined }],
+  group_update: ['group', 'update', { name: undefined, join_mode: undefined, profile: undefined }],
+  group_add: ['group', 'add', { members: [] }],
+  group_remove: ['group', 'remove', { members: [], reason: undefined }],
+  group_role: ['group', 'role', { user: undefined, role: undefined }],
+  group_transfer: ['group', 'transfer', { user: undefined }],
+};
+
+export const verbOf = (kind) => requests[kind][1];
+
+/** `about` is the user, group or invitation that the request is about. */
+export function topicOf(root, kind, about) {
+  const [place, verb] = requests[kind];
+  return `${root}/${place}/${about}/${verb}`;
+}
+
+/** The bytes of a request: what has a default is there, what is absent is not. */
+export function encodeRequest(kind, body, req) {
+  const message = req === undefined ? {} : { req };
+  for (const [field, value] of Object.entries({ ...requests[kind][2], ...body })) {
+    if (value !== undefined) message[field] = value;
+  }
+  return encode(message);
+}
+
+// ------------------------------------------------------------------ what the broker says
+
+const text = (value) => typeof value === 'string';
+const flag = (value) => typeof value === 'boolean';
+const count = (value) => Number.isSafeInteger(value) && value >= 0;
+const data = (value) => text(value) || value instanceof Uint8Array;
+const ids = (value) => Array.isArray(value) && value.every(isId);
+const list = (fields) => (value) => Array.isArray(value) && value.every((one) => fits(one, fields));
+const map = (value) => isMap(value) && Object.values(value).every(text);
+const word = (...words) => (value) => words.includes(value);
+const isMap = (value) =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array);
+
+const states = word('pending', 'accepted', 'rejected', 'cancelled', 'timed_out', 'revoked');
+const shared = {
+  call: flag,
+  answer: word('all', 'first'),
+  visibility: word('members', 'invitees', 'inviter'),
+  online_only: flag,
+  role: word('inviter', 'invitee', 'observer'),
+};
+const person = { user: isId, state: states };
+const invitation = {
+  id: isId, inviter: isId, 'group?': isId, 'data?': data, ...shared, rev: count, state: word('open', 'ended'),
+  'remaining_ms?': count,
+  invitees: list({ ...person, ringing: flag, 'device?': text, 'data?': data, 'reason?': text }),
+  'call_state?': (value) => fits(value, { participants: ids, duration_ms: count, 'reason?': text }),
+};
+const ofInvitation = { event: text, id: isId, rev: count, 'by?': isId, 'by_device?': text };
+const ofGroup = { event: text, group: isId, by: isId, by_device: text };
+
+/** What is read of each event; a `?` may be absent. What is unknown beside it is let be. */
+const events = {
+  new_invitation: { ...ofInvitation, inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': count, ...shared },
+  invitee_accepted: { ...ofInvitation, invitee: isId, 'data?': data },
+  invitee_rejected: { ...ofInvitation, invitee: isId, 'data?': data, reason: text },
+  invitation_cancelled: { ...ofInvitation, inviter: isId, invitees: ids, 'data?': data, reason: text },
+  invitation_timeout: { ...ofInvitation, invitees: ids },
+  invitation_modified: { ...ofInvitation, 'data?': data, 'invitees?': ids },
+  invitation_revoked: { ...ofInvitation, invitees: ids, reason: text },
+  invitee_ringing: { ...ofInvitation, invitee: isId },
+  signal: { ...ofInvitation, from: isId, 'seq?': Number.isSafeInteger, data },
+  participant_left: { ...ofInvitation, user: isId, reason: text, 'data?': data },
+  participant_moved: { ...ofInvitation, user: isId },
+  call_ended: { ...ofInvitation, reason: text, duration_ms: count, 'data?': data },
+  group_created: { ...ofGroup, 'name?': text, members: ids },
+  member_entered: { ...ofGroup, members: ids },
+  member_invited: { ...ofGroup, members: ids },
+  member_removed: { ...ofGroup, members: ids, 'reason?': text },
+  member_left: { ...ofGroup, user: isId },
+  role_changed: { ...ofGroup, user: isId, role: text },
+  owner_changed: { ...ofGroup, owner: isId },
+  group_updated: { ...ofGroup, 'name?': text, 'join_mode?': text, 'profile?': map },
+  group_dismissed: ofGroup,
+  message: { event: text, id: isId, from: isId, 'to?': isId, 'group?': isId, data },
+};
+
+const skipped = { 'skipped?': list({ user: isId, error: text }) };
+const counted = { 'dup?': flag, rev: count };
+/** What is read of each reply that is ok, by the request that it answers. */
+const replies = {
+  invite: { 'dup?': flag, 'id?': isId, 'rev?': count, 'state?': word('open', 'ended'), 'remaining_ms?': count, 'merged_into?': isId, ...skipped },
+  add: { id: isId, rev: count, ...skipped },
+  accept: counted,
+  reject: counted,
+  cancel: { ...counted, cancelled: ids, already: list(person) },
+  modify: counted,
+  ringing: counted,
+  get: { invitation: (value) => fits(value, invitation) },
+  sync: { server_epoch: text, invitations: list(invitation), 'next?': text },
+  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), reason: text, role: text, 'missed?': flag, age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
+  message: { id: isId },
+  groups: { groups: list({ group: isId, 'name?': text, role: text, join_mode: text, count }), 'next?': text },
+  group_add: skipped,
+  group_remove: skipped,
+  group_get: { group: (value) => fits(value, { group: isId, 'name?': text, join_mode: text, owner: isId, 'profile?': map, count, members: list({ user: isId, role: text }) }), 'next?': text },
+};
+replies.group_invite = replies.invite;
+replies.group_message = replies.message;
+const refused = { error: text, code: count, message: text, 'field?': text, 'limit?': count, 'by?': isId, 'by_device?': text, 'rev?': count };
+
+function fits(value, fields) {
+  return isMap(value) && Object.entries(fields).every(([field, holds]) => {
+    const optional = field.endsWith('?');
+    const read = value[optional ? field.slice(0, -1) : field];
+    return read === undefined ? optional : holds(read);
+  });
+}
+
+function read(bytes) {
+  try {
+    return decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The event in `bytes`; undefined: it cannot be read, or is none that is known here. */
+export function decodeEvent(bytes) {
+  const message = read(bytes);
+  return isMap(message) && Object.hasOwn(events, message.event) && fits(message, events[message.event])
+    ? message : undefined;
+}
+
+/** The reply in `bytes`, whatever it answers: `fitsRequest` tells whether it can be read. */
+export function decodeReply(bytes) {
+  const message = read(bytes);
+  return fits(message, { re: text, ok: flag, device: text }) ? message : undefined;
+}
+
+export function fitsRequest(reply, kind) {
+  return reply.re === verbOf(kind) && fits(reply, reply.ok ? (replies[kind] ?? {}) : refused);
+}

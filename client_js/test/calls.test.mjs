@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls: who talks, since when, on which device, and that each call ends once.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Alone, announce, elsewhere, here, of, ring } from './alone.mjs';
+
+const call = (invitees = ['bob'], more = {}) => ring('x', invitees, { call: true, ...more });
+const talk = (alone) => alone.open.find(({ call_state }) => call_state);
+const ended = (told) => told.filter(({ news }) => news === 'call_ended');
+
+/** bob has accepted here, and talks with alice (and others). */
+function talking(...others) {
+  const alone = new Alone();
+  alone.connectAndSync();
+  announce(alone, call(['bob', ...others]));
+  alone.call('accept', 'x');
+  alone.reply(alone.sent('accept'), { rev: 2 });
+  alone.event('invitee_accepted', 'x', 2, 'bob', { invitee: 'bob' });
+  alone.told();
+  return alone;
+}
+
+test('who accepts talks with the inviter, from then on', () => {
+  const alone = talking();
+  alone.wait(1_500);
+  const { call_state, here: mine, devices } = talk(alone);
+  assert.deepEqual(call_state, { participants: ['alice', 'bob'], duration_ms: 1_500 });
+  assert.ok(mine);
+  assert.deepEqual(devices, { alice: of.alice, bob: here });
+  assert.equal(alone.told('ended').length, 0);
+});
+
+test('without call nobody talks', () => {
+  const alone = new Alone();
+  alone.connectAndSync([ring()]);
+  alone.call('accept', 'x');
+  alone.reply(alone.sent('accept'), { rev: 2 });
+  assert.deepEqual(alone.open, []);
+});
+
+test('an inviter talks when the first accepts, and others join', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  alone.invite('bob', { also: ['carol'], call: true });
+  alone.reply(alone.sent('invite'), { id: 'x', rev: 1, remaining_ms: 30_000 }, of.alice);
+  assert.equal(talk(alone), undefined);
+  alone.event('invitee_accepted', 'x', 2, 'bob', { invitee: 'bob' });
+  assert.deepEqual(talk(alone).call_state.participants, ['alice', 'bob']);
+  alone.event('invitee_accepted', 'x', 3, 'carol', { invitee: 'carol' });
+  assert.deepEqual(talk(alone).call_state.participants, ['alice', 'bob', 'carol']);
+  assert.deepEqual(talk(alone).devices, { alice: of.alice, bob: of.bob, carol: of.carol });
+  assert.equal(alone.told('ended').length, 1); // the ring; the call goes on
+});
+
+test('a call ends once, with the time that the broker took', () => {
+  const alone = talking();
+  alone.call('hangup', 'x');
+  alone.reply(alone.sent('hangup'), { rev: 2 });
+  for (let i = 0; i < 2; ++i) alone.event('call_ended', 'x', 2, 'bob', { reason: 'hangup', duration_ms: 4_321 });
+  const [end, ...more] = ended(alone.told());
+  assert.deepEqual([end.reason, end.duration_ms, end.here, end.by], ['hangup', 4_321, true, 'bob']);
+  assert.deepEqual(more, []);
+  assert.deepEqual(alone.open, []);
+});
+
+test('who answers what has no rev of its own is heard whatever the rev', () => {
+  const alone = talking('carol');
+  alone.event('invitation_timeout', 'x', 3, undefined, { invitees: ['carol'] });
+  assert.ok(alone.silent);
+  alone.event('participant_moved', 'x', 2, 'alice', { user: 'alice' }, elsewhere);
+  assert.equal(talk(alone).devices.alice, elsewhere);
+  assert.deepEqual(alone.told('participant_moved').map(({ user, by_device }) => [user, by_device]), [['alice', elsewhere]]);
+});
+
+test('a call goes on without who left, and is over for who left', () => {
+  const alone = talking('carol', 'dave');
+  alone.event('invitee_accepted', 'x', 3, 'carol', { invitee: 'carol' });
+  alone.told();
+  alone.event('participant_left', 'x', 3, 'alice', { user: 'alice', reason: 'connection_lost' });
+  const told = alone.told();
+  assert.deepEqual(told.map(({ news, user, reason }) => [news, user, reason]), [['participant_left', 'alice', 'connection_lost']]);
+  assert.deepEqual(talk(alone).call_state.participants, ['bob', 'carol']);
+  alone.event('participant_left', 'x', 3, 'bob', { user: 'bob', reason: 'hangup' });
+  assert.deepEqual(alone.told(), []); // its own, which the reply tells
+  assert.equal(talk(alone), undefined);
+  // Who answers later talks with the others.
+  alone.event('invitee_accepted', 'x', 4, 'dave', { invitee: 'dave' });
+  assert.equal(talk(alone), undefined);
+  alone.event('call_ended', 'x', 4, 'carol', { reason: 'hangup', duration_ms: 9 });
+  assert.deepEqual(ended(alone.told()), []);
+});
+
+test('another device of the user takes the call over, and this one knows', () => {
+  const alone = talking();
+  alone.event('participant_moved', 'x', 2, 'bob', { user: 'bob' }, elsewhere);
+  assert.equal(talk(alone).here, false);
+  assert.deepEqual(alone.told('participant_moved').map(({ here: mine }) => mine), [false]);
+  alone.call('resume', 'x');
+  alone.reply(alone.sent('resume'), { rev: 2 });
+  assert.equal(talk(alone).here, true);
+});
+
+test('who comes back finds the call by sync, timed by the broker', () => {
+  const alone = new Alone();
+  const open = call([{ user: 'bob', state: 'accepted', device: elsewhere }], { rev: 2, call_state: { participants: ['alice', 'bob'], duration_ms: 60_000 } });
+  delete open.remaining_ms;
+  alone.connectAndSync([open]);
+  alone.wait(1_000);
+  assert.equal(alone.told('new_invitation').length, 0);
+  assert.deepEqual(talk(alone).call_state, { participants: ['alice', 'bob'], duration_ms: 61_000 });
+  assert.equal(talk(alone).here, false);
+  // It is told who answered with which device; they may have moved since.
+  assert.deepEqual(talk(alone).devices, { alice: undefined, bob: undefined });
+  alone.call('resume', 'x');
+  alone.reply(alone.sent('resume'), { rev: 2 });
+  assert.equal(talk(alone).here, true);
+  alone.event('call_ended', 'x', 2, 'alice', { reason: 'hangup', duration_ms: 70_000 });
+  assert.equal(ended(alone.told()).length, 1);
+});
+
+for (const [what, answer, reason] of [
+  ['and get tells how', (alone, get) => {
+    const info = call([{ user: 'bob', state: 'accepted', device: here }], { rev: 2, state: 'ended', call_state: { participants: [], duration_ms: 5_000, reason: 'hangup' } });
+    alone.reply(get, { invitation: info });
+  }, 'hangup'],
+  ['and the broker knows it no more', (alone, get) => alone.refuse(get, 'unknown_invitation', 8010), ''],
+]) {
+  test(`a call that ended while this device was away ends after the sync, ${what}`, () => {
+    const alone = talking();
+    alone.disconnect();
+    alone.wait(20_000);
+    assert.deepEqual(ended(alone.told()), []); // it may well go on
+    alone.connectAndSync();
+    answer(alone, alone.sent('get'));
+    assert.deepEqual(ended(alone.told()).map((end) => end.reason), [reason]);
+    assert.deepEqual(alone.open, []);
+  });
+}
+
+test('who left while this device was away is told after the sync, this user included', () => {
+  for (const [participants, told] of [[['alice', 'bob'], ['carol']], [['alice', 'carol'], ['bob']]]) {
+    const alone = talking('carol');
+    alone.event('invitee_accepted', 'x', 3, 'carol', { invitee: 'carol' });
+    alone.disconnect();
+    alone.told();
+    const parts = [{ user: 'bob', state: 'accepted', device: here }, { user: 'carol', state: 'accepted', device: of.carol }];
+    alone.connectAndSync([call(parts, { rev: 3, call_state: { participants, duration_ms: 9_000 } })]);
+    assert.deepEqual(alone.told('participant_left').map(({ user, reason }) => [user, reason]), [[told[0], '']]);
+    assert.equal(talk(alone) === undefined, told[0] === 'bob');
+  }
+});
+
+test('who joins a call that goes on asks who is in it', () => {
+  const alone = new Alone();
+  alone.connectAndSync([call(['bob', 'carol'])]);
+  alone.event('invitee_accepted', 'x', 2, 'carol', { invitee: 'carol' });
+  alone.call('accept', 'x');
+  alone.reply(alone.sent('accept'), { rev: 3 });
+  const parts = [{ user: 'bob', state: 'accepted', device: here }, { user: 'carol', state: 'accepted', device: of.carol }];
+  alone.reply(alone.sent('get'), { invitation: call(parts, { rev: 3, call_state: { participants: ['carol', 'bob'], duration_ms: 1_000 } }) });
+  assert.deepEqual(talk(alone).call_state, { participants: ['bob', 'carol'].sort(), duration_ms: 1_000 });
+});
+
+test('an event of a call tells that another was missed', () => {
+  const alone = talking('carol');
+  alone.event('participant_moved', 'x', 3, 'alice', { user: 'alice' }, elsewhere);
+  assert.equal(alone.sent('get').about, 'x');
+});
+
+test('somebody is added during a call, after all had answered', () => {
+  const alone = talking();
+  alone.event('invitation_modified', 'x', 3, 'alice', { invitees: ['bob', 'carol'] });
+  alone.event('invitee_accepted', 'x', 4, 'carol', { invitee: 'carol' });
+  assert.deepEqual(talk(alone).call_state.participants, ['alice', 'bob', 'carol']);
+});
+
+test('an invitee hears of others that talk, and takes no part', () => {
+  const alone = new Alone();
+  alone.connectAndSync([call(['bob', 'carol'])]);
+  alone.event('invitee_accepted', 'x', 2, 'carol', { invitee: 'carol' });
+  assert.equal(talk(alone), undefined);
+  alone.event('invitation_cancelled', 'x', 3, 'alice', { inviter: 'alice', invitees: ['bob'], reason: 'call_ended' });
+  const told = alone.told();
+  assert.deepEqual(ended(told), []);
+  assert.equal(told.filter(({ news }) => news === 'ended').length, 1);
+});
+
+test('a signal is told once, by its seq, and its own echo is not', () => {
+  const alone = talking();
+  const signal = (seq, by_device = of.alice, by = 'alice') => alone.event('signal', 'x', 2, by, { from: by, seq, data: 'offer' }, by_device);
+  signal(7);
+  signal(7);
+  signal(8);
+  signal(7, elsewhere);
+  signal(9, here, 'bob');
+  assert.equal(alone.told('signal').length, 3);
+});
+
+test('who is rung may signal before anybody answers', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  announce(alone, call());
+  alone.event('signal', 'x', 1, 'alice', { from: 'alice', seq: 1, data: 'a picture' });
+  assert.deepEqual(alone.told('signal').map(({ user, data }) => [user, data]), [['alice', 'a picture']]);
+});
+
+test('both call each other: the second is the accept of the first', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  const calls = alone.call('invite', 'alice', { id: 'y', timeout_ms: 30_000, call: true });
+  announce(alone, call());
+  alone.reply(alone.sent('invite'), { merged_into: 'x' });
+  assert.equal(alone.result(calls).reply.merged_into, 'x');
+  const told = alone.told();
+  assert.deepEqual(told.filter(({ news }) => news === 'ended').map(({ id, state, here: mine }) => [id, state, mine]), [['x', 'accepted', true]]);
+  assert.deepEqual(alone.open.map(({ id }) => id), ['x']);
+  assert.deepEqual(talk(alone).call_state.participants, ['alice', 'bob']);
+});

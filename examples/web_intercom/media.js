@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sound and picture between the devices of one invitation, by WebRTC. Every device that is to see
+// another says `hello` by a signal; of each two, the one whose tag is the smaller makes the offer.
+// Both sides have one place for sound and one for picture from the start, so who answers later
+// fills them without a new offer. Signals reach all devices of a user: `for` says which is meant.
+
+const random = () => crypto.getRandomValues(new Uint32Array(2)).join('-');
+
+class Peer {
+  tracks = new MediaStream();
+  /** Of this side's connection, and of the other's: who has another now has begun anew. */
+  run = random();
+  its_run;
+  #pc;
+  #send;
+  #early = []; // candidates that came before what they belong to
+
+  constructor({ user, device, offers, ice, send, changed }) {
+    Object.assign(this, { user, device, offers });
+    this.#send = send;
+    this.#pc = new RTCPeerConnection({ iceServers: ice });
+    this.#pc.onicecandidate = ({ candidate }) => candidate && send({ type: 'candidate', candidate: candidate.toJSON() });
+    this.#pc.ontrack = ({ track }) => {
+      this.tracks.addTrack(track);
+      track.onmute = track.onunmute = changed;
+      changed();
+    };
+    this.#pc.onconnectionstatechange = changed;
+  }
+
+  get state() {
+    return this.#pc.connectionState;
+  }
+
+  async offer(local) {
+    for (const kind of ['audio', 'video']) this.#pc.addTransceiver(kind, { direction: 'sendrecv' });
+    this.share(local);
+    await this.#pc.setLocalDescription();
+    this.#send({ type: 'offer', sdp: this.#pc.localDescription.sdp });
+  }
+
+  async take({ type, sdp, candidate }, local) {
+    if (type === 'candidate') {
+      if (this.#pc.remoteDescription) await this.#pc.addIceCandidate(candidate);
+      else this.#early.push(candidate);
+      return;
+    }
+    await this.#pc.setRemoteDescription({ type, sdp });
+    for (const one of this.#early.splice(0)) await this.#pc.addIceCandidate(one);
+    if (type !== 'offer') return;
+    for (const transceiver of this.#pc.getTransceivers()) transceiver.direction = 'sendrecv';
+    this.share(local);
+    await this.#pc.setLocalDescription();
+    this.#send({ type: 'answer', sdp: this.#pc.localDescription.sdp });
+  }
+
+  /** What the other hears and sees; without, nothing. */
+  share(local) {
+    for (const { sender, receiver } of this.#pc.getTransceivers()) {
+      const track = local?.getTracks().find(({ kind }) => kind === receiver.track.kind) ?? null;
+      if (sender.track !== track) sender.replaceTrack(track);
+    }
+  }
+
+  close() {
+    this.#pc.close();
+  }
+}
+
+/** All peers of the invitation that this window shows. */
+export class Media {
+  #me;
+  #send;
+  #changed;
+  #ice;
+  #peers = new Map();
+  #local;
+
+  /** `me()` is this device's tag; `send(to, data)` a signal; without `to` to all who take part. */
+  constructor({ me, send, changed, ice = [] }) {
+    this.#me = me;
+    this.#send = (to, said) => send(to, JSON.stringify(said));
+    this.#changed = changed;
+    this.#ice = ice;
+  }
+
+  get peers() {
+    return [...this.#peers.values()];
+  }
+
+  /** Says that this device is there, and whom it has met: who is not among them begins anew. */
+  hello(to) {
+    this.#send(to, { type: 'hello', has: this.peers.map(({ device }) => device) });
+  }
+
+  /** What this side shows and says, from now on. */
+  share(local) {
+    this.#local = local;
+    for (const peer of this.peers) peer.share(local);
+  }
+
+  /** Only these stay. */
+  keep(isWanted) {
+    for (const [key, peer] of this.#peers) {
+      if (isWanted(peer)) continue;
+      peer.close();
+      this.#peers.delete(key);
+    }
+  }
+
+  /** A signal of another device. What is none of ours is let be. */
+  async take(user, device, text) {
+    let said;
+    try {
+      said = JSON.parse(text);
+    } catch {
+      return;
+    }
+    if (said.for !== undefined && said.for !== this.#me()) return;
+    try {
+      await this.#takeFor(user, device, said);
+    } catch (error) {
+      console.warn(`no picture of ${user}:`, error);
+    }
+  }
+
+  async #takeFor(user, device, said) {
+    const key = `${user} ${device}`;
+    let peer = this.#peers.get(key);
+    if (said.type === 'hello' || said.type === 'offer') {
+      const another = said.run !== undefined && peer?.its_run !== undefined && peer.its_run !== said.run;
+      if (peer && (another || (said.has && !said.has.includes(this.#me())))) {
+        peer.close();
+        peer = undefined;
+      }
+      peer ??= this.#meet(key, user, device);
+    }
+    if (!peer || (said.type === 'candidate' && said.run !== peer.its_run)) return;
+    peer.its_run = said.run ?? peer.its_run;
+    if (said.type === 'hello') {
+      if (said.for === undefined) this.#say(peer, { type: 'hello' });
+      if (peer.offers && !peer.offered) {
+        peer.offered = true;
+        await peer.offer(this.#local);
+      }
+    } else if (['offer', 'answer', 'candidate'].includes(said.type)) {
+      await peer.take(said, this.#local);
+    }
+  }
+
+  #say(peer, said) {
+    this.#send(peer.user, { ...said, for: peer.device, run: peer.run });
+  }
+
+  #meet(key, user, device) {
+    const peer = new Peer({
+      user, device, offers: this.#me() < device, ice: this.#ice,
+      send: (said) => this.#say(peer, said),
+      changed: () => {
+        if (peer.state === 'failed' && this.#peers.get(key) === peer) {
+          // The way was lost; the next may be found.
+          peer.close();
+          this.#peers.delete(key);
+          this.hello(user);
+        }
+        this.#changed();
+      },
+    });
+    this.#peers.set(key, peer);
+    this.#changed();
+    return peer;
+  }
+}
