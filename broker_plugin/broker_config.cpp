@@ -28,6 +28,8 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
+bool is_true(std::string_view value) { return value == "true" || value == "1"; }
+
 std::string file_name(std::string_view path) { return fs::path(path).filename().string(); }
 
 class ConfigReader {
@@ -48,6 +50,10 @@ class ConfigReader {
                 see_plugin(std::string(trimmed(rest)), path);
             } else if (word == "acl_file") {
                 check_.has_acl_file = true;
+            } else if (word == "persistence") {
+                check_.has_persistence = is_true(take_word(rest));
+            } else if (word == "persistence_location") {
+                check_.persistence_folder = trimmed(rest);
             } else if (word == "per_listener_settings") {
                 see_per_listener_settings(take_word(rest), path);
             } else if (word == "include_dir" && may_include) {
@@ -93,7 +99,7 @@ class ConfigReader {
     }
 
     void see_per_listener_settings(std::string_view value, const std::string& path) {
-        if (value == "true" || value == "1") {
+        if (is_true(value)) {
             object(path +
                    " says per_listener_settings true: remove it, for then Mosquitto asks no plugin "
                    "about some listeners and bridges, and wakes none for what is due");
@@ -153,6 +159,13 @@ std::optional<std::string> doubt_about(Policy other_topics, const ConfigCheck& c
                "but Beckon's are denied: say allow, or name an acl_file";
     }
     return std::nullopt;
+}
+
+std::string default_store(const ConfigCheck& config) {
+    if (!config.has_persistence) {
+        return {};
+    }
+    return fs::absolute(fs::path(config.persistence_folder) / "beckon.db").string();
 }
 
 ConfigCheck check_own_config() {

@@ -20,6 +20,9 @@ struct ConfigCheck {
     /// What may decide about topics that are not Beckon's.
     bool has_acl_file = false;
     bool has_other_plugin = false;
+    /// Whether Mosquitto keeps its own state, and in which folder (empty: the one it runs in).
+    bool has_persistence = false;
+    std::string persistence_folder{};
 
     bool operator==(const ConfigCheck&) const = default;
 };
@@ -35,6 +38,9 @@ ConfigCheck check_config(const std::vector<std::string>& files, std::string_view
 /// A sentence about an `other_topics` that does not fit to the rest of the
 /// configuration: nobody but the operator can say whether it is meant.
 std::optional<std::string> doubt_about(Policy other_topics, const ConfigCheck& config);
+
+/// Where Beckon's store is, unless the operator says so: beside Mosquitto's own. Empty: nowhere.
+std::string default_store(const ConfigCheck& config);
 
 /// The check, for the broker that this process is.
 ConfigCheck check_own_config();

@@ -61,9 +61,11 @@ BrokerEvents::BrokerEvents(const Options& options)
           return tags_.tag_of(user, client_id);
       }),
       read_watch_(access_.topics(), {random_bits(), random_bits()}),
-      signaling_(options, log_, read_watch_) {
+      signaling_(options, log_, read_watch_, host_now()),
+      tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
+                                        : std::string(signaling_.secret())) {
     BrokerLog::started(options);
-    signaling_.announce(monotonic_now());
+    signaling_.announce(host_now());
 }
 
 int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
@@ -94,7 +96,7 @@ Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_vie
         return Verdict::deny;
     }
     if (mosquitto_client_protocol(event.client) == mp_websockets) {
-        wakeup_.hurry(monotonic_now());
+        wakeup_.hurry(host_now());
     }
     return verdict;
 }
@@ -104,7 +106,7 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
     const auto verdict = access_.write(me, event.topic);
     const auto place = access_.place_of(event.topic);
     if (place == Place::inbox || place == Place::status) {
-        log_.attack(Attack::forged, me, mosquitto_client_address(event.client), monotonic_now());
+        log_.attack(Attack::forged, me, mosquitto_client_address(event.client), host_now());
     }
     if (place != Place::request || verdict == Verdict::deny) {
         return verdict;
@@ -120,11 +122,10 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
     read_watch_.subscribed(event.topic);
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
-        log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client),
-                    monotonic_now());
+        log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client), host_now());
     } else if (const auto by = connection_of(event.client, me)) {
         const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
-        signaling_.apply(presence_.subscribed(*by, filter), monotonic_now());
+        signaling_.apply(presence_.subscribed(*by, filter), host_now());
     }
     return verdict;
 }
@@ -132,7 +133,7 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
 Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
     if (const auto by = connection_of(event.client, me)) {
         const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
-        signaling_.apply(presence_.unsubscribed(*by, filter), monotonic_now());
+        signaling_.apply(presence_.unsubscribed(*by, filter), host_now());
     }
     return access_.unsubscribe(event.topic);
 }
@@ -159,7 +160,7 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
     if (!by) {
         return;
     }
-    const auto now = monotonic_now();
+    const auto now = host_now();
     const auto requested = presence_.requested(*by);
     const Caller caller{.sender = {.user = me, .device = requested.device},
                         .address = mosquitto_client_address(event.client)};
@@ -179,9 +180,10 @@ void BrokerEvents::tick() {
         if (const char* const why = wakeup_.start()) {
             BrokerLog::no_wakeup(why);
         }
+        signaling_.start([this] { wakeup_.call(); });
     }
     settle_will();
-    const auto now = monotonic_now();
+    const auto now = host_now();
     if (signaling_.tick(now)) {
         wakeup_.hurry(now);
     }
@@ -192,7 +194,7 @@ void BrokerEvents::tick() {
 void BrokerEvents::disconnect(const mosquitto_evt_disconnect& event) {
     const char* const client_id = mosquitto_client_id(event.client);
     if (client_id != nullptr) {
-        signaling_.apply(presence_.disconnected(event.client, client_id), monotonic_now());
+        signaling_.apply(presence_.disconnected(event.client, client_id), host_now());
     }
 }
 
@@ -204,14 +206,14 @@ bool BrokerEvents::is_present(const mosquitto* client) const {
 void BrokerEvents::settle_will() {
     if (const auto topic = write_watch_.settle()) {
         if (!clear_retained(*topic)) {
-            log_.not_published(monotonic_now());
+            log_.not_published(host_now());
         }
     }
 }
 
 void BrokerEvents::failed(Within within, const char* what) noexcept {
     try {
-        log_.internal(within, what, monotonic_now());
+        log_.internal(within, what, host_now());
     } catch (...) {
         // There is no memory even for the sentence.
     }

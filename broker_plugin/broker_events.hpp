@@ -43,12 +43,13 @@ class BrokerEvents {
 
     BrokerLog log_;
     Access access_;
-    DeviceTags tags_;
     Presence presence_;
     ReadWatch read_watch_;
-    Signaling signaling_;
     WriteWatch write_watch_;
+    /// Outlives the store, whose thread calls it.
     Wakeup wakeup_;
+    Signaling signaling_;
+    DeviceTags tags_;
     bool ticks_ = false;
 };
 

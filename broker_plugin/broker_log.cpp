@@ -69,6 +69,43 @@ void BrokerLog::no_wakeup(const char* why) {
                          why);
 }
 
+void BrokerLog::store(const std::string& path, const Switchboard::Counts& counts) {
+    mosquitto_log_printf(MOSQ_LOG_NOTICE,
+                         "beckon: the store %s has %zu open invitations, %zu that have ended and "
+                         "%zu groups",
+                         path.c_str(), counts.open, counts.ended, counts.groups);
+}
+
+void BrokerLog::no_store(bool is_meant) {
+    if (is_meant) {
+        mosquitto_log_printf(MOSQ_LOG_NOTICE,
+                             "beckon: plugin_opt_store is memory: a restart forgets invitations "
+                             "and groups");
+    } else {
+        mosquitto_log_printf(MOSQ_LOG_WARNING,
+                             "beckon: the broker's persistence is off, so Beckon stores nothing "
+                             "either: a restart forgets invitations and groups. Say persistence "
+                             "true, or plugin_opt_store with a path, or with memory if this is "
+                             "meant");
+    }
+}
+
+void BrokerLog::store_damaged(const std::string& sentence) {
+    mosquitto_log_printf(MOSQ_LOG_ERR, "beckon: %s", sentence.c_str());
+}
+
+void BrokerLog::store_fails(const std::string& why, OnStoreFailure then) {
+    mosquitto_log_printf(
+        MOSQ_LOG_ERR, "beckon: the store takes nothing (%s): %s", why.c_str(),
+        then == OnStoreFailure::refuse
+            ? "requests that change something are refused until it does"
+            : "Beckon goes on from memory, and a restart would forget what changes now");
+}
+
+void BrokerLog::store_works_again() {
+    mosquitto_log_printf(MOSQ_LOG_NOTICE, "beckon: the store works again");
+}
+
 void BrokerLog::attack(Attack attack, std::string_view user, const char* address, Instant now) {
     const auto held_back = attacks_[static_cast<std::size_t>(attack)].pass(now);
     if (held_back) {

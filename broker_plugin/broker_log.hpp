@@ -10,6 +10,7 @@
 #include "line_limiter.hpp"
 #include "messages.hpp"
 #include "options.hpp"
+#include "switchboard.hpp"
 
 namespace beckon {
 
@@ -31,6 +32,12 @@ class BrokerLog {
     static void config_unread(const std::string& file);
     static void doubt(const std::string& sentence);
     static void no_wakeup(const char* why);
+    /// Where the store is; and what it has brought back.
+    static void store(const std::string& path, const Switchboard::Counts& counts);
+    static void no_store(bool is_meant);
+    static void store_damaged(const std::string& sentence);
+    static void store_fails(const std::string& why, OnStoreFailure then);
+    static void store_works_again();
 
     /// `user` is empty when the client has no name that is an id; `address` may be null.
     void attack(Attack attack, std::string_view user, const char* address, Instant now);

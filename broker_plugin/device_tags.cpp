@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <stdexcept>
 
@@ -21,13 +22,19 @@ std::uint64_t random_bits() {
     return bits;
 }
 
-DeviceTags::DeviceTags() { std::ranges::generate(secret_, random_bits); }
+std::string DeviceTags::new_secret() {
+    std::array<std::uint64_t, 4> bits{};
+    std::ranges::generate(bits, random_bits);
+    std::string secret(sizeof(bits), '\0');
+    std::memcpy(secret.data(), bits.data(), sizeof(bits));
+    return secret;
+}
 
 DeviceTag DeviceTags::tag_of(const UserId& user, std::string_view client_id) const {
     // No user has a '/' in its name, so no two pairs are spelled alike.
     const std::string device = user.text() + "/" + std::string(client_id);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    if (HMAC(EVP_sha256(), secret_.data(), static_cast<int>(sizeof(secret_)),
+    if (HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
              reinterpret_cast<const unsigned char*>(device.data()), device.size(), digest.data(),
              nullptr) == nullptr) {
         throw std::runtime_error("HMAC-SHA256 failed");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "ids.hpp"
 
@@ -17,12 +17,14 @@ std::uint64_t random_bits();
 /// (contract, section 1), by a secret of its own. One thread.
 class DeviceTags {
   public:
-    DeviceTags();
+    /// A new secret for that.
+    static std::string new_secret();
+    explicit DeviceTags(std::string secret) : secret_(std::move(secret)) {}
 
     [[nodiscard]] DeviceTag tag_of(const UserId& user, std::string_view client_id) const;
 
   private:
-    std::array<std::uint64_t, 4> secret_{};
+    std::string secret_;
 };
 
 }  // namespace beckon

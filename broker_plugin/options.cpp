@@ -2,9 +2,11 @@
 #include "options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "ids.hpp"
 
@@ -23,14 +25,23 @@ std::string_view without_trailing_blanks(std::string_view value) {
     return value.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
-Complaint read_policy(std::string_view value, Policy& policy) {
-    for (const Policy known : {Policy::allow, Policy::defer}) {
-        if (value == name_of(known)) {
-            policy = known;
+/// One of two words.
+template <class Value>
+Complaint read_switch(std::string_view value, Value& read,
+                      const std::array<std::pair<std::string_view, Value>, 2>& words) {
+    for (const auto& [word, meant] : words) {
+        if (value == word) {
+            read = meant;
             return std::nullopt;
         }
     }
-    return "is neither allow nor defer";
+    return "is neither " + std::string(words[0].first) + " nor " + std::string(words[1].first);
+}
+
+Complaint read_policy(std::string_view value, Policy& policy) {
+    return read_switch(
+        value, policy,
+        {{{name_of(Policy::allow), Policy::allow}, {name_of(Policy::defer), Policy::defer}}});
 }
 
 Complaint read_word(std::string_view value, std::string& word) {
@@ -46,15 +57,47 @@ Complaint read_word(std::string_view value, std::string& word) {
     return std::nullopt;
 }
 
-Complaint read_limit(std::string_view value, const LimitInfo& info, Limits& limits) {
+Complaint read_number(std::string_view value, std::int64_t least, std::int64_t most,
+                      std::int64_t& read) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < info.least ||
-        number > info.most) {
-        return "is not a whole number from " + std::to_string(info.least) + " to " +
-               std::to_string(info.most);
+    if (error != std::errc{} || end != value.data() + value.size() || number < least ||
+        number > most) {
+        return "is not a whole number from " + std::to_string(least) + " to " +
+               std::to_string(most);
     }
-    limits.*info.value = number;
+    read = number;
+    return std::nullopt;
+}
+
+Complaint read_store(std::string_view value, std::optional<std::string>& store) {
+    if (value != in_memory && !value.starts_with('/')) {
+        return "is neither memory nor a path from the root (/…)";
+    }
+    store = value;
+    return std::nullopt;
+}
+
+/// Those about the store. Outer nothing: this is none of them.
+std::optional<Complaint> read_about_store(const GivenOption& option, Options& options) {
+    if (option.name == "store") {
+        return read_store(option.value, options.store);
+    }
+    if (option.name == "sync") {
+        return read_switch(option.value, options.sync_always,
+                           {{{"always", true}, {"normal", false}}});
+    }
+    if (option.name == "on_store_failure") {
+        return read_switch(
+            option.value, options.on_store_failure,
+            {{{"refuse", OnStoreFailure::refuse}, {"continue", OnStoreFailure::go_on}}});
+    }
+    if (option.name == "history_days") {
+        return read_number(option.value, 0, 36'500, options.history_days);
+    }
+    if (option.name == "max_history") {
+        return read_number(option.value, 0, 1'000'000'000, options.max_history);
+    }
     return std::nullopt;
 }
 
@@ -71,9 +114,9 @@ std::optional<Complaint> read_one(const GivenOption& option, Options& options) {
     }
     const auto* const limit = std::ranges::find(limit_table, option.name, &LimitInfo::name);
     if (limit == limit_table.end()) {
-        return std::nullopt;
+        return read_about_store(option, options);
     }
-    return read_limit(option.value, *limit, options.limits);
+    return read_number(option.value, limit->least, limit->most, options.limits.*limit->value);
 }
 
 }  // namespace

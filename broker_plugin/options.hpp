@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ constexpr std::string_view name_of(Policy policy) {
     return policy == Policy::allow ? "allow" : "defer";
 }
 
+/// When the store takes nothing: `refuse` what would have to be stored, or `go_on` from memory.
+enum class OnStoreFailure : std::uint8_t { refuse, go_on };
+
 /// What `plugin_opt_…` in the broker's configuration says.
 struct Options {
     /// The first level of all topics of ours.
@@ -26,9 +30,18 @@ struct Options {
     Policy other_topics = Policy::defer;
     Policy requests = Policy::allow;
     Limits limits{};
+    /// The store's file; "memory": none. Not given: beside what Mosquitto itself keeps.
+    std::optional<std::string> store{};
+    bool sync_always = true;
+    OnStoreFailure on_store_failure = OnStoreFailure::refuse;
+    std::int64_t history_days = 30;
+    std::int64_t max_history = 100'000;
 
     bool operator==(const Options&) const = default;
 };
+
+/// The `store` that is none.
+inline constexpr std::string_view in_memory = "memory";
 
 /// One `plugin_opt_<name> <value>`.
 struct GivenOption {

@@ -98,7 +98,7 @@ std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
         return "the configuration names Beckon's plugin twice: name it once";
     }
     std::string objection;
-    const Options options = options_from(given, objection);
+    Options options = options_from(given, objection);
     if (!objection.empty()) {
         return objection;
     }
@@ -111,6 +111,11 @@ std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
     }
     if (const auto doubt = doubt_about(options.other_topics, config)) {
         BrokerLog::doubt(*doubt);
+    }
+    if (!options.store) {
+        if (auto path = default_store(config); !path.empty()) {
+            options.store = std::move(path);
+        }
     }
     auto loaded = std::make_unique<Loaded>(
         Loaded{.identifier = identifier, .events = std::make_unique<BrokerEvents>(options)});

@@ -16,8 +16,6 @@ namespace {
 
 constexpr int protocol = 1;
 
-constexpr auto nobody_asked = [](const Reply& /*reply*/) {};
-
 bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
     return refusal.error == Error::rate_limited || refusal.error == Error::too_many_pending ||
            (refusal.error == Error::too_large && refusal.field == "data" &&
@@ -62,34 +60,73 @@ bool is_for_many(SomeEffects deliveries) {
     return receivers > most_at_once;
 }
 
+bool has_store(const Options& options) { return options.store && *options.store != in_memory; }
+
+Keeper::Settings settings_of(const Options& options, const std::string& server_epoch) {
+    Keeper::Settings settings{.switchboard = {.limits = options.limits,
+                                              .server_epoch = server_epoch,
+                                              .secret = {random_bits(), random_bits()}},
+                              .on_failure = options.on_store_failure};
+    if (has_store(options)) {
+        settings.store.emplace();
+        settings.store->file = {.path = *options.store,
+                                .sync_always = options.sync_always,
+                                .history = std::chrono::days(options.history_days),
+                                .max_history = options.max_history};
+        settings.store->new_secret = DeviceTags::new_secret();
+    }
+    return settings;
+}
+
 }  // namespace
 
-Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch)
+Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch, Instant now)
     : topics_(options.word),
       server_epoch_(DeviceTag(random_bits()).text()),
-      switchboard_({.limits = options.limits,
-                    .server_epoch = server_epoch_,
-                    .secret = {random_bits(), random_bits()}}),
       log_(log),
       read_watch_(read_watch),
       outbox_({random_bits(), random_bits()}, {},
-              [this](const UserId& to, ToPublish& message) { publish(to, message); }) {}
+              [this](const UserId& to, ToPublish& message) { publish(to, message); }),
+      keeper_(
+          settings_of(options, server_epoch_),
+          {.say = [this](Effects effects,
+                         const Keeper::Asker& asker) { perform(std::move(effects), asker.get()); },
+           .store_changed =
+               [this, then = options.on_store_failure](const auto& failure) {
+                   if (failure) {
+                       BrokerLog::store_fails(*failure, then);
+                   } else {
+                       BrokerLog::store_works_again();
+                   }
+                   announce(host_now());
+               }},
+          now) {
+    if (keeper_.damage()) {
+        BrokerLog::store_damaged(*keeper_.damage());
+    }
+    if (has_store(options)) {
+        BrokerLog::store(*options.store, keeper_.counts());
+    } else {
+        BrokerLog::no_store(options.store.has_value());
+    }
+}
 
 void Signaling::announce(Instant now) {
     nlohmann::ordered_json limits = nlohmann::ordered_json::object();
     for (const auto& limit : limit_table) {
-        limits[std::string(limit.name)] = switchboard_.limits().*limit.value;
+        limits[std::string(limit.name)] = keeper_.limits().*limit.value;
     }
     const nlohmann::ordered_json status = {{"version", BECKON_VERSION},
                                            {"protocol", protocol},
                                            {"server_epoch", server_epoch_},
+                                           {"store", keeper_.state()},
                                            {"limits", limits}};
     if (!publish_retained(topics_.status(), status.dump())) {
         log_.not_published(now);
     }
 }
 
-void Signaling::perform(Effects effects, const auto& answer) {
+void Signaling::perform(Effects effects, PendingReply* asked) {
     auto rest = std::span(effects);
     while (!rest.empty()) {
         const auto same = rest.first(events_of_one_subject(rest));
@@ -99,7 +136,8 @@ void Signaling::perform(Effects effects, const auto& answer) {
         }
         rest = rest.subspan(same.size());
         if (same.empty()) {
-            answer(std::get<Reply>(rest.front()));
+            reply(std::get<Reply>(rest.front()), *asked);
+            asked->is_said = true;
             rest = rest.subspan(1);
         }
     }
@@ -108,57 +146,53 @@ void Signaling::perform(Effects effects, const auto& answer) {
 void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
                        Instant now) {
     Reply failure{.re = "unknown", .device = caller.sender.device, .body = Refusal{}};
-    bool answered = false;
-    const auto answer = [&](const Reply& one) {
-        reply(one, caller, reply_to, now);
-        answered = true;
-    };
+    const auto asked = std::make_shared<PendingReply>(
+        PendingReply{.sender = caller.sender,
+                     .address = caller.address != nullptr ? caller.address : "",
+                     .reply_to = reply_to});
     try {
-        const auto taken = take_in(caller.sender, raw, switchboard_.limits());
-        if (const auto* const refused = std::get_if<Reply>(&taken)) {
-            answer(*refused);
+        auto taken = take_in(caller.sender, raw, keeper_.limits());
+        if (auto* const refused = std::get_if<Reply>(&taken)) {
+            keeper_.reply(asked, std::move(*refused));
             return;
         }
-        const auto& request = std::get<Request>(taken);
+        auto& request = std::get<Request>(taken);
         failure.re = verb_of(request);
         failure.req = request.req;
-        perform(switchboard_.handle(caller.sender, request, now), answer);
+        keeper_.handle(asked, caller.sender, std::move(request), now);
     } catch (const std::exception& error) {
         log_.internal(Within::message, error.what(), now);
-        if (!answered) {
-            answer(failure);
+        if (!asked->is_said) {
+            keeper_.reply(asked, std::move(failure));
         }
     }
 }
 
 void Signaling::apply(const PresenceChanges& changes, Instant now) {
     for (const auto& change : changes) {
-        perform(switchboard_.set_online({change.user, change.device}, change.online, now),
-                nobody_asked);
+        keeper_.set_online({change.user, change.device}, change.online, now);
     }
 }
 
 bool Signaling::tick(Instant now) {
-    const auto due = switchboard_.next_deadline();
-    if (due && *due <= now) {
-        perform(switchboard_.advance(now), nobody_asked);
-    }
-    return outbox_.publish_slice() || !outbox_.empty();
+    const bool more = keeper_.tick(now);
+    return outbox_.publish_slice() || !outbox_.empty() || more;
 }
 
-std::optional<Instant> Signaling::next_deadline() const { return switchboard_.next_deadline(); }
+std::optional<Instant> Signaling::next_deadline() const { return keeper_.next_deadline(); }
 
-void Signaling::reply(const Reply& reply, const Caller& caller, const ReplyAddress& to,
-                      Instant now) {
+void Signaling::reply(const Reply& reply, PendingReply& asked) {
+    const ReplyAddress& to = asked.reply_to;
     ReplyToPublish message{to, encode(reply, to.encoding)};
     const auto size = sizeof(ToPublish) + message.to.topic.size() + message.payload.size() +
                       (to.correlation ? to.correlation->size() : 0);
-    outbox_.say(std::span(&caller.sender.user, 1), {std::move(message), size});
+    outbox_.say(std::span(&asked.sender.user, 1), {std::move(message), size});
     if (const auto* const refusal = std::get_if<Refusal>(&reply.body)) {
         if (refusal->error == Error::wrong_sender) {
-            log_.attack(Attack::wrong_sender, caller.sender.user.text(), caller.address, now);
-        } else if (is_limit_of_the_broker(*refusal, switchboard_.limits())) {
-            log_.limit_reached(caller.sender.user, *refusal, now);
+            log_.attack(Attack::wrong_sender, asked.sender.user.text(), asked.address.c_str(),
+                        host_now());
+        } else if (is_limit_of_the_broker(*refusal, keeper_.limits())) {
+            log_.limit_reached(asked.sender.user, *refusal, host_now());
         }
     }
 }
@@ -166,9 +200,10 @@ void Signaling::reply(const Reply& reply, const Caller& caller, const ReplyAddre
 void Signaling::deliver(Delivery& delivery, bool to_many) {
     // What is for those who are there is not to be kept for those who are not.
     const int qos = delivery.online_only ? 0 : 1;
-    EventToPublish event{.event = std::move(delivery.event), .qos = qos};
+    EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};
     // The event itself, and its two encodings.
-    const auto size = sizeof(ToPublish) + 3 * event.in(Encoding::msgpack).size();
+    const auto size =
+        sizeof(ToPublish) + 3 * event.in(Encoding::msgpack, delivery.to.front()).size();
     if (to_many) {
         outbox_.say_in_turn(delivery.to, {std::move(event), size});
     } else {
@@ -176,9 +211,12 @@ void Signaling::deliver(Delivery& delivery, bool to_many) {
     }
 }
 
-const std::string& EventToPublish::in(Encoding encoding) {
+const std::string& EventToPublish::in(Encoding encoding, const UserId& reader) {
     auto& payload = encoding == Encoding::json ? json : msgpack;
-    if (payload.empty()) {
+    if (alone) {
+        name_alone(event, reader);
+    }
+    if (alone || payload.empty()) {
         payload = encode(event, encoding);
     }
     return payload;
@@ -193,7 +231,7 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
         const auto only = read_watch_.only(user);
         for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
             if (only.value_or(encoding) == encoding) {
-                published &= publish_event(topics_.events(user, encoding), event.in(encoding),
+                published &= publish_event(topics_.events(user, encoding), event.in(encoding, user),
                                            encoding, event.qos);
             }
         }
@@ -202,7 +240,7 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
         }
     }
     if (!published) {
-        log_.not_published(monotonic_now());
+        log_.not_published(host_now());
     }
 }
 

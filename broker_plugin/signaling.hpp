@@ -2,17 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "broker_log.hpp"
+#include "keeper.hpp"
 #include "outbox.hpp"
 #include "presence.hpp"
 #include "publishing.hpp"
 #include "read_watch.hpp"
-#include "switchboard.hpp"
 #include "topics.hpp"
 
 namespace beckon {
@@ -23,19 +24,29 @@ struct Caller {
     const char* address = nullptr;
 };
 
+/// A request that waits for its reply.
+struct PendingReply {
+    Sender sender;
+    std::string address;
+    ReplyAddress reply_to;
+    bool is_said = false;
+};
+
 /// A reply, encoded, and where it goes.
 struct ReplyToPublish {
     ReplyAddress to;
     std::string payload;
 };
 
-/// An event, encoded when somebody reads that encoding, once for all who do.
+/// An event, encoded when somebody reads that encoding, once for all who read the same.
 struct EventToPublish {
     AnyEvent event;
     int qos = 1;
+    /// As in `Delivery`.
+    bool alone = false;
     std::string msgpack{};
     std::string json{};
-    const std::string& in(Encoding encoding);
+    const std::string& in(Encoding encoding, const UserId& reader);
 };
 
 /// What a user's inbox is to get.
@@ -52,10 +63,15 @@ struct ToPublish {
 /// The broker's thread.
 class Signaling {
   public:
-    Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch);
+    /// Throws `StoreFile::Unusable`.
+    Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch, Instant now);
 
     /// Publishes `status`: what Beckon is, and its limits.
     void announce(Instant now);
+    /// What device tags are derived by; empty: there is no store that has a secret.
+    [[nodiscard]] std::string_view secret() const { return keeper_.secret(); }
+    /// Call at the first tick; `wake` is to have `tick` called soon, from any thread.
+    void start(const std::function<void()>& wake) { keeper_.start(wake); }
 
     /// Judges one request. It gets a reply in any case: `internal` when there is
     /// no memory for another.
@@ -70,18 +86,17 @@ class Signaling {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
-    /// `answer` takes the replies.
-    void perform(Effects effects, const auto& answer);
-    void reply(const Reply& reply, const Caller& caller, const ReplyAddress& to, Instant now);
+    void perform(Effects effects, PendingReply* asked);
+    void reply(const Reply& reply, PendingReply& asked);
     void deliver(Delivery& delivery, bool to_many);
     void publish(const UserId& user, ToPublish& message);
 
     Topics topics_;
     std::string server_epoch_;
-    Switchboard switchboard_;
     BrokerLog& log_;
     ReadWatch& read_watch_;
     Outbox<ToPublish> outbox_;
+    Keeper keeper_;
 };
 
 }  // namespace beckon

@@ -39,16 +39,18 @@ int claim_signal() {
 
 }  // namespace
 
-Instant monotonic_now() {
+Instant host_now() {
     timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_BOOTTIME, &now);
     return Instant(std::chrono::floor<Duration>(std::chrono::seconds(now.tv_sec) +
                                                 std::chrono::nanoseconds(now.tv_nsec)));
 }
 
 Wakeup::~Wakeup() {
-    if (timer_) {
-        timer_delete(*timer_);
+    for (const auto& timer : {timer_, echo_}) {
+        if (timer) {
+            timer_delete(*timer);
+        }
     }
     if (signal_ != 0) {
         static_cast<void>(std::signal(signal_, SIG_IGN));
@@ -60,16 +62,28 @@ const char* Wakeup::start() {
     if (signal_ == 0) {
         return "no real-time signal is free";
     }
+    thread_ = gettid();
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = signal_;
-    event.sigev_notify_thread_id = gettid();
+    event.sigev_notify_thread_id = thread_;
     timer_t timer{};
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
-        return "timer_create failed";
+    for (auto* const made : {&timer_, &echo_}) {
+        if (timer_create(CLOCK_BOOTTIME, &event, &timer) != 0) {
+            return "timer_create failed";
+        }
+        *made = timer;
     }
-    timer_ = timer;
     return nullptr;
+}
+
+void Wakeup::call() {
+    if (echo_) {
+        tgkill(getpid(), thread_, signal_);
+        itimerspec once{};
+        once.it_value.tv_nsec = again_ns;
+        timer_settime(*echo_, 0, &once, nullptr);
+    }
 }
 
 void Wakeup::hurry(Instant now) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <ctime>
 #include <optional>
 
@@ -8,15 +10,16 @@
 
 namespace beckon {
 
-/// Now, on the clock that all of Beckon in a broker uses: CLOCK_MONOTONIC.
-Instant monotonic_now();
+/// Now, on the clock that all of Beckon in a broker uses: CLOCK_BOOTTIME, which goes on while the
+/// system sleeps, so that remaining times are true when it wakes.
+Instant host_now();
 
 /// Ends the broker's wait (up to 100 ms) so that its tick comes when it is
 /// needed. A POSIX timer sends the loop's thread a signal that does nothing but
 /// interrupt `epoll_wait`, again each millisecond until it is put off: one that
 /// comes just before the wait begins would be lost otherwise.
 ///
-/// All calls on the loop's thread. Setting the timer is a system call, so it
+/// All calls but `call` on the loop's thread. Setting the timer is a system call, so it
 /// is moved only when it would be too late, or has gone off.
 class Wakeup {
   public:
@@ -34,6 +37,9 @@ class Wakeup {
     /// some quick ticks will come.
     void hurry(Instant now);
 
+    /// A tick is to come at once. Any thread, after `start`.
+    void call();
+
     /// At the end of each tick: the next is wanted at `next`, or whenever.
     void ticked(Instant now, std::optional<Instant> next);
 
@@ -41,6 +47,9 @@ class Wakeup {
     void set(std::optional<Instant> when);
 
     std::optional<timer_t> timer_{};
+    /// Calls again, in case that the first came just before the wait.
+    std::optional<timer_t> echo_{};
+    pid_t thread_ = 0;
     int signal_ = 0;
     /// When the timer goes off, or went off first.
     std::optional<Instant> armed_{};

@@ -27,6 +27,8 @@ struct Participant {
     Instant lost_at = Instant::max();
     /// The device that hung up, once one has.
     std::optional<DeviceTag> hung_up{};
+    /// Has changed since the changes were taken.
+    bool touched = true;
 };
 
 /// The call of an invitation with `call:true`; it has one at most.
@@ -52,6 +54,8 @@ struct Call : Timer {
     std::string reason{};
     /// The id of the invite that crossed this one and became its accept.
     std::optional<InvitationId> merged{};
+    /// Has changed since the changes were taken, but for the participants.
+    bool touched = true;
 
     [[nodiscard]] std::int64_t size() const {
         return std::count_if(participants.begin(), participants.end(),

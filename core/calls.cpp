@@ -79,6 +79,7 @@ void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
     if (call.phase == Call::Phase::waiting) {
         call.phase = Call::Phase::lives;
         call.started_at = desk_.now;
+        touch(call);
         Participant& inviter = call.participants.front();
         if (inviter.was_online && !inviter.user->has(inviter.device)) {
             inviter.lost_at = desk_.now + Duration(desk_.limits.grace_ms);
@@ -88,8 +89,19 @@ void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
     arm(call);
 }
 
-void Calls::take_part(Call& call, User& user, DeviceTag device) const {
+void Calls::take_part(Call& call, User& user, DeviceTag device) {
     call.participants.push_back({.user = &user, .device = device, .was_online = user.has(device)});
+    touch(call, call.participants.back());
+}
+
+void Calls::touch(Call& call) {
+    call.touched = true;
+    desk_.records.touch(call.invitation);
+}
+
+void Calls::touch(Call& call, Participant& one) {
+    one.touched = true;
+    desk_.records.touch(call.invitation);
 }
 
 // ----------------------------------------------------------------- requests
@@ -144,7 +156,6 @@ ReplyBody Calls::hang_up(const Sender& sender, Invitation& invitation, const Han
     if (auto full = desk_.take(sender.user, call.size() + cancels, bytes)) {
         return std::move(*full);
     }
-    desk_.records.keep(invitation, bytes);
     const auto gone = std::find_if(
         call.participants.begin(), call.participants.end(),
         [&](const Participant& one) { return one.takes_part && *one.user->id == sender.user; });
@@ -169,6 +180,7 @@ ReplyBody Calls::resume(const Sender& sender, Invitation& invitation, Effects& e
             one.device = sender.device;
             one.was_online = one.user->has(sender.device);
             one.lost_at = never;
+            touch(call, one);
             tell(users_of(call), invitation, {one.user, sender.device},
                  ParticipantMoved{.user = sender.user}, events);
         }
@@ -195,22 +207,30 @@ void Calls::arm(Call& call) {
 }
 
 void Calls::come_due(Call& call, Effects& events) {
+    const auto before = events.size();
+    const UserId inviter = *call.invitation.inviter->id;
+    if (lose_those_away(call, events)) {
+        arm(call);
+    }
+    owe(desk_, inviter, events, before);
+}
+
+bool Calls::lose_those_away(Call& call, Effects& events) {
     for (;;) {
         if (call.started_at + Duration(desk_.limits.max_call_ms) <= desk_.now) {
             end(call, the_clock, std::string(expired), {}, events);
-            return;
+            return false;
         }
         const auto lost = std::find_if(
             call.participants.begin(), call.participants.end(),
             [&](const Participant& one) { return one.takes_part && one.lost_at <= desk_.now; });
         if (lost == call.participants.end()) {
-            break;
+            return true;
         }
         if (!leave(call, *lost, {lost->user}, std::string(connection_lost), {}, events)) {
-            return;
+            return false;
         }
     }
-    arm(call);
 }
 
 void Calls::set_online(const User& user, DeviceTag device, bool online) {
@@ -223,7 +243,10 @@ void Calls::set_online(const User& user, DeviceTag device, bool online) {
             if (one.user != &user || one.device != device || !one.takes_part) {
                 continue;
             }
-            one.was_online = true;
+            if (!one.was_online) {
+                one.was_online = true;
+                touch(call, one);
+            }
             if (lives(*invitation)) {
                 one.lost_at = online ? never : desk_.now + Duration(desk_.limits.grace_ms);
                 arm(call);
@@ -241,6 +264,7 @@ bool Calls::leave(Call& call, Participant& gone, const Actor& by, const std::str
     tell(users_of(call), call.invitation, by,
          ParticipantLeft{.user = *gone.user->id, .reason = reason, .data = data}, events);
     gone.takes_part = false;
+    touch(call, gone);
     arm(call);
     return true;
 }
@@ -252,9 +276,14 @@ void Calls::end(Call& call, const Actor& by, const std::string& reason,
     call.phase = Call::Phase::ended;
     call.ended_at = desk_.now;
     call.reason = reason;
+    touch(call);
     for (Participant& one : call.participants) {
-        one.takes_part = false;
+        if (one.takes_part) {
+            one.takes_part = false;
+            touch(call, one);
+        }
     }
+    desk_.records.keep(invitation, std::ssize(reason));
     desk_.wheel.disarm(call);
     tell(all, invitation, by,
          CallEnded{.reason = reason, .duration = call.ended_at - call.started_at, .data = data},
@@ -263,6 +292,28 @@ void Calls::end(Call& call, const Actor& by, const std::string& reason,
         cancel(invitation, all_pending(invitation), by, CancelReason::call_ended, {}, events);
     }
     settle(desk_, invitation);
+}
+
+void Calls::restored(Invitation& invitation, std::size_t position) {
+    Call& call = *invitation.call;
+    if (!lives(invitation)) {
+        desk_.wheel.disarm(call);
+        return;
+    }
+    if (invitation.pending == 0) {
+        desk_.wheel.disarm(invitation);
+    }
+    if (position < call.participants.size()) {
+        Participant& one = call.participants[position];
+        const bool is_there = one.user->has(one.device);
+        if (is_there && !one.was_online) {
+            one.was_online = true;
+            touch(call, one);
+        }
+        one.lost_at =
+            is_there || !one.was_online ? never : desk_.now + Duration(desk_.limits.grace_ms);
+    }
+    arm(call);
 }
 
 std::optional<CallInfo> Calls::describe(const Invitation& invitation, const UserId& reader) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -53,15 +54,20 @@ class Calls {
     /// A device of this user came online, or went.
     void set_online(const User& user, DeviceTag device, bool online);
 
+    /// One who takes part, or did, was made as it is kept: has the grace period to come back.
+    void restored(Invitation& invitation, std::size_t position);
+
     /// Nothing: it has not begun.
     [[nodiscard]] std::optional<CallInfo> describe(const Invitation& invitation,
                                                    const UserId& reader) const;
 
   private:
-    void take_part(Call& call, User& user, DeviceTag device) const;
+    void take_part(Call& call, User& user, DeviceTag device);
     /// Whom a signal is for; nobody: its sender has no say.
     [[nodiscard]] static std::vector<UserId> addressees(const Invitation& invitation,
                                                         const UserId& from);
+    /// Ends what is due. False: the call has ended, and may be gone.
+    bool lose_those_away(Call& call, Effects& events);
     /// `gone` leaves; with two, the call ends. False: it has ended, and may be gone.
     bool leave(Call& call, Participant& gone, const Actor& by, const std::string& reason,
                const std::optional<Data>& data, Effects& events);
@@ -69,6 +75,9 @@ class Calls {
              const std::optional<Data>& data, Effects& events);
     [[nodiscard]] Instant due(const Call& call) const;
     void arm(Call& call);
+    /// Notes that the call has changed, and who of it.
+    void touch(Call& call);
+    void touch(Call& call, Participant& one);
 
     Desk& desk_;
 };

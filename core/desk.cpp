@@ -7,16 +7,18 @@
 
 namespace beckon {
 
-Desk::Desk(const Limits& given, std::string epoch, const SipKey& secret)
-    : Desk(given, std::move(epoch), derive_key(secret, "hash"), derive_key(secret, "ids")) {}
+Desk::Desk(const Limits& given, std::string epoch, const SipKey& secret, bool stored)
+    : Desk(given, std::move(epoch), derive_key(secret, "hash"), derive_key(secret, "ids"), stored) {
+}
 
-Desk::Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const SipKey& id_key)
+Desk::Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const SipKey& id_key,
+           bool stored)
     : limits(given),
       server_epoch(std::move(epoch)),
       requests(limits.requests_per_second, limits.requests_burst, hash_key),
       pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst, hash_key),
-      events(limits.events_per_second, limits.events_burst, hash_key),
-      records(limits, hash_key),
+      events(limits.events_per_second, limits.events_burst, hash_key, 2 * limits.events_burst),
+      records(limits, hash_key, stored),
       id_key_(id_key) {}
 
 std::optional<Refusal> Desk::take(const UserId& user, std::int64_t count, std::int64_t bytes) {

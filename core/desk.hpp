@@ -17,13 +17,17 @@ namespace beckon {
 /// deadlines, and how much each user may still do. One thread.
 class Desk {
   public:
-    /// `secret` is for hashing, and for the ids that clients did not choose.
-    Desk(const Limits& given, std::string epoch, const SipKey& secret);
+    /// `secret` is for hashing, and for the ids that clients did not choose. `stored`: somebody
+    /// takes the changes of the records.
+    Desk(const Limits& given, std::string epoch, const SipKey& secret, bool stored);
 
     /// Charges `user` for so many events, if they fit and so many `bytes` more can be
     /// kept; or takes nothing. The last check of each request.
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
                                               std::int64_t bytes);
+
+    /// Charges `user` for events that no request can be refused for.
+    void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }
 
     InvitationId fresh_invitation();
     MessageId fresh_message();
@@ -38,7 +42,8 @@ class Desk {
     Records records;
 
   private:
-    Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const SipKey& id_key);
+    Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const SipKey& id_key,
+         bool stored);
     /// 128 bits that nobody can foretell.
     std::string fresh_id();
 

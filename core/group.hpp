@@ -12,6 +12,21 @@
 
 namespace beckon {
 
+/// What counts against max_total_data_bytes beside name and profile.
+inline constexpr std::int64_t group_bytes = 1000;
+inline constexpr std::int64_t member_bytes = 300;
+
+inline std::int64_t size_of(const std::optional<std::string>& text) {
+    return text ? static_cast<std::int64_t>(text->size()) : 0;
+}
+inline std::int64_t size_of(const std::optional<Profile>& profile) {
+    std::int64_t size = 0;
+    for (const auto& [key, text] : profile.value_or(Profile{})) {
+        size += static_cast<std::int64_t>(key.size() + text.size());
+    }
+    return size;
+}
+
 /// Users in the order of their ids, so that a page of members goes on where it ended.
 struct ByUserId {
     using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name
@@ -30,6 +45,8 @@ struct Group {
     User* owner = nullptr;
     /// Its open invitations, oldest first.
     std::vector<Invitation*> open{};
+    /// The last invitation before it was made: up to that, they are of an earlier group.
+    std::uint64_t made_after = 0;
     /// What it counts against max_total_data_bytes.
     std::int64_t kept = 0;
     /// The limit of who may hear of each answer to an invitation of it.

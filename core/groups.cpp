@@ -11,25 +11,10 @@ namespace beckon {
 
 namespace {
 
-// What counts against max_total_data_bytes beside name and profile.
-constexpr std::int64_t group_bytes = 1000;
-constexpr std::int64_t member_bytes = 300;
-
 // A page ends at whichever comes first.
 constexpr std::size_t page_members = 500;
 constexpr std::size_t page_groups = 500;
 constexpr std::size_t groups_page_bytes = std::size_t{64} * 1024;
-
-std::int64_t size_of(const std::optional<std::string>& text) {
-    return text ? std::ssize(*text) : 0;
-}
-std::int64_t size_of(const std::optional<Profile>& profile) {
-    std::int64_t size = 0;
-    for (const auto& [key, text] : profile.value_or(Profile{})) {
-        size += std::ssize(key) + std::ssize(text);
-    }
-    return size;
-}
 
 std::vector<UserId> members_of(const Group& group) {
     std::vector<UserId> all;
@@ -86,10 +71,7 @@ ReplyBody Groups::judge(const Sender& sender, const CreateGroup& asked, Effects&
         return std::move(*full);
     }
 
-    Group& group = desk_.records.create(asked.group, sender.user);
-    group.name = asked.name;
-    group.join_mode = asked.join_mode;
-    group.profile = asked.profile;
+    Group& group = desk_.records.create(asked, sender.user);
     std::for_each(std::next(members.begin()), members.end(),
                   [&](const UserId& user) { desk_.records.join(group, user); });
     desk_.records.keep(group, bytes);
@@ -135,7 +117,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
         if (!rank) {
             return refuse_stranger();
         }
-        return *rank < own ? std::nullopt : WhyNot(refuse(Error::not_owner));
+        return *rank < own ? std::nullopt : WhyNot(refuse_rank());
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
@@ -198,7 +180,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const SetRank& asked
     if (auto full = take(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
-    Records::set_rank(group, asked.user, asked.role);
+    desk_.records.set_rank(group, asked.user, asked.role);
     tell(sender, members_of(group), group, RoleChanged{.user = asked.user, .role = asked.role},
          events);
     return GroupDone{};
@@ -219,7 +201,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const TransferGroup&
     if (auto full = take(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
-    Records::transfer(group, asked.user);
+    desk_.records.transfer(group, asked.user);
     tell(sender, members_of(group), group, OwnerChanged{.owner = asked.user}, events);
     return GroupDone{};
 }
@@ -252,6 +234,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
         group.profile = changed.profile;
     }
     group.join_mode = changed.join_mode.value_or(group.join_mode);
+    desk_.records.touch(group);
     desk_.records.keep(group, bytes);
     tell(sender, members_of(group), group, std::move(changed), events);
     return GroupDone{};

@@ -22,6 +22,14 @@ struct Group;
 struct Invitation;
 struct User;
 
+/// What an invitee counts against max_total_data_bytes, after the first: one request
+/// makes a thousand.
+inline constexpr std::int64_t invitee_bytes = 200;
+
+inline std::int64_t size_of(const std::optional<Data>& data) {
+    return data ? static_cast<std::int64_t>(data->bytes.size()) : 0;
+}
+
 /// Runs while an inviter with open invitations has no device online.
 struct LostInviter : Timer {
     explicit LostInviter(User& lost) : Timer(Kind::lost_inviter), user(lost) {}
@@ -53,8 +61,9 @@ struct User {
     }
 };
 
-/// What somebody said when an invitee's part ended.
+/// What somebody said when an invitee's part ended, and the rev of the event that told it.
 struct Note {
+    Rev rev = 1;
     std::optional<Data> data{};
     std::string reason{};
 };
@@ -81,9 +90,12 @@ class Invitee {
         by_ = by;
         device_ = device;
         note_ = std::move(note);
+        touched = true;
     }
 
     bool ringing = false;
+    /// Has changed since the changes were taken.
+    bool touched = true;
 
   private:
     State state_ = State::pending;
@@ -114,8 +126,10 @@ struct Invitation : Timer {
     std::unique_ptr<std::vector<User*>> removers{};
     /// Rises with each invitation.
     std::uint64_t number = 0;
+    Instant made_at{};
     Instant lifetime_end{};
-    Instant ended_at{};
+    /// `Instant::max()`: it is open.
+    Instant ended_at = Instant::max();
     /// What it counts against max_total_data_bytes.
     std::int64_t kept = 0;
     Rev rev = 1;
@@ -126,10 +140,14 @@ struct Invitation : Timer {
     bool keep_when_lost = false;
     /// The inviter had a device online at or after the invite.
     bool inviter_was_online = false;
+    /// Has changed since the changes were taken; so has its data.
+    bool touched = false;
+    bool data_touched = false;
 
     [[nodiscard]] bool open() const {
         return pending > 0 || (call && call->phase == Call::Phase::lives);
     }
+    [[nodiscard]] bool ended() const { return ended_at != Instant::max(); }
 };
 
 }  // namespace beckon

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <map>
 #include <queue>
+#include <set>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -20,29 +21,22 @@ namespace {
 
 constexpr Instant never = Instant::max();
 
-// What an invitee counts against max_total_data_bytes, after the first: one request
-// makes a thousand.
-constexpr std::int64_t invitee_bytes = 200;
+// Each deadline is an event for the whole audience, and an invitation may have one for each
+// invitee. So no more of them lie in one second; one more moves to its end.
+constexpr std::size_t deadlines_in_a_second = 4;
 
 // A page of `sync` ends at whichever comes first.
 constexpr std::size_t page_invitations = 100;
 constexpr std::int64_t page_bytes = 64 * 1024;
 
-std::int64_t size_of(const std::optional<Data>& data) {
-    return data ? static_cast<std::int64_t>(data->bytes.size()) : 0;
-}
-
-/// An event that names those whom it concerns.
-template <class Body>
-concept lists_invitees = requires(Body body) {
-    { body.invitees } -> std::same_as<std::vector<UserId>&>;
-};
-
-std::shared_ptr<const Note> note(const std::optional<Data>& data, std::string reason = {}) {
+/// What the invitation's next event tells.
+std::shared_ptr<const Note> note(const Invitation& invitation, const std::optional<Data>& data,
+                                 std::string reason = {}) {
     if (!data && reason.empty()) {
         return nullptr;
     }
-    return std::make_shared<const Note>(Note{.data = data, .reason = std::move(reason)});
+    return std::make_shared<const Note>(
+        Note{.rev = invitation.rev + 1, .data = data, .reason = std::move(reason)});
 }
 
 }  // namespace
@@ -348,6 +342,11 @@ bool loses(const Invitation& invitation, const User& user) {
            !invitation.keep_when_lost;
 }
 
+/// Whether each invitee reads of nobody but itself.
+bool is_private(const Invitation& invitation) {
+    return invitation.visibility == Visibility::inviter;
+}
+
 void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by, EventBody body,
           Effects& events) {
     Event event{.id = *invitation.id, .rev = invitation.rev, .body = std::move(body)};
@@ -358,7 +357,8 @@ void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by
     const bool is_news = std::holds_alternative<NewInvitation>(event.body);
     events.emplace_back(Delivery{.to = std::move(to),
                                  .event = std::move(event),
-                                 .online_only = is_news && invitation.online_only});
+                                 .online_only = is_news && invitation.online_only,
+                                 .alone = is_news && is_private(invitation)});
 }
 
 /// One event, with the next rev, to the invitation's audience. With visibility
@@ -373,24 +373,22 @@ void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee
                 .by_device = by.device,
                 .body = std::move(body)};
     std::vector<UserId> to{*invitation.inviter->id};
-    if (invitation.visibility != Visibility::inviter) {
+    bool alone = false;
+    if (!is_private(invitation)) {
         append_users(to, invitation.invitees);
         append_observers(to, invitation);
-        events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
-        return;
-    }
-    if constexpr (lists_invitees<Body>) {
-        events.emplace_back(Delivery{.to = std::move(to), .event = event});
-        for (const Invitee* invitee : concerned) {
-            std::get<Body>(event.body).invitees = {*invitee->user().id};
-            events.emplace_back(Delivery{.to = {*invitee->user().id}, .event = event});
-        }
     } else {
+        if constexpr (lists_invitees<Body>) {
+            events.emplace_back(Delivery{.to = std::move(to), .event = event});
+            to.clear();
+            std::get<Body>(event.body).invitees.clear();
+            alone = true;
+        }
         for (const Invitee* invitee : concerned) {
             to.push_back(*invitee->user().id);
         }
-        events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
     }
+    events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event), .alone = alone});
 }
 
 }  // namespace
@@ -426,7 +424,7 @@ void end(Invitation& invitation, Invitee& invitee, State how, const Actor& by,
 
 void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             CancelReason reason, const std::optional<Data>& data, Effects& events) {
-    const auto why = note(data, std::string(name_of(reason)));
+    const auto why = note(invitation, data, std::string(name_of(reason)));
     for (Invitee* invitee : chosen) {
         end(invitation, *invitee, State::cancelled, by, why);
     }
@@ -434,6 +432,7 @@ void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const A
 }
 
 void settle(Desk& desk, Invitation& invitation) {
+    desk.records.touch(invitation);
     if (invitation.pending > 0) {
         return;
     }
@@ -443,11 +442,21 @@ void settle(Desk& desk, Invitation& invitation) {
     }
 }
 
+void owe(Desk& desk, const UserId& user, const Effects& events, std::size_t first) {
+    std::int64_t count = 0;
+    for (std::size_t i = first; i < events.size(); ++i) {
+        count += std::ssize(std::get<Delivery>(events[i]).to);
+    }
+    if (count > 0) {
+        desk.owe(user, count);
+    }
+}
+
 namespace {
 
 void revoke(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             RevokeReason reason, Effects& events) {
-    const auto why = note({}, std::string(name_of(reason)));
+    const auto why = note(invitation, {}, std::string(name_of(reason)));
     InvitationRevoked event{.reason = reason};
     for (Invitee* invitee : chosen) {
         end(invitation, *invitee, State::revoked, by, why);
@@ -609,6 +618,8 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     Invitation& invitation =
         desk_.records.create(asked.id ? *asked.id : desk_.fresh_invitation(), sender.user, target);
     invitation.data = asked.data;
+    invitation.data_touched = asked.data.has_value();
+    invitation.made_at = desk_.now;
     invitation.lifetime_end = desk_.now + Duration(desk_.limits.max_lifetime_ms);
     invitation.answer = asked.answer;
     invitation.visibility = asked.visibility;
@@ -641,7 +652,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     const Actor by{&invitee.user(), sender.device};
-    end(invitation, invitee, State::accepted, by, note(asked.data));
+    end(invitation, invitee, State::accepted, by, note(invitation, asked.data));
     if (invitation.call) {
         calls_.join(invitation, invitee.user(), sender.device);
     }
@@ -663,7 +674,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     const Actor by{&invitee.user(), sender.device};
-    end(invitation, invitee, State::rejected, by, note(asked.data, asked.reason));
+    end(invitation, invitee, State::rejected, by, note(invitation, asked.data, asked.reason));
     announce(by, invitation, {&invitee},
              InviteeRejected{.invitee = sender.user, .data = asked.data, .reason = asked.reason},
              events);
@@ -716,6 +727,8 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     invitation.data = asked.data;
+    invitation.data_touched = true;
+    desk_.records.touch(invitation);
     std::vector<Invitee*> everyone;  // whoever has it, has other data now
     for (Invitee& invitee : invitation.invitees) {
         everyone.push_back(&invitee);
@@ -907,6 +920,7 @@ std::optional<Refusal> Invitations::take(const UserId& user, std::int64_t events
 }
 
 void Invitations::come_due(Invitation& invitation, Effects& events) {
+    const auto before = events.size();
     while (invitation.pending > 0) {
         const Instant first = earliest_deadline(invitation);
         if (std::min(first, invitation.lifetime_end) > desk_.now) {
@@ -928,6 +942,7 @@ void Invitations::come_due(Invitation& invitation, Effects& events) {
         }
         announce(the_clock, invitation, late, std::move(event), events);
     }
+    owe(desk_, *invitation.inviter->id, events, before);
     if (invitation.pending > 0) {
         desk_.wheel.arm(invitation,
                         std::min(earliest_deadline(invitation), invitation.lifetime_end));
@@ -950,20 +965,29 @@ void Invitations::set_online(const Sender& device, bool online) {
             user.lost.reset();
         }
         for (Invitation* invitation : user.open) {
-            if (invitation->inviter == &user) {
+            if (invitation->inviter == &user && !invitation->inviter_was_online) {
                 invitation->inviter_was_online = true;
+                desk_.records.touch(*invitation);
             }
         }
-    } else if (!user.lost && std::any_of(user.open.begin(), user.open.end(),
-                                         [&](auto* one) { return loses(*one, user); })) {
-        user.lost = std::make_unique<LostInviter>(user);
-        desk_.wheel.arm(*user.lost, desk_.now + Duration(desk_.limits.grace_ms));
+    } else if (std::any_of(user.open.begin(), user.open.end(),
+                           [&](auto* one) { return loses(*one, user); })) {
+        await(user);
     }
     calls_.set_online(user, device.device, online);
     desk_.records.release(user);
 }
 
+/// Gives an inviter who is not there the grace period to come back.
+void Invitations::await(User& user) {
+    if (!user.lost) {
+        user.lost = std::make_unique<LostInviter>(user);
+        desk_.wheel.arm(*user.lost, desk_.now + Duration(desk_.limits.grace_ms));
+    }
+}
+
 void Invitations::lose(User& user, Effects& events) {
+    const auto before = events.size();
     const auto open = user.open;
     for (Invitation* invitation : open) {
         if (loses(*invitation, user) && invitation->pending > 0) {
@@ -972,6 +996,7 @@ void Invitations::lose(User& user, Effects& events) {
             settle(desk_, *invitation);
         }
     }
+    owe(desk_, *user.id, events, before);
     user.lost.reset();
     desk_.records.release(user);
 }
@@ -991,14 +1016,9 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
     for (std::size_t i = first; i < invitees.size(); ++i) {
         to.push_back(*invitees[i].user().id);
     }
-    if (invitation.visibility == Visibility::inviter) {
-        for (auto& user : to) {
-            body.invitees = {user};
-            tell({std::move(user)}, invitation, &sender, body, events);
-        }
-        return;
+    if (!is_private(invitation)) {
+        append_users(body.invitees, invitees);
     }
-    append_users(body.invitees, invitees);
     tell(std::move(to), invitation, &sender, body, events);
     // Who hears of it later, by `add`, has heard of it before.
     std::vector<UserId> others;
@@ -1071,24 +1091,91 @@ std::optional<Duration> Invitations::remaining_until(Instant deadline) const {
     return deadline == never ? std::nullopt : std::optional(deadline - desk_.now);
 }
 
+Instant Invitations::deadline_after(const Invitation& invitation, Duration timeout) const {
+    if (timeout.count() == 0) {
+        return never;
+    }
+    const Instant exact = std::min(desk_.now + timeout, invitation.lifetime_end);
+    const auto second = std::chrono::floor<std::chrono::seconds>(exact);
+    std::set<Instant> others;
+    for (const Invitee& invitee : invitation.invitees) {
+        if (invitee.pending() && invitee.deadline() >= second &&
+            invitee.deadline() < second + std::chrono::seconds(1)) {
+            others.insert(invitee.deadline());
+        }
+    }
+    return others.size() < deadlines_in_a_second || others.contains(exact)
+               ? exact
+               : std::min<Instant>(second + std::chrono::seconds(1), invitation.lifetime_end);
+}
+
 void Invitations::ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
                       Duration timeout) {
-    const Instant deadline =
-        timeout.count() > 0 ? std::min(desk_.now + timeout, invitation.lifetime_end) : never;
+    const Instant deadline = deadline_after(invitation, timeout);
     desk_.records.ask(invitation, asked, deadline);
     desk_.records.count_for(invitation, asker);
     for (const auto& id : asked) {
         desk_.pair_invites.take(pair(asker, id), desk_.now);
     }
-    const Instant due = std::min(deadline, invitation.lifetime_end);
+    look_again(invitation, std::min(deadline, invitation.lifetime_end));
+}
+
+void Invitations::look_again(Invitation& invitation, Instant due) {
     if (!invitation.armed() || due < invitation.due()) {
         desk_.wheel.disarm(invitation);
         desk_.wheel.arm(invitation, due);
     }
 }
 
+void Invitations::restore(const InvitationKept& kept) {
+    Invitation& invitation = desk_.records.restore(kept);
+    if (invitation.ended()) {
+        desk_.wheel.disarm(invitation);
+        return;
+    }
+    look_again(invitation, invitation.lifetime_end);
+    User& inviter = *invitation.inviter;
+    if (inviter.online() && !invitation.inviter_was_online) {
+        invitation.inviter_was_online = true;
+        desk_.records.touch(invitation);
+    } else if (!inviter.online() && loses(invitation, inviter)) {
+        await(inviter);
+    }
+}
+
+void Invitations::restore(const InviteeKept& kept) {
+    Invitation* invitation = desk_.records.restore(kept);
+    if (invitation != nullptr && !invitation->ended() && kept.state == State::pending) {
+        look_again(*invitation, std::min(kept.deadline, invitation->lifetime_end));
+    }
+}
+
+void Invitations::restore(const CallKept& kept) {
+    if (Invitation* invitation = desk_.records.restore(kept)) {
+        calls_.restored(*invitation, invitation->call->participants.size());
+    }
+}
+
+void Invitations::restore(const ParticipantKept& kept) {
+    if (Invitation* invitation = desk_.records.restore(kept)) {
+        calls_.restored(*invitation, kept.position);
+    }
+}
+
+void Invitations::restore(const InvitationForgotten& forgotten) {
+    Invitation* invitation = desk_.records.find(forgotten.id);
+    if (invitation != nullptr && invitation->number == forgotten.number) {
+        desk_.wheel.disarm(*invitation);
+        if (invitation->call) {
+            desk_.wheel.disarm(*invitation->call);
+        }
+        desk_.records.restore(forgotten);
+    }
+}
+
 void Invitations::parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
                          RevokeReason reason, Effects& events) {
+    const auto before = events.size();
     std::unordered_set<const User*> leaving;
     std::map<std::uint64_t, Invitation*> concerned;
     for (const auto& id : gone) {
@@ -1120,10 +1207,12 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
         keep_remover(invitation, sender.user);
         settle(desk_, invitation);
     }
+    owe(desk_, sender.user, events, before);
 }
 
 void Invitations::dismissed(const Group& group, const Sender& sender, Effects& events) {
     const Actor by{desk_.records.find(sender.user), sender.device};
+    const auto before = events.size();
     // From the youngest: what is taken out then stands at the end. Calls that live go on.
     const auto open = group.open;
     for (auto at = open.rbegin(); at != open.rend(); ++at) {
@@ -1135,6 +1224,7 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
         keep_remover(invitation, sender.user);
         settle(desk_, invitation);
     }
+    owe(desk_, sender.user, events, before);
 }
 
 void Invitations::keep_remover(Invitation& invitation, const UserId& user) {

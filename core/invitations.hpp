@@ -45,6 +45,13 @@ class Invitations {
     /// The group, which still is, is dismissed: all that is open in it is cancelled.
     void dismissed(const Group& group, const Sender& sender, Effects& events);
 
+    /// See `Switchboard::restore`.
+    void restore(const InvitationKept& kept);
+    void restore(const InviteeKept& kept);
+    void restore(const CallKept& kept);
+    void restore(const ParticipantKept& kept);
+    void restore(const InvitationForgotten& forgotten);
+
   private:
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,
                     Effects& events);
@@ -97,9 +104,14 @@ class Invitations {
                                                     const UserId& reader) const;
     [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
 
-    /// Asks these users, until `timeout` from now (0: until the lifetime ends).
+    /// When those who are asked now have to have answered (0: when the lifetime ends).
+    [[nodiscard]] Instant deadline_after(const Invitation& invitation, Duration timeout) const;
+    /// Asks these users, with that deadline.
     void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
              Duration timeout);
+    /// Has its timer run at `due`, or before.
+    void look_again(Invitation& invitation, Instant due);
+    void await(User& user);
     /// Keeps who ended a part, though they have none.
     void keep_remover(Invitation& invitation, const UserId& user);
 

@@ -40,6 +40,9 @@ std::int64_t hearers(const Invitation& invitation, std::size_t concerned);
 void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             CancelReason reason, const std::optional<Data>& data, Effects& events);
 
+/// Charges the user for the events from index `first` on, which no request paid for.
+void owe(Desk& desk, const UserId& user, const Effects& events, std::size_t first);
+
 /// To be called when nothing of a request or deadline is left to do: the invitation is ended
 /// when it is not open any more, and may be gone after this.
 void settle(Desk& desk, Invitation& invitation);

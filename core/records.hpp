@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "changes.hpp"
 #include "group.hpp"
 #include "invitation.hpp"
 #include "limits.hpp"
@@ -21,9 +23,14 @@ namespace beckon {
 /// are in memory until they are forgotten.
 class Records {
   public:
-    /// `key` is for hashing, and a secret.
-    Records(const Limits& limits, const SipKey& key)
-        : limits_(limits), users_(key), invitations_(key), merged_(key), groups_(key) {}
+    /// `key` is for hashing, and a secret. `stored`: somebody takes the changes.
+    Records(const Limits& limits, const SipKey& key, bool stored)
+        : limits_(limits),
+          stored_(stored),
+          users_(key),
+          invitations_(key),
+          merged_(key),
+          groups_(key) {}
 
     [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
     /// The invitation that the invite with this id was merged into.
@@ -63,16 +70,16 @@ class Records {
         const std::vector<Invitation*>& open, std::uint64_t number);
 
     [[nodiscard]] Group* find(const GroupId& id);
-    /// A new group, `id` being new, of its owner alone.
-    Group& create(const GroupId& id, const UserId& owner);
+    /// A new group, its id being new, of its owner alone as yet.
+    Group& create(const CreateGroup& asked, const UserId& owner);
     /// One who is no member yet.
     void join(Group& group, const UserId& id);
     /// A member who is not the owner.
     void leave(Group& group, const UserId& id);
     /// Not the owner's.
-    static void set_rank(Group& group, const UserId& member, Rank rank);
+    void set_rank(Group& group, const UserId& member, Rank rank);
     /// The owner before is a member then.
-    static void transfer(Group& group, const UserId& member);
+    void transfer(Group& group, const UserId& member);
     /// What is open in it still, a call that lives, goes on.
     void dismiss(Group& group);
 
@@ -88,6 +95,33 @@ class Records {
     void keep(Invitation& invitation, std::int64_t bytes);
     void keep(Group& group, std::int64_t bytes);
 
+    /// Notes that an invitation has changed, or what a group is called and the like. Who comes
+    /// to be asked, who ended and who comes into a group is noted anyway.
+    void touch(Invitation& invitation);
+    void touch(const Group& group);
+    /// What has changed since they were taken last, as it stands now.
+    Changes take_changes();
+
+    /// What changes like those that `restore` takes are about is to be told again, as it stands
+    /// in memory.
+    void change_again(const Changes& stored);
+
+    /// Makes what changes tell (changes.hpp), which is no change itself. What cannot be is
+    /// passed over.
+    Invitation& restore(const InvitationKept& kept);
+    void restore(const DataKept& kept);
+    void restore(const NoteKept& kept);
+    Invitation* restore(const InviteeKept& kept);
+    Invitation* restore(const CallKept& kept);
+    Invitation* restore(const ParticipantKept& kept);
+    void restore(const InvitationForgotten& forgotten);
+    void restore(const GroupKept& kept);
+    void restore(const MemberKept& kept);
+    void restore(const MemberGone& gone);
+    void restore(const GroupGone& gone);
+    /// The next invitation's number is above this.
+    void go_on_after(std::uint64_t number) { last_number_ = std::max(last_number_, number); }
+
     [[nodiscard]] std::size_t open() const { return invitations_.size() - ended_.size(); }
     [[nodiscard]] std::size_t ended() const { return ended_.size(); }
     [[nodiscard]] std::size_t users() const { return users_.size(); }
@@ -98,12 +132,30 @@ class Records {
 
   private:
     Invitation& create(const InvitationId& id, const UserId& inviter);
+    /// It is not open any more.
+    void take_out(Invitation& invitation);
+    void become_ended(Invitation& invitation, Instant now);
+    void erase(Invitation& invitation);
+    void keep_if_no_part(Invitation& invitation, User& user);
+    void put_in(Group& group, const UserId& id, Rank rank);
+    void take_out(Group& group, User& member);
+    std::shared_ptr<Group> take_away(Group& group);
+    std::shared_ptr<Group> group_at(const GroupId& id, std::uint64_t number);
+    void count(Invitation& invitation, std::int64_t bytes);
+    void count(Group& group, std::int64_t bytes);
+    Invitation* restored(std::uint64_t number);
+    template <class SomeChange>
+    void note(SomeChange change);
+    void tell_touched();
+    void tell(Invitation& invitation);
+    void tell(Call& call);
     User& refer(const UserId& id);
     void unrefer(User& user);
     void trim_ended();
     void forget_oldest();
 
     const Limits& limits_;
+    const bool stored_;
     SpreadMap<UserId, User> users_;
     SpreadMap<InvitationId, Invitation> invitations_;
     SpreadMap<InvitationId, Invitation*> merged_;
@@ -115,6 +167,14 @@ class Records {
     std::int64_t open_bytes_ = 0;
     std::int64_t ended_bytes_ = 0;
     std::int64_t group_bytes_ = 0;
+
+    std::vector<Invitation*> touched_;
+    Changes changes_;
+    /// The last that was restored, and its notes.
+    Invitation* restored_ = nullptr;
+    std::vector<std::shared_ptr<const Note>> restored_notes_;
+    /// The last group that was taken away; it may come again.
+    std::shared_ptr<Group> gone_;
 };
 
 }  // namespace beckon

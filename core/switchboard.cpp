@@ -15,7 +15,7 @@ namespace beckon {
 class Switchboard::Impl {
   public:
     explicit Impl(Options options)
-        : desk_(options.limits, std::move(options.server_epoch), options.secret),
+        : desk_(options.limits, std::move(options.server_epoch), options.secret, options.stored),
           calls_(desk_),
           invitations_(desk_, calls_),
           groups_(desk_, invitations_) {}
@@ -61,6 +61,23 @@ class Switchboard::Impl {
         invitations_.set_online(device, online);
         return effects;
     }
+
+    Changes take_changes() { return desk_.records.take_changes(); }
+
+    void restore(const Change& change, Instant now) {
+        desk_.now = std::max(now, desk_.now);
+        std::visit(
+            [this](const auto& kept) {
+                if constexpr (requires { invitations_.restore(kept); }) {
+                    invitations_.restore(kept);
+                } else {
+                    desk_.records.restore(kept);
+                }
+            },
+            change);
+    }
+    void change_again(const Changes& stored) { desk_.records.change_again(stored); }
+    void go_on_after(std::uint64_t last_number) { desk_.records.go_on_after(last_number); }
 
     [[nodiscard]] const Limits& limits() const { return desk_.limits; }
 
@@ -108,6 +125,10 @@ std::optional<Instant> Switchboard::next_deadline() const { return impl_->next_d
 Effects Switchboard::set_online(const Sender& device, bool online, Instant now) {
     return impl_->set_online(device, online, now);
 }
+Changes Switchboard::take_changes() { return impl_->take_changes(); }
+void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
+void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }
+void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
 const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
 Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }
 

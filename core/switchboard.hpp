@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "changes.hpp"
 #include "effects.hpp"
 #include "instant.hpp"
 #include "intake.hpp"
@@ -31,6 +32,8 @@ class Switchboard {
         /// For hashing what clients choose, and for the ids that they did not choose;
         /// random, and another after each start of the host.
         SipKey secret{};
+        /// The host stores what `take_changes` tells; else that is nothing.
+        bool stored = false;
     };
 
     explicit Switchboard(Options options);
@@ -53,6 +56,20 @@ class Switchboard {
     /// inviter of whom none is there for `grace_ms` loses what is pending, and who takes part in
     /// a call with a device that is away so long has left it.
     Effects set_online(const Sender& device, bool online, Instant now);
+
+    /// What has changed since it was asked for last, each as it stands now: what the effects
+    /// since then rest on.
+    Changes take_changes();
+
+    /// Makes what changes tell, in their order, to go on from there after a restart, or to go
+    /// back to what is stored. Deadlines go on; what is due is applied by the next call.
+    /// Nobody is online, until the host says so: an inviter has the grace period from `now` on.
+    void restore(const Change& change, Instant now);
+    /// What is stored is this, of all that a store did not take: what there is instead has
+    /// changed (again).
+    void change_again(const Changes& stored);
+    /// No invitation gets a number up to this one, which was given before.
+    void go_on_after(std::uint64_t last_number);
 
     [[nodiscard]] const Limits& limits() const noexcept;
 

@@ -451,6 +451,7 @@ const status = [
     version: '0.1.0',
     protocol: 1,
     server_epoch: '7',
+    store: 'ok',
     limits: {
       max_payload_bytes: 32768, max_data_bytes: 16384, max_total_data_bytes: 268435456,
       max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_call_ms: 86400000, max_invitees: 1000, max_audience: 250,

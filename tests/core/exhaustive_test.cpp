@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "catch.hpp"
+#include "kept.hpp"
 #include "promises.hpp"
 #include "switchboard.hpp"
 #include "topics.hpp"
@@ -52,7 +53,9 @@ struct Asking {
     /// Whether a refusal is seen to change nothing that is counted.
     bool counted;
 };
-using Happening = std::variant<Wait, Presence, Asking>;
+/// The host starts again with what it has stored.
+struct Restart {};
+using Happening = std::variant<Wait, Presence, Asking, Restart>;
 
 /// As transcripts spell it.
 std::string spelled(const Wait& one) { return "after " + std::to_string(one.time.count()) + "ms"; }
@@ -62,6 +65,7 @@ std::string spelled(const Sender& one) {
 std::string spelled(const Presence& one) {
     return (one.online ? "online " : "offline ") + spelled(one.device);
 }
+std::string spelled(const Restart& /*one*/) { return "restart"; }
 std::string spelled(const Asking& one) {
     const Topics topics("beckon");
     const auto topic = topics.request(one.request.body, one.sender.user);
@@ -73,14 +77,13 @@ std::string spelled(const Asking& one) {
 class Stage {
   public:
     Stage(const Limits& limits, Promises promises)
-        : switchboard_({.limits = limits, .server_epoch = "epoch"}),
-          promises_(std::move(promises)) {}
+        : limits_(limits), switchboard_(start()), promises_(std::move(promises)) {}
 
     Promises& promises() { return promises_; }
     [[nodiscard]] Instant now() const { return now_; }
-    [[nodiscard]] Switchboard::Counts counts() const { return switchboard_.counts(); }
+    [[nodiscard]] Switchboard::Counts counts() const { return switchboard_->counts(); }
     [[nodiscard]] std::optional<Instant> next_deadline() const {
-        return switchboard_.next_deadline();
+        return switchboard_->next_deadline();
     }
 
     Reply ask(const Sender& sender, RequestBody body) {
@@ -90,7 +93,7 @@ class Stage {
     Reply ask(const Sender& sender, const Request& request, bool counted = false) {
         note(Asking{sender, request, counted});
         const auto before = counts();
-        const auto effects = switchboard_.handle(sender, request, now_);
+        const auto effects = switchboard_->handle(sender, request, now_);
         if (watching_) {
             promises_.asked(sender, request, now_, effects);
         }
@@ -99,6 +102,11 @@ class Stage {
                 if (counted && !reply->ok()) {
                     check_unchanged(before);
                 }
+                const auto changes = switchboard_->take_changes();
+                if (counted && !reply->ok() && !changes.empty()) {
+                    throw BrokenPromise("a refusal that is to be stored");
+                }
+                kept_.add(changes);
                 return *reply;
             }
         }
@@ -110,7 +118,8 @@ class Stage {
         if (online) {
             there_.push_back(who);
         }
-        const auto effects = switchboard_.set_online(who, online, now_);
+        const auto effects = switchboard_->set_online(who, online, now_);
+        kept_.add(switchboard_->take_changes());
         if (watching_) {
             promises_.went(who, online, now_, effects);
         }
@@ -119,13 +128,40 @@ class Stage {
         const auto since = now_;
         now_ = std::max(now_, instant);
         note(Wait{now_ - since});
-        const auto effects = switchboard_.advance(now_);
+        const auto effects = switchboard_->advance(now_);
+        kept_.add(switchboard_->take_changes());
         if (watching_) {
             promises_.passed(now_, effects);
         }
     }
     void wait(Duration duration) { wait_until(now_ + duration); }
 
+    /// From what was stored comes a switchboard that is the same but for who is there.
+    void restart() {
+        note(Restart{});
+        there_.clear();
+        const auto before = counts();
+        switchboard_ = start();
+        for (const auto& change : kept_.shortest()) {
+            switchboard_->restore(change, now_);
+        }
+        if (!switchboard_->advance(now_).empty()) {
+            throw BrokenPromise("a restart makes something due");
+        }
+        const auto after = counts();
+        if (after.open != before.open || after.ended != before.ended ||
+            after.groups != before.groups || after.kept_bytes != before.kept_bytes) {
+            throw BrokenPromise("not the same after a restart");
+        }
+        if (!switchboard_->take_changes().empty()) {
+            throw BrokenPromise("a restart is no change");
+        }
+        if (watching_) {
+            promises_.restarted(now_);
+        }
+    }
+
+    void play(const Restart& /*one*/) { restart(); }
     void play(const Wait& one) { wait(one.time); }
     void play(const Presence& one) { set_online(one.device, one.online); }
     void play(const Asking& one) { ask(one.sender, one.request, one.counted); }
@@ -135,7 +171,7 @@ class Stage {
 
     /// While not, what happens is only repeated from a story that was watched.
     void watch(bool watching) { watching_ = watching; }
-    void check() { promises_.check(switchboard_); }
+    void check() { promises_.check(*switchboard_); }
 
     /// What each reads by `sync` is what `get` tells, page by page.
     void check_sync(const std::vector<Sender>& readers) {
@@ -160,7 +196,7 @@ class Stage {
 
     /// Lets time end all that is open and forget all that has ended: nothing is left.
     void finish() {
-        for (int wakes = 0; const auto next = switchboard_.next_deadline(); ++wakes) {
+        for (int wakes = 0; const auto next = switchboard_->next_deadline(); ++wakes) {
             if (wakes > 100'000) {
                 throw BrokenPromise("next_deadline() without end");
             }
@@ -182,11 +218,14 @@ class Stage {
                 wait(Duration(1000));  // for a limit on how often
             }
         }
-        wait(Duration(switchboard_.limits().ended_ms));
+        wait(Duration(limits_.ended_ms));
         const auto left = counts();
         if (left.open != 0 || left.ended != 0 || left.users != 0 || left.groups != 0 ||
             left.kept_bytes != 0) {
             throw BrokenPromise("something is kept in the end");
+        }
+        if (!kept_.invitations.empty() || !kept_.groups.empty()) {
+            throw BrokenPromise("something is stored in the end");
         }
     }
 
@@ -205,7 +244,15 @@ class Stage {
         }
     }
 
-    Switchboard switchboard_;
+    std::unique_ptr<Switchboard> start() {
+        return std::make_unique<Switchboard>(Switchboard::Options{
+            .limits = limits_, .server_epoch = "epoch", .secret = {++starts_, 0}, .stored = true});
+    }
+
+    Limits limits_;
+    std::uint64_t starts_ = 0;
+    std::unique_ptr<Switchboard> switchboard_;
+    Kept kept_;
     Promises promises_;
     std::vector<Happening>* notes_ = nullptr;
     /// Devices that are online.
@@ -447,8 +494,9 @@ class Stories {
     explicit Stories(Setting setting)
         : setting_(std::move(setting)), actions_(actions(setting_)), limits_(wide_limits()) {}
 
-    /// Each sequence of so many actions. Returns how many stories were told.
+    /// Each sequence of so many actions, restarts being one. Returns how many stories were told.
     std::size_t tell_all(std::size_t depth) {
+        actions_.push_back({.name = "a restart", .run = [](Stage& stage) { stage.restart(); }});
         std::size_t told = 0;
         std::vector<Story> stories{beginning()};
         while (!stories.empty()) {
@@ -486,6 +534,9 @@ class Stories {
                 if (is_new) {
                     longer.promises = stage->promises();
                     const auto last = longer.steps.back();
+                    if (seen.size() % 2 == 0) {
+                        stage->restart();
+                    }
                     finish(*stage, longer);
                     // What was tried before it changed nothing.
                     longer.steps = story.steps;
@@ -613,6 +664,9 @@ class Walk {
     void run(int steps) {
         for (taken_ = 0; taken_ < steps; ++taken_) {
             step();
+            if (below(200) == 0) {
+                stage_.restart();
+            }
             if (taken_ % 500 == 0) {
                 look_around();
             }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "apart.hpp"
 #include "switchboard.hpp"
 #include "wire.hpp"
 
@@ -234,6 +235,29 @@ class Promises {
                     one.was_online = true;
                     one.lost_at = online || !known.lives() ? Instant::max()
                                                            : now_ + Duration(limits_.grace_ms);
+                }
+            }
+        }
+    }
+
+    /// The switchboard was made again from what was stored of it: nobody is there.
+    void restarted(Instant now) {
+        now_ = std::max(now_, now);
+        online_.clear();
+        offline_since_.clear();
+        lost_at_.clear();
+        for (auto& [id, known] : known_) {
+            for (auto& part : known.parts) {
+                part.ringing = false;
+            }
+            offline_since_[known.inviter] = now_;
+            if (lost(known)) {
+                lost_at_[known.inviter] = *lost(known);
+            }
+            if (known.lives()) {
+                for (auto& one : known.call->participants) {
+                    const bool can_be_lost = one.takes_part && one.was_online;
+                    one.lost_at = can_be_lost ? now_ + Duration(limits_.grace_ms) : Instant::max();
                 }
             }
         }
@@ -591,7 +615,9 @@ class Promises {
 
     void deliver(const Sender* sender, const Delivery& delivery) {
         require(!delivery.to.empty(), "an event to nobody");
-        std::visit([&](const auto& event) { deliver(sender, delivery, event); }, delivery.event);
+        for (const auto& one : apart(delivery)) {
+            std::visit([&](const auto& event) { deliver(sender, one, event); }, one.event);
+        }
     }
     void deliver(const Sender* sender, const Delivery& delivery, const Event& event) {
         const auto at = known_.find(event.id);
@@ -1794,6 +1820,23 @@ class Promises {
         }
     }
 
+    /// Of those who were asked just now: four in a second, others at its end.
+    [[nodiscard]] Instant deadline(const Known& known, Duration timeout) const {
+        using std::chrono::seconds;
+        const Instant exact = now_ + timeout;
+        std::set<Instant> others;
+        for (const auto& part : known.parts) {
+            const bool is_new = std::find(asked_.begin(), asked_.end(), part.user) != asked_.end();
+            if (part.pending() && !is_new &&
+                std::chrono::floor<seconds>(part.deadline) == std::chrono::floor<seconds>(exact)) {
+                others.insert(part.deadline);
+            }
+        }
+        return others.size() < 4 || others.contains(exact)
+                   ? exact
+                   : std::chrono::floor<seconds>(exact) + seconds(1);
+    }
+
     /// What the reply said must be what the events then did.
     void check_change(const Sender& sender, const Request& request, const Reply& reply) const {
         std::visit(
@@ -1816,8 +1859,8 @@ class Promises {
                     }
                     const auto left = known.lifetime_end - now_;
                     require(invited.remaining.has_value() == (body.timeout.count() > 0) &&
-                                (!invited.remaining || *invited.remaining == body.timeout ||
-                                 *invited.remaining == left),
+                                (!invited.remaining || *invited.remaining == left ||
+                                 now_ + *invited.remaining == deadline(known, body.timeout)),
                             "another time");
                     require(!known.parts.empty(), "an invitation of nobody");
                 } else if constexpr (std::same_as<Verb, Cancel>) {

@@ -54,10 +54,10 @@ struct Story {
         }
     }
     std::vector<std::vector<Changes>> batches;
-    std::vector<Remembered> states;
+    std::vector<Kept> states;
 };
 
-Remembered found_in(const Folder& folder) {
+Kept found_in(const Folder& folder) {
     StoreFile file(options(folder, false));
     file.open(the_time, "secret");
     Database database(folder.file("store.db"));
@@ -66,11 +66,11 @@ Remembered found_in(const Folder& folder) {
     CHECK(database.integer_of("SELECT count(*) FROM invitations i WHERE ended_ms NOT NULL AND "
                               "NOT EXISTS (SELECT 1 FROM history h WHERE h.user = i.inviter AND "
                               "h.ended_ms = i.ended_ms AND h.invitation = i.number)") == 0);
-    return remembered(told_by(file));
+    return kept_by(told_by(file));
 }
 
 /// What the next start finds when the files are these.
-Remembered found_in(const Files& files) {
+Kept found_in(const Files& files) {
     const Folder folder;
     for (const auto& [name, bytes] : files) {
         std::ofstream(folder.file(name), std::ios::binary) << bytes;
@@ -243,7 +243,7 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
         INFO("at operation " << point);
         const Folder folder;
         make_empty(folder);
-        Remembered expected;
+        Kept expected;
         bool alive = false;
         {
             StoreFile file(options(folder, true));
@@ -296,7 +296,7 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
                     }
                 }
                 file.tidy_up();
-                CHECK(remembered(told_by(file)) == expected);
+                CHECK(kept_by(told_by(file)) == expected);
             }
             points = std::max(points, disk.asked());
             if (point < disk.asked() - 45 && struck > 0) {
@@ -314,7 +314,7 @@ namespace {
 
 bool failed(const Store::Progress& progress) { return progress.failure.has_value(); }
 
-Remembered& put_back(Remembered& memory, const Store::Progress& progress) {
+Kept& put_back(Kept& memory, const Store::Progress& progress) {
     REQUIRE(progress.put_back.has_value());
     return memory.add(*progress.put_back);
 }
@@ -324,7 +324,7 @@ Remembered& put_back(Remembered& memory, const Store::Progress& progress) {
 TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
     const Folder folder;
     Disk disk;
-    Remembered memory;
+    Kept memory;
     {
         Host host(folder.file("store.db"));
         host.start();
@@ -380,7 +380,7 @@ TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
         host.keep({invitation(5), invitee(5)});
         memory.add({invitation(5), invitee(5)});
     }
-    CHECK(remembered(Host(folder.file("store.db")).loaded) == memory);
+    CHECK(kept_by(Host(folder.file("store.db")).loaded) == memory);
 }
 
 TEST_CASE("a_store_that_is_gone_for_a_while_is_opened_again") {
@@ -395,7 +395,7 @@ TEST_CASE("a_store_that_is_gone_for_a_while_is_opened_again") {
     host.store.give_up();
     fs::rename(folder.file("elsewhere"), path);
     const auto progress = host.until([](const auto& one) { return one.put_back.has_value(); });
-    CHECK(remembered(*progress.put_back) == Remembered{});
+    CHECK(kept_by(*progress.put_back) == Kept{});
     host.keep({invitation(1), invitee(1)});
 }
 

@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness import SystemTest, data_of, port_that_stays_free
+from harness import SystemTest, data_of
 
 
 class CallTest(SystemTest):
@@ -110,7 +110,7 @@ class Calls(CallTest):
         alice.wait_event("onCallEnded", inviteID=call, reason="connection_lost")
 
     def test_a_broker_that_forgets_a_call_leaves_nobody_in_it(self):
-        self.broker = self.start_broker(port=port_that_stays_free())
+        self.broker = self.start_broker(fixed_port=True)
         alice, bob = self.clients("alice", "bob")
         call = self.talk(alice, bob)
         self.broker.restart()

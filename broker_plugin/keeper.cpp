@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "refusals.hpp"
+
+namespace beckon {
+
+namespace {
+
+/// A disk that is so far behind takes no more.
+constexpr std::size_t most_waiting = 100'000;
+/// What came due while the broker was away is said so much at a time, in each turn of its loop.
+constexpr int paced_at_once = 64;
+constexpr Duration first_patience{1000};
+constexpr Duration most_going_back{1000};
+constexpr Duration most_patience{30'000};
+
+void append(Changes& to, Changes more) {
+    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+Reply refusal_of(const Sender& sender, const Request& request) {
+    return {.re = std::string(verb_of(request)),
+            .device = sender.device,
+            .req = request.req,
+            .body = refuse(Error::storage_unavailable)};
+}
+
+}  // namespace
+
+Keeper::Keeper(Settings settings, Host host, Instant now)
+    : switchboard_options_(std::move(settings.switchboard)),
+      on_failure_(settings.on_failure),
+      host_(std::move(host)) {
+    switchboard_options_.stored = settings.store.has_value();
+    switchboard_ = std::make_unique<Switchboard>(switchboard_options_);
+    if (settings.store) {
+        load(settings, now);
+    }
+}
+
+void Keeper::load(const Settings& settings, Instant now) {
+    store_ = std::make_unique<Store>(*settings.store);
+    damage_ = store_->load([&](Change&& change) { switchboard_->restore(change, now); });
+    if (damage_) {
+        // What was told is void.
+        switchboard_ = std::make_unique<Switchboard>(switchboard_options_);
+    }
+    switchboard_->go_on_after(store_->last_number());
+    Effects due = switchboard_->advance(now);
+    put(switchboard_->take_changes());
+    for (auto& effect : due) {
+        Held held{.ticket = put_, .paced = true};
+        held.effects.push_back(std::move(effect));
+        held_.push_back(std::move(held));
+    }
+}
+
+std::string_view Keeper::secret() const {
+    return store_ ? std::string_view(store_->secret()) : std::string_view{};
+}
+
+std::string_view Keeper::state() const { return !store_ ? "memory" : failing_ ? "failing" : "ok"; }
+
+void Keeper::start(const std::function<void()>& wake) {
+    if (store_) {
+        store_->start([this, wake] {
+            woken_ = true;
+            wake();
+        });
+    }
+}
+
+// ------------------------------------------------------------- what happens
+
+void Keeper::handle(const Asker& asker, const Sender& sender, Request request, Instant now) {
+    if (!store_) {
+        host_.say(switchboard_->handle(sender, request, now), asker);
+        return;
+    }
+    if (store_->waiting() > most_waiting || held_.size() + asked_.size() > most_waiting ||
+        (!is_settled() && now >= asked_until_)) {
+        reply(asker, refusal_of(sender, request));
+        return;
+    }
+    if (!is_settled()) {
+        asked_.push_back({asker, sender, std::move(request)});
+        return;
+    }
+    // Apart from the request, which may have to be taken back.
+    if (failing_ && is_free()) {
+        by_clock(switchboard_->advance(now));
+    } else if (const auto due = switchboard_->next_deadline(); due && *due <= now) {
+        hold({.effects = switchboard_->advance(now)});
+    }
+    Held held{.effects = switchboard_->handle(sender, request, now), .asker = asker};
+    held.asked.emplace(Asked{asker, sender, std::move(request)});
+    hold(std::move(held));
+}
+
+void Keeper::reply(const Asker& asker, Reply reply) {
+    Held held{.ticket = put_, .asker = asker};
+    held.effects.emplace_back(std::move(reply));
+    if (held_.empty()) {
+        host_.say(std::move(held.effects), asker);
+    } else {
+        held_.push_back(std::move(held));
+    }
+}
+
+void Keeper::set_online(const Sender& device, bool online, Instant now) {
+    if (!store_) {
+        host_.say(switchboard_->set_online(device, online, now), nullptr);
+    } else if (!failing_) {
+        Effects effects = switchboard_->set_online(device, online, now);
+        hold({.effects = std::move(effects)});
+    } else if (is_free()) {
+        by_clock(switchboard_->set_online(device, online, now));
+    } else {
+        waiting_.push_back({device, online});
+    }
+}
+
+bool Keeper::tick(Instant now) {
+    if (woken_.exchange(false)) {
+        look_at_store(now);
+    }
+    if (!is_settled() && now >= asked_until_) {
+        for (const auto& asked : std::exchange(asked_, {})) {
+            refuse_asked(asked);
+        }
+    }
+    const bool more = release();
+    if (failing_ && is_free()) {
+        for (const auto& one : std::exchange(waiting_, {})) {
+            by_clock(switchboard_->set_online(one.device, one.online, now));
+        }
+        by_clock(switchboard_->advance(now));
+        try_again(now);
+    } else if (!failing_) {
+        const auto due = switchboard_->next_deadline();
+        if (due && *due <= now) {
+            Effects effects = switchboard_->advance(now);
+            if (store_) {
+                hold({.effects = std::move(effects)});
+            } else {
+                host_.say(std::move(effects), nullptr);
+            }
+        }
+    }
+    return more;
+}
+
+std::optional<Instant> Keeper::next_deadline() const {
+    const auto due = switchboard_->next_deadline();
+    if (!failing_) {
+        return due;
+    }
+    if (!is_free()) {
+        return std::nullopt;  // the store wakes us
+    }
+    return due ? std::min(*due, try_at_) : try_at_;
+}
+
+// ------------------------------------------------------------- stored before said
+
+void Keeper::hold(Held held) {
+    Changes changes = switchboard_->take_changes();
+    if (failing_ && goes_on()) {
+        append(unstored_, std::move(changes));
+        host_.say(std::move(held.effects), held.asker);
+        return;
+    }
+    held.changed = !changes.empty();
+    if (held.changed) {
+        put(std::move(changes));
+    }
+    held.ticket = put_;
+    if (held_.empty() && put_ <= stored_) {
+        host_.say(std::move(held.effects), held.asker);
+    } else if (!held.effects.empty()) {
+        held_.push_back(std::move(held));
+    }
+}
+
+void Keeper::put(Changes changes) {
+    if (!unstored_.empty()) {
+        // They stay there until they are stored.
+        Changes all = unstored_;
+        append(all, std::move(changes));
+        changes = std::move(all);
+    }
+    put_ = store_->put(std::move(changes));
+}
+
+bool Keeper::release() {
+    int paced = paced_at_once;
+    while (!held_.empty() && held_.front().ticket <= stored_) {
+        if (held_.front().paced && paced-- == 0) {
+            return true;
+        }
+        Held held = std::move(held_.front());
+        held_.pop_front();
+        host_.say(std::move(held.effects), held.asker);
+    }
+    return false;
+}
+
+/// What follows from what is stored, by the clock alone or by who is there.
+void Keeper::by_clock(Effects effects) {
+    append(unstored_, switchboard_->take_changes());
+    host_.say(std::move(effects), nullptr);
+}
+
+// ------------------------------------------------------------- when the disk refuses
+
+void Keeper::look_at_store(Instant now) {
+    const auto progress = store_->progress();
+    stored_ = progress.committed;
+    if (failing_ && !going_back_ && stored_ > given_up_ && !progress.failure) {
+        recover();
+    }
+    if (progress.failure && !going_back_) {
+        // What is stored may be said before.
+        while (release()) {
+        }
+        fail(*progress.failure, now);
+    }
+    if (progress.put_back) {
+        go_back(*progress.put_back, now);
+    }
+}
+
+void Keeper::refuse_asked(const Asked& asked) {
+    Effects effects;
+    effects.emplace_back(refusal_of(asked.sender, asked.request));
+    host_.say(std::move(effects), asked.asker);
+}
+
+void Keeper::fail(const std::string& why, Instant now) {
+    const bool is_new = !std::exchange(failing_, true);
+    patience_ = is_new ? first_patience : std::min(2 * patience_, most_patience);
+    going_back_ = true;
+    asked_until_ = now + most_going_back;
+    store_->give_up();
+    for (auto& held : std::exchange(held_, {})) {
+        // What is of no request rests on nothing, or comes of the clock: that is judged anew.
+        if (goes_on() || (held.asker && !held.asked)) {
+            host_.say(std::move(held.effects), held.asker);
+        } else if (held.asked && held.changed) {
+            refuse_asked(*held.asked);
+        } else if (held.asked) {
+            asked_.push_back(std::move(*held.asked));
+        }
+    }
+    if (is_new) {
+        host_.store_changed(why);
+    }
+}
+
+void Keeper::go_back(const Changes& stored, Instant now) {
+    going_back_ = false;
+    given_up_ = stored_;
+    try_at_ = now + patience_;
+    if (goes_on()) {
+        switchboard_->change_again(stored);
+        append(unstored_, switchboard_->take_changes());
+        return;
+    }
+    // Not what came since, either.
+    static_cast<void>(switchboard_->take_changes());
+    for (const auto& change : stored) {
+        switchboard_->restore(change, now);
+    }
+    for (const auto& change : unstored_) {
+        switchboard_->restore(change, now);
+    }
+    for (auto& asked : std::exchange(asked_, {})) {
+        handle(asked.asker, asked.sender, std::move(asked.request), now);
+    }
+}
+
+/// So that the store gets what it has not, and works again though nobody asks for anything.
+void Keeper::try_again(Instant now) {
+    if (now < try_at_ || going_back_ || !held_.empty()) {
+        return;
+    }
+    try_at_ = now + most_patience;
+    if (goes_on()) {
+        put_ = store_->put(std::exchange(unstored_, {}));
+    } else {
+        put({});
+    }
+    held_.push_back({.ticket = put_});
+}
+
+void Keeper::recover() {
+    failing_ = false;
+    if (!goes_on()) {
+        unstored_.clear();
+    } else if (!unstored_.empty()) {
+        put_ = store_->put(std::exchange(unstored_, {}));
+    }
+    host_.store_changed(std::nullopt);
+}
+
+}  // namespace beckon

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "disk.hpp"
+#include "sqlite.hpp"
+#include "store_samples.hpp"
+
+namespace beckon {
+
+struct PendingReply {
+    std::string who;
+};
+
+}  // namespace beckon
+
+using namespace beckon;
+using Kind = Disk::Operation::Kind;
+using Said = std::vector<std::string>;
+
+namespace {
+
+std::string text_of(const Effect& effect) {
+    if (const auto* reply = std::get_if<Reply>(&effect)) {
+        const auto* refusal = std::get_if<Refusal>(&reply->body);
+        return reply->re + ' ' + (refusal ? std::string(info(refusal->error).name) : "ok");
+    }
+    const auto& delivery = std::get<Delivery>(effect);
+    if (!std::holds_alternative<Event>(delivery.event)) {
+        return "group event";
+    }
+    const auto& event = std::get<Event>(delivery.event);
+    return std::string(std::visit([](const auto& body) { return body.event; }, event.body)) + ' ' +
+           event.id.text() + ' ' + std::to_string(event.rev);
+}
+
+/// A keeper, its store on a disk that may fail, and what it says.
+class Board {
+  public:
+    explicit Board(const std::string& path, OnStoreFailure on_failure = OnStoreFailure::refuse,
+                   Instant start = at(5000))
+        : now(start) {
+        ClockReading clocks = Host::first_boot();
+        clocks.since_boot = start;
+        keeper = std::make_unique<Keeper>(
+            Keeper::Settings{.store = Store::Options{.file = {.path = path,
+                                                              .history = Duration(86'400'000),
+                                                              .max_history = 100},
+                                                     .new_secret = the_secret,
+                                                     .clocks = [clocks] { return clocks; }},
+                             .on_failure = on_failure},
+            Keeper::Host{.say =
+                             [this](const Effects& effects, const Keeper::Asker& asker) {
+                                 for (const auto& effect : effects) {
+                                     const bool is_reply = std::holds_alternative<Reply>(effect);
+                                     said.push_back((is_reply ? asker->who + ": " : "") +
+                                                    text_of(effect));
+                                 }
+                             },
+                         .store_changed =
+                             [this](const auto& failure) {
+                                 said.push_back(failure ? "fails: " + *failure : "works");
+                             }},
+            now);
+        keeper->start([this] {
+            {
+                const std::lock_guard lock(mutex_);
+                woken_ = true;
+            }
+            called_.notify_one();
+        });
+    }
+
+    void ask(const std::string& who, RequestBody body) {
+        keeper->handle(std::make_shared<PendingReply>(PendingReply{who}),
+                       {.user = user(who), .device = DeviceTag(1)}, {.body = std::move(body)}, now);
+    }
+    /// Lets so much time pass, and says what is to be said.
+    void wait(Duration time) {
+        now += time;
+        keeper->tick(now);
+    }
+    /// Until the last that is said is this.
+    void until(const std::string& last) {
+        while (said.empty() || said.back() != last) {
+            std::unique_lock lock(mutex_);
+            INFO("waits for " << last << ", was told " << (said.empty() ? "nothing" : said.back()));
+            REQUIRE(called_.wait_for(lock, much_later, [this] { return woken_; }));
+            woken_ = false;
+            lock.unlock();
+            keeper->tick(now);
+        }
+    }
+    void until_it_works() {
+        while (keeper->state() != "ok") {
+            wait(Duration(100));
+            std::unique_lock lock(mutex_);
+            called_.wait_for(lock, std::chrono::milliseconds(1), [this] { return woken_; });
+            woken_ = false;
+        }
+    }
+    Said take() { return std::exchange(said, {}); }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable called_;
+    bool woken_ = false;
+
+  public:
+    Instant now;
+    Said said;
+    std::unique_ptr<Keeper> keeper;
+};
+
+const InvitationId i1 = *InvitationId::parse("i1");
+
+Invite ring(const std::string& id, Duration timeout, std::vector<UserId> also = {}) {
+    Invite invite{.invitee = user("bob"), .id = *InvitationId::parse(id), .timeout = timeout};
+    invite.also = std::move(also);
+    return invite;
+}
+
+Disk::Failing full() {
+    return [](Kind kind, std::int64_t) { return kind == Kind::write ? SQLITE_FULL : SQLITE_OK; };
+}
+
+}  // namespace
+
+TEST_CASE("nothing_is_said_before_it_is_stored_and_all_in_the_order_of_the_decisions") {
+    const Folder folder;
+    Disk disk;
+    Board desk(folder.file("store.db"));
+    desk.ask("alice", ring("i1", Duration(30'000)));
+    desk.ask("bob", Get{i1});
+    CHECK(desk.take().empty());
+    desk.until("bob: get ok");
+    CHECK(desk.take() == Said{"alice: invite ok", "new_invitation i1 1", "bob: get ok"});
+    // What rests on nothing that waits is said at once.
+    desk.ask("bob", Sync{});
+    CHECK(desk.take() == Said{"bob: sync ok"});
+}
+
+TEST_CASE("when_the_disk_refuses_requests_are_refused_and_memory_is_what_is_stored") {
+    const Folder folder;
+    Disk disk;
+    {
+        Board desk(folder.file("store.db"));
+        desk.ask("alice", ring("i1", Duration(30'000), {user("carol")}));
+        desk.until("new_invitation i1 1");
+        desk.take();
+
+        disk.fail(full());
+        desk.ask("bob", Accept{.id = i1});
+        desk.ask("alice", ring("i2", Duration(30'000)));
+        desk.ask("carol", Sync{});
+        desk.until("fails: database or disk is full");
+        CHECK(desk.take() == Said{"bob: accept storage_unavailable",
+                                  "alice: invite storage_unavailable",
+                                  "fails: database or disk is full"});
+        // What saw what was not stored is judged anew, and what comes meanwhile.
+        desk.ask("dave", Sync{});
+        while (desk.keeper->next_deadline() == std::nullopt) {
+            desk.wait(Duration(0));
+        }
+        CHECK(desk.take() == Said{"carol: sync ok", "dave: sync ok"});
+
+        // Reads go on, and tell what is stored.
+        desk.ask("bob", Get{i1});
+        desk.ask("alice", Get{*InvitationId::parse("i2")});
+        CHECK(desk.take() == Said{"bob: get ok", "alice: get unknown_invitation"});
+        CHECK(desk.keeper->state() == "failing");
+
+        // A timeout is said on time, and what was said stays said.
+        desk.wait(Duration(30'000));
+        CHECK(desk.take() == Said{"invitation_timeout i1 2"});
+        desk.ask("alice", ring("i3", Duration(30'000)));
+        desk.until("alice: invite storage_unavailable");
+        while (desk.keeper->next_deadline() == std::nullopt) {
+            desk.wait(Duration(0));
+        }
+        desk.take();
+        desk.ask("bob", Accept{.id = i1});
+        CHECK(desk.take() == Said{"bob: accept already_timed_out"});
+
+        // It works again by itself.
+        disk.fail({});
+        desk.until_it_works();
+        CHECK(desk.take() == Said{"works"});
+    }
+    Board again(folder.file("store.db"), OnStoreFailure::refuse, at(100'000));
+    again.ask("bob", Accept{.id = i1});
+    again.until("bob: accept already_timed_out");
+}
+
+TEST_CASE("if_so_told_it_goes_on_from_memory_and_stores_what_it_is_then") {
+    const Folder folder;
+    Disk disk;
+    {
+        Board desk(folder.file("store.db"), OnStoreFailure::go_on);
+        desk.ask("alice", ring("i1", Duration(30'000)));
+        desk.until("new_invitation i1 1");
+        desk.take();
+        disk.fail(full());
+        desk.ask("bob", Accept{.id = i1});
+        desk.until("fails: database or disk is full");
+        CHECK(desk.take() ==
+              Said{"bob: accept ok", "invitee_accepted i1 2", "fails: database or disk is full"});
+        desk.ask("alice", ring("i2", Duration(1000)));
+        desk.ask("carol", CreateGroup{.group = group_id("family")});
+        desk.wait(Duration(1000));
+        const Said said = desk.take();
+        REQUIRE(said.size() == 5);
+        CHECK(said[0] == "alice: invite ok");
+        CHECK(said.back() == "invitation_timeout i2 2");
+        disk.fail({});
+        desk.until_it_works();
+        CHECK(desk.take() == Said{"works"});
+    }
+    Board again(folder.file("store.db"), OnStoreFailure::refuse, at(100'000));
+    again.ask("bob", Accept{.id = i1});
+    again.ask("bob", Accept{.id = *InvitationId::parse("i2")});
+    again.ask("carol", GetGroup{.group = group_id("family")});
+    again.until("carol: get ok");
+    CHECK(again.take() == Said{"bob: accept ok", "bob: accept already_timed_out", "carol: get ok"});
+}
