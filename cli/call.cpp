@@ -79,7 +79,12 @@ class Part : public SignalingListener {
             return;
         }
         output_.tell(facts_of(how));
-        if (!talking_ && inviter_) {
+        if (exit_ || talking_ || !inviter_) {
+            return;
+        }
+        if (call_ && exit_of(how) == done) {
+            talks();  // the answer came while there was no connection
+        } else {
             exit_ = exit_of(how);
         }
     }
