@@ -188,7 +188,7 @@ class Loop:
     # The broker's life
 
     def run(self):
-        began = time.monotonic()
+        began, told = time.monotonic(), 0
         try:
             while self.kills < self.arguments.kills:
                 if self.random.random() < 0.1:
@@ -197,8 +197,9 @@ class Loop:
                     self.killed_early += 1
                 self.live()
                 self.promises.forget(now() - 60)
-                if self.kills % 500 == 0:
-                    print(f"{self.kills} kills, {time.monotonic() - began:.0f} s", flush=True)
+                if self.kills >= told + 500:
+                    told = self.kills
+                    print(f"{told} kills, {time.monotonic() - began:.0f} s", flush=True)
             self.settle()
         finally:
             for connection in self.connections:
