@@ -254,7 +254,8 @@ TEST_CASE("where_the_time_that_passed_cannot_be_proven_all_that_is_pending_is_du
         due(kept_by(host.loaded), at(77));
         host.start();
         // Killed before all was told to time out.
-        host.keep({GroupKept{.group = group_id("g")}});
+        host.keep({GroupKept{.group = group_id("g")},
+                   MemberKept{group_id("g"), user("alice"), Rank::owner}});
     }
     auto soon = after;
     soon.since_boot = at(100);

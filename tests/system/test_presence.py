@@ -267,8 +267,8 @@ class LateJoiner(PresenceTest):
         invitation = self.invite(alice, "bob")
         again.wait_event("new_invitation", id=invitation)
 
-    def test_a_restarted_broker_remembers_no_invitation_and_rings_for_none(self):
-        broker = self.start_broker(persistence=True)
+    def test_a_restarted_broker_without_a_store_remembers_no_invitation_and_rings_for_none(self):
+        broker = self.start_broker({"store": "memory"}, persistence=True)
         alice = self.connect(broker, "alice")
         bob = self.connect(broker, "bob", clean=False)
         bob.leave()
