@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the broker again and again under the load of many devices, and holds it to the contract's promises.
 
-    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so tests/reliability/kill_loop.py [--kills N] [--seed S]
+    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so tests/reliability/kill_loop.py [--kills N] [--minutes M] [--seed S]
 
 Devices of six users ring each other, answer, cancel, change groups and ask, several requests at a time each. At a moment
 that the seed chooses the broker is killed with SIGKILL: right after something was received, right after something was
@@ -12,6 +12,7 @@ started in the same directory, everybody comes back, and promises.py judges what
 It ends with a summary, or with the first promise that is broken and the whole story of the invitation.
 
     --kills N        so many SIGKILLs (default 200)
+    --minutes M      fewer, when the time is up
     --seed S         chooses the load and the moments; without it, one is drawn. What the machine's own timing adds is
                      not in it, so a seed repeats the kind of a run, not each step
     --sync, --store  the values of plugin_opt_sync and plugin_opt_store (default: always, and a file beside the broker's)
@@ -24,6 +25,7 @@ It ends with a summary, or with the first promise that is broken and the whole s
 import argparse
 import collections
 import errno
+import math
 import os
 import random
 import secrets
@@ -190,7 +192,7 @@ class Loop:
     def run(self):
         began, told = time.monotonic(), 0
         try:
-            while self.kills < self.arguments.kills:
+            while self.kills < self.arguments.kills and time.monotonic() < began + 60 * self.arguments.minutes:
                 if self.random.random() < 0.1:
                     self.broker.start_and_kill(self.random.uniform(0, 0.03))
                     self.kills += 1
@@ -474,9 +476,10 @@ class Loop:
 
 
 def main():
-    parser = argparse.ArgumentParser(usage="kill_loop.py [--kills N] [--seed S] [--sync always|normal] "
-                                           "[--store PATH|memory] [--failing] [--forget]")
+    parser = argparse.ArgumentParser(usage="kill_loop.py [--kills N] [--minutes M] [--seed S] "
+                                           "[--sync always|normal] [--store PATH|memory] [--failing] [--forget]")
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--sync", default="always")
     parser.add_argument("--store", default="{dir}/beckon.db")
