@@ -9,7 +9,8 @@ that the seed chooses the broker is killed with SIGKILL: right after something w
 sent, while devices come back, or while it starts; sometimes it gets a SIGTERM instead, or a SIGHUP on the way. Then it is
 started in the same directory, everybody comes back, and promises.py judges what they see.
 
-It ends with a summary, or with the first promise that is broken and the whole story of the invitation.
+It ends with a summary, or with the first promise that is broken and the story of the invitation. SIGINT ends it early,
+with a summary.
 
     --kills N        so many SIGKILLs (default 200)
     --minutes M      fewer, when the time is up
@@ -30,6 +31,7 @@ import os
 import random
 import secrets
 import selectors
+import signal
 import struct
 import sys
 import time
@@ -491,6 +493,7 @@ def main():
     print(f"kill_loop.py --kills {arguments.kills} --seed {arguments.seed} --sync {arguments.sync}"
           + (" --failing" if arguments.failing else "") + (" --forget" if arguments.forget else ""), flush=True)
     loop = Loop(arguments)
+    signal.signal(signal.SIGINT, lambda *_: setattr(arguments, "minutes", 0))
     try:
         took = loop.run()
     except Broken as broken:
