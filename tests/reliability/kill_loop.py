@@ -9,7 +9,7 @@ that the seed chooses the broker is killed with SIGKILL: right after something w
 sent, while devices come back, or while it starts; sometimes it gets a SIGTERM instead, or a SIGHUP on the way. Then it is
 started in the same directory, everybody comes back, and promises.py judges what they see.
 
-It ends with a summary, or with the first promise that is broken and the story of the invitation. SIGINT ends it early,
+It ends with a summary, or with the first promise that is broken and the story of the invitation. SIGTERM ends it early,
 with a summary.
 
     --kills N        so many SIGKILLs (default 200)
@@ -493,7 +493,7 @@ def main():
     print(f"kill_loop.py --kills {arguments.kills} --seed {arguments.seed} --sync {arguments.sync}"
           + (" --failing" if arguments.failing else "") + (" --forget" if arguments.forget else ""), flush=True)
     loop = Loop(arguments)
-    signal.signal(signal.SIGINT, lambda *_: setattr(arguments, "minutes", 0))
+    signal.signal(signal.SIGTERM, lambda *_: setattr(arguments, "minutes", 0))
     try:
         took = loop.run()
     except Broken as broken:
