@@ -117,7 +117,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
         if (!rank) {
             return refuse_stranger();
         }
-        return *rank < own ? std::nullopt : WhyNot(refuse(Error::not_owner));
+        return *rank < own ? std::nullopt : WhyNot(refuse_rank());
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
@@ -302,7 +302,7 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
 ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& events) {
     std::vector<UserId> to;
     const auto reach = [&](const UserId& id, const User* user) {
-        if (!asked.online_only || (user != nullptr && user->online)) {
+        if (!asked.online_only || (user != nullptr && user->online())) {
             to.push_back(id);
         }
     };

@@ -6,6 +6,7 @@ Environment:
   BECKON_SANITIZER_PRELOAD  LD_PRELOAD of the broker alone (a plugin built with sanitizers)
   BECKON_CAPTURE            file to which each message received below beckon/v1/ is appended as a JSON line
   BECKON_DRIVER             path of client_driver (tests/client/driver.cpp), for the tests of the client library
+  BECKON_CLI                path of beckon, and BECKON_CLI_DOCUMENTS of the directory of its manual page (test_cli.py)
 """
 
 import base64
@@ -634,7 +635,7 @@ class Client:
             return
         assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
         assert ("by" in event) or ("by_device" not in event), "by"
-        if event["event"] == "invitee_ringing":
+        if event["event"] in ("invitee_ringing", "signal", "participant_left", "participant_moved", "call_ended"):
             return
         key = (level, event["id"])
         assert event["rev"] > self._revisions.get(key, 0), f"rev did not rise above {self._revisions.get(key)}"
@@ -814,7 +815,9 @@ class DrivenClient:
               "onInviteeRejected": ["inviteeRejected"],
               "onInvitationCancelled": ["invitationCancelled", "invitationRevoked"],
               "onInvitationTimeout": ["invitationTimeout"], "onInvitationModified": ["invitationModified"],
-              "onInviteeRinging": ["inviteeRinging"]}
+              "onInviteeRinging": ["inviteeRinging"], "onSignal": ["signal"],
+              "onParticipantLeft": ["participantLeft"], "onParticipantMoved": ["participantMoved"],
+              "onCallEnded": ["callEnded"]}
     INVITES = ("invite", "inviteSeveral", "inviteInGroup", "inviteInGroupWith")
     # So that no test waits long for what it does not test.
     BRISK = {"reconnectMin": 20, "reconnectMax": 200}
