@@ -79,7 +79,7 @@ class Side:
         self._until(1)
         took = time.monotonic() - begin
         self.crowd.publish("door0", f"{ROOT}/invitation/idle-{self.number:032}/cancel", b"")
-        self._until(2)
+        self._until(3)  # its reply and its event
         return took
 
     def cpu(self):

@@ -11,7 +11,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "system"))
+import harness  # noqa: E402
 from harness import Broker, Client  # noqa: E402
+
+harness.PATIENCE = 100.0
 
 # As bench_core has them: 100,000 users, ids of 36 bytes, names of 16, 32 bytes of data, a day to go.
 FILL = """

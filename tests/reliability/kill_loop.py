@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the broker again and again under the load of many devices, and holds it to the contract's promises.
 
-    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so tests/reliability/kill_loop.py [--kills N] [--seed S]
+    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so tests/reliability/kill_loop.py [--kills N] [--minutes M] [--seed S]
 
 Devices of six users ring each other, answer, cancel, change groups and ask, several requests at a time each. At a moment
 that the seed chooses the broker is killed with SIGKILL: right after something was received, right after something was
 sent, while devices come back, or while it starts; sometimes it gets a SIGTERM instead, or a SIGHUP on the way. Then it is
 started in the same directory, everybody comes back, and promises.py judges what they see.
 
-It ends with a summary, or with the first promise that is broken and the whole story of the invitation.
+It ends with a summary, or with the first promise that is broken and the story of the invitation. SIGTERM ends it early,
+with a summary.
 
     --kills N        so many SIGKILLs (default 200)
+    --minutes M      fewer, when the time is up
     --seed S         chooses the load and the moments; without it, one is drawn. What the machine's own timing adds is
                      not in it, so a seed repeats the kind of a run, not each step
     --sync, --store  the values of plugin_opt_sync and plugin_opt_store (default: always, and a file beside the broker's)
@@ -24,10 +26,12 @@ It ends with a summary, or with the first promise that is broken and the whole s
 import argparse
 import collections
 import errno
+import math
 import os
 import random
 import secrets
 import selectors
+import signal
 import struct
 import sys
 import time
@@ -188,17 +192,18 @@ class Loop:
     # The broker's life
 
     def run(self):
-        began = time.monotonic()
+        began, told = time.monotonic(), 0
         try:
-            while self.kills < self.arguments.kills:
+            while self.kills < self.arguments.kills and time.monotonic() < began + 60 * self.arguments.minutes:
                 if self.random.random() < 0.1:
                     self.broker.start_and_kill(self.random.uniform(0, 0.03))
                     self.kills += 1
                     self.killed_early += 1
                 self.live()
                 self.promises.forget(now() - 60)
-                if self.kills % 500 == 0:
-                    print(f"{self.kills} kills, {time.monotonic() - began:.0f} s", flush=True)
+                if self.kills >= told + 500:
+                    told = self.kills
+                    print(f"{told} kills, {time.monotonic() - began:.0f} s", flush=True)
             self.settle()
         finally:
             for connection in self.connections:
@@ -473,9 +478,10 @@ class Loop:
 
 
 def main():
-    parser = argparse.ArgumentParser(usage="kill_loop.py [--kills N] [--seed S] [--sync always|normal] "
-                                           "[--store PATH|memory] [--failing] [--forget]")
+    parser = argparse.ArgumentParser(usage="kill_loop.py [--kills N] [--minutes M] [--seed S] "
+                                           "[--sync always|normal] [--store PATH|memory] [--failing] [--forget]")
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--sync", default="always")
     parser.add_argument("--store", default="{dir}/beckon.db")
@@ -487,6 +493,7 @@ def main():
     print(f"kill_loop.py --kills {arguments.kills} --seed {arguments.seed} --sync {arguments.sync}"
           + (" --failing" if arguments.failing else "") + (" --forget" if arguments.forget else ""), flush=True)
     loop = Loop(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(arguments, "minutes", 0))
     try:
         took = loop.run()
     except Broken as broken:

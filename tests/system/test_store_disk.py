@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store's disk is full, its file locked, or not to be written: nothing is said that is not stored, all else goes on,
-and it recovers by itself."""
+"""The store on a small disk, which gets full, or is not to be written: nothing is said that is not stored, all else goes
+on, and it recovers by itself."""
 
 import contextlib
 import itertools
@@ -146,22 +146,7 @@ class AFullDisk(StoreTest):
         alice.wait_event("invitee_accepted", id=ring)
 
 
-class ALockedFile(StoreTest):
-    def test_requests_are_refused_until_the_lock_is_gone(self):
-        broker = self.start_broker({"store": "{dir}/beckon.db"})
-        alice, bob = self.connect_all(broker, "alice", "bob")
-        kept = self.invite(alice, "bob", timeout_ms=60000)
-        bob.wait_event("new_invitation")
-        with contextlib.closing(sqlite3.connect(os.path.join(broker.directory, "beckon.db"),
-                                                isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            self.assert_refused(bob.ask(f"invitation/{kept}/accept"), "storage_unavailable")
-            self.assertIn(kept, alice.sync())
-            other.execute("ROLLBACK")
-            self.eventually(lambda: bob.ask(f"invitation/{kept}/accept"), lambda reply: reply["ok"])
-        alice.wait_event("invitee_accepted", id=kept)
-        alice.no_more_events()
-
+class AReader(StoreTest):
     def test_whoever_only_reads_it_disturbs_nobody(self):
         broker = self.start_broker({"store": "{dir}/beckon.db"})
         alice = self.connect(broker, "alice")
