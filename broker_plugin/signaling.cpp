@@ -200,9 +200,10 @@ void Signaling::reply(const Reply& reply, PendingReply& asked) {
 void Signaling::deliver(Delivery& delivery, bool to_many) {
     // What is for those who are there is not to be kept for those who are not.
     const int qos = delivery.online_only ? 0 : 1;
-    EventToPublish event{.event = std::move(delivery.event), .qos = qos};
+    EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};
     // The event itself, and its two encodings.
-    const auto size = sizeof(ToPublish) + 3 * event.in(Encoding::msgpack).size();
+    const auto size =
+        sizeof(ToPublish) + 3 * event.in(Encoding::msgpack, delivery.to.front()).size();
     if (to_many) {
         outbox_.say_in_turn(delivery.to, {std::move(event), size});
     } else {
@@ -210,9 +211,12 @@ void Signaling::deliver(Delivery& delivery, bool to_many) {
     }
 }
 
-const std::string& EventToPublish::in(Encoding encoding) {
+const std::string& EventToPublish::in(Encoding encoding, const UserId& reader) {
     auto& payload = encoding == Encoding::json ? json : msgpack;
-    if (payload.empty()) {
+    if (alone) {
+        name_alone(event, reader);
+    }
+    if (alone || payload.empty()) {
         payload = encode(event, encoding);
     }
     return payload;
@@ -227,7 +231,7 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
         const auto only = read_watch_.only(user);
         for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
             if (only.value_or(encoding) == encoding) {
-                published &= publish_event(topics_.events(user, encoding), event.in(encoding),
+                published &= publish_event(topics_.events(user, encoding), event.in(encoding, user),
                                            encoding, event.qos);
             }
         }

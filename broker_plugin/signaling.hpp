@@ -38,13 +38,15 @@ struct ReplyToPublish {
     std::string payload;
 };
 
-/// An event, encoded when somebody reads that encoding, once for all who do.
+/// An event, encoded when somebody reads that encoding, once for all who read the same.
 struct EventToPublish {
     AnyEvent event;
     int qos = 1;
+    /// As in `Delivery`.
+    bool alone = false;
     std::string msgpack{};
     std::string json{};
-    const std::string& in(Encoding encoding);
+    const std::string& in(Encoding encoding, const UserId& reader);
 };
 
 /// What a user's inbox is to get.

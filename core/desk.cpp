@@ -17,7 +17,7 @@ Desk::Desk(const Limits& given, std::string epoch, const SipKey& hash_key, const
       server_epoch(std::move(epoch)),
       requests(limits.requests_per_second, limits.requests_burst, hash_key),
       pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst, hash_key),
-      events(limits.events_per_second, limits.events_burst, hash_key),
+      events(limits.events_per_second, limits.events_burst, hash_key, 2 * limits.events_burst),
       records(limits, hash_key, stored),
       id_key_(id_key) {}
 

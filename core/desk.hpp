@@ -26,6 +26,9 @@ class Desk {
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
                                               std::int64_t bytes);
 
+    /// Charges `user` for events that no request can be refused for.
+    void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }
+
     InvitationId fresh_invitation();
     MessageId fresh_message();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <variant>
 #include <vector>
 
@@ -8,14 +9,33 @@
 
 namespace beckon {
 
+/// An event that names those whom it concerns.
+template <class Body>
+concept lists_invitees = requires(Body body) {
+    { body.invitees } -> std::same_as<std::vector<UserId>&>;
+};
+
 /// An event, and the users whose devices all get it, in this order.
 struct Delivery {
     std::vector<UserId> to;
     AnyEvent event;
     /// Only for devices that are there; not to be queued for others.
     bool online_only = false;
+    /// Each of them reads itself alone as the event's `invitees`, which are left out here.
+    bool alone = false;
     bool operator==(const Delivery&) const = default;
 };
+
+/// Makes `reader` the event's only invitee: what it reads of an event that is `alone`.
+inline void name_alone(AnyEvent& event, const UserId& reader) {
+    std::visit(
+        [&reader]<class Body>(Body& body) {
+            if constexpr (lists_invitees<Body>) {
+                body.invitees.assign(1, reader);
+            }
+        },
+        std::get<Event>(event).body);
+}
 
 /// What the host has to do, in order. A refusal is a `Reply` like any other.
 using Effect = std::variant<Reply, Delivery>;

@@ -117,7 +117,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
         if (!rank) {
             return refuse_stranger();
         }
-        return *rank < own ? std::nullopt : WhyNot(refuse(Error::not_owner));
+        return *rank < own ? std::nullopt : WhyNot(refuse_rank());
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);

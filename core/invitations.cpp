@@ -6,6 +6,7 @@
 #include <concepts>
 #include <map>
 #include <queue>
+#include <set>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -20,6 +21,10 @@ namespace {
 
 constexpr Instant never = Instant::max();
 
+// Each deadline is an event for the whole audience, and an invitation may have one for each
+// invitee. So no more of them lie in one second; one more moves to its end.
+constexpr std::size_t deadlines_in_a_second = 4;
+
 // A page of `sync` ends at whichever comes first.
 constexpr std::size_t page_invitations = 100;
 constexpr std::int64_t page_bytes = 64 * 1024;
@@ -30,12 +35,6 @@ struct Actor {
     std::optional<DeviceTag> device{};
 };
 constexpr Actor the_clock{};
-
-/// An event that names those whom it concerns.
-template <class Body>
-concept lists_invitees = requires(Body body) {
-    { body.invitees } -> std::same_as<std::vector<UserId>&>;
-};
 
 template <class MaybeConst>
 auto invitee_of(MaybeConst& invitation, const UserId& user)
@@ -327,6 +326,11 @@ bool loses(const Invitation& invitation, const User& user) {
            !invitation.keep_when_lost;
 }
 
+/// Whether each invitee reads of nobody but itself.
+bool is_private(const Invitation& invitation) {
+    return invitation.visibility == Visibility::inviter;
+}
+
 void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by, EventBody body,
           Effects& events) {
     Event event{.id = *invitation.id, .rev = invitation.rev, .body = std::move(body)};
@@ -337,7 +341,8 @@ void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by
     const bool is_news = std::holds_alternative<NewInvitation>(event.body);
     events.emplace_back(Delivery{.to = std::move(to),
                                  .event = std::move(event),
-                                 .online_only = is_news && invitation.online_only});
+                                 .online_only = is_news && invitation.online_only,
+                                 .alone = is_news && is_private(invitation)});
 }
 
 /// One event, with the next rev, to the invitation's audience. With visibility
@@ -352,24 +357,22 @@ void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee
                 .by_device = by.device,
                 .body = std::move(body)};
     std::vector<UserId> to{*invitation.inviter->id};
-    if (invitation.visibility != Visibility::inviter) {
+    bool alone = false;
+    if (!is_private(invitation)) {
         append_users(to, invitation.invitees);
         append_observers(to, invitation);
-        events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
-        return;
-    }
-    if constexpr (lists_invitees<Body>) {
-        events.emplace_back(Delivery{.to = std::move(to), .event = event});
-        for (const Invitee* invitee : concerned) {
-            std::get<Body>(event.body).invitees = {*invitee->user().id};
-            events.emplace_back(Delivery{.to = {*invitee->user().id}, .event = event});
-        }
     } else {
+        if constexpr (lists_invitees<Body>) {
+            events.emplace_back(Delivery{.to = std::move(to), .event = event});
+            to.clear();
+            std::get<Body>(event.body).invitees.clear();
+            alone = true;
+        }
         for (const Invitee* invitee : concerned) {
             to.push_back(*invitee->user().id);
         }
-        events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event)});
     }
+    events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event), .alone = alone});
 }
 
 /// How many users hear an event that concerns so many invitees.
@@ -811,7 +814,18 @@ std::optional<Refusal> Invitations::take(const UserId& user, std::int64_t events
     return std::nullopt;
 }
 
+void Invitations::owe(const UserId& user, const Effects& events, std::size_t first) {
+    std::int64_t count = 0;
+    for (std::size_t i = first; i < events.size(); ++i) {
+        count += std::ssize(std::get<Delivery>(events[i]).to);
+    }
+    if (count > 0) {
+        desk_.owe(user, count);
+    }
+}
+
 void Invitations::come_due(Invitation& invitation, Effects& events) {
+    const auto before = events.size();
     while (invitation.pending > 0) {
         const Instant first = earliest_deadline(invitation);
         if (std::min(first, invitation.lifetime_end) > desk_.now) {
@@ -833,6 +847,7 @@ void Invitations::come_due(Invitation& invitation, Effects& events) {
         }
         announce(the_clock, invitation, late, std::move(event), events);
     }
+    owe(*invitation.inviter->id, events, before);
     if (invitation.pending > 0) {
         desk_.wheel.arm(invitation,
                         std::min(earliest_deadline(invitation), invitation.lifetime_end));
@@ -870,6 +885,7 @@ void Invitations::await(User& user) {
 }
 
 void Invitations::lose(User& user, Effects& events) {
+    const auto before = events.size();
     const auto open = user.open;
     for (Invitation* invitation : open) {
         if (loses(*invitation, user)) {
@@ -878,6 +894,7 @@ void Invitations::lose(User& user, Effects& events) {
             close_if_ended(*invitation);
         }
     }
+    owe(*user.id, events, before);
     user.lost.reset();
     desk_.records.release(user);
 }
@@ -896,14 +913,9 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
     for (std::size_t i = first; i < invitees.size(); ++i) {
         to.push_back(*invitees[i].user().id);
     }
-    if (invitation.visibility == Visibility::inviter) {
-        for (auto& user : to) {
-            body.invitees = {user};
-            tell({std::move(user)}, invitation, &sender, body, events);
-        }
-        return;
+    if (!is_private(invitation)) {
+        append_users(body.invitees, invitees);
     }
-    append_users(body.invitees, invitees);
     tell(std::move(to), invitation, &sender, body, events);
     // Who hears of it later, by `add`, has heard of it before.
     std::vector<UserId> others;
@@ -974,10 +986,27 @@ std::optional<Duration> Invitations::remaining_until(Instant deadline) const {
     return deadline == never ? std::nullopt : std::optional(deadline - desk_.now);
 }
 
+Instant Invitations::deadline_after(const Invitation& invitation, Duration timeout) const {
+    if (timeout.count() == 0) {
+        return never;
+    }
+    const Instant exact = std::min(desk_.now + timeout, invitation.lifetime_end);
+    const auto second = std::chrono::floor<std::chrono::seconds>(exact);
+    std::set<Instant> others;
+    for (const Invitee& invitee : invitation.invitees) {
+        if (invitee.pending() && invitee.deadline() >= second &&
+            invitee.deadline() < second + std::chrono::seconds(1)) {
+            others.insert(invitee.deadline());
+        }
+    }
+    return others.size() < deadlines_in_a_second || others.contains(exact)
+               ? exact
+               : std::min<Instant>(second + std::chrono::seconds(1), invitation.lifetime_end);
+}
+
 void Invitations::ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
                       Duration timeout) {
-    const Instant deadline =
-        timeout.count() > 0 ? std::min(desk_.now + timeout, invitation.lifetime_end) : never;
+    const Instant deadline = deadline_after(invitation, timeout);
     desk_.records.ask(invitation, asked, deadline);
     desk_.records.count_for(invitation, asker);
     for (const auto& id : asked) {
@@ -1035,6 +1064,7 @@ void Invitations::close_if_ended(Invitation& invitation) {
 
 void Invitations::parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
                          RevokeReason reason, Effects& events) {
+    const auto before = events.size();
     std::unordered_set<const User*> leaving;
     std::map<std::uint64_t, Invitation*> concerned;
     for (const auto& id : gone) {
@@ -1063,10 +1093,12 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
         keep_remover(invitation, sender.user);
         close_if_ended(invitation);
     }
+    owe(sender.user, events, before);
 }
 
 void Invitations::dismissed(const Group& group, const Sender& sender, Effects& events) {
     const Actor by{desk_.records.find(sender.user), sender.device};
+    const auto before = events.size();
     // From the youngest: each is taken out at the end of what is open.
     while (!group.open.empty()) {
         Invitation& invitation = *group.open.back();
@@ -1074,6 +1106,7 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
         keep_remover(invitation, sender.user);
         close_if_ended(invitation);
     }
+    owe(sender.user, events, before);
 }
 
 void Invitations::keep_remover(Invitation& invitation, const UserId& user) {

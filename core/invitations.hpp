@@ -83,6 +83,9 @@ class Invitations {
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
                                               std::int64_t bytes, Invitation& invitation);
 
+    /// Charges the user for the events from index `first` on, which no request paid for.
+    void owe(const UserId& user, const Effects& events, std::size_t first);
+
     /// `new_invitation` to the invitees from index `first` on, and to observers.
     void announce_new(const Sender& sender, const Invitation& invitation, std::size_t first,
                       Effects& events) const;
@@ -92,7 +95,9 @@ class Invitations {
                                                     const UserId& reader) const;
     [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
 
-    /// Asks these users, until `timeout` from now (0: until the lifetime ends).
+    /// When those who are asked now have to have answered (0: when the lifetime ends).
+    [[nodiscard]] Instant deadline_after(const Invitation& invitation, Duration timeout) const;
+    /// Asks these users, with that deadline.
     void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
              Duration timeout);
     /// Has its timer run at `due`, or before.

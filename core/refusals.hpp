@@ -25,6 +25,13 @@ inline Refusal refuse_stranger() {
     return refusal;
 }
 
+/// Of somebody named, who would have to be below the asker.
+inline Refusal refuse_rank() {
+    auto refusal = refuse(Error::not_owner);
+    refusal.message = "who is named is not below you in rank";
+    return refusal;
+}
+
 /// `field` is to blame; `why` goes on from its name.
 inline Refusal refuse_field(Error error, std::string_view field, std::string_view why) {
     return {.error = error,

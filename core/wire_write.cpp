@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <msgpack.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -81,6 +82,12 @@ class JsonSink {
     }
     void end_array() { close(']'); }
     void text(std::string_view value) {
+        if (std::all_of(value.begin(), value.end(), stands_for_itself)) {
+            out_ += '"';
+            out_ += value;
+            out_ += '"';
+            return;
+        }
         out_ += json(value).dump(-1, ' ', false, json::error_handler_t::replace);
     }
     void boolean(bool value) { out_ += value ? "true" : "false"; }
@@ -93,6 +100,7 @@ class JsonSink {
     std::string take() { return std::move(out_); }
 
   private:
+    static bool stands_for_itself(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
     void open(char bracket) {
         out_ += bracket;
         first_ = true;
@@ -157,7 +165,7 @@ class FieldWriter {
             sink_.integer(std::int64_t{value});
         } else if constexpr (std::same_as<T, Duration>) {
             sink_.integer(std::int64_t{value.count()});
-        } else if constexpr (std::same_as<T, std::string>) {
+        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
             sink_.text(value);
         } else if constexpr (IdLike<T>) {
             sink_.text(value.text());
@@ -217,7 +225,7 @@ std::string encode(const Reply& reply, Encoding encoding) {
 
 std::string encode(const AnyEvent& event, Encoding encoding) {
     return write_map(encoding, [&event](auto& v) {
-        v.required("event", std::string(name_of(event)));
+        v.required("event", name_of(event));
         std::visit(
             [&v](const auto& told) {
                 if constexpr (requires { told.body; }) {

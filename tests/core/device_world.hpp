@@ -400,7 +400,7 @@ class World {
             if (const auto* one = std::get_if<Reply>(&effect)) {
                 reply = *one;
             } else {
-                deliver(std::get<Delivery>(effect));
+                deliver_all(std::get<Delivery>(effect));
             }
         }
         return reply.value();
@@ -628,8 +628,13 @@ class World {
                     }
                 }
             } else {
-                deliver(std::get<Delivery>(effect));
+                deliver_all(std::get<Delivery>(effect));
             }
+        }
+    }
+    void deliver_all(const Delivery& delivery) {
+        for (const auto& one : apart(delivery)) {
+            deliver(one);
         }
     }
     void deliver(const Delivery& delivery) {

@@ -926,6 +926,115 @@ TEST_CASE("a group that grows over the audience's limit does not make it larger"
     CHECK(desk.is_ok(bob, Get{id("i")}));
 }
 
+namespace {
+
+/// How many heard something by these.
+std::int64_t heard(const Effects& effects) {
+    std::int64_t count = 0;
+    for (const auto& effect : effects) {
+        if (const auto* delivery = std::get_if<Delivery>(&effect)) {
+            count += std::ssize(delivery->to);
+        }
+    }
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("the deadlines of an invitation come due a few in a second, however they were set") {
+    Desk desk({});
+    const auto patiently = [&desk](const RequestBody& body) {
+        while (const auto error = desk.error(alice, body)) {
+            REQUIRE(*error == Error::rate_limited);
+            desk.advance(100);
+        }
+    };
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 40)}));
+    const Instant end = desk.now + Duration(3'600'000);
+    for (std::size_t i = 0; i < 32; ++i) {
+        const auto name = id("i" + std::to_string(i));
+        patiently(GroupInvite{.group = team, .id = name, .invitees = {{user("m", 0)}}});
+        for (std::size_t n = 1; n < 40; ++n) {
+            patiently(Add{name, {user("m", n)}, end - desk.now + Duration(n)});
+        }
+    }
+    // All of 250 hear of each.
+    patiently(AddMembers{team, users("other", 209)});
+    desk.advance(60'000);
+    CHECK(desk.counts().open == 32);
+    desk.advance((end - desk.now).count() - 1);
+    CHECK(desk.effects.empty());
+    desk.advance(1001);
+    CHECK(heard(desk.effects) == 32 * 5 * 250);
+    CHECK(desk.counts().open == 0);
+}
+
+TEST_CASE("an `add` of many deadlines in a second moves to its end, and says so") {
+    Desk desk(fast());
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(5100)}));
+    const auto granted = [&desk](const UserId& who, std::int64_t ms) {
+        const auto reply = desk.ask(alice, Add{id("i"), {who}, Duration(ms)});
+        REQUIRE(reply.ok());
+        CHECK(desk.get(who, id("i")).remaining == std::get<Invited>(reply.body).remaining);
+        return std::get<Invited>(reply.body).remaining->count();
+    };
+    CHECK(granted(user("a"), 5200) == 5200);
+    CHECK(granted(user("a2"), 5300) == 5300);
+    CHECK(granted(user("a3"), 5400) == 5400);
+    CHECK(granted(user("b"), 5500) == 6000);
+    CHECK(granted(user("c"), 5000) == 6000);
+    // One that is there already, and another second.
+    CHECK(granted(user("d"), 5200) == 5200);
+    CHECK(granted(user("e"), 6300) == 6300);
+    CHECK(granted(user("e2"), 6400) == 6400);
+    CHECK(granted(user("e3"), 6500) == 6500);
+    CHECK(granted(user("f"), 6600) == 7000);
+    // Who has answered has no deadline.
+    REQUIRE(desk.is_ok(bob, Accept{id("i")}));
+    CHECK(granted(user("g"), 5150) == 5150);
+}
+
+TEST_CASE("what ends by itself is owed by the inviter, who then waits longer") {
+    Limits limits = fast();
+    limits.events_per_second = 10;
+    limits.events_burst = 10;
+    Desk desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 9)}));
+    desk.advance(30'000);
+    REQUIRE(heard(desk.effects) == 11);
+    CHECK(desk.error(alice, Invite{.invitee = carol}) == Error::rate_limited);
+    desk.advance(199);
+    CHECK(desk.error(alice, Invite{.invitee = carol}) == Error::rate_limited);
+    desk.advance(1);
+    CHECK(desk.is_ok(alice, Invite{.invitee = carol}));
+}
+
+TEST_CASE("what somebody's leaving ends is owed by who did it, but leaving is not refused for it") {
+    Desk desk({});
+    const auto members = users("m", 249);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = members}));
+    for (int i = 0; i < 64; ++i) {
+        desk.advance(1000);
+        REQUIRE(desk.is_ok(alice, GroupInvite{.group = team, .timeout = Duration(3'600'000)}));
+    }
+    desk.advance(60'000);
+    std::int64_t sum = 0;
+    std::size_t removed = 0;
+    for (int ms = 0; ms < 10'000 && removed < members.size(); ms += 20, desk.advance(20)) {
+        if (desk.is_ok(alice, RemoveMembers{team, {members[removed]}, {}})) {
+            ++removed;
+            sum += heard(desk.effects);
+        }
+    }
+    // The rate, what was left at first, and what is owed at last.
+    CHECK(sum <= 10 * 5000 + 10'000 + 65 * 250);
+    CHECK(removed >= 3);
+    desk.advance(4000);
+    CHECK(desk.is_ok(alice, DismissGroup{team}));
+    desk.advance(4000);
+    CHECK(desk.is_ok(alice, CreateGroup{.group = team}));
+}
+
 TEST_CASE("a round of more than max_invitees is refused, all other members included") {
     auto limits = fast();
     limits.max_invitees = 3;

@@ -169,6 +169,21 @@ TEST_CASE("rate and burst are exact: what the naive model allows, and nothing el
     }
 }
 
+TEST_CASE("what is owed is waited for, and no longer than for the most that is owed") {
+    RateLimit limit(10, 10, SipKey{}, 20);
+    REQUIRE(ask(limit, "a", 0, 10));
+    limit.owe("a", at(0), 5);
+    CHECK_FALSE(ask(limit, "a", 599));
+    CHECK(ask(limit, "a", 600));
+    limit.owe("b", at(0), 1'000'000);
+    // Others come and go; it is not forgotten.
+    for (int ms = 0; ms < 2100; ms += 10) {
+        REQUIRE(ask(limit, std::to_string(ms), ms));
+        REQUIRE_FALSE(ask(limit, "b", ms));
+    }
+    CHECK(ask(limit, "b", 2100));
+}
+
 TEST_CASE("keys are forgotten when two turns have passed, and none before it is full again") {
     RateLimit limit(1, 5, SipKey{});
     for (int i = 0; i < 1000; ++i) {

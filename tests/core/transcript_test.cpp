@@ -16,6 +16,7 @@
 #include <memory>
 #include <sstream>
 
+#include "apart.hpp"
 #include "catch.hpp"
 #include "switchboard.hpp"
 #include "wire.hpp"
@@ -90,12 +91,13 @@ class Scenario {
                 text += "    reply  " + encode(*reply, Encoding::json) + '\n';
                 continue;
             }
-            const auto& delivery = std::get<Delivery>(effect);
-            text += "    to";
-            for (const auto& user : delivery.to) {
-                text += ' ' + user.text();
+            for (const auto& delivery : apart(std::get<Delivery>(effect))) {
+                text += "    to";
+                for (const auto& user : delivery.to) {
+                    text += ' ' + user.text();
+                }
+                text += "  " + encode(delivery.event, Encoding::json) + '\n';
             }
-            text += "  " + encode(delivery.event, Encoding::json) + '\n';
         }
         return text;
     }

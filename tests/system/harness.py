@@ -106,14 +106,15 @@ class Broker:
     def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
                  allow_anonymous=True, fixed_port=False):
         """`options` are plugin_opt_ values (None leaves a default out); `before` and `config` are configuration lines
-        for the top and the end of the file, where {dir} is the broker's directory. With `fixed_port` it has a `port`
-        at once, and the same at each start."""
+        for the top and the end of the file; in all three, {dir} is the broker's directory. With `fixed_port` it has a
+        `port` at once, and the same at each start."""
         self.plugin = plugin
         self.options = {"other_topics": "allow", **dict(options)}
         self.root = f"{self.options.get('root', 'beckon')}/v1"
         self.before, self.config = before, config
         self.websockets, self.persistence, self.allow_anonymous = websockets, persistence, allow_anonymous
         self.port = self.websockets_port = None
+        self._preloaded, self._variables = None, {}
         self._fixed_port = fixed_port
         if fixed_port:
             self.port = port_that_stays_free()
@@ -123,6 +124,10 @@ class Broker:
         self._changed = threading.Condition()
         self._lines = []
         self._ended = False
+
+    def preload(self, library, **variables):
+        """Each start loads this library before all else, with these environment variables."""
+        self._preloaded, self._variables = library, variables
 
     # Its life
 
@@ -144,6 +149,8 @@ class Broker:
             raise AssertionError("the broker accepted a configuration that it should refuse")
         if self._process.returncode <= 0:
             raise AssertionError(f"the broker ended with {self._process.returncode} instead of refusing to start")
+        self._end(signal.SIGTERM)
+        self._process = None
         return self.log()
 
     def stop(self):
@@ -169,9 +176,17 @@ class Broker:
         vars(self).update(changes)
         return self.start()
 
-    def reload(self):
+    def reload(self, wait=True):
         self._process.send_signal(signal.SIGHUP)
-        self.wait_log("Reloading config")
+        if wait:
+            self.wait_log("Reloading config")
+
+    def start_and_kill(self, after):
+        """Starts a broker and kills it so many seconds later, wherever it is by then."""
+        self._spawn()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(after)
+        self.kill()
 
     def remove(self):
         with contextlib.suppress(Exception):
@@ -181,19 +196,8 @@ class Broker:
 
     def _launch(self):
         for _ in range(50):
-            if not self._fixed_port:
-                self.port = self._free_port()
-            self.websockets_port = self._free_port() if self.websockets else None
-            path = os.path.join(self.directory, "mosquitto.conf")
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(self._configuration())
             first_line = len(self._lines)
-            self._ended = False
-            self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
-                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                             env=self._environment(), cwd=self.directory)
-            self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
-            self._reader.start()
+            self._spawn()
             with self._changed:
                 self._changed.wait_for(lambda: self._ended or self._find(r"mosquitto version .* running", first_line),
                                        3 * PATIENCE)
@@ -206,6 +210,20 @@ class Broker:
             if not self._find("Address already in use", first_line):
                 return False
         raise AssertionError("found no free port")
+
+    def _spawn(self):
+        if not self._fixed_port:
+            self.port = self._free_port()
+        self.websockets_port = self._free_port() if self.websockets else None
+        path = os.path.join(self.directory, "mosquitto.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self._configuration())
+        self._ended = False
+        self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                         env=self._environment(), cwd=self.directory)
+        self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
 
     @staticmethod
     def _free_port():
@@ -225,10 +243,12 @@ class Broker:
         return "\n".join(lines + [self.config, ""]).replace("{dir}", self.directory)
 
     def _environment(self):
-        environment = dict(os.environ)
-        preload = environment.get("BECKON_SANITIZER_PRELOAD")
+        environment = {**os.environ, **self._variables}
+        sanitizers = environment.get("BECKON_SANITIZER_PRELOAD")
+        preload = [library for library in (sanitizers, self._preloaded) if library]
         if preload:
-            environment["LD_PRELOAD"] = preload
+            environment["LD_PRELOAD"] = " ".join(preload)
+        if sanitizers:
             suppressions = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broker_leaks.supp")
             environment["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
             environment.setdefault("ASAN_OPTIONS", "halt_on_error=1")

@@ -49,6 +49,27 @@ struct SignalingInfo {
     std::vector<SignalingInvitee> invitees{};
 };
 
+/// An invitation of this user, as inviter or invitee, that has ended (contract, section 7).
+struct PastSignaling {
+    std::string inviteID;
+    std::string inviter;
+    /// Empty: not in a group.
+    std::string groupID{};
+    /// What became of each whom this user may know of; their `ringing`, `device` and `data` are
+    /// not kept.
+    std::vector<SignalingInvitee> invitees{};
+    /// The first that is true of anybody: `accepted`, `rejected`, `cancelled`, `timed_out`,
+    /// `revoked`.
+    std::string reason{};
+    Role role = Role::invitee;
+    /// This user was asked, and it was cancelled, timed out, or rejected as `busy`.
+    bool missed = false;
+    /// When it ended, before the moment that this was handed out.
+    std::chrono::milliseconds age{};
+    /// How long it was open.
+    std::chrono::milliseconds rang{};
+};
+
 /// How an invitation ended for this user.
 struct InvitationEnd {
     std::string inviteID;
@@ -226,6 +247,12 @@ class BECKON_EXPORT SignalingManager {
 
     /// Tells the inviter that this device rings.
     void ringing(const std::string& inviteID, ResultCallback callback = {});
+    /// What of this user's has ended, newest first: missed calls and the like, as long as the
+    /// broker keeps it (30 days by default; a broker without a store: nothing). At most `limit`
+    /// (the broker may tell fewer); `before` is the `next` that came with the page before, empty
+    /// for the newest.
+    void getHistory(SignalingHistoryCallback callback, int limit = 50,
+                    const std::string& before = {});
     /// What is open for this user, as this device knows it: asks nobody.
     std::vector<SignalingInfo> getPendingInvitations() const;
 
