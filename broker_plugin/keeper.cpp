@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "history.hpp"
 #include "refusals.hpp"
 
 namespace beckon {
@@ -15,6 +16,7 @@ namespace {
 constexpr std::size_t most_waiting = 100'000;
 /// What came due while the broker was away is said so much at a time, in each turn of its loop.
 constexpr int paced_at_once = 64;
+constexpr std::size_t most_readers = 1000;
 constexpr Duration first_patience{1000};
 constexpr Duration most_going_back{1000};
 constexpr Duration most_patience{30'000};
@@ -98,8 +100,44 @@ void Keeper::handle(const Asker& asker, const Sender& sender, Request request, I
         hold({.effects = switchboard_->advance(now)});
     }
     Held held{.effects = switchboard_->handle(sender, request, now), .asker = asker};
+    if (const auto* history = std::get_if<ListHistory>(&request.body)) {
+        // What was due has been applied, so that the reply is all there is.
+        ask_history(asker, sender, *history, std::get<Reply>(std::move(held.effects.back())));
+        return;
+    }
     held.asked.emplace(Asked{asker, sender, std::move(request)});
     hold(std::move(held));
+}
+
+void Keeper::ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
+                         Reply answer) {
+    const auto before = asked.before ? read_mark(*asked.before) : std::nullopt;
+    if (asked.before && !before && answer.ok()) {
+        answer.body = refuse_field(Error::invalid_request, "before", "is no `next` of a page");
+    } else if (readers_.size() > most_readers) {
+        answer.body = refuse(Error::storage_unavailable);
+    }
+    if (!answer.ok()) {
+        reply(asker, std::move(answer));
+        return;
+    }
+    const auto limit = std::min(asked.limit.value_or(default_history_page), most_history_page);
+    store_->ask_history(++history_asked_, sender.user, static_cast<std::size_t>(limit), before);
+    readers_.emplace(history_asked_, Reader{asker, sender.user, std::move(answer)});
+}
+
+void Keeper::tell_history(std::vector<Store::HistoryAnswer> answers, Instant now) {
+    for (const auto& answer : answers) {
+        auto reader = std::move(readers_.extract(answer.asked).mapped());
+        if (answer.page) {
+            reader.reply.body = told_of(*answer.page, reader.user, now);
+        } else {
+            reader.reply.body = refuse(Error::storage_unavailable);
+        }
+        Effects effects;
+        effects.emplace_back(std::move(reader.reply));
+        host_.say(std::move(effects), reader.asker);
+    }
 }
 
 void Keeper::reply(const Asker& asker, Reply reply) {
@@ -219,7 +257,8 @@ void Keeper::by_clock(Effects effects) {
 // ------------------------------------------------------------- when the disk refuses
 
 void Keeper::look_at_store(Instant now) {
-    const auto progress = store_->progress();
+    auto progress = store_->progress();
+    tell_history(std::move(progress.history), now);
     stored_ = progress.committed;
     if (failing_ && !going_back_ && stored_ > given_up_ && !progress.failure) {
         recover();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct PendingReply;
 /// decides is said at once, for it follows from what is stored, and so is what changes nothing;
 /// each other request tries the disk. With `OnStoreFailure::go_on` all is said from memory
 /// meanwhile. Either way what the store has not is put there when the disk takes it.
+///
+/// History is read from the store, and told when it is read: other replies may come before.
 ///
 /// The host's thread; only `wake` is called on another.
 class Keeper {
@@ -97,6 +100,9 @@ class Keeper {
     void look_at_store(Instant now);
     void fail(const std::string& why, Instant now);
     void refuse_asked(const Asked& asked);
+    void ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
+                     Reply answer);
+    void tell_history(std::vector<Store::HistoryAnswer> answers, Instant now);
     void go_back(const Changes& stored, Instant now);
     void recover();
     void try_again(Instant now);
@@ -133,6 +139,15 @@ class Keeper {
     /// What is judged when memory has gone back, if that does not take too long.
     std::vector<Asked> asked_;
     Instant asked_until_{};
+
+    /// Who waits for a page of history.
+    struct Reader {
+        Asker asker;
+        UserId user;
+        Reply reply;
+    };
+    std::map<std::uint64_t, Reader> readers_;
+    std::uint64_t history_asked_ = 0;
 
     std::atomic<bool> woken_ = false;
     std::unique_ptr<Store> store_;

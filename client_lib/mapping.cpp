@@ -238,6 +238,28 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
     return told;
 }
 
+std::vector<PastSignaling> to_history(const HistoryListed& listed, Duration age) {
+    std::vector<PastSignaling> page;
+    for (const auto& past : listed.history) {
+        PastSignaling told{.inviteID = past.id.text(),
+                           .inviter = past.inviter.text(),
+                           .groupID = text(past.group),
+                           .reason = past.reason,
+                           .role = past.role,
+                           .missed = past.missed,
+                           .age = past.age + age,
+                           .rang = past.ring,
+                           .talked = past.talk};
+        for (const auto& invitee : past.invitees) {
+            told.invitees.push_back({.user = invitee.user.text(),
+                                     .state = invitee.state,
+                                     .reason = invitee.reason.value_or("")});
+        }
+        page.push_back(std::move(told));
+    }
+    return page;
+}
+
 SignalingInfo to_signaling_info(const Outcome& outcome) {
     return to_signaling_info(body_of<Got>(outcome).invitation, outcome.age);
 }

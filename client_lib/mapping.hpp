@@ -41,6 +41,8 @@ CancelResult to_cancel_result(const Outcome& outcome);
 SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age = Duration{0});
 /// Of a `get`; without content when it failed.
 SignalingInfo to_signaling_info(const Outcome& outcome);
+/// `age`: since it was told.
+std::vector<PastSignaling> to_history(const HistoryListed& listed, Duration age);
 
 MembersResult to_members_result(const Outcome& outcome);
 GroupInfoResult to_group_info_result(const Outcome& outcome);

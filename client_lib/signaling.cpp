@@ -203,6 +203,26 @@ void SignalingManager::getSignalingInfo(const std::string& inviteID,
     arguments.call(engine_, std::move(get), std::move(done));
 }
 
+void SignalingManager::getHistory(SignalingHistoryCallback callback, int limit,
+                                  const std::string& before) {
+    Arguments arguments;
+    ListHistory list{.limit = limit};
+    if (!before.empty()) {
+        list.before = arguments.text(before, "before");
+    }
+    if (limit < 1) {
+        arguments.blame("limit", "is below 1");
+    }
+    Engine::Completion done;
+    if (callback) {
+        done = [callback = std::move(callback)](const Outcome& outcome) {
+            const auto listed = body_of<HistoryListed>(outcome);
+            callback(to_result(outcome), to_history(listed, outcome.age), listed.next.value_or(""));
+        };
+    }
+    arguments.call(engine_, std::move(list), std::move(done));
+}
+
 void SignalingManager::ringing(const std::string& inviteID, ResultCallback callback) {
     Arguments arguments;
     Ringing ringing{.id = arguments.invitation(inviteID)};

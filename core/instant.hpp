@@ -20,5 +20,6 @@ struct HostClock {
 
 /// A point on the host's clock. Its zero means nothing.
 using Instant = HostClock::time_point;
+inline constexpr Instant never = Instant::max();
 
 }  // namespace beckon

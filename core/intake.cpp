@@ -53,6 +53,7 @@ constexpr std::array topic_table{
     TopicRow{"user", Message::verb, "peer", message_to<UserId>},
     TopicRow{"user", Sync::verb, "me", about_me<Sync>},
     TopicRow{"user", ListGroups::verb, "me", about_me<ListGroups>},
+    TopicRow{"user", ListHistory::verb, "me", about_me<ListHistory>},
     TopicRow{"invitation", Accept::verb, "id", about_invitation<Accept>},
     TopicRow{"invitation", Reject::verb, "id", about_invitation<Reject>},
     TopicRow{"invitation", Cancel::verb, "id", about_invitation<Cancel>},
@@ -176,6 +177,10 @@ std::optional<Refusal> check(const RemoveMembers& remove, const Limits& /*limits
 std::optional<Refusal> check(const SetRank& set, const Limits& /*limits*/) {
     return set.role == Rank::owner ? std::optional(invalid("role", "owner is for transfer"))
                                    : std::nullopt;
+}
+std::optional<Refusal> check(const ListHistory& list, const Limits& /*limits*/) {
+    return list.limit && *list.limit < 1 ? std::optional(invalid("limit", "is below 1"))
+                                         : std::nullopt;
 }
 std::optional<Refusal> check(const auto& /*body*/, const Limits& /*limits*/) {
     return std::nullopt;

@@ -466,10 +466,27 @@ struct ListGroups {
     bool operator==(const ListGroups&) const = default;
 };
 
+/// `user/{me}/history`; `before` is the `next` of the page before, opaque to clients
+struct ListHistory {
+    std::optional<std::int64_t> limit{};
+    std::optional<std::string> before{};
+
+    static constexpr std::string_view verb = "history";
+    static void fields(auto& m, auto& v) {
+        v("limit", m.limit);
+        v("before", m.before);
+    }
+    bool operator==(const ListHistory&) const = default;
+};
+inline constexpr std::int64_t default_history_page = 50;
+/// Who asks for more gets so many, and where to go on.
+inline constexpr std::int64_t most_history_page = 200;
+
 using RequestBody = std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add,
                                  Get, Signal, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup,
                                  QuitGroup, DismissGroup, GetGroup, UpdateGroup, AddMembers,
-                                 RemoveMembers, SetRank, TransferGroup, ListGroups>;
+                                 RemoveMembers, SetRank, TransferGroup, ListGroups,
+                                 ListHistory>;
 
 struct Request {
     std::optional<Req> req{};
@@ -597,6 +614,50 @@ struct GroupSummary {
         v.required("count", m.count);
     }
     bool operator==(const GroupSummary&) const = default;
+};
+
+/// How the part of one invitee ended, in history.
+struct PastInvitee {
+    UserId user;
+    State state = State::pending;
+    std::optional<std::string> reason{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("state", m.state);
+        v("reason", m.reason);
+    }
+    bool operator==(const PastInvitee&) const = default;
+};
+
+/// An invitation that has ended, as its inviter or an invitee is told later.
+struct PastInvitation {
+    InvitationId id;
+    UserId inviter;
+    std::optional<GroupId> group{};
+    std::vector<PastInvitee> invitees{};
+    std::string reason;
+    Role role = Role::invitee;
+    bool missed = false;
+    Duration age{};
+    /// Until the call began, or it ended.
+    Duration ring{};
+    /// If there was a call: until that ended.
+    std::optional<Duration> talk{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("id", m.id);
+        v.required("inviter", m.inviter);
+        v("group", m.group);
+        v.required("invitees", m.invitees);
+        v.required("reason", m.reason);
+        v.required("role", m.role);
+        v.required("missed", m.missed);
+        v.required("age_ms", m.age);
+        v.required("ring_ms", m.ring);
+        v("talk_ms", m.talk);
+    }
+    bool operator==(const PastInvitation&) const = default;
 };
 
 // ------------------------------------------------------------------- replies
@@ -749,6 +810,17 @@ struct GroupsListed {
     bool operator==(const GroupsListed&) const = default;
 };
 
+struct HistoryListed {
+    std::vector<PastInvitation> history{};
+    std::optional<std::string> next{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("history", m.history);
+        v("next", m.next);
+    }
+    bool operator==(const HistoryListed&) const = default;
+};
+
 /// Not done, and nothing changed (contract, section 5).
 struct Refusal {
     Error error = Error::internal;
@@ -772,8 +844,9 @@ struct Refusal {
     bool operator==(const Refusal&) const = default;
 };
 
-using ReplyBody = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
-                               GroupDone, MembersDone, GotGroup, GroupsListed>;
+using ReplyBody =
+    std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent, GroupDone,
+                 MembersDone, GotGroup, GroupsListed, HistoryListed>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {

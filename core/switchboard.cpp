@@ -2,6 +2,8 @@
 #include "switchboard.hpp"
 
 #include <algorithm>
+#include <concepts>
+#include <type_traits>
 #include <utility>
 
 #include "calls.hpp"
@@ -91,6 +93,9 @@ class Switchboard::Impl {
     }
 
   private:
+    /// What has ended is the host's to tell, from its store; there is nothing here to tell of it.
+    static ReplyBody history() { return HistoryListed{}; }
+
     ReplyBody judge(const Sender& sender, const Request& request, Effects& events) {
         const auto& who = sender.user.text();
         if (!desk_.requests.allows(who, desk_.now)) {
@@ -99,7 +104,9 @@ class Switchboard::Impl {
         desk_.requests.take(who, desk_.now);
         return std::visit(
             [&](const auto& asked) {
-                if constexpr (requires { invitations_.judge(sender, asked, events); }) {
+                if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {
+                    return history();
+                } else if constexpr (requires { invitations_.judge(sender, asked, events); }) {
                     return invitations_.judge(sender, asked, events);
                 } else {
                     return groups_.judge(sender, asked, events);

@@ -607,6 +607,8 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
             read_reply_body<Synced>(reader, reply.body);
         } else if (reply.re == ListGroups::verb) {
             read_reply_body<GroupsListed>(reader, reply.body);
+        } else if (reply.re == ListHistory::verb) {
+            read_reply_body<HistoryListed>(reader, reply.body);
         } else if (reply.re == Message::verb) {
             read_reply_body<Sent>(reader, reply.body);
         } else if (is_group_verb(reply.re)) {

@@ -117,6 +117,8 @@ const requests = [
   ...each(data, (name, value) => vector('request:message', name, { data: value, online_only: false })),
   vector('request:groups', 'the first page', {}),
   vector('request:groups', 'the next page', { req: 'a-7', after: 'class-9' }),
+  vector('request:history', 'the newest', {}),
+  vector('request:history', 'a page further back', { req: 'a-8', limit: 20, before: '1700000000000-41' }),
   vector('request:group_create', 'nothing chosen', { join_mode: 'free', members: [] }),
   vector('request:group_create', 'everything chosen', {
     req: 'a-8', name: 'Klasse 4b', join_mode: 'closed', members: ['bob', 'carol'], profile,
@@ -298,6 +300,27 @@ const replies = [
     ],
     next: 'flat',
   }, 16)),
+  vector('reply:history', 'nothing has ended', ok('history', { history: [] })),
+  vector('reply:history', 'a page', ok('history', {
+    history: [
+      {
+        id: 'ring-1', inviter: 'door',
+        invitees: [{ user: 'alice', state: 'accepted' }, { user: 'bob', state: 'cancelled', reason: 'answered' }],
+        reason: 'accepted', role: 'invitee', missed: true, age_ms: 61000, ring_ms: 4200,
+      },
+      {
+        id: 'round-7', inviter: 'alice', group: 'class-4b', invitees: [{ user: 'bob', state: 'timed_out' }],
+        reason: 'timed_out', role: 'inviter', missed: false, age_ms: 86400000, ring_ms: 30000,
+      },
+    ],
+    next: '1700000000000-41',
+  }, 17)),
+  vector('reply:history', 'a call', ok('history', {
+    history: [{
+      id: 'call-1', inviter: 'door', invitees: [{ user: 'alice', state: 'accepted' }],
+      reason: 'hangup', role: 'invitee', missed: false, age_ms: 5000, ring_ms: 4200, talk_ms: 61000,
+    }],
+  })),
   vector('reply:sync', 'sixteen invitees', ok('sync', {
     server_epoch: '7',
     invitations: [invitation({}, numbered(16, 'u').map((user) => ({ ...pending, user })))],

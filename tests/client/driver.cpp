@@ -1102,6 +1102,23 @@ class Driver {
                                   invite_callback);
         } else if (verb == "getSignalingInfo") {
             signaling.getSignalingInfo(id, silent ? beckon::SignalingInfoCallback{} : asked);
+        } else if (verb == "getHistory") {
+            signaling.getHistory(
+                [this, command, traffic, id](const beckon::Result& result,
+                                             const std::vector<beckon::PastSignaling>& page,
+                                             const std::string& next) {
+                    json line = described(result);
+                    line["history"] = json::array();
+                    for (const auto& past : page) {
+                        line["history"].push_back({{"inviteID", past.inviteID},
+                                                   {"reason", past.reason},
+                                                   {"missed", past.missed},
+                                                   {"invitees", past.invitees.size()}});
+                    }
+                    line["next"] = next;
+                    say_result(command, traffic, std::move(line), id);
+                },
+                command.value("limit", 50), command.value("before", ""));
         } else if (verb == "ringing") {
             signaling.ringing(id, result_callback);
         } else if (verb == "signal") {

@@ -365,6 +365,7 @@ void random_replies(Randomizer& random, std::vector<Sample>& all) {
     add("remove", random.any<MembersDone>());
     add("get", random.any<GotGroup>());
     add("groups", random.any<GroupsListed>());
+    add("history", random.any<HistoryListed>());
     add("message", random.any<Sent>());
     add("anything", random.any<Refusal>());
 }
@@ -408,7 +409,7 @@ TEST_CASE("the vectors show every message that there is") {
     }
     for (const auto* reply :
          {"invite", "add", "accept", "reject", "cancel", "modify", "ringing", "get", "sync",
-          "refused", "message", "groups", "group_done", "group_get", "members_done"}) {
+          "refused", "message", "groups", "history", "group_done", "group_get", "members_done"}) {
         INFO(reply);
         CHECK(shown["reply:"s + reply] > 0);
     }

@@ -1713,6 +1713,7 @@ class Promises {
         return refusal ? *refusal : Verdict{};
     }
     Verdict expected(const Sender&, const ListGroups&) { return {}; }
+    Verdict expected(const Sender&, const ListHistory&) { return {}; }
     Verdict expected(const Sender& sender, const Message& asked) {
         std::set<UserId> to;
         if (const auto* peer = std::get_if<UserId>(&asked.to)) {
@@ -1770,6 +1771,10 @@ class Promises {
         }
         // Groups in these stories fit one page.
         require(!page.next && (asked.after || page.group == right), "get tells another group");
+        return false;
+    }
+    bool done(const Sender&, const ListHistory&, const Verdict&, const Reply& reply) {
+        require(std::get<HistoryListed>(reply.body) == HistoryListed{}, "history without a store");
         return false;
     }
     bool done(const Sender& sender, const ListGroups&, const Verdict&, const Reply& reply) {

@@ -389,6 +389,22 @@ class Refusals(SignalingTest):
         self.assert_ended(alice, call.id, "accepted")
         self.assert_all_told(alice, bob)
 
+    def test_history_tells_what_was_missed_page_by_page(self):
+        broker = self.start_broker(persistence=True)
+        alice, bob = (self.drive(user, broker.port) for user in ("alice", "bob"))
+        ends = []
+        for reason in ("declined", "busy"):
+            invitation = alice.ring("bob")
+            bob.wait_event("onReceiveNewInvitation", inviteID=invitation)
+            self.assert_result(bob.call("reject", id=invitation, reason=reason))
+            ends.append(invitation)
+        newest = self.assert_result(bob.call("getHistory", limit=1))
+        self.assertEqual(newest["history"], [{"inviteID": ends[1], "reason": "rejected", "missed": True, "invitees": 1}])
+        older = self.assert_result(bob.call("getHistory", before=newest["next"]))
+        self.assertEqual(older["history"], [{"inviteID": ends[0], "reason": "rejected", "missed": False, "invitees": 1}])
+        self.assertEqual(older["next"], "")
+        self.assert_result(bob.call("getHistory", limit=0), "invalid_request", field="limit")
+
     def test_a_limit_is_named(self):
         broker = self.start_broker({"max_data_bytes": 100, "max_pending_per_inviter": 2})
         alice = self.drive("alice", broker.port)

@@ -10,6 +10,7 @@
 
 namespace beckon {
 
+struct PastSignaling;
 struct SignalingInfo;
 
 /// What became of a call.
@@ -77,5 +78,8 @@ using InviteCallback = std::function<void(const InviteResult&)>;
 using CancelCallback = std::function<void(const CancelResult&)>;
 /// The second is meaningful when the first is ok.
 using SignalingInfoCallback = std::function<void(const Result&, const SignalingInfo&)>;
+/// `next` is empty when there is no more.
+using SignalingHistoryCallback = std::function<void(
+    const Result&, const std::vector<PastSignaling>& page, const std::string& next)>;
 
 }  // namespace beckon

@@ -54,6 +54,29 @@ struct SignalingInfo {
     std::vector<SignalingInvitee> invitees{};
 };
 
+/// An invitation of this user, as inviter or invitee, that has ended (contract, section 7).
+struct PastSignaling {
+    std::string inviteID;
+    std::string inviter;
+    /// Empty: not in a group.
+    std::string groupID{};
+    /// What became of each whom this user may know of; their `ringing`, `device` and `data` are
+    /// not kept.
+    std::vector<SignalingInvitee> invitees{};
+    /// Why its call ended, such as `hangup`; without one, the first that is true of anybody:
+    /// `accepted`, `rejected`, `cancelled`, `timed_out`, `revoked`.
+    std::string reason{};
+    Role role = Role::invitee;
+    /// This user was asked, and it was cancelled, timed out, or rejected as `busy`.
+    bool missed = false;
+    /// When it ended, before the moment that this was handed out.
+    std::chrono::milliseconds age{};
+    /// Until the call began, or else until it ended.
+    std::chrono::milliseconds rang{};
+    /// If there was a call: how long it was.
+    std::optional<std::chrono::milliseconds> talked{};
+};
+
 /// How an invitation ended for this user.
 struct InvitationEnd {
     std::string inviteID;
@@ -264,6 +287,12 @@ class BECKON_EXPORT SignalingManager {
 
     /// Tells the inviter that this device rings.
     void ringing(const std::string& inviteID, ResultCallback callback = {});
+    /// What of this user's has ended, newest first: missed calls and the like, as long as the
+    /// broker keeps it (30 days by default; a broker without a store: nothing). At most `limit`
+    /// (the broker may tell fewer); `before` is the `next` that came with the page before, empty
+    /// for the newest.
+    void getHistory(SignalingHistoryCallback callback, int limit = 50,
+                    const std::string& before = {});
     /// Says something to `to`, or else to the others in the call; before there is one, an
     /// inviter speaks to all who are pending, and who is pending to the inviter. Arrives once
     /// and in order; it is not stored: who is away misses it.
