@@ -11,7 +11,6 @@ namespace beckon {
 
 namespace {
 
-constexpr Instant never = Instant::max();
 constexpr std::string_view connection_lost = "connection_lost";
 constexpr std::string_view expired = "expired";
 

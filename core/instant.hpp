@@ -20,5 +20,7 @@ struct HostClock {
 
 /// A point on the host's clock. Its zero means nothing.
 using Instant = HostClock::time_point;
+/// Of what is not to come.
+constexpr Instant never = Instant::max();
 
 }  // namespace beckon

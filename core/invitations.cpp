@@ -19,8 +19,6 @@ namespace beckon {
 
 namespace {
 
-constexpr Instant never = Instant::max();
-
 // Each deadline is an event for the whole audience, and an invitation may have one for each
 // invitee. So no more of them lie in one second; one more moves to its end.
 constexpr std::size_t deadlines_in_a_second = 4;
