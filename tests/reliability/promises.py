@@ -416,7 +416,8 @@ class Promises:
             if invitation.name in device.sync_found or invitation.confirmed > device.sync_began:
                 continue
             invitee = invitation.invitees.get(device.user)
-            if device.user == invitation.inviter or (invitee and invitee.confirmed and not invitee.end):
+            if device.user == invitation.inviter or (
+                    invitee and not invitee.end and (invitee.confirmed or math.inf) <= device.sync_began):
                 invitation.story.append((now, f"{device.name} synced without it"))
                 self.missing[(device.user, invitation.name)] = now
                 self.doubts.add((device.user, invitation.name))
@@ -485,15 +486,20 @@ class Promises:
                 if part["state"] == "pending":
                     self.broken("history tells of what has not ended", invitation)
                 self._state(invitation, part["user"], part["state"], now, request.sent, reason=part.get("reason"))
-        ended = [(max(invitee.end.heard for invitee in invitation.invitees.values() if invitee.end), invitation)
-                 for invitation in self.invitations.values()
-                 if invitation.over() and not invitation.adds and invitation.inviter == user
-                 and not any(invitee.confirmed is None and invitee.may_be_since() is not None
-                             for invitee in invitation.invitees.values())]
-        ended = [entry for entry in ended if entry[0] < request.sent]
-        for _, invitation in sorted(ended, key=lambda entry: -entry[0])[:10]:
-            if invitation.name not in listed:
+        # A page that is not the last one need not reach back to what ended before its oldest.
+        oldest = now - reply["history"][-1]["age_ms"] / 1000 if "next" in reply else -math.inf
+        for invitation in self.invitations.values():
+            if invitation.inviter == user and invitation.name not in listed and self._surely_ended(
+                    invitation, request.sent) and oldest < max(invitee.seen_pending
+                                                               for invitee in invitation.invitees.values()):
                 self.broken(f"the history of {user} is without it", invitation)
+
+    @staticmethod
+    def _surely_ended(invitation, before):
+        """As was heard before that moment; nobody can be pending of whom nothing was heard."""
+        return invitation.over() and not invitation.adds and all(
+            invitee.end.heard < before if invitee.end else invitee.may_be_since() is None
+            for invitee in invitation.invitees.values())
 
     # What holds for each invitation
 

@@ -86,6 +86,16 @@ class Honest(Judged):
         self.hear(self.ann, "invitation_timeout", rev=2, invitees=["bob"])
 
 
+    def test_who_is_added_after_a_sync_was_not_in_it(self):
+        self.invite()
+        self.now += 0.001
+        sync = self.promises.sent(self.cat, "sync", "cat", {}, self.now)
+        self.ask(self.ann, "add", "i", {"invitees": ["cat"]}, rev=2, skipped=[])
+        self.promises.answered(sync, {"ok": True, "device": "tag of cat", "server_epoch": "epoch 1",
+                                      "invitations": []}, self.now)
+        self.ask(self.cat, "get", "i", invitation=self.shown({"bob": "pending", "cat": "pending"}, 2))
+
+
 class Lies(Judged):
     def test_a_lost_invitation_is_noticed(self):
         self.invite()
@@ -201,6 +211,15 @@ class Lies(Judged):
         self.restart()
         self.sync(self.ann, [])
         self.assert_broken("sync did not show", self.get, {"bob": "pending"})
+
+    def test_a_history_without_what_ended_is_noticed(self):
+        self.invite()
+        self.get({"bob": "pending"})
+        self.accept()
+        self.restart()
+        row = {"id": "i", "age_ms": 1000, "invitees": [{"user": "bob", "state": "accepted"}]}
+        self.ask(self.ann, "history", "ann", history=[row])
+        self.assert_broken("without it", self.ask, self.ann, "history", "ann", history=[])
 
     def test_a_member_who_is_gone_is_noticed(self):
         self.ask(self.ann, "create", "family", {"members": ["bob"]})
