@@ -57,6 +57,9 @@ int code_of(Verdict verdict) {
 
 BrokerEvents::BrokerEvents(const Options& options)
     : access_(options),
+      presence_([this](const UserId& user, std::string_view client_id) {
+          return tags_.tag_of(user, client_id);
+      }),
       read_watch_(access_.topics(), {random_bits(), random_bits()}),
       signaling_(options, log_, read_watch_, host_now()),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
@@ -158,11 +161,8 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
         return;
     }
     const auto now = host_now();
-    auto requested = presence_.requested(*by);
-    if (!requested.tag) {
-        requested.tag = tags_.tag_of(me, by->client_id);
-    }
-    const Caller caller{.sender = {.user = me, .device = *requested.tag},
+    const auto requested = presence_.requested(*by);
+    const Caller caller{.sender = {.user = me, .device = requested.device},
                         .address = mosquitto_client_address(event.client)};
     signaling_.apply(requested.changes, now);
 

@@ -15,13 +15,19 @@ namespace {
 constexpr std::size_t most_waiting = 100'000;
 /// What came due while the broker was away is said so much at a time, in each turn of its loop.
 constexpr int paced_at_once = 64;
-/// A disk that cannot even be read keeps requests waiting for so long.
-constexpr Duration most_going_back{1000};
 constexpr Duration first_patience{1000};
+constexpr Duration most_going_back{1000};
 constexpr Duration most_patience{30'000};
 
 void append(Changes& to, Changes more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+Reply refusal_of(const Sender& sender, const Request& request) {
+    return {.re = std::string(verb_of(request)),
+            .device = sender.device,
+            .req = request.req,
+            .body = refuse(Error::storage_unavailable)};
 }
 
 }  // namespace
@@ -76,31 +82,24 @@ void Keeper::handle(const Asker& asker, const Sender& sender, Request request, I
         host_.say(switchboard_->handle(sender, request, now), asker);
         return;
     }
-    const bool is_far_behind = store_->waiting() > most_waiting || held_.size() > most_waiting ||
-                               to_be_judged_.size() > most_waiting;
-    if (!is_settled() && !is_far_behind && now < going_back_since_ + most_going_back) {
-        to_be_judged_.push_back({.asker = asker, .attempt = Attempt{sender, std::move(request)}});
+    if (store_->waiting() > most_waiting || held_.size() + asked_.size() > most_waiting ||
+        (!is_settled() && now >= asked_until_)) {
+        reply(asker, refusal_of(sender, request));
         return;
     }
-    if (!is_settled() || is_far_behind) {
-        refuse({.asker = asker, .attempt = Attempt{sender, std::move(request)}});
+    if (!is_settled()) {
+        asked_.push_back({asker, sender, std::move(request)});
         return;
     }
+    // Apart from the request, which may have to be taken back.
     if (failing_ && is_free()) {
-        // Apart from the request, which may have to be taken back.
         by_clock(switchboard_->advance(now));
+    } else if (const auto due = switchboard_->next_deadline(); due && *due <= now) {
+        hold({.effects = switchboard_->advance(now)});
     }
-    Effects effects = switchboard_->handle(sender, request, now);
-    hold({.effects = std::move(effects),
-          .asker = asker,
-          .attempt = Attempt{sender, std::move(request)}});
-}
-
-void Keeper::refuse(const Held& held) {
-    reply(held.asker, {.re = std::string(verb_of(held.attempt->request)),
-                       .device = held.attempt->sender.device,
-                       .req = held.attempt->request.req,
-                       .body = beckon::refuse(Error::storage_unavailable)});
+    Held held{.effects = switchboard_->handle(sender, request, now), .asker = asker};
+    held.asked.emplace(Asked{asker, sender, std::move(request)});
+    hold(std::move(held));
 }
 
 void Keeper::reply(const Asker& asker, Reply reply) {
@@ -113,16 +112,16 @@ void Keeper::reply(const Asker& asker, Reply reply) {
     }
 }
 
-void Keeper::set_online(const UserId& user, bool online, Instant now) {
+void Keeper::set_online(const Sender& device, bool online, Instant now) {
     if (!store_) {
-        host_.say(switchboard_->set_online(user, online, now), nullptr);
+        host_.say(switchboard_->set_online(device, online, now), nullptr);
     } else if (!failing_) {
-        Effects effects = switchboard_->set_online(user, online, now);
+        Effects effects = switchboard_->set_online(device, online, now);
         hold({.effects = std::move(effects)});
     } else if (is_free()) {
-        by_clock(switchboard_->set_online(user, online, now));
+        by_clock(switchboard_->set_online(device, online, now));
     } else {
-        waiting_.push_back({user, online});
+        waiting_.push_back({device, online});
     }
 }
 
@@ -130,15 +129,15 @@ bool Keeper::tick(Instant now) {
     if (woken_.exchange(false)) {
         look_at_store(now);
     }
-    const bool more = release();
-    if (!is_settled() && now >= going_back_since_ + most_going_back) {
-        for (const auto& one : std::exchange(to_be_judged_, {})) {
-            refuse(one);
+    if (!is_settled() && now >= asked_until_) {
+        for (const auto& asked : std::exchange(asked_, {})) {
+            refuse_asked(asked);
         }
     }
+    const bool more = release();
     if (failing_ && is_free()) {
         for (const auto& one : std::exchange(waiting_, {})) {
-            by_clock(switchboard_->set_online(one.user, one.online, now));
+            by_clock(switchboard_->set_online(one.device, one.online, now));
         }
         by_clock(switchboard_->advance(now));
         try_again(now);
@@ -236,20 +235,26 @@ void Keeper::look_at_store(Instant now) {
     }
 }
 
+void Keeper::refuse_asked(const Asked& asked) {
+    Effects effects;
+    effects.emplace_back(refusal_of(asked.sender, asked.request));
+    host_.say(std::move(effects), asked.asker);
+}
+
 void Keeper::fail(const std::string& why, Instant now) {
     const bool is_new = !std::exchange(failing_, true);
     patience_ = is_new ? first_patience : std::min(2 * patience_, most_patience);
     going_back_ = true;
-    going_back_since_ = now;
+    asked_until_ = now + most_going_back;
     store_->give_up();
     for (auto& held : std::exchange(held_, {})) {
-        if (goes_on() || (held.asker && !held.attempt)) {
+        // What is of no request rests on nothing, or comes of the clock: that is judged anew.
+        if (goes_on() || (held.asker && !held.asked)) {
             host_.say(std::move(held.effects), held.asker);
-        } else if (held.attempt && held.changed) {
-            refuse(held);
-        } else if (held.attempt) {
-            // It only told of what is not stored: it is judged anew, and so is what is due.
-            to_be_judged_.push_back(std::move(held));
+        } else if (held.asked && held.changed) {
+            refuse_asked(*held.asked);
+        } else if (held.asked) {
+            asked_.push_back(std::move(*held.asked));
         }
     }
     if (is_new) {
@@ -274,8 +279,8 @@ void Keeper::go_back(const Changes& stored, Instant now) {
     for (const auto& change : unstored_) {
         switchboard_->restore(change, now);
     }
-    for (auto& one : std::exchange(to_be_judged_, {})) {
-        handle(one.asker, one.attempt->sender, std::move(one.attempt->request), now);
+    for (auto& asked : std::exchange(asked_, {})) {
+        handle(asked.asker, asked.sender, std::move(asked.request), now);
     }
 }
 

@@ -26,10 +26,11 @@ struct PendingReply;
 /// decisions. Without a store it is said at once.
 ///
 /// When the disk refuses: what was not stored was not said, so its requests are refused and
-/// memory goes back to what is stored. From then on, what the clock decides is said at once,
-/// for it follows from what is stored, and so is what changes nothing; each other request tries
-/// the disk. With `OnStoreFailure::go_on` all is said from memory meanwhile. Either way what the
-/// store has not is put there when the disk takes it.
+/// memory goes back to what is stored. A request that changed nothing may have seen what was
+/// not stored: it is judged anew then, and so is what comes meanwhile. From then on, what the clock
+/// decides is said at once, for it follows from what is stored, and so is what changes nothing;
+/// each other request tries the disk. With `OnStoreFailure::go_on` all is said from memory
+/// meanwhile. Either way what the store has not is put there when the disk takes it.
 ///
 /// The host's thread; only `wake` is called on another.
 class Keeper {
@@ -66,13 +67,14 @@ class Keeper {
     void handle(const Asker& asker, const Sender& sender, Request request, Instant now);
     /// A reply that needs no switchboard, in its turn.
     void reply(const Asker& asker, Reply reply);
-    void set_online(const UserId& user, bool online, Instant now);
+    void set_online(const Sender& device, bool online, Instant now);
     /// Says what is stored by now, and does what is due. True: there is more to be said.
     bool tick(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
-    struct Attempt {
+    struct Asked {
+        Asker asker;
         Sender sender;
         Request request;
     };
@@ -80,22 +82,21 @@ class Keeper {
         std::uint64_t ticket = 0;
         Effects effects{};
         Asker asker{};
-        /// What was judged; nothing: a reply that rests on nothing, or what the clock decided.
-        std::optional<Attempt> attempt{};
-        /// It changed something.
+        /// What the effects are of, if a request; and whether that changed something.
+        std::optional<Asked> asked{};
         bool changed = false;
         /// From before the start: there may be very many.
         bool paced = false;
     };
     struct Presence {
-        UserId user;
+        Sender device;
         bool online = false;
     };
 
     void load(const Settings& settings, Instant now);
     void look_at_store(Instant now);
     void fail(const std::string& why, Instant now);
-    void refuse(const Held& held);
+    void refuse_asked(const Asked& asked);
     void go_back(const Changes& stored, Instant now);
     void recover();
     void try_again(Instant now);
@@ -128,10 +129,10 @@ class Keeper {
     Instant try_at_{};
     /// Said, but not stored.
     Changes unstored_;
-    /// What waits for memory to be what is stored: who came and went, requests.
     std::vector<Presence> waiting_;
-    std::vector<Held> to_be_judged_;
-    Instant going_back_since_{};
+    /// What is judged when memory has gone back, if that does not take too long.
+    std::vector<Asked> asked_;
+    Instant asked_until_{};
 
     std::atomic<bool> woken_ = false;
     std::unique_ptr<Store> store_;

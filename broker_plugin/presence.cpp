@@ -5,21 +5,25 @@
 
 namespace beckon {
 
-void Presence::with_count(Session& session, PresenceChanges& changes, const auto& change) {
+DeviceTag Presence::tag_of(Session& session, std::string_view client_id) const {
+    if (!session.tag) {
+        session.tag = tag_of_(session.user, client_id);
+    }
+    return *session.tag;
+}
+
+void Presence::note(Session& session, std::string_view client_id, PresenceChanges& changes,
+                    const auto& change) const {
     const bool was_online = session.online();
     const UserId was_user = session.user;
+    const auto was_tag = session.tag;
     change();
-    if (was_online && (!session.online() || session.user != was_user)) {
-        const auto devices = online_devices_.find(was_user);
-        if (--devices->second == 0) {
-            online_devices_.erase(devices);
-            changes.push_back({was_user, false});
-        }
+    const bool is_other = session.user != was_user;
+    if (was_online && (!session.online() || is_other)) {
+        changes.push_back({was_user, *was_tag, false});  // who came online has a tag
     }
-    if (session.online() && (!was_online || session.user != was_user)) {
-        if (++online_devices_[session.user] == 1) {
-            changes.push_back({session.user, true});
-        }
+    if (session.online() && (!was_online || is_other)) {
+        changes.push_back({session.user, tag_of(session, client_id), true});
     }
 }
 
@@ -27,7 +31,7 @@ void Presence::connect(Session& session, const Connection& by, PresenceChanges& 
     if (session.connection == nullptr) {
         away_.erase(session.away);
     }
-    with_count(session, changes, [&] {
+    note(session, by.client_id, changes, [&] {
         if (!by.resumed) {
             session.filters = 0;
         }
@@ -71,7 +75,7 @@ PresenceChanges Presence::subscribed(const Connection& by, const InboxFilter& fi
     }
     Session& session = recognise_or_add(by, changes);
     if (filter.bit != 0) {
-        with_count(session, changes, [&] {
+        note(session, by.client_id, changes, [&] {
             if (session.filters_of != session.user) {
                 session.filters = 0;
                 session.filters_of = session.user;
@@ -87,7 +91,7 @@ PresenceChanges Presence::unsubscribed(const Connection& by, const InboxFilter& 
     PresenceChanges changes;
     if (Session* const session = recognise(by, changes)) {
         if (session->filters_of == session->user) {
-            with_count(*session, changes, [&] { session->filters &= ~filter.bit; });
+            note(*session, by.client_id, changes, [&] { session->filters &= ~filter.bit; });
         }
     }
     return changes;
@@ -97,9 +101,9 @@ Presence::Requested Presence::requested(const Connection& by) {
     PresenceChanges changes;
     Session& session = recognise_or_add(by, changes);
     if (!session.counts) {
-        with_count(session, changes, [&] { session.counts = true; });
+        note(session, by.client_id, changes, [&] { session.counts = true; });
     }
-    return {std::move(changes), session.tag};
+    return {std::move(changes), tag_of(session, by.client_id)};
 }
 
 PresenceChanges Presence::disconnected(const void* pointer, std::string_view client_id) {
@@ -109,7 +113,7 @@ PresenceChanges Presence::disconnected(const void* pointer, std::string_view cli
         return changes;
     }
     Session& session = found->second;
-    with_count(session, changes, [&] { session.connection = nullptr; });
+    note(session, client_id, changes, [&] { session.connection = nullptr; });
     session.away = away_.insert(away_.end(), found->first);
     if (session.ends_with_connection || session.filters == 0) {
         end(found);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ids.hpp"
@@ -27,15 +28,16 @@ struct Connection {
     bool ends_session = false;
 };
 
-/// A user's first device came online, or the last one went.
+/// A device came online, or went.
 struct PresenceChange {
     UserId user;
+    DeviceTag device;
     bool online = false;
     bool operator==(const PresenceChange&) const = default;
 };
 using PresenceChanges = std::vector<PresenceChange>;
 
-/// Knows which devices are there, and so who is online (contract, section 1).
+/// Knows which devices are there (contract, section 1).
 ///
 /// Mosquitto 2.0 tells of no connect: a connection is seen when it first
 /// subscribes, unsubscribes or sends a request, and its session is known again
@@ -43,17 +45,20 @@ using PresenceChanges = std::vector<PresenceChange>;
 /// first request. One thread; every call returns what changed, in order.
 class Presence {
   public:
+    /// The tag of a user's device, by its client id.
+    using TagOf = std::function<DeviceTag(const UserId& user, std::string_view client_id)>;
+
     /// `most_away`: how many sessions without a connection are remembered; the
     /// one that went first is forgotten first.
-    explicit Presence(std::size_t most_away = 100'000) : most_away_(most_away) {}
+    explicit Presence(TagOf tag_of, std::size_t most_away = 100'000)
+        : tag_of_(std::move(tag_of)), most_away_(most_away) {}
 
     PresenceChanges subscribed(const Connection& by, const InboxFilter& filter);
     PresenceChanges unsubscribed(const Connection& by, const InboxFilter& filter);
 
     struct Requested {
         PresenceChanges changes;
-        /// Room for the device's tag, empty at first; valid until the next call.
-        std::optional<DeviceTag>& tag;
+        DeviceTag device;
     };
     Requested requested(const Connection& by);
 
@@ -76,6 +81,7 @@ class Presence {
         /// The filters count on this connection.
         bool counts = false;
         bool ends_with_connection = false;
+        /// The device's, once it is asked for.
         std::optional<DeviceTag> tag{};
         /// Where it stands in `away_`, while away.
         std::list<std::string_view>::iterator away{};
@@ -96,14 +102,16 @@ class Presence {
     Session& recognise_or_add(const Connection& by, PresenceChanges& changes);
     void connect(Session& session, const Connection& by, PresenceChanges& changes);
     void end(Sessions::iterator session);
-    /// Does `change` to the session and counts what it means for its user.
-    void with_count(Session& session, PresenceChanges& changes, const auto& change);
+    DeviceTag tag_of(Session& session, std::string_view client_id) const;
+    /// Does `change` to the session and notes what it means for its device.
+    void note(Session& session, std::string_view client_id, PresenceChanges& changes,
+              const auto& change) const;
 
+    TagOf tag_of_;
     std::size_t most_away_;
     Sessions sessions_;
     /// Client ids of the sessions without a connection, the longest away first.
     std::list<std::string_view> away_;
-    std::unordered_map<UserId, std::size_t> online_devices_;
 };
 
 }  // namespace beckon

@@ -170,7 +170,7 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
 
 void Signaling::apply(const PresenceChanges& changes, Instant now) {
     for (const auto& change : changes) {
-        keeper_.set_online(change.user, change.online, now);
+        keeper_.set_online({change.user, change.device}, change.online, now);
     }
 }
 

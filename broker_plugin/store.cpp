@@ -173,14 +173,16 @@ void Store::run() {
         return stopping_ || giving_up_ || may_commit() || !asked_.empty();
     };
     for (;;) {
-        if (!has_work()) {
-            idle_ = true;
-            const bool called = work_.wait_for(lock, between_prunings, has_work);
+        // Each time that it waits: who calls for what cannot be done yet has ended one wait, and
+        // whoever calls next has to end another.
+        const auto called = [&] {
+            idle_ = !has_work();
+            return !idle_;
+        };
+        if (!work_.wait_for(lock, between_prunings, called)) {
             idle_ = false;
-            if (!called) {
-                prune(lock);
-                continue;
-            }
+            prune(lock);
+            continue;
         }
         if (may_commit()) {
             commit(lock);

@@ -91,6 +91,25 @@ CREATE TABLE members (
     PRIMARY KEY (group_id, user)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE TABLE calls (
+    invitation INTEGER PRIMARY KEY,
+    started_ms INTEGER,
+    ended_ms INTEGER,
+    reason TEXT NOT NULL,
+    merged TEXT
+) STRICT;
+CREATE TABLE participants (
+    invitation INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    device TEXT NOT NULL,
+    was_online INTEGER NOT NULL,
+    takes_part INTEGER NOT NULL,
+    hung_up TEXT,
+    PRIMARY KEY (invitation, position)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 constexpr std::int64_t present_version = migrations.size();
 
@@ -143,6 +162,14 @@ Enum read_word(const Statement& row, int column) {
         cannot_be("word of the contract", row.bytes(column));
     }
     return static_cast<Enum>(at - words.begin());
+}
+
+DeviceTag read_device(const Statement& row, int column) {
+    const auto device = DeviceTag::parse(row.bytes(column));
+    if (!device) {
+        cannot_be("device", row.bytes(column));
+    }
+    return *device;
 }
 
 std::optional<Data> read_data(const Statement& row, int column) {
@@ -389,6 +416,7 @@ void StoreFile::tell_invitation(const Statement& row, Part part, const Tell& tel
     }
     const auto number = kept.number;
     const bool has_notes = kept.rev > 1;
+    const bool has_call = kept.call;
     tell(std::move(kept));
     if (part == Part::all && !row.is_null(data_column)) {
         tell(DataKept{.number = number, .data = read_data(row, data_column)});
@@ -423,15 +451,57 @@ void StoreFile::tell_invitation(const Statement& row, Part part, const Tell& tel
             one.by = read_id<UserId>(invitee, 4);
         }
         if (!invitee.is_null(5)) {
-            one.device = DeviceTag::parse(invitee.bytes(5));
-            if (!one.device) {
-                cannot_be("device", invitee.bytes(5));
-            }
+            one.device = read_device(invitee, 5);
         }
         if (!invitee.is_null(6)) {
             one.note = static_cast<Rev>(invitee.integer(6));
         }
         tell(std::move(one));
+    }
+    if (has_call) {
+        tell_call(number, tell);
+    }
+}
+
+void StoreFile::tell_call(std::uint64_t number, const Tell& tell) {
+    Statement& row = database_->statement(
+        "SELECT started_ms, ended_ms, reason, merged FROM calls WHERE invitation = ?1");
+    row.bind(1, as_integer(number));
+    if (!row.step()) {
+        throw Damaged("a call has no row in calls");
+    }
+    CallKept kept{.number = number, .reason = std::string(row.bytes(2))};
+    if (!row.is_null(0)) {
+        kept.started_at = from_file(row.integer(0));
+    }
+    if (!row.is_null(1)) {
+        kept.ended_at = from_file(row.integer(1));
+    }
+    if (!row.is_null(3)) {
+        kept.merged = read_id<InvitationId>(row, 3);
+    }
+    row.reset();
+    tell(std::move(kept));
+    Statement& participant = database_->statement(
+        "SELECT position, user, device, was_online, takes_part, hung_up FROM participants "
+        "WHERE invitation = ?1 ORDER BY position");
+    participant.bind(1, as_integer(number));
+    bool is_alone = true;
+    while (participant.step()) {
+        ParticipantKept one{.number = number,
+                            .position = static_cast<std::uint32_t>(participant.integer(0)),
+                            .user = read_id<UserId>(participant, 1),
+                            .device = read_device(participant, 2),
+                            .was_online = participant.integer(3) != 0,
+                            .takes_part = participant.integer(4) != 0};
+        if (!participant.is_null(5)) {
+            one.hung_up = read_device(participant, 5);
+        }
+        tell(std::move(one));
+        is_alone = false;
+    }
+    if (is_alone) {
+        throw Damaged("a call has no row in participants");
     }
 }
 
@@ -611,7 +681,7 @@ void StoreFile::apply(const InvitationKept& kept) {
         "call, online_only, keep_when_lost, inviter_was_online, rev, made_ms, lifetime_ms, "
         "ended_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
         "ON CONFLICT (number) DO UPDATE SET inviter_was_online = excluded.inviter_was_online, "
-        "rev = excluded.rev, ended_ms = excluded.ended_ms");
+        "rev = excluded.rev, lifetime_ms = excluded.lifetime_ms, ended_ms = excluded.ended_ms");
     insert.bind(1, as_integer(kept.number))
         .bind(2, std::string_view(kept.id.text()))
         .bind(3, std::string_view(kept.inviter.text()));
@@ -671,6 +741,37 @@ void StoreFile::apply(const InviteeKept& kept) {
     bind_if(insert, 7, kept.device ? std::optional(std::string_view(device)) : std::nullopt);
     bind_if(insert, 8, kept.note ? std::optional(std::int64_t{*kept.note}) : std::nullopt);
     insert.bind(9, std::int64_t{kept.adder}).run();
+}
+
+void StoreFile::apply(const CallKept& kept) {
+    Statement& insert = database_->statement(
+        "INSERT INTO calls (invitation, started_ms, ended_ms, reason, merged) "
+        "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET started_ms = excluded.started_ms, "
+        "ended_ms = excluded.ended_ms, reason = excluded.reason, merged = excluded.merged");
+    insert.bind(1, as_integer(kept.number));
+    bind_if(insert, 2, kept.started_at ? std::optional(to_file(*kept.started_at)) : std::nullopt);
+    bind_if(insert, 3, kept.ended_at ? std::optional(to_file(*kept.ended_at)) : std::nullopt);
+    insert.bind(4, std::string_view(kept.reason));
+    bind_if(insert, 5, text_of(kept.merged));
+    insert.run();
+}
+
+void StoreFile::apply(const ParticipantKept& kept) {
+    Statement& insert = database_->statement(
+        "INSERT INTO participants (invitation, position, user, device, was_online, takes_part, "
+        "hung_up) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET "
+        "device = excluded.device, was_online = excluded.was_online, "
+        "takes_part = excluded.takes_part, hung_up = excluded.hung_up");
+    const std::string device = kept.device.text();
+    const std::string hung_up = kept.hung_up ? kept.hung_up->text() : std::string();
+    insert.bind(1, as_integer(kept.number))
+        .bind(2, std::int64_t{kept.position})
+        .bind(3, std::string_view(kept.user.text()))
+        .bind(4, std::string_view(device))
+        .bind(5, std::int64_t{kept.was_online})
+        .bind(6, std::int64_t{kept.takes_part});
+    bind_if(insert, 7, kept.hung_up ? std::optional(std::string_view(hung_up)) : std::nullopt);
+    insert.run();
 }
 
 void StoreFile::apply(const InvitationForgotten& forgotten) {
@@ -797,6 +898,8 @@ bool StoreFile::prune_some(Instant now, int most) {
             .run();
         for (const char* const text : {"DELETE FROM invitees WHERE invitation = ?1",
                                        "DELETE FROM notes WHERE invitation = ?1",
+                                       "DELETE FROM participants WHERE invitation = ?1",
+                                       "DELETE FROM calls WHERE invitation = ?1",
                                        "DELETE FROM invitations WHERE number = ?1"}) {
             database_->statement(text).bind(1, number).run();
         }

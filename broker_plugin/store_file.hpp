@@ -110,6 +110,8 @@ class StoreFile {
     void apply(const DataKept& kept);
     void apply(const NoteKept& kept);
     void apply(const InviteeKept& kept);
+    void apply(const CallKept& kept);
+    void apply(const ParticipantKept& kept);
     void apply(const InvitationForgotten& forgotten);
     void apply(const GroupKept& kept);
     void apply(const MemberKept& kept);
@@ -124,6 +126,7 @@ class StoreFile {
 
     enum class Part : std::uint8_t { all, without_data };
     void tell_invitation(const Statement& row, Part part, const Tell& tell);
+    void tell_call(std::uint64_t number, const Tell& tell);
     void tell_group(const GroupId& group, const Tell& tell);
     [[nodiscard]] std::int64_t to_file(Instant instant) const;
     [[nodiscard]] Instant from_file(std::int64_t ms) const;

@@ -248,6 +248,11 @@ void Engine::refuse(Refusal refusal, Completion done) {
     }
 }
 
+void Engine::set_busy(std::optional<Reject> as) {
+    const std::lock_guard lock(mutex_);
+    device_.set_busy(std::move(as));
+}
+
 std::vector<InvitationInfo> Engine::open() const {
     const std::lock_guard lock(mutex_);
     return device_.open(boot_now());
@@ -518,7 +523,7 @@ void Engine::deliver(Notice& notice) noexcept {
             using What = std::decay_t<decltype(what)>;
             if constexpr (std::is_same_v<What, Heard>) {
                 tell(signaling_listeners_, what, age);
-            } else if constexpr (std::is_same_v<What, Ended>) {
+            } else if constexpr (std::is_same_v<What, Ended> || std::is_same_v<What, Busy>) {
                 tell(signaling_listeners_, what);
             } else if constexpr (std::is_same_v<What, GroupEvent>) {
                 tell(group_listeners_, what);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <beckon/client.hpp>
 #include <beckon/groups.hpp>
 #include <beckon/messages.hpp>
@@ -83,6 +84,11 @@ class Engine {
     void call(RequestBody body, Completion done);
     /// As `call` for what is refused here.
     void refuse(Refusal refusal, Completion done);
+    /// Whether rings are rejected, and how.
+    void set_busy(std::optional<Reject> as);
+    /// Another for each signal that this client sends; the first is random, and none is too large
+    /// for a language whose numbers are doubles.
+    std::uint64_t next_signal() { return ++last_signal_; }
     /// What is open for this user.
     [[nodiscard]] std::vector<InvitationInfo> open() const;
 
@@ -105,7 +111,7 @@ class Engine {
     };
     /// Something to tell the application.
     struct Notice {
-        std::variant<Heard, Ended, GroupEvent, MessageEvent, StateChange, Completed> what;
+        std::variant<Heard, Ended, Busy, GroupEvent, MessageEvent, StateChange, Completed> what;
         Instant since;
     };
     enum class Phase : std::uint8_t {
@@ -147,6 +153,9 @@ class Engine {
     Listeners<GroupListener> group_listeners_;
     Listeners<SimpleMsgListener> message_listeners_;
     Listeners<ConnectionListener> connection_listeners_;
+
+    std::atomic<std::uint64_t> last_signal_ =
+        (std::uint64_t{std::random_device{}()} << 16U) & 0xffffffffffffU;
 
     mutable std::mutex mutex_;
     Device device_;

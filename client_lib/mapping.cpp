@@ -118,6 +118,39 @@ struct Told {
             listener.onInviteeRinging(heard.id.text(), ringing.invitee.text());
         };
     }
+    void of(const Heard& heard, const SignalEvent& signal) {
+        event.type = SignalingEventType::signal;
+        event.invitees = {signal.from.text()};
+        event.data = signal.data.bytes;
+        mapped = [&heard, &signal](SignalingListener& listener) {
+            listener.onSignal(heard.id.text(), signal.from.text(), signal.data.bytes);
+        };
+    }
+    void of(const Heard& heard, const ParticipantLeft& left) {
+        event.type = SignalingEventType::participantLeft;
+        event.invitees = {left.user.text()};
+        event.data = text(left.data);
+        event.reason = left.reason;
+        mapped = [&heard, &left, this](SignalingListener& listener) {
+            listener.onParticipantLeft(heard.id.text(), left.user.text(), left.reason, event.data);
+        };
+    }
+    void of(const Heard& heard, const ParticipantMoved& moved) {
+        event.type = SignalingEventType::participantMoved;
+        event.invitees = {moved.user.text()};
+        mapped = [&heard, &moved](SignalingListener& listener) {
+            listener.onParticipantMoved(heard.id.text(), moved.user.text());
+        };
+    }
+    void of(const Heard& heard, const CallEnded& ended) {
+        event.type = SignalingEventType::callEnded;
+        event.data = text(ended.data);
+        event.reason = ended.reason;
+        event.duration = ended.duration;
+        mapped = [&heard, &ended, this](SignalingListener& listener) {
+            listener.onCallEnded(heard.id.text(), ended.reason, ended.duration, event.data);
+        };
+    }
 };
 
 }  // namespace
@@ -155,6 +188,11 @@ Result to_result(const Outcome& outcome) {
 InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
     InviteResult result{to_result(outcome), id.text()};
     result.skipped = left_out(body_of<Invited>(outcome).skipped.value_or(std::vector<Skipped>{}));
+    const auto* reply = std::get_if<Reply>(&outcome.told);
+    const auto* merged = reply != nullptr ? std::get_if<Merged>(&reply->body) : nullptr;
+    if (merged != nullptr) {
+        result.mergedInto = merged->merged_into.text();
+    }
     return result;
 }
 
@@ -180,9 +218,14 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
                        .onlineUserOnly = info.online_only,
                        .role = info.role,
                        .open = info.state == Openness::open,
+                       .call = info.call,
                        .answer = info.answer,
                        .visibility = info.visibility,
                        .remaining = left_of(info.remaining, age)};
+    if (info.call_state) {
+        told.participants = texts(info.call_state->participants);
+        told.callDuration = info.call_state->duration;
+    }
     for (const auto& invitee : info.invitees) {
         told.inviteeList.push_back(invitee.user.text());
         told.invitees.push_back({.user = invitee.user.text(),
@@ -230,6 +273,13 @@ void tell(Listeners<SignalingListener>& listeners, const Ended& ended) {
                         },
                         tell_end});
     }
+}
+
+void tell(Listeners<SignalingListener>& listeners, const Busy& busy) {
+    listeners.tell({[&](SignalingListener& listener) {
+        listener.onRejectedAsBusy(busy.id.text(), busy.inviter.text(), text(busy.group),
+                                  text(busy.data));
+    }});
 }
 
 GroupInfoResult to_group_info_result(const Outcome& outcome) {

@@ -49,6 +49,7 @@ GroupDescription to_group_description(const GroupSummary& group);
 /// The calls that the listeners get for it.
 void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration age);
 void tell(Listeners<SignalingListener>& listeners, const Ended& ended);
+void tell(Listeners<SignalingListener>& listeners, const Busy& busy);
 void tell(Listeners<GroupListener>& listeners, const GroupEvent& event);
 void tell(Listeners<SimpleMsgListener>& listeners, const MessageEvent& event);
 

@@ -19,6 +19,7 @@ Asked asked_by(Arguments& arguments, const std::string& data, const InviteOption
     asked.data = arguments.optional_data(data);
     asked.timeout = arguments.timeout(options.timeout);
     asked.answer = arguments.word(options.answer, "answer");
+    asked.call = options.call;
     asked.online_only = options.onlineUserOnly;
     asked.on_inviter_lost =
         options.keepWhenInviterLost ? OnInviterLost::keep : OnInviterLost::cancel;
@@ -56,6 +57,21 @@ void SignalingListener::onInvitationModified(const std::string& /*inviteID*/,
 void SignalingListener::onInvitationEnded(const InvitationEnd& /*end*/) {}
 void SignalingListener::onInviteeRinging(const std::string& /*inviteID*/,
                                          const std::string& /*invitee*/) {}
+void SignalingListener::onRejectedAsBusy(const std::string& /*inviteID*/,
+                                         const std::string& /*inviter*/,
+                                         const std::string& /*groupID*/,
+                                         const std::string& /*data*/) {}
+void SignalingListener::onSignal(const std::string& /*inviteID*/, const std::string& /*from*/,
+                                 const std::string& /*data*/) {}
+void SignalingListener::onParticipantLeft(const std::string& /*inviteID*/,
+                                          const std::string& /*user*/,
+                                          const std::string& /*reason*/,
+                                          const std::string& /*data*/) {}
+void SignalingListener::onParticipantMoved(const std::string& /*inviteID*/,
+                                           const std::string& /*user*/) {}
+void SignalingListener::onCallEnded(const std::string& /*inviteID*/, const std::string& /*reason*/,
+                                    std::chrono::milliseconds /*duration*/,
+                                    const std::string& /*data*/) {}
 void SignalingListener::onSignalingEvent(const SignalingEvent& /*event*/) {}
 
 SignalingManager::SignalingManager(Engine& engine) : engine_(engine) {}
@@ -191,6 +207,43 @@ void SignalingManager::ringing(const std::string& inviteID, ResultCallback callb
     Arguments arguments;
     Ringing ringing{.id = arguments.invitation(inviteID)};
     arguments.call(engine_, std::move(ringing), completion(std::move(callback), to_result));
+}
+
+void SignalingManager::signal(const std::string& inviteID, const std::string& data,
+                              const std::string& to, ResultCallback callback) {
+    Arguments arguments;
+    Signal signal{.id = arguments.invitation(inviteID),
+                  .seq = engine_.next_signal(),
+                  .data = arguments.data(data)};
+    if (!to.empty()) {
+        signal.to = arguments.user(to, "to");
+    }
+    arguments.call(engine_, std::move(signal), completion(std::move(callback), to_result));
+}
+
+void SignalingManager::hangup(const std::string& inviteID, const std::string& data,
+                              ResultCallback callback, const std::string& reason, bool all) {
+    Arguments arguments;
+    Hangup hangup{.id = arguments.invitation(inviteID),
+                  .data = arguments.optional_data(data),
+                  .reason = arguments.text(reason, "reason"),
+                  .all = all};
+    if (reason.empty()) {
+        arguments.blame("reason", "is empty");
+    }
+    arguments.call(engine_, std::move(hangup), completion(std::move(callback), to_result));
+}
+
+void SignalingManager::resume(const std::string& inviteID, ResultCallback callback) {
+    Arguments arguments;
+    Resume resume{.id = arguments.invitation(inviteID)};
+    arguments.call(engine_, std::move(resume), completion(std::move(callback), to_result));
+}
+
+void SignalingManager::setBusy(bool busy, const std::string& data) {
+    Arguments arguments;
+    Reject reject{.id = {}, .data = arguments.optional_data(data), .reason = "busy"};
+    engine_.set_busy(busy ? std::optional(std::move(reject)) : std::nullopt);
 }
 
 std::vector<SignalingInfo> SignalingManager::getPendingInvitations() const {

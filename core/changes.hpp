@@ -74,6 +74,33 @@ struct InviteeKept {
     bool operator==(const InviteeKept&) const = default;
 };
 
+/// The call of an invitation with `call:true`.
+struct CallKept {
+    std::uint64_t number = 0;
+    /// Nothing: nobody has accepted yet.
+    std::optional<Instant> started_at{};
+    std::optional<Instant> ended_at{};
+    std::string reason{};
+    /// The id of the invite that crossed this one and became its accept.
+    std::optional<InvitationId> merged{};
+    bool operator==(const CallKept&) const = default;
+};
+
+/// One who takes part in a call, or did, by its position in the call: the inviter first, then
+/// who accepted.
+struct ParticipantKept {
+    std::uint64_t number = 0;
+    std::uint32_t position = 0;
+    UserId user;
+    DeviceTag device{};
+    /// That device was seen online, so it can be lost.
+    bool was_online = false;
+    bool takes_part = true;
+    /// The device that hung up.
+    std::optional<DeviceTag> hung_up{};
+    bool operator==(const ParticipantKept&) const = default;
+};
+
 /// It has ended and is not remembered any more; only history may still know it.
 struct InvitationForgotten {
     std::uint64_t number = 0;
@@ -110,11 +137,13 @@ struct GroupGone {
     bool operator==(const GroupGone&) const = default;
 };
 
-using Change = std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, InvitationForgotten,
-                            GroupKept, MemberKept, MemberGone, GroupGone>;
+using Change =
+    std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, CallKept, ParticipantKept,
+                 InvitationForgotten, GroupKept, MemberKept, MemberGone, GroupGone>;
 
-/// In order: an invitation comes before its data, notes and invitees, a note before the
-/// invitees that refer to it, a group before its members.
+/// In order: an invitation comes before its data, notes, invitees and call, a note before the
+/// invitees that refer to it, a call before its participants and they after the invitees, a group
+/// before its members.
 using Changes = std::vector<Change>;
 
 }  // namespace beckon

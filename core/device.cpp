@@ -160,9 +160,13 @@ void Device::pump(Instant now) {
 }
 
 Device::Errand Device::errand_of(const Call& call) {
-    const auto* get = std::get_if<Get>(&call.body);
-    return get != nullptr ? Errand{Errand::What::get, get->id}
-                          : Errand{Errand::What::cancel, std::get<Cancel>(call.body).id};
+    if (const auto* get = std::get_if<Get>(&call.body)) {
+        return {Errand::What::get, get->id};
+    }
+    if (const auto* reject = std::get_if<Reject>(&call.body)) {
+        return {Errand::What::reject, reject->id};
+    }
+    return {Errand::What::cancel, std::get<Cancel>(call.body).id};
 }
 
 void Device::run_errands(Instant now) {
@@ -176,6 +180,8 @@ void Device::run_errands(Instant now) {
             Call call{.body = Get{errand.id}, .asked = now, .deadline = now + options_.patience};
             if (errand.what == Errand::What::cancel) {
                 call.body = Cancel{.id = errand.id};
+            } else if (errand.what == Errand::What::reject) {
+                call.body = rejects_.at(errand.id);
             }
             send(add(std::move(call)), now);
         }
@@ -339,12 +345,32 @@ void Device::pass_on(Inbox::News news, Instant now) {
                     if (link_ == Link::ready) {
                         sync_at_ = now;
                     }
-                } else {
+                } else if constexpr (std::is_same_v<std::decay_t<decltype(told)>, Heard>) {
+                    if (!is_rejected(told, now)) {
+                        effects_.emplace_back(std::move(told));
+                    }
+                } else if (!rejected_.contains(told.id)) {
                     effects_.emplace_back(std::move(told));
                 }
             },
             one);
     }
+}
+
+bool Device::is_rejected(const Heard& heard, Instant now) {
+    const auto* rings = std::get_if<NewInvitation>(&heard.body);
+    if (rings == nullptr || heard.role != Role::invitee) {
+        return rejected_.contains(heard.id);
+    }
+    if (!busy_) {
+        rejected_.erase(heard.id);
+        return false;
+    }
+    rejected_.insert(heard.id);
+    rejects_.insert_or_assign(heard.id, *busy_).first->second.id = heard.id;
+    errands_.try_emplace({Errand::What::reject, heard.id}, now);
+    effects_.emplace_back(Busy{heard.id, heard.inviter, heard.group, rings->data});
+    return true;
 }
 
 Device::Effects Device::receive_event(std::string_view payload, Instant now) {
@@ -472,12 +498,15 @@ void Device::errand_replied(const Call& call, const Reply& reply, Instant now) {
         return;
     }
     errands_.erase(errand);
-    if (errand.what == Errand::What::cancel) {
+    if (errand.what == Errand::What::reject) {
+        rejects_.erase(errand.id);
+    }
+    if (errand.what != Errand::What::get) {
         pass_on(inbox_.take(call.body, reply.body, now), now);
     } else if (const auto* got = std::get_if<Got>(&reply.body)) {
         pass_on(inbox_.take(got->invitation, now), now);
     } else {
-        pass_on(inbox_.forgotten(errand.id), now);
+        pass_on(inbox_.forgotten(errand.id, now), now);
     }
 }
 
@@ -563,6 +592,7 @@ Device::Effects Device::close() {
         }
     }
     errands_.clear();
+    rejects_.clear();
     errands_in_flight_ = 0;
     return done();
 }

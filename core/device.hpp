@@ -85,7 +85,8 @@ class Device {
         bool operator==(const LinkChanged&) const = default;
     };
     /// A `GroupEvent` is told as it comes, a `MessageEvent` once.
-    using Effect = std::variant<Send, Result, LinkChanged, Heard, Ended, GroupEvent, MessageEvent>;
+    using Effect =
+        std::variant<Send, Result, LinkChanged, Heard, Ended, Busy, GroupEvent, MessageEvent>;
     using Effects = std::vector<Effect>;
 
     explicit Device(Options options);
@@ -93,6 +94,10 @@ class Device {
     /// What makes an invitation, and a `Message`, carries its id. `Get`, too, is a call; `Sync`
     /// is the device's own.
     Effects call(CallId call, RequestBody body, Offline offline, Instant now);
+
+    /// From now on every ring is rejected as `busy`, with this data; absent: no more. What rings
+    /// already rings on.
+    void set_busy(std::optional<Reject> as) { busy_ = std::move(as); }
 
     /// The connection is up, and the inbox is subscribed to (events, replies).
     Effects connected(Instant now);
@@ -127,9 +132,9 @@ class Device {
     };
 
     /// What the device asks for by itself until there is an answer: to learn how an
-    /// invitation stands, or to call one off.
+    /// invitation stands, to call one off, or to reject one as busy.
     struct Errand {
-        enum class What : std::uint8_t { get, cancel };
+        enum class What : std::uint8_t { get, cancel, reject };
         What what = What::get;
         InvitationId id{};
         // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
@@ -156,6 +161,8 @@ class Device {
     void no_beckon();
 
     void pass_on(Inbox::News news, Instant now);
+    /// Whether this is of an invitation that is rejected as busy, or will be.
+    bool is_rejected(const Heard& heard, Instant now);
     void note_own_part(const GroupEvent& event, Instant now);
     [[nodiscard]] std::optional<Number> number_of(const Reply& reply,
                                                   std::string_view correlation) const;
@@ -178,6 +185,11 @@ class Device {
     /// When to ask (again); absent: it is in flight.
     std::map<Errand, std::optional<Instant>> errands_;
     std::size_t errands_in_flight_ = 0;
+    /// How rings are rejected, while busy; and how those are that the broker was not told of yet.
+    std::optional<Reject> busy_{};
+    std::map<InvitationId, Reject> rejects_;
+    /// Of those that were nothing is told.
+    Remembered<InvitationId> rejected_{};
     /// Messages that were told.
     Remembered<std::pair<UserId, MessageId>> messages_{};
     DeviceTag device_{};

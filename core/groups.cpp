@@ -302,7 +302,7 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
 ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& events) {
     std::vector<UserId> to;
     const auto reach = [&](const UserId& id, const User* user) {
-        if (!asked.online_only || (user != nullptr && user->online)) {
+        if (!asked.online_only || (user != nullptr && user->online())) {
             to.push_back(id);
         }
     };

@@ -265,6 +265,7 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
         return changed;
     };
     std::optional<EventBody> told;
+    std::optional<UserId> joins;
     bool answer = false;
     std::visit(
         [&](auto changed) {
@@ -272,6 +273,7 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
             if constexpr (std::is_same_v<Body, InviteeAccepted>) {
                 answer = true;
                 if (!end({changed.invitee}, State::accepted, changed.data, true).empty()) {
+                    joins = changed.invitee;
                     told = std::move(changed);
                 }
             } else if constexpr (std::is_same_v<Body, InviteeRejected>) {
@@ -315,6 +317,9 @@ void Inbox::apply(Held& held, const EventBody& body, Cause cause, Instant now, N
     if (told && !cause.here && (!held.assumed || answer)) {
         tell(held, std::move(*told), cause, now, news);
     }
+    if (joins && held.info.call) {
+        join_call(held, *joins, now, news);
+    }
 }
 
 void Inbox::settle(Held& held, News& news) {
@@ -324,6 +329,10 @@ void Inbox::settle(Held& held, News& news) {
     }
     tell_end(held, news);
     if (held.gap || held.assumed) {
+        return;
+    }
+    if (in_call(held)) {
+        held.deadline.reset();
         return;
     }
     look_at(held, std::nullopt);
@@ -418,6 +427,11 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         return news;
     }
     const auto* ringing = std::get_if<InviteeRinging>(&event.body);
+    const bool raises =
+        std::visit([]<class Body>(const Body&) { return raises_rev<Body>; }, event.body);
+    if (ringing == nullptr && !raises) {
+        return take_of_call(event, now);
+    }
     if (found == held_.end()) {
         // Nothing is owed for what this device did to an invitation of another's.
         if (ringing == nullptr && !is_own(event.by, event.by_device)) {
@@ -467,6 +481,114 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
     return news;
 }
 
+// -------------------------------------------------------------------- calls
+
+bool Inbox::in_call(const Held& held) const {
+    const auto& call = held.info.call_state;
+    return call && !call->reason && contains(call->participants, me_);
+}
+
+Inbox::News Inbox::take_of_call(const Event& event, Instant now) {
+    News news;
+    const auto found = held_.find(event.id);
+    if (found == held_.end()) {
+        return news;
+    }
+    Held& held = found->second;
+    const Cause cause{
+        .by = event.by, .by_device = event.by_device, .here = is_own(event.by, event.by_device)};
+    std::visit(
+        [&]<class Body>(const Body& body) {
+            if constexpr (std::is_same_v<Body, SignalEvent>) {
+                if (!body.seq || !event.by_device ||
+                    signals_.insert({event.id, *event.by_device, *body.seq})) {
+                    tell(held, body, cause, now, news);
+                }
+            } else if constexpr (std::is_same_v<Body, ParticipantLeft>) {
+                leave_call(held, body, cause, now, news);
+            } else if constexpr (std::is_same_v<Body, ParticipantMoved>) {
+                if (in_call(held) && !cause.here) {
+                    tell(held, body, cause, now, news);
+                }
+            } else if constexpr (std::is_same_v<Body, CallEnded>) {
+                end_call(held, body, cause, now, news);
+            }
+        },
+        event.body);
+    // It carries the present rev, so something came before it that did not arrive.
+    if (event.rev > held.info.rev && in_call(held)) {
+        news.emplace_back(Unsure{event.id});
+    }
+    settle(held, news);
+    return news;
+}
+
+void Inbox::join_call(Held& held, const UserId& user, Instant now, News& news) const {
+    auto& call = held.info.call_state;
+    if (!call) {
+        call = CallInfo{.participants = {held.info.inviter}};
+        held.call_began = now;
+    } else if (user == me_) {
+        // Who is not in it is not told who has left it.
+        news.emplace_back(Unsure{held.info.id});
+    }
+    if (!call->reason && !contains(call->participants, user)) {
+        call->participants.push_back(user);
+    }
+}
+
+void Inbox::leave_call(Held& held, const ParticipantLeft& left, const Cause& cause, Instant now,
+                       News& news) const {
+    if (!in_call(held) || !contains(held.info.call_state->participants, left.user)) {
+        return;
+    }
+    std::erase(held.info.call_state->participants, left.user);
+    if (!cause.here) {
+        tell(held, left, cause, now, news);
+    }
+}
+
+void Inbox::end_call(Held& held, CallEnded ended, const Cause& cause, Instant now,
+                     News& news) const {
+    if (!in_call(held)) {
+        return;
+    }
+    held.info.call_state =
+        CallInfo{.participants = {}, .duration = ended.duration, .reason = ended.reason};
+    tell(held, std::move(ended), cause, now, news);
+}
+
+/// Whatever was missed of it.
+void Inbox::correct_call(Held& held, const InvitationInfo& told, Instant now, News& news) {
+    if (!told.call_state) {
+        if (in_call(held)) {
+            // The broker was started anew and has forgotten it.
+            end_call(held, CallEnded{.reason = "", .duration = now - held.call_began}, {}, now,
+                     news);
+        }
+        return;
+    }
+    const CallInfo& call = *told.call_state;
+    if (call.reason) {
+        end_call(held, CallEnded{.reason = *call.reason, .duration = call.duration}, {}, now, news);
+        return;
+    }
+    if (in_call(held)) {
+        for (const auto& user : std::vector(held.info.call_state->participants)) {
+            if (!contains(call.participants, user)) {
+                leave_call(held, {.user = user, .reason = ""}, {.by = user}, now, news);
+            }
+        }
+    }
+    held.info.call_state = call;
+    held.call_began = now - call.duration;
+    if (in_call(held) && !held.look) {
+        look_at(held, now + now_and_then);
+    }
+}
+
+// ------------------------------------------------------------------- rings
+
 /// Somebody is asked, and this user perhaps only watches.
 void Inbox::rings(Held& held, const NewInvitation& body, const Cause& cause, Instant now,
                   News& news) {
@@ -505,6 +627,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         // As it was before anything happened to it; the difference is news, unless this
         // user's part is over: then it never rang here, and never will.
         InvitationInfo begun = info;
+        begun.call_state.reset();
         const bool rang_elsewhere = info.role == Role::invitee && !asks_us(info);
         for (auto& part : begun.invitees) {
             if (!rang_elsewhere) {
@@ -519,6 +642,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
             rings(held, announcement_of(info), {.by = info.inviter}, now, news);
         }
         apply_newer(held, info, now, news);
+        correct_call(held, info, now, news);
         settle(held, news);
         return news;
     }
@@ -556,6 +680,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         held.assumed = false;
     }
     apply_newer(held, info, now, news);
+    correct_call(held, info, now, news);
     settle(held, news);
     return news;
 }
@@ -675,6 +800,19 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                     not_invited(*request.id);
                     return;
                 }
+                if (const auto* merged = std::get_if<Merged>(&reply)) {
+                    // It was the accept of a call that crossed it.
+                    not_invited(*request.id);
+                    const auto into = held_.find(merged->merged_into);
+                    if (into == held_.end()) {
+                        news.emplace_back(Unsure{merged->merged_into});
+                    } else {
+                        apply(into->second, InviteeAccepted{me_, request.data},
+                              {.by = me_, .by_device = device_, .here = true}, now, news);
+                        settle(into->second, news);
+                    }
+                    return;
+                }
             }
             if constexpr (MakesInvitation<Asked> || names_invitation<Asked>) {
                 InvitationId id;
@@ -753,14 +891,15 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
     return news;
 }
 
-Inbox::News Inbox::forgotten(const InvitationId& id) {
+Inbox::News Inbox::forgotten(const InvitationId& id, Instant now) {
     News news;
     const auto found = held_.find(id);
     // An invite that is on its way is not known yet.
     if (found == held_.end() || !found->second.confirmed) {
         return news;
     }
-    const Held& held = found->second;
+    Held& held = found->second;
+    end_call(held, CallEnded{.reason = "", .duration = now - held.call_began}, {}, now, news);
     if (held.announced && !held.end_told) {
         news.emplace_back(Ended{.id = id, .inviter = held.info.inviter});
     }
@@ -852,9 +991,13 @@ std::optional<Instant> Inbox::next_deadline() const {
 std::vector<InvitationInfo> Inbox::open(Instant now) const {
     std::vector<InvitationInfo> all;
     for (const auto& [id, held] : held_) {
-        if (held.confirmed && (anyone_pending(held) || held.unlisted) && !held.assumed) {
+        const bool pending = (anyone_pending(held) || held.unlisted) && !held.assumed;
+        if (held.confirmed && (pending || in_call(held))) {
             all.push_back(held.info);
             all.back().remaining = remaining(held, now);
+            if (in_call(held)) {
+                all.back().call_state->duration = now - held.call_began;
+            }
         }
     }
     return all;

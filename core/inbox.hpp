@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -15,7 +16,8 @@
 
 namespace beckon {
 
-/// An event that the application is told: once each, and none that is its own echo.
+/// An event that the application is told: once each, and none that is its own echo, but for
+/// `CallEnded`, which tells how long it was.
 struct Heard {
     InvitationId id;
     UserId inviter;
@@ -50,6 +52,15 @@ struct Ended {
     bool here = false;
     bool assumed = false;
     bool operator==(const Ended&) const = default;
+};
+
+/// This user was asked while busy, and is not told as of a ring: it is being rejected.
+struct Busy {
+    InvitationId id;
+    UserId inviter;
+    std::optional<GroupId> group{};
+    std::optional<Data> data{};
+    bool operator==(const Busy&) const = default;
 };
 
 /// What was delivered does not tell all: `get` is to be asked.
@@ -107,7 +118,7 @@ class Inbox {
     /// The reply, an ok or a refusal, to what this device asked.
     News take(const RequestBody& asked, const ReplyBody& reply, Instant now);
     /// The broker does not know `id`, or does not tell this user (any more).
-    News forgotten(const InvitationId& id);
+    News forgotten(const InvitationId& id, Instant now);
 
     /// This user is no member of the group any more: what others were asked there is not told.
     void left(const GroupId& group);
@@ -130,8 +141,8 @@ class Inbox {
     /// An invitation of this device's own that the broker was heard to have made, though the
     /// reply to it may be lost: how it stands.
     [[nodiscard]] std::optional<Openness> made(const InvitationId& id) const;
-    /// What is open for this user and known to the broker, by id, `remaining` as of
-    /// `now`.
+    /// What is open for this user and known to the broker, calls that it takes part in included,
+    /// by id, times as of `now`.
     [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
 
   private:
@@ -166,6 +177,8 @@ class Inbox {
         bool unlisted = false;
         /// It was time to look, and `get` was asked.
         bool looked = false;
+        /// When the call of `info.call_state` began.
+        Instant call_began{};
         /// Not yet told by the present sync.
         bool missing = false;
         /// Known from an earlier start of the broker.
@@ -190,6 +203,16 @@ class Inbox {
     /// Nobody is pending or accepted.
     static bool nobody_left(const Held& held);
 
+    /// This user takes part in its call.
+    [[nodiscard]] bool in_call(const Held& held) const;
+    News take_of_call(const Event& event, Instant now);
+    /// `user` has accepted.
+    void join_call(Held& held, const UserId& user, Instant now, News& news) const;
+    void leave_call(Held& held, const ParticipantLeft& left, const Cause& cause, Instant now,
+                    News& news) const;
+    void end_call(Held& held, CallEnded ended, const Cause& cause, Instant now, News& news) const;
+    void correct_call(Held& held, const InvitationInfo& told, Instant now, News& news);
+
     Held& hold(InvitationInfo info);
     void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
     void apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news);
@@ -211,6 +234,8 @@ class Inbox {
     std::set<std::pair<Instant, InvitationId>> looks_;
     /// Ended for all: whatever still comes of them is late.
     Remembered<InvitationId> ended_;
+    /// Signals that were told.
+    Remembered<std::tuple<InvitationId, DeviceTag, std::uint64_t>> signals_;
     /// Own invitations of which nothing is to be told.
     Remembered<InvitationId> disowned_;
 };

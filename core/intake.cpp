@@ -60,6 +60,9 @@ constexpr std::array topic_table{
     TopicRow{"invitation", Ringing::verb, "id", about_invitation<Ringing>},
     TopicRow{"invitation", Add::verb, "id", about_invitation<Add>},
     TopicRow{"invitation", Get::verb, "id", about_invitation<Get>},
+    TopicRow{"invitation", Signal::verb, "id", about_invitation<Signal>},
+    TopicRow{"invitation", Hangup::verb, "id", about_invitation<Hangup>},
+    TopicRow{"invitation", Resume::verb, "id", about_invitation<Resume>},
     TopicRow{"group", GroupInvite::verb, "group", about_group<GroupInvite>},
     TopicRow{"group", Message::verb, "group", message_to<GroupId>},
     TopicRow{"group", CreateGroup::verb, "group", about_group<CreateGroup>},
@@ -117,9 +120,6 @@ std::optional<Refusal> check_named(const std::optional<std::vector<UserId>>& nam
 std::optional<Refusal> check_reason(const std::optional<std::string>& reason) {
     return reason && reason->empty() ? std::optional(invalid("reason", "is empty")) : std::nullopt;
 }
-std::optional<Refusal> check_call(bool call) {
-    return call ? std::optional(invalid("call", "is not offered by this broker")) : std::nullopt;
-}
 std::optional<Refusal> check_profile(const std::optional<Profile>& profile) {
     if (profile && profile->size() > max_profile_texts) {
         return refuse_size("profile", max_profile_texts);
@@ -132,9 +132,6 @@ std::optional<Refusal> check(const Invite& invite, const Limits& limits) {
     if (auto refusal = check_timeout(invite.timeout, limits)) {
         return refusal;
     }
-    if (auto refusal = check_call(invite.call)) {
-        return refusal;
-    }
     if (invite.visibility == Visibility::members) {
         return invalid("visibility", "members is for groups");
     }
@@ -144,10 +141,7 @@ std::optional<Refusal> check(const GroupInvite& invite, const Limits& limits) {
     if (auto refusal = check_named(invite.invitees, "invitees")) {
         return refusal;
     }
-    if (auto refusal = check_timeout(invite.timeout, limits)) {
-        return refusal;
-    }
-    return check_call(invite.call);
+    return check_timeout(invite.timeout, limits);
 }
 std::optional<Refusal> check(const Add& add, const Limits& limits) {
     if (auto refusal = check_named(add.invitees, "invitees")) {
@@ -157,6 +151,9 @@ std::optional<Refusal> check(const Add& add, const Limits& limits) {
 }
 std::optional<Refusal> check(const Reject& reject, const Limits& /*limits*/) {
     return check_reason(reject.reason);
+}
+std::optional<Refusal> check(const Hangup& hangup, const Limits& /*limits*/) {
+    return check_reason(hangup.reason);
 }
 std::optional<Refusal> check(const Cancel& cancel, const Limits& /*limits*/) {
     return check_named(cancel.invitees, "invitees");

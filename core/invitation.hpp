@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "call.hpp"
 #include "messages.hpp"
 #include "timer_wheel.hpp"
 
@@ -28,7 +30,7 @@ inline std::int64_t size_of(const std::optional<Data>& data) {
     return data ? static_cast<std::int64_t>(data->bytes.size()) : 0;
 }
 
-/// Runs while an inviter with pending invitations has no device online.
+/// Runs while an inviter with open invitations has no device online.
 struct LostInviter : Timer {
     explicit LostInviter(User& lost) : Timer(Kind::lost_inviter), user(lost) {}
     User& user;
@@ -50,7 +52,13 @@ struct User {
     std::uint32_t inviting = 0;
     /// Invitations that wait for this user's answer.
     std::uint32_t invited = 0;
-    bool online = false;
+    /// Those that are online.
+    std::vector<DeviceTag> devices{};
+
+    [[nodiscard]] bool online() const { return !devices.empty(); }
+    [[nodiscard]] bool has(DeviceTag device) const {
+        return std::find(devices.begin(), devices.end(), device) != devices.end();
+    }
 };
 
 /// What somebody said when an invitee's part ended, and the rev of the event that told it.
@@ -98,8 +106,8 @@ class Invitee {
     std::shared_ptr<const Note> note_{};
 };
 
-/// Open while `pending` is above 0. The timer runs meanwhile, at or before the
-/// earliest deadline.
+/// Open while `pending` is above 0, when the timer runs, at or before the earliest deadline;
+/// and while its call lives.
 struct Invitation : Timer {
     Invitation() : Timer(Kind::invitation) {}
 
@@ -110,6 +118,8 @@ struct Invitation : Timer {
     std::shared_ptr<Group> group{};
     std::vector<Invitee> invitees{};
     std::optional<Data> data{};
+    /// With `call:true`, also before and after it lives.
+    std::unique_ptr<Call> call{};
     /// Who added invitees and so has it counted as their own.
     std::unique_ptr<std::vector<User*>> adders{};
     /// Who ended parts in it without having one.
@@ -134,6 +144,9 @@ struct Invitation : Timer {
     bool touched = false;
     bool data_touched = false;
 
+    [[nodiscard]] bool open() const {
+        return pending > 0 || (call && call->phase == Call::Phase::lives);
+    }
     [[nodiscard]] bool ended() const { return ended_at != Instant::max(); }
 };
 

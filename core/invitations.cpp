@@ -29,24 +29,6 @@ constexpr std::size_t deadlines_in_a_second = 4;
 constexpr std::size_t page_invitations = 100;
 constexpr std::int64_t page_bytes = 64 * 1024;
 
-/// Who acts, and with which device; nobody: the clock.
-struct Actor {
-    const User* user = nullptr;
-    std::optional<DeviceTag> device{};
-};
-constexpr Actor the_clock{};
-
-template <class MaybeConst>
-auto invitee_of(MaybeConst& invitation, const UserId& user)
-    -> decltype(&invitation.invitees.front()) {
-    for (auto& invitee : invitation.invitees) {
-        if (*invitee.user().id == user) {
-            return &invitee;
-        }
-    }
-    return nullptr;
-}
-
 /// What the invitation's next event tells.
 std::shared_ptr<const Note> note(const Invitation& invitation, const std::optional<Data>& data,
                                  std::string reason = {}) {
@@ -57,6 +39,8 @@ std::shared_ptr<const Note> note(const Invitation& invitation, const std::option
         Note{.rev = invitation.rev + 1, .data = data, .reason = std::move(reason)});
 }
 
+}  // namespace
+
 std::vector<Invitee*> all_pending(Invitation& invitation) {
     std::vector<Invitee*> pending;
     for (Invitee& invitee : invitation.invitees) {
@@ -66,6 +50,8 @@ std::vector<Invitee*> all_pending(Invitation& invitation) {
     }
     return pending;
 }
+
+namespace {
 
 Instant earliest_deadline(const Invitation& invitation) {
     Instant first = never;
@@ -78,7 +64,7 @@ Instant earliest_deadline(const Invitation& invitation) {
 }
 
 Openness openness(const Invitation& invitation) {
-    return invitation.pending > 0 ? Openness::open : Openness::ended;
+    return invitation.open() ? Openness::open : Openness::ended;
 }
 
 /// Those whom a cancel names; nothing: all.
@@ -179,6 +165,10 @@ bool is_allowed(Who who, const UserId& user, const Invitation& invitation) {
             return inviter || (invitee != nullptr && invitee->state() == State::accepted);
         case Who::hearer:
             return inviter || invitee != nullptr || shown_to(invitation, user);
+        case Who::speaker:
+            return voice_of(invitation, user).speaks();
+        case Who::participant:
+            return in_call(invitation, user) != nullptr;
     }
     return false;
 }
@@ -203,14 +193,17 @@ std::optional<Refusal> too_late(Needs needs, const UserId& user, const Invitatio
     }
     if constexpr (requires { asked.invitees.has_value(); }) {
         const bool told_of_each = asked.invitees && invitation.invitees.size() > 1;
-        if (needs == Needs::open_unless_named && told_of_each) {
+        if (needs == Needs::somebody_pending_unless_named && told_of_each) {
             return std::nullopt;
         }
     }
-    if (needs == Needs::nothing || invitation.pending > 0) {
+    const bool needs_call = needs == Needs::call_lives;
+    const bool call_counts = needs_call || needs == Needs::open;
+    if (needs == Needs::nothing || (invitation.pending > 0 && !needs_call) ||
+        (call_counts && lives(invitation))) {
         return std::nullopt;
     }
-    if (invitation.invitees.size() == 1) {
+    if (invitation.invitees.size() == 1 && !(call_counts && call_has_ended(invitation))) {
         return told_late(invitation, invitation.invitees.front());
     }
     if constexpr (std::same_as<Verb, Add>) {
@@ -218,7 +211,8 @@ std::optional<Refusal> too_late(Needs needs, const UserId& user, const Invitatio
         const auto taker =
             std::find_if(invitation.invitees.begin(), invitation.invitees.end(),
                          [](const Invitee& one) { return one.state() == State::accepted; });
-        if (invitation.answer == Answer::first && taker != invitation.invitees.end()) {
+        if (invitation.answer == Answer::first && !call_has_ended(invitation) &&
+            taker != invitation.invitees.end()) {
             return told_late(invitation, *taker);
         }
     }
@@ -320,6 +314,28 @@ std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invita
     return reply;
 }
 
+std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invitation,
+                                  const Hangup& asked) {
+    if (!invitation.call || (asked.all && lives(invitation))) {
+        return std::nullopt;
+    }
+    for (const Participant& one : invitation.call->participants) {
+        if (*one.user->id == sender.user && one.hung_up == sender.device) {
+            return Done{.dup = true, .rev = invitation.rev};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invitation,
+                                  const Resume& /*asked*/) {
+    const Participant* own = in_call(invitation, sender.user);
+    if (!lives(invitation) || own == nullptr || own->device != sender.device) {
+        return std::nullopt;
+    }
+    return Done{.dup = true, .rev = invitation.rev};
+}
+
 /// Whether this invitation ends when `user` is lost.
 bool loses(const Invitation& invitation, const User& user) {
     return invitation.inviter == &user && invitation.inviter_was_online &&
@@ -375,13 +391,16 @@ void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee
     events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event), .alone = alone});
 }
 
-/// How many users hear an event that concerns so many invitees.
+}  // namespace
+
 std::int64_t hearers(const Invitation& invitation, std::size_t concerned) {
     if (invitation.visibility == Visibility::inviter) {
         return 1 + static_cast<std::int64_t>(concerned);
     }
     return 1 + std::ssize(invitation.invitees) + std::ssize(observers(invitation));
 }
+
+namespace {
 
 InvitationCancelled cancelled_event(const Invitation& invitation,
                                     const std::vector<Invitee*>& chosen, CancelReason reason,
@@ -401,6 +420,8 @@ void end(Invitation& invitation, Invitee& invitee, State how, const Actor& by,
     --invitee.user().invited;
 }
 
+}  // namespace
+
 void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             CancelReason reason, const std::optional<Data>& data, Effects& events) {
     const auto why = note(invitation, data, std::string(name_of(reason)));
@@ -409,6 +430,29 @@ void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const A
     }
     announce(by, invitation, chosen, cancelled_event(invitation, chosen, reason, data), events);
 }
+
+void settle(Desk& desk, Invitation& invitation) {
+    desk.records.touch(invitation);
+    if (invitation.pending > 0) {
+        return;
+    }
+    desk.wheel.disarm(invitation);
+    if (!invitation.open()) {
+        desk.records.close(invitation, desk.now);
+    }
+}
+
+void owe(Desk& desk, const UserId& user, const Effects& events, std::size_t first) {
+    std::int64_t count = 0;
+    for (std::size_t i = first; i < events.size(); ++i) {
+        count += std::ssize(std::get<Delivery>(events[i]).to);
+    }
+    if (count > 0) {
+        desk.owe(user, count);
+    }
+}
+
+namespace {
 
 void revoke(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
             RevokeReason reason, Effects& events) {
@@ -441,6 +485,11 @@ ReplyBody Invitations::judge(const Sender& sender, const Verb& asked, Effects& e
     if (rule.members_only && invitation->group && !invitation->group->has(sender.user)) {
         return refuse(Error::not_member);
     }
+    if constexpr (std::same_as<Verb, Hangup>) {
+        if (asked.all && *invitation->inviter->id != sender.user) {
+            return refuse(Error::not_inviter);
+        }
+    }
     if (auto late = too_late(rule.needs, sender.user, *invitation, asked)) {
         return std::move(*late);
     }
@@ -452,8 +501,24 @@ ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects&
         const bool same_target = known->target != nullptr && *known->target->id == asked.invitee;
         return known_already(sender, *known, same_target);
     }
+    if (const Invitation* into = asked.id ? desk_.records.find_merged(*asked.id) : nullptr) {
+        if (*into->inviter->id == asked.invitee && invitee_of(*into, sender.user) != nullptr) {
+            return Merged{.dup = true, .merged_into = *into->id};
+        }
+    }
     if (asked.invitee == sender.user) {
         return refuse_field(Error::invalid_request, "invitee", "is the inviter");
+    }
+    if (Invitation* crossed = crossed_by(sender, asked)) {
+        const InvitationId into = *crossed->id;
+        auto reply = apply(sender, *crossed, Accept{.id = into, .data = asked.data}, events);
+        if (!std::holds_alternative<Done>(reply)) {
+            return reply;
+        }
+        if (asked.id) {
+            desk_.records.merge(*crossed, *asked.id);
+        }
+        return Merged{.merged_into = into};
     }
     return invite(sender, asked, asked.invitee, "also", invitees_of(asked), events);
 }
@@ -488,6 +553,19 @@ ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Eff
         }
     }
     return invite(sender, asked, asked.group, "invitees", std::move(named), events);
+}
+
+Invitation* Invitations::crossed_by(const Sender& sender, const Invite& asked) {
+    const User* caller = desk_.records.find(sender.user);
+    if (!asked.call || !asked.also.empty() || caller == nullptr) {
+        return nullptr;
+    }
+    const auto& open = caller->open;
+    const auto crossed = std::find_if(open.begin(), open.end(), [&](const Invitation* one) {
+        return one->call && !one->group && *one->inviter->id == asked.invitee &&
+               one->invitees.size() == 1 && one->pending == 1;
+    });
+    return crossed == open.end() ? nullptr : *crossed;
 }
 
 ReplyBody Invitations::known_already(const Sender& sender, const Invitation& known,
@@ -547,7 +625,10 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     invitation.visibility = asked.visibility;
     invitation.online_only = asked.online_only;
     invitation.keep_when_lost = asked.on_inviter_lost == OnInviterLost::keep;
-    invitation.inviter_was_online = invitation.inviter->online;
+    invitation.inviter_was_online = invitation.inviter->online();
+    if (asked.call) {
+        calls_.wait(invitation, sender);
+    }
     desk_.records.keep(invitation, bytes);
     ask(sender.user, invitation, sorted.asked, asked.timeout);
     announce_new(sender, invitation, 0, events);
@@ -572,13 +653,16 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     }
     const Actor by{&invitee.user(), sender.device};
     end(invitation, invitee, State::accepted, by, note(invitation, asked.data));
+    if (invitation.call) {
+        calls_.join(invitation, invitee.user(), sender.device);
+    }
     announce(by, invitation, {&invitee},
              InviteeAccepted{.invitee = sender.user, .data = asked.data}, events);
     if (others > 0) {
         cancel(invitation, all_pending(invitation), by, CancelReason::answered, {}, events);
     }
     const Rev rev = invitation.rev;
-    close_if_ended(invitation);
+    settle(desk_, invitation);
     return Done{.rev = rev};
 }
 
@@ -595,7 +679,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
              InviteeRejected{.invitee = sender.user, .data = asked.data, .reason = asked.reason},
              events);
     const Rev rev = invitation.rev;
-    close_if_ended(invitation);
+    settle(desk_, invitation);
     return Done{.rev = rev};
 }
 
@@ -628,7 +712,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     cancel(invitation, chosen, {invitation.inviter, sender.device}, CancelReason::cancelled,
            asked.data, events);
     reply.rev = invitation.rev;
-    close_if_ended(invitation);
+    settle(desk_, invitation);
     return reply;
 }
 
@@ -714,6 +798,12 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
 
+    if (lives(invitation)) {
+        // Who is called into a call may be asked as long as that may last.
+        invitation.lifetime_end =
+            std::max(invitation.lifetime_end,
+                     invitation.call->started_at + Duration(desk_.limits.max_call_ms));
+    }
     // Who had it hears the full list; whoever is added gets it as new. One rev for both.
     ask(sender.user, invitation, sorted.asked, asked.timeout);
     ++invitation.rev;
@@ -733,6 +823,21 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
 ReplyBody Invitations::apply(const Sender& sender, const Invitation& invitation,
                              const Get& /*asked*/, Effects& /*events*/) {
     return Got{.invitation = describe(invitation, sender.user)};
+}
+
+ReplyBody Invitations::apply(const Sender& sender, const Invitation& invitation,
+                             const Signal& asked, Effects& events) {
+    return calls_.signal(sender, invitation, asked, events);
+}
+
+ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Hangup& asked,
+                             Effects& events) {
+    return calls_.hang_up(sender, invitation, asked, events);
+}
+
+ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Resume& /*asked*/,
+                             Effects& events) {
+    return calls_.resume(sender, invitation, events);
 }
 
 ReplyBody Invitations::judge(const Sender& sender, const Sync& asked, Effects& /*events*/) {
@@ -772,7 +877,7 @@ WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const Us
         return refuse_stranger();
     }
     const User* known = desk_.records.find(user);
-    if (online_only && (known == nullptr || !known->online)) {
+    if (online_only && (known == nullptr || !known->online())) {
         return refuse(Error::user_offline);
     }
     if (known != nullptr &&
@@ -814,16 +919,6 @@ std::optional<Refusal> Invitations::take(const UserId& user, std::int64_t events
     return std::nullopt;
 }
 
-void Invitations::owe(const UserId& user, const Effects& events, std::size_t first) {
-    std::int64_t count = 0;
-    for (std::size_t i = first; i < events.size(); ++i) {
-        count += std::ssize(std::get<Delivery>(events[i]).to);
-    }
-    if (count > 0) {
-        desk_.owe(user, count);
-    }
-}
-
 void Invitations::come_due(Invitation& invitation, Effects& events) {
     const auto before = events.size();
     while (invitation.pending > 0) {
@@ -847,18 +942,24 @@ void Invitations::come_due(Invitation& invitation, Effects& events) {
         }
         announce(the_clock, invitation, late, std::move(event), events);
     }
-    owe(*invitation.inviter->id, events, before);
+    owe(desk_, *invitation.inviter->id, events, before);
     if (invitation.pending > 0) {
         desk_.wheel.arm(invitation,
                         std::min(earliest_deadline(invitation), invitation.lifetime_end));
     }
-    close_if_ended(invitation);
+    settle(desk_, invitation);
 }
 
-void Invitations::set_online(const UserId& id, bool online) {
-    User& user = desk_.records.obtain(id);
-    user.online = online;
+void Invitations::set_online(const Sender& device, bool online) {
+    User& user = desk_.records.obtain(device.user);
+    const bool was_online = user.online();
+    std::erase(user.devices, device.device);
     if (online) {
+        user.devices.push_back(device.device);
+    }
+    if (user.online() == was_online) {
+        // Another of this user's devices is there.
+    } else if (online) {
         if (user.lost) {
             desk_.wheel.disarm(*user.lost);
             user.lost.reset();
@@ -873,6 +974,7 @@ void Invitations::set_online(const UserId& id, bool online) {
                            [&](auto* one) { return loses(*one, user); })) {
         await(user);
     }
+    calls_.set_online(user, device.device, online);
     desk_.records.release(user);
 }
 
@@ -888,13 +990,13 @@ void Invitations::lose(User& user, Effects& events) {
     const auto before = events.size();
     const auto open = user.open;
     for (Invitation* invitation : open) {
-        if (loses(*invitation, user)) {
+        if (loses(*invitation, user) && invitation->pending > 0) {
             cancel(*invitation, all_pending(*invitation), {&user}, CancelReason::inviter_lost, {},
                    events);
-            close_if_ended(*invitation);
+            settle(desk_, *invitation);
         }
     }
-    owe(*user.id, events, before);
+    owe(desk_, *user.id, events, before);
     user.lost.reset();
     desk_.records.release(user);
 }
@@ -906,6 +1008,7 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
                        .group = group_id(invitation),
                        .data = invitation.data,
                        .remaining = remaining_until(invitees[first].deadline()),
+                       .call = invitation.call != nullptr,
                        .answer = invitation.answer,
                        .visibility = invitation.visibility,
                        .online_only = invitation.online_only};
@@ -935,6 +1038,7 @@ InvitationInfo Invitations::describe(const Invitation& invitation, const UserId&
                         .inviter = *invitation.inviter->id,
                         .group = group_id(invitation),
                         .data = invitation.data,
+                        .call = invitation.call != nullptr,
                         .answer = invitation.answer,
                         .online_only = invitation.online_only,
                         .visibility = invitation.visibility,
@@ -943,7 +1047,8 @@ InvitationInfo Invitations::describe(const Invitation& invitation, const UserId&
                         .role = inviter ? Role::inviter
                                 : asked ? Role::invitee
                                         : Role::observer,
-                        .remaining = remaining(invitation, reader)};
+                        .remaining = remaining(invitation, reader),
+                        .call_state = calls_.describe(invitation, reader)};
     for (const Invitee& invitee : invitation.invitees) {
         if (!inviter && invitation.visibility == Visibility::inviter &&
             *invitee.user().id != reader) {
@@ -1030,10 +1135,10 @@ void Invitations::restore(const InvitationKept& kept) {
     }
     look_again(invitation, invitation.lifetime_end);
     User& inviter = *invitation.inviter;
-    if (inviter.online && !invitation.inviter_was_online) {
+    if (inviter.online() && !invitation.inviter_was_online) {
         invitation.inviter_was_online = true;
         desk_.records.touch(invitation);
-    } else if (!inviter.online && loses(invitation, inviter)) {
+    } else if (!inviter.online() && loses(invitation, inviter)) {
         await(inviter);
     }
 }
@@ -1045,21 +1150,27 @@ void Invitations::restore(const InviteeKept& kept) {
     }
 }
 
+void Invitations::restore(const CallKept& kept) {
+    if (Invitation* invitation = desk_.records.restore(kept)) {
+        calls_.restored(*invitation, invitation->call->participants.size());
+    }
+}
+
+void Invitations::restore(const ParticipantKept& kept) {
+    if (Invitation* invitation = desk_.records.restore(kept)) {
+        calls_.restored(*invitation, kept.position);
+    }
+}
+
 void Invitations::restore(const InvitationForgotten& forgotten) {
     Invitation* invitation = desk_.records.find(forgotten.id);
     if (invitation != nullptr && invitation->number == forgotten.number) {
         desk_.wheel.disarm(*invitation);
+        if (invitation->call) {
+            desk_.wheel.disarm(*invitation->call);
+        }
         desk_.records.restore(forgotten);
     }
-}
-
-void Invitations::close_if_ended(Invitation& invitation) {
-    desk_.records.touch(invitation);
-    if (invitation.pending > 0) {
-        return;
-    }
-    desk_.wheel.disarm(invitation);
-    desk_.records.close(invitation, desk_.now);
 }
 
 void Invitations::parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
@@ -1080,6 +1191,9 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
     for (const auto& [number, one] : concerned) {
         Invitation& invitation = *one;
         auto chosen = all_pending(invitation);
+        if (chosen.empty()) {
+            continue;  // its call lives on
+        }
         if (leaving.contains(invitation.inviter)) {
             cancel(invitation, chosen, by, CancelReason::left_group, {}, events);
         } else {
@@ -1091,22 +1205,26 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
             revoke(invitation, chosen, by, reason, events);
         }
         keep_remover(invitation, sender.user);
-        close_if_ended(invitation);
+        settle(desk_, invitation);
     }
-    owe(sender.user, events, before);
+    owe(desk_, sender.user, events, before);
 }
 
 void Invitations::dismissed(const Group& group, const Sender& sender, Effects& events) {
     const Actor by{desk_.records.find(sender.user), sender.device};
     const auto before = events.size();
-    // From the youngest: each is taken out at the end of what is open.
-    while (!group.open.empty()) {
-        Invitation& invitation = *group.open.back();
+    // From the youngest: what is taken out then stands at the end. Calls that live go on.
+    const auto open = group.open;
+    for (auto at = open.rbegin(); at != open.rend(); ++at) {
+        Invitation& invitation = **at;
+        if (invitation.pending == 0) {
+            continue;
+        }
         cancel(invitation, all_pending(invitation), by, CancelReason::group_dismissed, {}, events);
         keep_remover(invitation, sender.user);
-        close_if_ended(invitation);
+        settle(desk_, invitation);
     }
-    owe(sender.user, events, before);
+    owe(desk_, sender.user, events, before);
 }
 
 void Invitations::keep_remover(Invitation& invitation, const UserId& user) {
@@ -1122,5 +1240,8 @@ template ReplyBody Invitations::judge(const Sender&, const Modify&, Effects&);
 template ReplyBody Invitations::judge(const Sender&, const Ringing&, Effects&);
 template ReplyBody Invitations::judge(const Sender&, const Add&, Effects&);
 template ReplyBody Invitations::judge(const Sender&, const Get&, Effects&);
+template ReplyBody Invitations::judge(const Sender&, const Signal&, Effects&);
+template ReplyBody Invitations::judge(const Sender&, const Hangup&, Effects&);
+template ReplyBody Invitations::judge(const Sender&, const Resume&, Effects&);
 
 }  // namespace beckon

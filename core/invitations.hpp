@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "calls.hpp"
 #include "desk.hpp"
 #include "effects.hpp"
 #include "intake.hpp"
@@ -22,7 +23,7 @@ concept NamesInvitation = std::same_as<decltype(Verb::id), InvitationId>;
 /// (contract, section 4), by the table in rules.hpp. One thread.
 class Invitations {
   public:
-    explicit Invitations(Desk& desk) : desk_(desk) {}
+    Invitations(Desk& desk, Calls& calls) : desk_(desk), calls_(calls) {}
 
     ReplyBody judge(const Sender& sender, const Invite& asked, Effects& events);
     ReplyBody judge(const Sender& sender, const GroupInvite& asked, Effects& events);
@@ -33,7 +34,8 @@ class Invitations {
 
     /// The invitation's timer fired.
     void come_due(Invitation& invitation, Effects& events);
-    void set_online(const UserId& id, bool online);
+    /// A device came online, or went.
+    void set_online(const Sender& device, bool online);
     /// The user has been away for too long.
     void lose(User& user, Effects& events);
     /// These members, who still are, leave or are removed: what is pending for them is
@@ -46,6 +48,8 @@ class Invitations {
     /// See `Switchboard::restore`.
     void restore(const InvitationKept& kept);
     void restore(const InviteeKept& kept);
+    void restore(const CallKept& kept);
+    void restore(const ParticipantKept& kept);
     void restore(const InvitationForgotten& forgotten);
 
   private:
@@ -63,7 +67,15 @@ class Invitations {
                     Effects& events);
     ReplyBody apply(const Sender& sender, const Invitation& invitation, const Get& asked,
                     Effects& events);
+    ReplyBody apply(const Sender& sender, const Invitation& invitation, const Signal& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Hangup& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Resume& asked,
+                    Effects& events);
 
+    /// The one-to-one call that waits for the sender and whose inviter this invite would call.
+    [[nodiscard]] Invitation* crossed_by(const Sender& sender, const Invite& asked);
     /// The reply to an invite whose id is known.
     [[nodiscard]] ReplyBody known_already(const Sender& sender, const Invitation& known,
                                           bool same_target) const;
@@ -82,9 +94,6 @@ class Invitations {
     /// `Desk::take`, the bytes being kept by `invitation`.
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
                                               std::int64_t bytes, Invitation& invitation);
-
-    /// Charges the user for the events from index `first` on, which no request paid for.
-    void owe(const UserId& user, const Effects& events, std::size_t first);
 
     /// `new_invitation` to the invitees from index `first` on, and to observers.
     void announce_new(const Sender& sender, const Invitation& invitation, std::size_t first,
@@ -105,10 +114,9 @@ class Invitations {
     void await(User& user);
     /// Keeps who ended a part, though they have none.
     void keep_remover(Invitation& invitation, const UserId& user);
-    /// To be called when nothing of a request or deadline is left to do; notes that it changed.
-    void close_if_ended(Invitation& invitation);
 
     Desk& desk_;
+    Calls& calls_;
 };
 
 }  // namespace beckon

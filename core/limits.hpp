@@ -15,6 +15,7 @@ struct Limits {
     std::int64_t max_total_data_bytes = 256LL * 1024 * 1024;
     std::int64_t max_timeout_ms = 24LL * 3600 * 1000;
     std::int64_t max_lifetime_ms = 24LL * 3600 * 1000;
+    std::int64_t max_call_ms = 24LL * 3600 * 1000;
     std::int64_t max_invitees = 1000;
     std::int64_t max_audience = 250;
     std::int64_t max_group_members = 2000;
@@ -51,6 +52,7 @@ inline constexpr std::array limit_table{
     LimitInfo{"max_total_data_bytes", &Limits::max_total_data_bytes, 0, 1LL << 40},
     LimitInfo{"max_timeout_ms", &Limits::max_timeout_ms, 1, a_year_ms},
     LimitInfo{"max_lifetime_ms", &Limits::max_lifetime_ms, 1, a_year_ms},
+    LimitInfo{"max_call_ms", &Limits::max_call_ms, 1, a_year_ms},
     LimitInfo{"max_invitees", &Limits::max_invitees, 1, 100'000},
     LimitInfo{"max_audience", &Limits::max_audience, 2, 100'000},
     LimitInfo{"max_group_members", &Limits::max_group_members, 1, 100'000},

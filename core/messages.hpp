@@ -48,7 +48,7 @@ using Rev = std::uint32_t;
 /// Where the invitation stands: open while anyone is pending. Computed, never stored.
 enum class Openness : std::uint8_t { open, ended };
 enum class OnInviterLost : std::uint8_t { cancel, keep };
-/// Why pending invitees were cancelled (those of calls, by later brokers).
+/// Why pending invitees were cancelled.
 enum class CancelReason : std::uint8_t {
     cancelled,
     answered,
@@ -271,6 +271,48 @@ struct Get {
     bool operator==(const Get&) const = default;
 };
 
+/// `invitation/{id}/signal`; without `to`: whoever the sender talks with
+struct Signal {
+    InvitationId id;
+    std::optional<UserId> to{};
+    /// Rises with each signal of a sender; a receiver knows by it which it has had.
+    std::optional<std::uint64_t> seq{};
+    Data data{};
+
+    static constexpr std::string_view verb = "signal";
+    static void fields(auto& m, auto& v) {
+        v("to", m.to);
+        v("seq", m.seq);
+        v.required("data", m.data);
+    }
+    bool operator==(const Signal&) const = default;
+};
+
+/// `invitation/{id}/hangup`; `all`: the inviter ends the call for everyone
+struct Hangup {
+    InvitationId id;
+    std::optional<Data> data{};
+    std::string reason = "hangup";
+    bool all = false;
+
+    static constexpr std::string_view verb = "hangup";
+    static void fields(auto& m, auto& v) {
+        v("data", m.data);
+        v.defaulted("reason", m.reason);
+        v.defaulted("all", m.all);
+    }
+    bool operator==(const Hangup&) const = default;
+};
+
+/// `invitation/{id}/resume`; the sender's device takes its user's part in the call over
+struct Resume {
+    InvitationId id;
+
+    static constexpr std::string_view verb = "resume";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const Resume&) const = default;
+};
+
 /// `user/{me}/sync`; `after` is the `next` of the page before, opaque to clients
 struct Sync {
     std::optional<std::string> after{};
@@ -424,10 +466,10 @@ struct ListGroups {
     bool operator==(const ListGroups&) const = default;
 };
 
-using RequestBody =
-    std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Sync,
-                 Message, CreateGroup, JoinGroup, QuitGroup, DismissGroup, GetGroup, UpdateGroup,
-                 AddMembers, RemoveMembers, SetRank, TransferGroup, ListGroups>;
+using RequestBody = std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add,
+                                 Get, Signal, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup,
+                                 QuitGroup, DismissGroup, GetGroup, UpdateGroup, AddMembers,
+                                 RemoveMembers, SetRank, TransferGroup, ListGroups>;
 
 struct Request {
     std::optional<Req> req{};
@@ -456,6 +498,20 @@ struct InviteeInfo {
     bool operator==(const InviteeInfo&) const = default;
 };
 
+/// A call that lives, or lived: then nobody takes part and `reason` says why.
+struct CallInfo {
+    std::vector<UserId> participants{};
+    Duration duration{};
+    std::optional<std::string> reason{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("participants", m.participants);
+        v.required("duration_ms", m.duration);
+        v("reason", m.reason);
+    }
+    bool operator==(const CallInfo&) const = default;
+};
+
 struct InvitationInfo {
     InvitationId id;
     UserId inviter;
@@ -470,6 +526,8 @@ struct InvitationInfo {
     Role role = Role::invitee;
     std::optional<Duration> remaining{};
     std::vector<InviteeInfo> invitees{};
+    /// Absent until somebody accepts.
+    std::optional<CallInfo> call_state{};
 
     static void fields(auto& m, auto& v) {
         v.required("id", m.id);
@@ -485,6 +543,7 @@ struct InvitationInfo {
         v.required("role", m.role);
         v("remaining_ms", m.remaining);
         v.required("invitees", m.invitees);
+        v("call_state", m.call_state);
     }
     bool operator==(const InvitationInfo&) const = default;
 };
@@ -585,7 +644,19 @@ struct Invited {
     bool operator==(const Invited&) const = default;
 };
 
-/// Ok to accept, reject, modify and ringing.
+/// Ok to an invite that crossed another: it was its sender's accept of that one.
+struct Merged {
+    bool dup = false;
+    InvitationId merged_into;
+
+    static void fields(auto& m, auto& v) {
+        v.flag("dup", m.dup);
+        v.required("merged_into", m.merged_into);
+    }
+    bool operator==(const Merged&) const = default;
+};
+
+/// Ok to accept, reject, modify, ringing, signal, hangup and resume.
 struct Done {
     bool dup = false;
     Rev rev = 1;
@@ -701,8 +772,8 @@ struct Refusal {
     bool operator==(const Refusal&) const = default;
 };
 
-using ReplyBody = std::variant<Refusal, Invited, Done, Cancelled, Got, Synced, Sent, GroupDone,
-                               MembersDone, GotGroup, GroupsListed>;
+using ReplyBody = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
+                               GroupDone, MembersDone, GotGroup, GroupsListed>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {
@@ -829,9 +900,72 @@ struct InviteeRinging {
     bool operator==(const InviteeRinging&) const = default;
 };
 
+/// What one who takes part says to others: offers, candidates, mic on, mic off. Not stored.
+struct SignalEvent {
+    UserId from;
+    std::optional<std::uint64_t> seq{};
+    Data data{};
+
+    static constexpr std::string_view event = Signal::verb;
+    static void fields(auto& m, auto& v) {
+        v.required("from", m.from);
+        v("seq", m.seq);
+        v.required("data", m.data);
+    }
+    bool operator==(const SignalEvent&) const = default;
+};
+
+/// The call goes on without `user`.
+struct ParticipantLeft {
+    UserId user;
+    std::string reason;
+    std::optional<Data> data{};
+
+    static constexpr std::string_view event = "participant_left";
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("reason", m.reason);
+        v("data", m.data);
+    }
+    bool operator==(const ParticipantLeft&) const = default;
+};
+
+/// `user` takes part with another device now, that of `by_device`.
+struct ParticipantMoved {
+    UserId user;
+
+    static constexpr std::string_view event = "participant_moved";
+    static void fields(auto& m, auto& v) { v.required("user", m.user); }
+    bool operator==(const ParticipantMoved&) const = default;
+};
+
+/// `duration` is from the first accept, by the broker's clock.
+struct CallEnded {
+    std::string reason;
+    Duration duration{};
+    std::optional<Data> data{};
+
+    static constexpr std::string_view event = "call_ended";
+    static void fields(auto& m, auto& v) {
+        v.required("reason", m.reason);
+        v.required("duration_ms", m.duration);
+        v("data", m.data);
+    }
+    bool operator==(const CallEnded&) const = default;
+};
+
 using EventBody =
     std::variant<NewInvitation, InviteeAccepted, InviteeRejected, InvitationCancelled,
-                 InvitationTimeout, InvitationModified, InvitationRevoked, InviteeRinging>;
+                 InvitationTimeout, InvitationModified, InvitationRevoked, InviteeRinging,
+                 SignalEvent, ParticipantLeft, ParticipantMoved, CallEnded>;
+
+/// Whether it raises `rev` (contract, section 3): so do those of an invitation but `ringing`, and
+/// none of its call.
+template <class Body>
+inline constexpr bool raises_rev =
+    !(std::same_as<Body, InviteeRinging> || std::same_as<Body, SignalEvent> ||
+      std::same_as<Body, ParticipantLeft> || std::same_as<Body, ParticipantMoved> ||
+      std::same_as<Body, CallEnded>);
 
 /// What the broker tells of an invitation; `by` and `by_device` say who acted, absent when the
 /// clock did.

@@ -46,7 +46,7 @@ User& Records::obtain(const UserId& id) {
 }
 
 void Records::release(User& user) {
-    if (user.references == 0 && !user.online && !user.lost) {
+    if (user.references == 0 && !user.online() && !user.lost) {
         users_.erase(*user.id);
     }
 }
@@ -130,6 +130,13 @@ void Records::keep_remover(Invitation& invitation, User& user) {
     }
     ++user.references;
     invitation.removers->push_back(&user);
+}
+
+void Records::merge(Invitation& invitation, const InvitationId& id) {
+    invitation.call->merged = id;
+    invitation.call->touched = true;
+    touch(invitation);
+    merged_.obtain(id).first->second = &invitation;
 }
 
 void Records::close(Invitation& invitation, Instant now) {
@@ -244,7 +251,6 @@ void Records::transfer(Group& group, const UserId& member) {
 }
 
 void Records::dismiss(Group& group) {
-    assert(group.open.empty());
     note(GroupGone{group.id});
     take_away(group);
 }
@@ -330,6 +336,12 @@ void Records::erase(Invitation& invitation) {
             unrefer(*remover);
         }
     }
+    if (invitation.call && invitation.call->merged) {
+        const InvitationId& id = *invitation.call->merged;
+        if (find_merged(id) == &invitation) {
+            merged_.erase(id);
+        }
+    }
     if (restored_ == &invitation) {
         restored_ = nullptr;
     }
@@ -379,6 +391,7 @@ void Records::tell(Invitation& invitation) {
         .target = {},
         .answer = invitation.answer,
         .visibility = invitation.visibility,
+        .call = invitation.call != nullptr,
         .online_only = invitation.online_only,
         .keep_when_lost = invitation.keep_when_lost,
         .inviter_was_online = invitation.inviter_was_online,
@@ -423,7 +436,35 @@ void Records::tell(Invitation& invitation) {
             .note = said != nullptr ? std::optional(said->rev) : std::nullopt,
             .adder = adder});
     }
+    if (invitation.call) {
+        tell(*invitation.call);
+    }
     invitation.touched = invitation.data_touched = false;
+}
+
+void Records::tell(Call& call) {
+    const auto number = call.invitation.number;
+    const bool has_begun = call.phase != Call::Phase::waiting;
+    const bool has_ended = call.phase == Call::Phase::ended;
+    if (std::exchange(call.touched, false)) {
+        note(CallKept{.number = number,
+                      .started_at = has_begun ? std::optional(call.started_at) : std::nullopt,
+                      .ended_at = has_ended ? std::optional(call.ended_at) : std::nullopt,
+                      .reason = call.reason,
+                      .merged = call.merged});
+    }
+    for (std::size_t i = 0; i < call.participants.size(); ++i) {
+        Participant& one = call.participants[i];
+        if (std::exchange(one.touched, false)) {
+            note(ParticipantKept{.number = number,
+                                 .position = static_cast<std::uint32_t>(i),
+                                 .user = *one.user->id,
+                                 .device = one.device,
+                                 .was_online = one.was_online,
+                                 .takes_part = one.takes_part,
+                                 .hung_up = one.hung_up});
+        }
+    }
 }
 
 void Records::change_again(const Changes& stored) {
@@ -441,6 +482,12 @@ void Records::change_again(const Changes& stored) {
                 invitation->data_touched = true;
                 for (Invitee& invitee : invitation->invitees) {
                     invitee.touched = true;
+                }
+                if (invitation->call) {
+                    invitation->call->touched = true;
+                    for (Participant& one : invitation->call->participants) {
+                        one.touched = true;
+                    }
                 }
             } else if (known.contains(gone->number)) {
                 note(*gone);
@@ -475,7 +522,10 @@ Invitation& Records::restore(const InvitationKept& kept) {
             invitation.target = &refer(std::get<UserId>(kept.target));
         }
         invitation.made_at = kept.made_at;
-        invitation.lifetime_end = kept.lifetime_end;
+        if (kept.call) {
+            invitation.call = std::make_unique<Call>(invitation);
+            invitation.call->touched = false;
+        }
         invitation.answer = kept.answer;
         invitation.visibility = kept.visibility;
         invitation.online_only = kept.online_only;
@@ -490,6 +540,7 @@ Invitation& Records::restore(const InvitationKept& kept) {
         }
     }
     invitation.rev = kept.rev;
+    invitation.lifetime_end = kept.lifetime_end;
     if (kept.ended_at && !invitation.ended()) {
         if (!made) {
             take_out(invitation);
@@ -569,6 +620,49 @@ Invitation* Records::restore(const InviteeKept& kept) {
         count_for(*invitation, kept.user);
         invitee.touched = false;
     }
+    return invitation;
+}
+
+Invitation* Records::restore(const CallKept& kept) {
+    Invitation* invitation = restored(kept.number);
+    if (invitation == nullptr || !invitation->call) {
+        return nullptr;
+    }
+    Call& call = *invitation->call;
+    call.phase = kept.ended_at     ? Call::Phase::ended
+                 : kept.started_at ? Call::Phase::lives
+                                   : Call::Phase::waiting;
+    call.started_at = kept.started_at.value_or(Instant{});
+    call.ended_at = kept.ended_at.value_or(Instant{});
+    count(*invitation, std::ssize(kept.reason) - std::ssize(call.reason));
+    call.reason = kept.reason;
+    if (kept.merged && !call.merged) {
+        call.merged = kept.merged;
+        merged_.obtain(*kept.merged).first->second = invitation;
+    }
+    return invitation;
+}
+
+Invitation* Records::restore(const ParticipantKept& kept) {
+    Invitation* invitation = restored(kept.number);
+    User* user = invitation != nullptr ? users_.find(kept.user) : nullptr;
+    if (user == nullptr || !invitation->call) {
+        return nullptr;
+    }
+    auto& all = invitation->call->participants;
+    if (kept.position > all.size()) {
+        return nullptr;
+    }
+    if (kept.position == all.size()) {
+        all.emplace_back();
+    }
+    Participant& one = all[kept.position];
+    one.user = user;
+    one.device = kept.device;
+    one.was_online = kept.was_online;
+    one.takes_part = kept.takes_part;
+    one.hung_up = kept.hung_up;
+    one.touched = false;
     return invitation;
 }
 

@@ -25,9 +25,19 @@ class Records {
   public:
     /// `key` is for hashing, and a secret. `stored`: somebody takes the changes.
     Records(const Limits& limits, const SipKey& key, bool stored)
-        : limits_(limits), stored_(stored), users_(key), invitations_(key), groups_(key) {}
+        : limits_(limits),
+          stored_(stored),
+          users_(key),
+          invitations_(key),
+          merged_(key),
+          groups_(key) {}
 
     [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
+    /// The invitation that the invite with this id was merged into.
+    [[nodiscard]] const Invitation* find_merged(const InvitationId& id) const {
+        const auto* found = merged_.find(id);
+        return found != nullptr ? *found : nullptr;
+    }
     [[nodiscard]] User* find(const UserId& id) { return users_.find(id); }
     [[nodiscard]] const User* find(const UserId& id) const { return users_.find(id); }
 
@@ -47,7 +57,9 @@ class Records {
     void count_for(Invitation& invitation, const UserId& adder);
     /// Keeps `user`, who has no part in it but ended one.
     void keep_remover(Invitation& invitation, User& user);
-    /// Nobody is pending any more: remembers it as ended, perhaps only for a while,
+    /// An invite with this id became the accept of `invitation`, which has a call.
+    void merge(Invitation& invitation, const InvitationId& id);
+    /// It is not open any more: remembers it as ended, perhaps only for a while,
     /// and perhaps not at all, so it may be gone after this.
     void close(Invitation& invitation, Instant now);
     /// Forgets what ended at `until` or before.
@@ -68,7 +80,7 @@ class Records {
     void set_rank(Group& group, const UserId& member, Rank rank);
     /// The owner before is a member then.
     void transfer(Group& group, const UserId& member);
-    /// None of its invitations is open.
+    /// What is open in it still, a call that lives, goes on.
     void dismiss(Group& group);
 
     /// Whether so many bytes more fit; the ended give way.
@@ -100,6 +112,8 @@ class Records {
     void restore(const DataKept& kept);
     void restore(const NoteKept& kept);
     Invitation* restore(const InviteeKept& kept);
+    Invitation* restore(const CallKept& kept);
+    Invitation* restore(const ParticipantKept& kept);
     void restore(const InvitationForgotten& forgotten);
     void restore(const GroupKept& kept);
     void restore(const MemberKept& kept);
@@ -134,6 +148,7 @@ class Records {
     void note(SomeChange change);
     void tell_touched();
     void tell(Invitation& invitation);
+    void tell(Call& call);
     User& refer(const UserId& id);
     void unrefer(User& user);
     void trim_ended();
@@ -143,6 +158,7 @@ class Records {
     const bool stored_;
     SpreadMap<UserId, User> users_;
     SpreadMap<InvitationId, Invitation> invitations_;
+    SpreadMap<InvitationId, Invitation*> merged_;
     SpreadMap<GroupId, std::shared_ptr<Group>> groups_;
     /// Oldest first.
     std::deque<Invitation*> ended_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <variant>
 
 #include "messages.hpp"
 
@@ -22,22 +23,43 @@
 ///   │         │ ── the deadline, by the broker's clock ────────► timed_out
 ///   └─────────┘ ── left the group or removed from it ──────────► revoked
 ///
-/// An invitation is open while an invitee is pending, else ended.
+/// An invitation is open while an invitee is pending or its call lives, else ended. The call
+/// is drawn in call.hpp.
 namespace beckon {
 
 /// Who may ask; a hearer is told of it, asked or not.
-enum class Who : std::uint8_t { invitee, inviter, inviter_or_accepted, hearer };
+enum class Who : std::uint8_t {
+    invitee,
+    inviter,
+    inviter_or_accepted,
+    hearer,
+    /// The inviter, who is pending, and who takes part in the call or, without one, accepted.
+    speaker,
+    /// In the call.
+    participant,
+};
 /// What must hold, or the request comes too late.
 enum class Needs : std::uint8_t {
     nothing,
     sender_pending,
-    /// Somebody is pending.
-    open,
+    somebody_pending,
     /// Likewise, but who names some of several is told of each.
-    open_unless_named,
+    somebody_pending_unless_named,
+    /// Somebody is pending, or the call lives.
+    open,
+    call_lives,
 };
 /// Who gets the event.
-enum class Hears : std::uint8_t { nobody, inviter, audience, added_and_those_before };
+enum class Hears : std::uint8_t {
+    nobody,
+    inviter,
+    audience,
+    added_and_those_before,
+    /// Of those whom the sender can speak to, `to`; without it all of the call or, before one
+    /// lives, the inviter or all who are pending.
+    addressees,
+    participants,
+};
 
 struct Rule {
     std::string_view verb;
@@ -61,16 +83,23 @@ inline constexpr std::array rule_table{
          State::accepted, InviteeAccepted::event, Hears::audience, true},
     Rule{Reject::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, true,
          State::rejected, InviteeRejected::event, Hears::audience, true},
-    Rule{Cancel::verb, Who::inviter, Error::not_inviter, Needs::open_unless_named, false, true,
-         State::cancelled, InvitationCancelled::event, Hears::audience, true},
-    Rule{Modify::verb, Who::inviter, Error::not_inviter, Needs::open, false, false, std::nullopt,
-         InvitationModified::event, Hears::audience, true},
+    Rule{Cancel::verb, Who::inviter, Error::not_inviter, Needs::somebody_pending_unless_named,
+         false, true, State::cancelled, InvitationCancelled::event, Hears::audience, true},
+    Rule{Modify::verb, Who::inviter, Error::not_inviter, Needs::somebody_pending, false, false,
+         std::nullopt, InvitationModified::event, Hears::audience, true},
     Rule{Ringing::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, false,
          std::nullopt, InviteeRinging::event, Hears::inviter, false},
     Rule{Add::verb, Who::inviter_or_accepted, Error::not_participant, Needs::open, true, false,
          State::pending, InvitationModified::event, Hears::added_and_those_before, true},
     Rule{Get::verb, Who::hearer, Error::not_participant, Needs::nothing, false, false, std::nullopt,
          "", Hears::nobody, false},
+    Rule{Signal::verb, Who::speaker, Error::not_participant, Needs::open, false, false,
+         std::nullopt, SignalEvent::event, Hears::addressees, false},
+    // With two in the call, or `all`: `call_ended`.
+    Rule{Hangup::verb, Who::participant, Error::not_participant, Needs::call_lives, false, true,
+         std::nullopt, ParticipantLeft::event, Hears::participants, false},
+    Rule{Resume::verb, Who::participant, Error::not_participant, Needs::call_lives, false, true,
+         std::nullopt, ParticipantMoved::event, Hears::participants, false},
 };
 
 constexpr const Rule& rule_of(std::string_view verb) {
@@ -80,6 +109,13 @@ constexpr const Rule& rule_of(std::string_view verb) {
         }
     }
     throw "no rule for this verb";  // in a constant expression: does not compile
+}
+
+/// Of an event by its name; nothing: none.
+constexpr bool event_raises_rev(std::string_view event) {
+    return []<class... Body>(std::string_view name, const std::variant<Body...>*) {
+        return ((raises_rev<Body> && Body::event == name) || ...);
+    }(event, static_cast<const EventBody*>(nullptr));
 }
 
 consteval bool rules_are_sound() {
@@ -95,12 +131,16 @@ consteval bool rules_are_sound() {
             (rule.needs == Needs::nothing || rule.heard_by != Hears::audience)) {
             return false;
         }
-        if (rule.repeatable && !rule.writes) {
+        // What can be repeated leaves something to know it by: an answer, or a place in the call.
+        if (rule.repeatable && !rule.writes && rule.who != Who::participant) {
             return false;
         }
-        // Only `ringing` leaves `rev` as it is (contract, section 3).
-        if (rule.raises_rev !=
-            (!rule.announces.empty() && rule.announces != InviteeRinging::event)) {
+        if ((rule.who == Who::participant) !=
+            (rule.needs == Needs::call_lives && rule.heard_by == Hears::participants)) {
+            return false;
+        }
+        // Only `ringing` and what is of the call leave `rev` as it is (contract, section 3).
+        if (rule.raises_rev != event_raises_rev(rule.announces)) {
             return false;
         }
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "calls.hpp"
 #include "desk.hpp"
 #include "groups.hpp"
 #include "invitations.hpp"
@@ -15,7 +16,8 @@ class Switchboard::Impl {
   public:
     explicit Impl(Options options)
         : desk_(options.limits, std::move(options.server_epoch), options.secret, options.stored),
-          invitations_(desk_),
+          calls_(desk_),
+          invitations_(desk_, calls_),
           groups_(desk_, invitations_) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
@@ -42,6 +44,9 @@ class Switchboard::Impl {
                 case Timer::Kind::lost_inviter:
                     invitations_.lose(static_cast<LostInviter&>(*timer).user, effects);
                     break;
+                case Timer::Kind::call:
+                    calls_.come_due(static_cast<Call&>(*timer), effects);
+                    break;
             }
         }
         desk_.now = now;
@@ -51,9 +56,9 @@ class Switchboard::Impl {
 
     [[nodiscard]] std::optional<Instant> next_deadline() const { return desk_.wheel.next(); }
 
-    Effects set_online(const UserId& user, bool online, Instant now) {
+    Effects set_online(const Sender& device, bool online, Instant now) {
         Effects effects = advance(now);
-        invitations_.set_online(user, online);
+        invitations_.set_online(device, online);
         return effects;
     }
 
@@ -104,6 +109,7 @@ class Switchboard::Impl {
     }
 
     Desk desk_;
+    Calls calls_;
     Invitations invitations_;
     Groups groups_;
 };
@@ -116,8 +122,8 @@ Effects Switchboard::handle(const Sender& sender, const Request& request, Instan
 }
 Effects Switchboard::advance(Instant now) { return impl_->advance(now); }
 std::optional<Instant> Switchboard::next_deadline() const { return impl_->next_deadline(); }
-Effects Switchboard::set_online(const UserId& user, bool online, Instant now) {
-    return impl_->set_online(user, online, now);
+Effects Switchboard::set_online(const Sender& device, bool online, Instant now) {
+    return impl_->set_online(device, online, now);
 }
 Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }

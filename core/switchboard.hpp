@@ -52,10 +52,10 @@ class Switchboard {
     /// at times earlier (then nothing happens). Nothing: no deadline is pending.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// The user's first device came online, or the last one went. The host says
-    /// it once for each change. An inviter who stays away for `grace_ms` loses
-    /// what is pending.
-    Effects set_online(const UserId& user, bool online, Instant now);
+    /// A device of the user came online, or went; the host says it once for each change. An
+    /// inviter of whom none is there for `grace_ms` loses what is pending, and who takes part in
+    /// a call with a device that is away so long has left it.
+    Effects set_online(const Sender& device, bool online, Instant now);
 
     /// What has changed since it was asked for last, each as it stands now: what the effects
     /// since then rest on.
@@ -75,7 +75,7 @@ class Switchboard {
 
     /// For benchmarks and operators.
     struct Counts {
-        std::size_t open = 0;   ///< invitations with somebody pending
+        std::size_t open = 0;   ///< invitations with somebody pending, or with a call that lives
         std::size_t ended = 0;  ///< ended ones that are remembered
         std::size_t users = 0;  ///< users online, or with a part in either or in a group
         std::size_t groups = 0;

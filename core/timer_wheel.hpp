@@ -17,7 +17,7 @@ namespace beckon {
 class Timer {
   public:
     /// Tells the wheel's owner which thing a timer is part of.
-    enum class Kind : std::uint8_t { invitation, lost_inviter };
+    enum class Kind : std::uint8_t { invitation, lost_inviter, call };
 
     explicit Timer(Kind kind) : kind_(kind) {}
     Timer(const Timer&) = delete;

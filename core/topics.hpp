@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,7 +36,7 @@ class Topics {
                                std::string place;
                                if constexpr (requires { asked.group; }) {
                                    place = "/group/" + asked.group.text();
-                               } else if constexpr (requires { asked.to; }) {
+                               } else if constexpr (std::same_as<Asked, Message>) {
                                    const bool user = std::holds_alternative<UserId>(asked.to);
                                    place = (user ? "/user/" : "/group/") +
                                            std::visit([](auto& id) { return id.text(); }, asked.to);

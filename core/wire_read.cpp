@@ -591,6 +591,8 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
         reader("req", reply.req);
         if (!ok) {
             read_reply_body<Refusal>(reader, reply.body);
+        } else if (reply.re == Invite::verb && reader.has("merged_into")) {
+            read_reply_body<Merged>(reader, reply.body);
         } else if (reply.re == Invite::verb || (reply.re == Add::verb && reader.has("id"))) {
             read_reply_body<Invited>(reader, reply.body);
         } else if (reply.re == AddMembers::verb || reply.re == RemoveMembers::verb) {

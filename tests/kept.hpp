@@ -17,6 +17,8 @@ struct Kept {
         std::optional<Data> data{};
         std::map<Rev, NoteKept> notes{};
         std::map<std::uint32_t, InviteeKept> invitees{};
+        std::optional<CallKept> call{};
+        std::map<std::uint32_t, ParticipantKept> participants{};
         bool operator==(const OneInvitation&) const = default;
     };
     struct OneGroup {
@@ -33,6 +35,10 @@ struct Kept {
     void operator()(const NoteKept& kept) { invitations.at(kept.number).notes[kept.rev] = kept; }
     void operator()(const InviteeKept& kept) {
         invitations.at(kept.number).invitees[kept.position] = kept;
+    }
+    void operator()(const CallKept& kept) { invitations.at(kept.number).call = kept; }
+    void operator()(const ParticipantKept& kept) {
+        invitations.at(kept.number).participants[kept.position] = kept;
     }
     void operator()(const InvitationForgotten& gone) { invitations.erase(gone.number); }
     void operator()(const GroupKept& kept) { groups[kept.group].kept = kept; }
@@ -68,6 +74,12 @@ struct Kept {
             }
             for (const auto& [position, invitee] : invitation.invitees) {
                 all.emplace_back(invitee);
+            }
+            if (invitation.call) {
+                all.emplace_back(*invitation.call);
+            }
+            for (const auto& [position, participant] : invitation.participants) {
+                all.emplace_back(participant);
             }
         }
         return all;

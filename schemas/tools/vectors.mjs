@@ -62,6 +62,7 @@ const group_invite = (chosen, named = {}, defaulted = {}) => ({
 /** In the order of its keys. */
 const profile = { color: 'grün', room: '2.14' };
 const reject = (chosen, reason = 'declined') => ({ ...chosen, reason });
+const hangup = (chosen, reason = 'hangup', all = false) => ({ ...chosen, reason, all });
 const add = (chosen, timeout_ms = 30000) => ({ ...chosen, timeout_ms });
 
 const requests = [
@@ -91,6 +92,15 @@ const requests = [
   vector('request:modify', 'binary', { req: 'a-3', data: bytes('0102') }),
   vector('request:ringing', 'empty', {}),
   vector('request:ringing', 'req', { req: 'a-4' }),
+  vector('request:signal', 'nothing chosen', { data: 'mic off' }),
+  vector('request:signal', 'everything chosen', { req: 'a-11', to: 'bob', seq: 17, data: 'v=0' }),
+  vector('request:signal', 'the largest seq', { seq: 18446744073709551615n, data: bytes('00ff') }),
+  ...each(data, (name, value) => vector('request:signal', name, { data: value })),
+  vector('request:hangup', 'nothing chosen', hangup({})),
+  vector('request:hangup', 'everything chosen', hangup({ req: 18, data: 'bye' }, 'dinner', true)),
+  vector('request:hangup', 'binary', hangup({ data: bytes('00ff') })),
+  vector('request:resume', 'empty', {}),
+  vector('request:resume', 'req', { req: 'a-12' }),
   vector('request:add', 'one', add({ invitees: ['carol'] })),
   vector('request:add', 'two, longer', add({ req: 5, invitees: ['carol', 'dave'] }, 120000)),
   vector('request:get', 'empty', {}),
@@ -152,6 +162,7 @@ const invitation = (some, invitees) => ({
   role: some.role ?? 'invitee',
   ...('remaining_ms' in some && { remaining_ms: some.remaining_ms }),
   invitees,
+  ...('call_state' in some && { call_state: some.call_state }),
 });
 const pending = { user: 'bob', state: 'pending', ringing: false };
 const everyone = [
@@ -177,6 +188,13 @@ const replies = [
   vector('reply:invite', 'some skipped', ok('invite', { id, rev: 1, remaining_ms: 30000, skipped }, 12)),
   vector('reply:invite', 'repeated while open', ok('invite', { dup: true, id, rev: 2, state: 'open', remaining_ms: 12345 }, 'a-1')),
   vector('reply:invite', 'repeated after the end', ok('invite', { dup: true, id, rev: 300, state: 'ended' })),
+  vector('reply:invite', 'merged into the call that crossed it', ok('invite', { merged_into: 'c1' }, 'a-1')),
+  vector('reply:invite', 'merged, repeated', ok('invite', { dup: true, merged_into: longest_id })),
+  vector('reply:signal', 'signaled', ok('signal', { rev: 2 }, 17)),
+  vector('reply:hangup', 'hung up', ok('hangup', { rev: 2 })),
+  vector('reply:hangup', 'repeated', ok('hangup', { dup: true, rev: 2 }, 'a-13')),
+  vector('reply:resume', 'moved', ok('resume', { rev: 3 })),
+  vector('reply:resume', 'is there already', ok('resume', { dup: true, rev: 3 }, 19)),
   vector('reply:accept', 'accepted', ok('accept', { rev: 2 })),
   vector('reply:accept', 'repeated', ok('accept', { dup: true, rev: 3 }, 'a-2')),
   vector('reply:reject', 'rejected', ok('reject', { rev: 2 }, 3)),
@@ -239,6 +257,16 @@ const replies = [
   vector('reply:get', 'revoked', ok('get', {
     invitation: invitation({ group: 'class-4b', state: 'ended', rev: 2, visibility: 'members', role: 'inviter' }, [
       { user: 'bob', state: 'revoked', ringing: false, reason: 'left_group' },
+    ]),
+  })),
+  vector('reply:get', 'a call that lives', ok('get', {
+    invitation: invitation({ call: true, rev: 2, role: 'inviter', call_state: { participants: ['door', 'bob'], duration_ms: 65000 } }, [
+      { user: 'bob', state: 'accepted', ringing: true, device: tablet },
+    ]),
+  }, 'a-14')),
+  vector('reply:get', 'a call that has ended', ok('get', {
+    invitation: invitation({ call: true, rev: 2, state: 'ended', call_state: { participants: [], duration_ms: 86400000, reason: 'expired' } }, [
+      { user: 'bob', state: 'accepted', ringing: false, device: tablet },
     ]),
   })),
   vector('reply:message', 'sent', ok('message', { id }, 8)),
@@ -362,6 +390,8 @@ const events = [
   vector('event:invitation_cancelled', 'another answered', event('invitation_cancelled', 3, by_bob, { inviter: 'door', invitees: ['carol', 'dave'], reason: 'answered' })),
   vector('event:invitation_cancelled', 'by the clock', event('invitation_cancelled', 2, {}, { inviter: 'door', invitees: ['bob'], reason: 'expired' })),
   vector('event:invitation_cancelled', 'the inviter was lost', event('invitation_cancelled', 2, { by: 'door' }, { inviter: 'door', invitees: ['bob'], reason: 'inviter_lost' })),
+  vector('event:invitation_cancelled', 'the call ended', event('invitation_cancelled', 3, by_bob, { inviter: 'door', invitees: ['carol'], reason: 'call_ended' })),
+  vector('event:invitation_cancelled', 'the call ended at its limit', event('invitation_cancelled', 3, {}, { inviter: 'door', invitees: ['carol'], reason: 'call_ended' })),
   vector('event:invitation_timeout', 'one', event('invitation_timeout', 2, {}, { invitees: ['bob'] })),
   vector('event:invitation_timeout', 'several', event('invitation_timeout', 3, {}, { invitees: ['bob', 'carol', 'dave'] })),
   vector('event:invitation_modified', 'text', event('invitation_modified', 2, by_door, { data: 'two people now' })),
@@ -395,6 +425,19 @@ const events = [
   vector('event:message', 'to a user', { event: 'message', id, from: 'door', to: 'bob', data: 'hello' }),
   vector('event:message', 'to a group', { event: 'message', id, from: 'door', group: 'class-4b', data: 'hello' }),
   ...each(data, (name, value) => vector('event:message', name, { event: 'message', id, from: 'door', to: 'bob', data: value })),
+  vector('event:signal', 'without seq', event('signal', 2, by_bob, { from: 'bob', data: 'mic off' })),
+  vector('event:signal', 'with seq', event('signal', 2, by_bob, { from: 'bob', seq: 65536, data: bytes('00ff') })),
+  ...each(data, (name, value) => vector('event:signal', name, event('signal', 1, by_door, { from: 'door', seq: 1, data: value }))),
+  vector('event:participant_left', 'hung up', event('participant_left', 3, by_bob, { user: 'bob', reason: 'hangup' })),
+  vector('event:participant_left', 'text', event('participant_left', 3, by_bob, { user: 'bob', reason: 'dinner', data: 'bye' })),
+  vector('event:participant_left', 'binary', event('participant_left', 3, by_bob, { user: 'bob', reason: 'hangup', data: bytes('00ff') })),
+  vector('event:participant_left', 'lost', event('participant_left', 3, { by: 'bob' }, { user: 'bob', reason: 'connection_lost' })),
+  vector('event:participant_moved', 'to another device', event('participant_moved', 2, by_bob, { user: 'bob' })),
+  vector('event:call_ended', 'hung up', event('call_ended', 2, by_bob, { reason: 'hangup', duration_ms: 65000 })),
+  vector('event:call_ended', 'text', event('call_ended', 2, by_door, { reason: 'closing', duration_ms: 0, data: 'bye' })),
+  vector('event:call_ended', 'binary', event('call_ended', 2, by_door, { reason: 'hangup', duration_ms: 1, data: bytes('00ff') })),
+  vector('event:call_ended', 'lost', event('call_ended', 2, { by: 'bob' }, { reason: 'connection_lost', duration_ms: 70000 })),
+  vector('event:call_ended', 'at its limit', event('call_ended', 2, {}, { reason: 'expired', duration_ms: 86400000 })),
   vector('event:invitee_ringing', 'rings', event('invitee_ringing', 1, by_bob, { invitee: 'bob' })),
   vector('event:invitee_ringing', 'the longest ids', {
     ...event('invitee_ringing', 1, { by: longest_id, by_device: phone }, { invitee: longest_id }), id: longest_id,
@@ -411,7 +454,7 @@ const status = [
     store: 'ok',
     limits: {
       max_payload_bytes: 32768, max_data_bytes: 16384, max_total_data_bytes: 268435456,
-      max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_invitees: 1000, max_audience: 250,
+      max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_call_ms: 86400000, max_invitees: 1000, max_audience: 250,
       max_group_members: 2000, max_groups_per_owner: 100, max_pending_per_inviter: 64, max_pending_per_invitee: 256, max_pending: 1000000,
       max_ended: 100000, ended_ms: 600000, requests_per_second: 50, requests_burst: 200,
       pair_invites_per_second: 1, pair_invites_burst: 5, events_per_second: 5000,

@@ -205,6 +205,14 @@ const char* word(beckon::SignalingEventType type) {
             return "inviteeRinging";
         case beckon::SignalingEventType::invitationRevoked:
             return "invitationRevoked";
+        case beckon::SignalingEventType::signal:
+            return "signal";
+        case beckon::SignalingEventType::participantLeft:
+            return "participantLeft";
+        case beckon::SignalingEventType::participantMoved:
+            return "participantMoved";
+        case beckon::SignalingEventType::callEnded:
+            return "callEnded";
     }
     return "?";
 }
@@ -222,6 +230,11 @@ json described(const beckon::SignalingInfo& info) {
                              : info.visibility == beckon::Visibility::invitees ? "invitees"
                                                                                : "members"},
               {"invitees", json::array()}};
+    if (info.call) {
+        told["call"] = true;
+        told["participants"] = info.participants;
+        told["callDuration"] = info.callDuration.count();
+    }
     put_data(told, info.data);
     if (info.remaining) {
         told["remaining"] = info.remaining->count();
@@ -348,6 +361,7 @@ beckon::InviteOptions invite_options_from(const json& given) {
                                                                  : beckon::Visibility::members;
     }
     options.keepWhenInviterLost = given.value("keepWhenInviterLost", false);
+    options.call = given.value("isCall", false);
     return options;
 }
 
@@ -524,6 +538,33 @@ class Listener : public beckon::SignalingListener,
     }
     void onInviteeRinging(const std::string& inviteID, const std::string& invitee) override {
         told("onInviteeRinging", {{"inviteID", inviteID}, {"invitee", invitee}});
+    }
+    void onRejectedAsBusy(const std::string& inviteID, const std::string& inviter,
+                          const std::string& groupID, const std::string& data) override {
+        json line{{"inviteID", inviteID}, {"inviter", inviter}, {"groupID", groupID}};
+        put_data(line, data);
+        told("onRejectedAsBusy", line);
+    }
+    void onSignal(const std::string& inviteID, const std::string& from,
+                  const std::string& data) override {
+        json line{{"inviteID", inviteID}, {"from", from}};
+        put_data(line, data);
+        told("onSignal", line);
+    }
+    void onParticipantLeft(const std::string& inviteID, const std::string& user,
+                           const std::string& reason, const std::string& data) override {
+        json line{{"inviteID", inviteID}, {"user", user}, {"reason", reason}};
+        put_data(line, data);
+        told("onParticipantLeft", line);
+    }
+    void onParticipantMoved(const std::string& inviteID, const std::string& user) override {
+        told("onParticipantMoved", {{"inviteID", inviteID}, {"user", user}});
+    }
+    void onCallEnded(const std::string& inviteID, const std::string& reason,
+                     std::chrono::milliseconds duration, const std::string& data) override {
+        json line{{"inviteID", inviteID}, {"reason", reason}, {"duration", duration.count()}};
+        put_data(line, data);
+        told("onCallEnded", line);
     }
     void onSignalingEvent(const beckon::SignalingEvent& event) override {
         json line{
@@ -1002,6 +1043,9 @@ class Driver {
             json line = described(result);
             line["inviteID"] = result.inviteID;
             line["skipped"] = described(result.skipped);
+            if (!result.mergedInto.empty()) {
+                line["mergedInto"] = result.mergedInto;
+            }
             say_result(command, traffic, std::move(line), result.inviteID);
         };
         const auto cancelled = [this, command, traffic, id](const beckon::CancelResult& result) {
@@ -1060,6 +1104,15 @@ class Driver {
             signaling.getSignalingInfo(id, silent ? beckon::SignalingInfoCallback{} : asked);
         } else if (verb == "ringing") {
             signaling.ringing(id, result_callback);
+        } else if (verb == "signal") {
+            signaling.signal(id, data_of(command), command.value("to", ""), result_callback);
+        } else if (verb == "hangup") {
+            signaling.hangup(id, data_of(command), result_callback,
+                             command.value("reason", "hangup"), command.value("all", false));
+        } else if (verb == "resume") {
+            signaling.resume(id, result_callback);
+        } else if (verb == "setBusy") {
+            signaling.setBusy(command.value("busy", true), data_of(command));
         } else {
             return false;
         }

@@ -53,8 +53,8 @@ inline std::string text_of(std::optional<UserId> by, std::optional<DeviceTag> by
 class World {
   public:
     /// What a device told its application.
-    using What =
-        std::variant<Device::Result, Heard, Ended, GroupEvent, MessageEvent, Device::LinkChanged>;
+    using What = std::variant<Device::Result, Heard, Ended, Busy, GroupEvent, MessageEvent,
+                              Device::LinkChanged>;
     struct Told {
         Instant at;
         What what;
@@ -295,7 +295,6 @@ class World {
         for (auto& site : sites_) {
             cut(*site, noticed_after, Duration(1));
         }
-        online_.clear();
         start_broker();
         for (std::size_t i = 0; i < sites_.size(); ++i) {
             Site& site = *sites_[i];
@@ -445,6 +444,9 @@ class World {
                    ended->reason + text_of(ended->by, ended->by_device) +
                    (ended->here ? " here" : "") + (ended->assumed ? " assumed" : "");
         }
+        if (const auto* busy = std::get_if<Busy>(&what)) {
+            return "BUSY " + busy->id.text();
+        }
         if (const auto* event = std::get_if<GroupEvent>(&what)) {
             return "GROUP " + encode(*event, Encoding::json);
         }
@@ -528,15 +530,11 @@ class World {
         if (std::exchange(site.present_, present) == present) {
             return;
         }
-        auto& devices = online_[site.user];
-        const bool was_online = devices > 0;
-        devices += present ? 1 : -1;
-        if (was_online != (devices > 0)) {
-            note([&] { return site.user.text() + (was_online ? " is offline" : " is online"); });
-            const auto effects = board_->set_online(site.user, !was_online, now_);
-            promises_->went(site.user, !was_online, now_, effects);
-            perform(effects, nullptr);
-        }
+        note([&] { return site.name + (present ? " is online" : " is offline"); });
+        const Sender device{site.user, site.tag};
+        const auto effects = board_->set_online(device, present, now_);
+        promises_->went(device, present, now_, effects);
+        perform(effects, nullptr);
     }
 
     /// What happens to a message of the device's, or to one for it.
@@ -764,7 +762,6 @@ class World {
     std::unique_ptr<Switchboard> board_{};
     std::unique_ptr<Promises> promises_{};
     std::vector<std::unique_ptr<Site>> sites_{};
-    std::map<UserId, int> online_{};
     /// In the order in which it was planned, where the time is the same.
     std::multimap<Instant, std::function<void()>> planned_{};
     std::map<InvitationId, std::vector<Decided>> decided_{};

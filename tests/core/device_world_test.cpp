@@ -370,6 +370,7 @@ class Walk {
 
     void hear(Site&, App&, const GroupEvent&) { ++counts_["of the group"]; }
     void hear(Site&, App&, const MessageEvent&) {}
+    void hear(Site&, App&, const Busy& busy) { require(false, busy.id, "nobody here is busy"); }
     void hear(Site&, App& app, const Device::Result& result) {
         const auto asked = app.asked.find(result.call);
         require(asked != app.asked.end(), "a second result, or of no call");
@@ -459,6 +460,11 @@ class Walk {
         require(decided != nullptr && decided->inviter == site.user, heard.id,
                 "ringing that is not for us");
         require(seen.heard_ringing.insert(body.invitee).second, heard.id, "ringing told twice");
+    }
+    // None of these stories is of a call.
+    template <class Body>
+    void hear(Site&, Seen&, const Heard& heard, const Body&) {
+        require(false, heard.id, "an event of a call");
     }
     void hear_end(Site& site, Seen& seen, const Heard& heard, const UserId& invitee, State state,
                   const std::string& reason) {

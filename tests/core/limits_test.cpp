@@ -79,7 +79,7 @@ class Desk {
         effects = switchboard_.advance(now);
     }
     void set_online(const UserId& who, bool online) {
-        effects = switchboard_.set_online(who, online, now);
+        effects = switchboard_.set_online({who, DeviceTag(1)}, online, now);
     }
     [[nodiscard]] Switchboard::Counts counts() const { return switchboard_.counts(); }
     InvitationInfo get(const UserId& who, const InvitationId& which) {
@@ -116,6 +116,7 @@ TEST_CASE("the defaults are those of the contract") {
     CHECK(limits.max_total_data_bytes == 256 * 1024 * 1024);
     CHECK(limits.max_timeout_ms == 24 * 3600 * 1000);
     CHECK(limits.max_lifetime_ms == 24 * 3600 * 1000);
+    CHECK(limits.max_call_ms == 24 * 3600 * 1000);
     CHECK(limits.max_invitees == 1000);
     CHECK(limits.max_audience == 250);
     CHECK(limits.max_group_members == 2000);

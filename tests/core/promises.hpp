@@ -36,12 +36,54 @@ class Promises {
         State state = State::pending;
         bool ringing = false;
         Instant deadline = Instant::max();
+        Instant asked_at{};
         std::optional<UserId> by{};
         std::optional<DeviceTag> device{};
         std::optional<Data> data{};
         std::optional<std::string> reason{};
 
         [[nodiscard]] bool pending() const { return state == State::pending; }
+    };
+    /// One who takes part in a call, or did.
+    struct Participant {
+        UserId user;
+        DeviceTag device{};
+        bool was_online = false;
+        bool takes_part = true;
+        Instant lost_at = Instant::max();
+        std::optional<DeviceTag> hung_up{};
+    };
+    struct KnownCall {
+        std::vector<Participant> participants{};
+        std::optional<Instant> started_at{};
+        std::optional<Instant> ended_at{};
+        std::string reason{};
+        std::optional<UserId> ended_by{};
+
+        [[nodiscard]] bool lives() const { return started_at && !ended_at; }
+        [[nodiscard]] std::vector<UserId> users() const {
+            std::vector<UserId> all;
+            for (const auto& one : participants) {
+                if (one.takes_part) {
+                    all.push_back(one.user);
+                }
+            }
+            return all;
+        }
+        /// Who takes part; once it has ended, who did.
+        [[nodiscard]] const Participant* find(const UserId& user) const {
+            for (const auto& one : participants) {
+                if (one.user == user && started_at && (one.takes_part || ended_at)) {
+                    return &one;
+                }
+            }
+            return nullptr;
+        }
+        Participant& taking(const UserId& user) {
+            const Participant* found = lives() ? find(user) : nullptr;
+            require(found != nullptr, "an event of a call about who takes no part");
+            return const_cast<Participant&>(*found);
+        }
     };
     /// An invitation. `asked` holds a group's too; its `invitee` is nobody's then.
     struct Known {
@@ -50,15 +92,20 @@ class Promises {
         std::optional<GroupId> group{};
         std::uint64_t group_number = 0;
         bool was_online = false;
-        Instant born{};
+        std::uint64_t number = 0;
+        Instant lifetime_end{};
         Rev rev = 0;
         std::vector<Part> parts{};
         std::optional<Instant> ended_at{};
         std::set<UserId> told{};
         std::set<UserId> to_be_told{};
         std::optional<std::vector<UserId>> had_it{};
+        std::optional<KnownCall> call{};
 
-        [[nodiscard]] bool open() const {
+        [[nodiscard]] bool open() const { return anyone_pending() || lives(); }
+        [[nodiscard]] bool lives() const { return call && call->lives(); }
+        [[nodiscard]] bool call_has_ended() const { return call && call->ended_at; }
+        [[nodiscard]] bool anyone_pending() const {
             return std::any_of(parts.begin(), parts.end(),
                                [](auto& part) { return part.pending(); });
         }
@@ -120,6 +167,9 @@ class Promises {
                 "a reply to something else");
         plan_.reset();
         message_.reset();
+        signal_.reset();
+        crossed_.reset();
+        request_ = &request.body;
         const bool changes = judge(sender, request, reply);
         require(changes || std::next(reply_at) == effects.end(),
                 "events of a request that changed nothing");
@@ -132,8 +182,10 @@ class Promises {
             check_change(sender, request, reply);
             check_group_change();
         }
+        request_ = nullptr;
         plan_.reset();
         message_.reset();
+        signal_.reset();
         check_deadlines();
     }
 
@@ -149,15 +201,23 @@ class Promises {
     }
 
     /// `effects` is what `set_online` answered.
-    void went(const UserId& user, bool online, Instant now, const Effects& effects) {
+    void went(const Sender& device, bool online, Instant now, const Effects& effects) {
         passed(now, effects);
-        if (online) {
+        const UserId& user = device.user;
+        auto& devices = online_[user];
+        const bool was_there = !devices.empty();
+        online ? (void)devices.insert(device.device) : (void)devices.erase(device.device);
+        const bool is_there = !devices.empty();
+        if (!is_there) {
+            online_.erase(user);
+        }
+        if (is_there && !was_there) {
             offline_since_.erase(user);
-            online_.insert(user);
+            lost_at_.erase(user);
             for (auto& [id, known] : known_) {
                 known.was_online = known.was_online || (known.inviter == user && !known.ended_at);
             }
-        } else if (online_.erase(user) > 0) {
+        } else if (!is_there && was_there) {
             offline_since_[user] = now_;
             lost_at_.erase(user);
             for (const auto& [id, known] : known_) {
@@ -166,8 +226,17 @@ class Promises {
                 }
             }
         }
-        if (online) {
-            lost_at_.erase(user);
+        for (auto& [id, known] : known_) {
+            if (!known.call || known.call->ended_at) {
+                continue;
+            }
+            for (auto& one : known.call->participants) {
+                if (one.user == user && one.device == device.device && one.takes_part) {
+                    one.was_online = true;
+                    one.lost_at = online || !known.lives() ? Instant::max()
+                                                           : now_ + Duration(limits_.grace_ms);
+                }
+            }
         }
     }
 
@@ -185,6 +254,12 @@ class Promises {
             if (lost(known)) {
                 lost_at_[known.inviter] = *lost(known);
             }
+            if (known.lives()) {
+                for (auto& one : known.call->participants) {
+                    const bool can_be_lost = one.takes_part && one.was_online;
+                    one.lost_at = can_be_lost ? now_ + Duration(limits_.grace_ms) : Instant::max();
+                }
+            }
         }
     }
 
@@ -200,6 +275,9 @@ class Promises {
                 if (part.pending()) {
                     earlier(due(known, part));
                 }
+            }
+            if (known.lives()) {
+                earlier(due(*known.call));
             }
         }
         require(counts.open == open, "counts() and what is open disagree");
@@ -234,6 +312,9 @@ class Promises {
                     earlier(due(known, part));
                 }
             }
+            if (known.lives()) {
+                earlier(due(*known.call));
+            }
         }
         for (const auto& [user, at] : lost_at_) {
             earlier(at);
@@ -259,10 +340,22 @@ class Promises {
                 if (part.pending()) {
                     add(part.ringing ? "ringing" : "");
                     const bool has_timeout = part.deadline != Instant::max();
-                    add(ahead(has_timeout ? part.deadline : lifetime_end(known)));
+                    add(ahead(has_timeout ? part.deadline : known.lifetime_end));
                 } else {
                     add(part.by ? part.by->text() : "");
                     add(part.device ? part.device->text() : "");
+                }
+            }
+            if (known.call) {
+                add(known.call->ended_at ? "ended" : "");
+                add(known.lives() ? ahead(*known.call->started_at) : "");
+                for (const auto& one : known.call->participants) {
+                    add(one.user.text());
+                    add(one.device.text());
+                    add(one.was_online ? "was online" : "");
+                    add(one.takes_part ? "takes part" : "");
+                    add(one.lost_at != Instant::max() ? ahead(one.lost_at) : "");
+                    add(one.hung_up ? one.hung_up->text() : "");
                 }
             }
         }
@@ -273,8 +366,11 @@ class Promises {
                 add(name_of(rank));
             }
         }
-        for (const auto& user : online_) {
+        for (const auto& [user, devices] : online_) {
             add(user.text());
+            for (const auto& device : devices) {
+                add(device.text());
+            }
         }
         for (const auto& [user, at] : lost_at_) {
             add(user.text());
@@ -290,7 +386,7 @@ class Promises {
                             .inviter = known.inviter,
                             .group = known.group,
                             .data = known.asked.data,
-                            .call = false,
+                            .call = known.asked.call,
                             .answer = known.asked.answer,
                             .online_only = known.asked.online_only,
                             .visibility = known.asked.visibility,
@@ -300,7 +396,8 @@ class Promises {
                                     : known.part(reader)    ? Role::invitee
                                                             : Role::observer,
                             .remaining = remaining(known, reader),
-                            .invitees = {}};
+                            .invitees = {},
+                            .call_state = call_state(known, reader)};
         for (const auto& part : known.parts) {
             if (known.inviter == reader || !known.private_to_inviter() || part.user == reader) {
                 const bool own_answer = part.by == part.user && part.state != State::revoked;
@@ -313,6 +410,22 @@ class Promises {
                                          .data = data_told ? part.data : std::nullopt,
                                          .reason = part.reason});
             }
+        }
+        return told;
+    }
+
+    [[nodiscard]] std::optional<CallInfo> call_state(const Known& known,
+                                                     const UserId& reader) const {
+        if (!known.call || !known.call->started_at) {
+            return std::nullopt;
+        }
+        const KnownCall& call = *known.call;
+        if (call.ended_at) {
+            return CallInfo{.duration = *call.ended_at - *call.started_at, .reason = call.reason};
+        }
+        CallInfo told{.participants = call.users(), .duration = now_ - *call.started_at};
+        if (known.private_to_inviter() && reader != known.inviter && call.find(reader) == nullptr) {
+            std::erase_if(told.participants, [&](auto& user) { return user != known.inviter; });
         }
         return told;
     }
@@ -352,16 +465,23 @@ class Promises {
         }
         require(!plan_ || plan_->told, "a change of a group that nobody hears of");
         require(!message_ || message_->told, "a message that nobody gets");
+        require(!signal_ || signal_->told, "a signal that nobody gets");
         touched_.clear();
+        for (const auto& [id, known] : known_) {
+            require(!known.call_has_ended() || !known.anyone_pending(),
+                    "pending though the call has ended");
+        }
         std::erase_if(known_, [this](const auto& one) {
             return one.second.ended_at && *one.second.ended_at + Duration(limits_.ended_ms) <= now_;
         });
+        std::erase_if(merged_, [this](const auto& one) { return !known_.contains(one.second); });
     }
     void check_deadlines() const {
         for (const auto& [id, known] : known_) {
             for (const auto& part : known.parts) {
                 require(!part.pending() || due(known, part) > now_, "a deadline passed unnoticed");
             }
+            require(!known.lives() || due(*known.call) > now_, "a call's end passed unnoticed");
         }
     }
     [[nodiscard]] std::optional<Instant> lost(const Known& known) const {
@@ -372,12 +492,22 @@ class Promises {
         }
         return since->second + Duration(limits_.grace_ms);
     }
-    [[nodiscard]] Instant lifetime_end(const Known& known) const {
-        return known.born + Duration(limits_.max_lifetime_ms);
-    }
-    /// When the clock ends this part, if nothing else does.
+    /// When the clock ends this part, if nothing else does. Who is asked when the inviter was
+    /// lost already, into a call that goes on, is not concerned.
     [[nodiscard]] Instant due(const Known& known, const Part& part) const {
-        return std::min({part.deadline, lifetime_end(known), lost(known).value_or(Instant::max())});
+        const auto lost_at = lost(known);
+        return std::min({part.deadline, known.lifetime_end,
+                         lost_at && *lost_at > part.asked_at ? *lost_at : Instant::max()});
+    }
+    /// When the clock ends the call or somebody's part in it.
+    [[nodiscard]] Instant due(const KnownCall& call) const {
+        Instant first = *call.started_at + Duration(limits_.max_call_ms);
+        for (const auto& one : call.participants) {
+            if (one.takes_part) {
+                first = std::min(first, one.lost_at);
+            }
+        }
+        return first;
     }
     [[nodiscard]] std::optional<Duration> remaining(const Known& known,
                                                     const UserId& reader) const {
@@ -469,7 +599,9 @@ class Promises {
     void end(Known& known, const UserId& user, State how, const Event& event,
              const std::optional<Data>& data, std::optional<std::string> reason) {
         Part& part = pending_part(known, user);
-        const Instant at = event.by_device ? now_ : due(known, part);
+        const Instant at = known.call_has_ended() ? *known.call->ended_at
+                           : event.by_device      ? now_
+                                                  : due(known, part);
         require(at <= now_, "the clock ended it too early");
         part.state = how;
         part.by = event.by;
@@ -561,11 +693,16 @@ class Promises {
             require(!changes(known, delivery), "one add, several revs");
         }
         require(body == news(known, body), "a new invitation that says something else");
+        if (known.lives()) {
+            known.lifetime_end = std::max(known.lifetime_end,
+                                          *known.call->started_at + Duration(limits_.max_call_ms));
+        }
         for (const auto& user : delivery.to) {
             require(known.part(user) == nullptr, "invited twice");
             known.parts.push_back(
                 {.user = user,
-                 .deadline = body.remaining ? now_ + *body.remaining : Instant::max()});
+                 .deadline = body.remaining ? now_ + *body.remaining : Instant::max(),
+                 .asked_at = now_});
             known.to_be_told.insert(user);
             std::erase(*known.had_it, user);
         }
@@ -589,7 +726,7 @@ class Promises {
                 .invitees = told.invitees,
                 .data = known.asked.data,
                 .remaining = told.remaining,
-                .call = false,
+                .call = known.asked.call,
                 .answer = known.asked.answer,
                 .visibility = known.asked.visibility,
                 .online_only = known.asked.online_only,
@@ -622,7 +759,110 @@ class Promises {
         require(changes(known, delivery), "an answer without a rev of its own");
         require(delivery.event.by == invitee, "an answer by somebody else");
         known.to_be_told = audience(known, {invitee});
+        if (known.call && how == State::accepted) {
+            join(*known.call, invitee, *delivery.event.by_device);
+        }
         end(known, invitee, how, delivery.event, data, std::move(reason));
+    }
+
+    void join(KnownCall& call, const UserId& user, DeviceTag device) {
+        require(!call.ended_at, "a call that begins again");
+        if (!call.started_at) {
+            call.started_at = now_;
+            Participant& inviter = call.participants.front();
+            if (inviter.was_online && !is_there(inviter.user, inviter.device)) {
+                inviter.lost_at = now_ + Duration(limits_.grace_ms);
+            }
+        }
+        call.participants.push_back(
+            {.user = user, .device = device, .was_online = is_there(user, device)});
+    }
+    [[nodiscard]] bool is_there(const UserId& user, DeviceTag device) const {
+        const auto at = online_.find(user);
+        return at != online_.end() && at->second.contains(device);
+    }
+
+    /// What every event of a call must be.
+    KnownCall& told_in_call(Known& known, const Told& delivery) {
+        require(known.lives(), "an event of a call that does not live");
+        require(delivery.event.rev == known.rev, "an event of a call changed rev");
+        require(delivery.to == known.call->users(), "not exactly who takes part hears of the call");
+        return *known.call;
+    }
+    template <class Verb>
+    const Verb& present(const Event& event) const {
+        const auto* asked = request_ != nullptr ? std::get_if<Verb>(request_) : nullptr;
+        require(asked != nullptr && asked->id == event.id, "an event that nobody asked for");
+        return *asked;
+    }
+    /// Somebody hung up, or was lost: who, and when.
+    Instant leaves(KnownCall& call, const Event& event, const std::string& reason,
+                   const std::optional<Data>& data) {
+        require(event.by.has_value(), "somebody leaves by the clock");
+        Participant& gone = call.taking(*event.by);
+        if (!event.by_device) {
+            require(reason == "connection_lost" && !data, "lost for another reason");
+            require(gone.lost_at <= now_, "lost though the device is there");
+            return gone.lost_at;
+        }
+        const auto& asked = present<Hangup>(event);
+        require(asked.reason == reason && asked.data == data, "a hangup that says something else");
+        gone.hung_up = *event.by_device;
+        return now_;
+    }
+    void happened(Known& known, const Told& delivery, const ParticipantLeft& body) {
+        KnownCall& call = told_in_call(known, delivery);
+        require(call.users().size() > 2, "one left, who talks to nobody");
+        require(delivery.event.by == body.user, "somebody else left");
+        require(!delivery.event.by_device || !present<Hangup>(delivery.event).all,
+                "a call that goes on after all");
+        leaves(call, delivery.event, body.reason, body.data);
+        call.taking(body.user).takes_part = false;
+    }
+    void happened(Known& known, const Told& delivery, const CallEnded& body) {
+        KnownCall& call = told_in_call(known, delivery);
+        const Event& event = delivery.event;
+        Instant at = *call.started_at + Duration(limits_.max_call_ms);
+        if (event.by) {
+            at = leaves(call, event, body.reason, body.data);
+            require(call.users().size() == 2 || (event.by_device && present<Hangup>(event).all),
+                    "a call that ends for those who are left");
+        } else {
+            require(body.reason == "expired" && !body.data && at <= now_,
+                    "a call that ends by itself");
+        }
+        require(body.duration == at - *call.started_at, "another duration");
+        call.ended_at = at;
+        call.ended_by = event.by;
+        call.reason = body.reason;
+        for (auto& one : call.participants) {
+            one.takes_part = false;
+        }
+        if (!known.open()) {
+            known.ended_at = at;
+        }
+    }
+    void happened(Known& known, const Told& delivery, const ParticipantMoved& body) {
+        KnownCall& call = told_in_call(known, delivery);
+        require(delivery.event.by == body.user && delivery.event.by_device.has_value(),
+                "somebody else moved");
+        present<Resume>(delivery.event);
+        Participant& one = call.taking(body.user);
+        require(one.device != *delivery.event.by_device, "moved to where it was");
+        one.device = *delivery.event.by_device;
+        one.was_online = is_there(body.user, one.device);
+        one.lost_at = Instant::max();
+    }
+    void happened(Known& known, const Told& delivery, const SignalEvent& body) {
+        require(signal_ && !signal_->told, "a signal of nobody");
+        const auto& asked = present<Signal>(delivery.event);
+        require(body == SignalEvent{*delivery.event.by, asked.seq, asked.data},
+                "a signal that says something else");
+        require(delivery.event.rev == known.rev, "a signal changed rev");
+        require(delivery.to.size() == signal_->to.size() &&
+                    std::set(delivery.to.begin(), delivery.to.end()) == signal_->to,
+                "a signal to others");
+        signal_->told = true;
     }
 
     void happened(Known& known, const Told& delivery, const InvitationCancelled& body) {
@@ -631,13 +871,16 @@ class Promises {
             return;
         }
         for (const auto& user : body.invitees) {
-            if (!delivery.event.by_device) {
+            if (body.reason == CancelReason::call_ended) {
+                require(known.call_has_ended() && known.call->ended_by == delivery.event.by,
+                        "cancelled for a call that did not end");
+            } else if (!delivery.event.by_device) {
                 const Part& part = pending_part(known, user);
                 const bool is_lost = lost(known) && *lost(known) == due(known, part);
                 require(
                     body.reason == (is_lost ? CancelReason::inviter_lost : CancelReason::expired),
                     "cancelled by the clock for another reason");
-                require(is_lost || lifetime_end(known) == due(known, part),
+                require(is_lost || known.lifetime_end == due(known, part),
                         "cancelled though its time was not over");
                 require(
                     delivery.event.by == (is_lost ? std::optional(known.inviter) : std::nullopt),
@@ -685,7 +928,8 @@ class Promises {
         const Instant deadline = pending_part(known, body.invitees.front()).deadline;
         for (const auto& user : body.invitees) {
             const Part& part = pending_part(known, user);
-            require(part.deadline == deadline && due(known, part) == deadline,
+            require(part.deadline == deadline && due(known, part) == deadline &&
+                        !known.call_has_ended(),
                     "a timeout at another time than its deadline");
             end(known, user, State::timed_out, delivery.event, {}, {});
         }
@@ -756,6 +1000,7 @@ class Promises {
         if (refusal != nullptr) {
             plan_.reset();
             message_.reset();
+            signal_.reset();
             if (verdict.anything) {
                 return false;
             }
@@ -800,8 +1045,9 @@ class Promises {
         if constexpr (requires { body.answer; }) {
             const auto* invited = std::get_if<Invited>(&reply.body);
             id = body.id;
-            is_unknown =
-                invited != nullptr ? !invited->dup : refusal->error != Error::already_exists;
+            is_unknown = invited != nullptr   ? !invited->dup
+                         : refusal != nullptr ? refusal->error != Error::already_exists
+                                              : !std::get<Merged>(reply.body).dup;
             if constexpr (requires { body.group; }) {
                 // Of a group that is gone, only a repeat is told from an id that is not known.
                 const Known* known = id ? find(*id) : nullptr;
@@ -814,6 +1060,12 @@ class Promises {
         }
         if (const Known* known = id ? find(*id) : nullptr; is_unknown && known && known->ended_at) {
             known_.erase(*id);
+        }
+        if (const auto into = id ? merged_.find(*id) : merged_.end();
+            into != merged_.end() && known_.at(into->second).ended_at && is_unknown &&
+            !std::holds_alternative<Merged>(reply.body)) {
+            known_.erase(into->second);
+            merged_.erase(into);
         }
     }
 
@@ -885,8 +1137,9 @@ class Promises {
             invitees && std::any_of(invitees->begin(), invitees->end(),
                                     [&](auto& user) { return known.part(user) == nullptr; });
         if (stranger) {
-            return known.parts.size() == 1 && !known.open() ? too_late(known, known.parts[0])
-                                                            : refused(Error::invalid_request);
+            return known.parts.size() == 1 && !known.anyone_pending()
+                       ? too_late(known, known.parts[0])
+                       : refused(Error::invalid_request);
         }
         if (any_pending) {
             return {};
@@ -903,7 +1156,7 @@ class Promises {
         if (known.inviter != sender.user) {
             return refused(Error::not_inviter);
         }
-        if (!known.open()) {
+        if (!known.anyone_pending()) {
             return known.parts.size() == 1 ? too_late(known, known.parts[0]) : already_ended(known);
         }
         return known.asked.online_only ? refused(Error::not_modifiable) : Verdict{};
@@ -918,6 +1171,9 @@ class Promises {
             return refused(Error::not_member);
         }
         if (!known.open()) {
+            if (known.call_has_ended()) {
+                return already_ended(known);
+            }
             if (known.parts.size() == 1) {
                 return too_late(known, known.parts[0]);
             }
@@ -934,6 +1190,107 @@ class Promises {
     [[nodiscard]] Verdict expected(const Sender& sender, const Known& known, const Get&) const {
         return concerns(known, sender.user) ? Verdict{} : refused(Error::not_participant);
     }
+    /// Among those whom an invitation lets speak: the inviter, who is pending, who accepted.
+    enum class Voice { none, inviter, pending, talking, inviter_who_left };
+    static Voice voice(const Known& known, const UserId& user) {
+        if (known.inviter == user) {
+            return known.lives() && known.call->find(user) == nullptr ? Voice::inviter_who_left
+                                                                      : Voice::inviter;
+        }
+        const Part* part = known.part(user);
+        if (part == nullptr) {
+            return Voice::none;
+        }
+        if (part->pending()) {
+            return Voice::pending;
+        }
+        const bool talks =
+            part->state == State::accepted && (!known.lives() || known.call->find(user) != nullptr);
+        return talks ? Voice::talking : Voice::none;
+    }
+    static bool speak(Voice one, Voice other) {
+        const auto any = [&](Voice a, Voice b) {
+            return (one == a && other == b) || (one == b && other == a);
+        };
+        return any(Voice::inviter, Voice::pending) ||
+               any(Voice::inviter_who_left, Voice::pending) ||
+               any(Voice::inviter, Voice::talking) || any(Voice::talking, Voice::talking);
+    }
+    [[nodiscard]] Verdict expected(const Sender& sender, const Known& known, const Signal& asked) {
+        const Voice own = voice(known, sender.user);
+        if (own == Voice::none) {
+            return refused(Error::not_participant);
+        }
+        if (!known.open()) {
+            return known.parts.size() == 1 && !known.call_has_ended()
+                       ? too_late(known, known.parts[0])
+                       : already_ended(known);
+        }
+        std::set<UserId> to;
+        if (asked.to) {
+            if (*asked.to != sender.user && speak(own, voice(known, *asked.to))) {
+                to.insert(*asked.to);
+            }
+        } else if (known.lives() && known.call->find(sender.user) != nullptr) {
+            const auto all = known.call->users();
+            to = {all.begin(), all.end()};
+            to.erase(sender.user);
+        } else if (own == Voice::pending) {
+            to.insert(known.inviter);
+        } else if (known.inviter == sender.user) {
+            for (const auto& part : known.parts) {
+                if (part.pending()) {
+                    to.insert(part.user);
+                }
+            }
+        }
+        if (to.empty()) {
+            return refused(Error::not_participant);
+        }
+        signal_ = Signalling{.to = std::move(to)};
+        return {};
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known,
+                                          const Hangup& asked) {
+        if (known.call && !(asked.all && known.lives())) {
+            for (const auto& one : known.call->participants) {
+                if (one.user == sender.user && one.hung_up == sender.device) {
+                    return {.dup = true};
+                }
+            }
+        }
+        if (!known.call || known.call->find(sender.user) == nullptr) {
+            return refused(Error::not_participant);
+        }
+        if (asked.all && known.inviter != sender.user) {
+            return refused(Error::not_inviter);
+        }
+        return known.lives() ? Verdict{} : already_ended(known);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known, const Resume&) {
+        const Participant* own = known.call ? known.call->find(sender.user) : nullptr;
+        if (own == nullptr) {
+            return refused(Error::not_participant);
+        }
+        if (!known.lives()) {
+            return already_ended(known);
+        }
+        return {.dup = own->device == sender.device};
+    }
+    /// The call of the one whom this invite would call, which waits for its sender.
+    [[nodiscard]] std::optional<InvitationId> crossed_by(const Sender& sender,
+                                                         const Invite& asked) const {
+        std::optional<InvitationId> first;
+        for (const auto& [id, known] : known_) {
+            const bool crosses = asked.call && asked.also.empty() && known.call && !known.group &&
+                                 known.inviter == asked.invitee && known.parts.size() == 1 &&
+                                 known.parts[0].user == sender.user && known.parts[0].pending();
+            if (crosses && (!first || known.number < known_.at(*first).number)) {
+                first = id;
+            }
+        }
+        return first;
+    }
     [[nodiscard]] Verdict expected(const Sender& sender, const Invite& asked) {
         if (const Known* known = asked.id ? find(*asked.id) : nullptr) {
             return known->inviter == sender.user && !known->group &&
@@ -941,8 +1298,19 @@ class Promises {
                        ? Verdict{.dup = true}
                        : refused(Error::already_exists);
         }
+        if (const auto into = asked.id ? merged_.find(*asked.id) : merged_.end();
+            into != merged_.end()) {
+            const Known& known = known_.at(into->second);
+            if (known.inviter == asked.invitee && known.part(sender.user) != nullptr) {
+                crossed_ = into->second;
+                return {.dup = true};
+            }
+        }
         if (asked.invitee == sender.user) {
             return refused(Error::invalid_request);
+        }
+        if ((crossed_ = crossed_by(sender, asked))) {
+            return {};
         }
         std::vector<UserId> all{asked.invitee};
         all.insert(all.end(), asked.also.begin(), asked.also.end());
@@ -1038,6 +1406,7 @@ class Promises {
                           .data = asked.data,
                           .timeout = asked.timeout,
                           .answer = asked.answer,
+                          .call = asked.call,
                           .online_only = asked.online_only,
                           .on_inviter_lost = asked.on_inviter_lost,
                           .visibility = asked.visibility};
@@ -1054,6 +1423,13 @@ class Promises {
     }
     bool done(const Sender& sender, const Invite& asked, const Verdict& verdict,
               const Reply& reply) {
+        if (crossed_) {
+            require(reply.body == ReplyBody(Merged{verdict.dup, *crossed_}), "not merged");
+            if (!verdict.dup && asked.id) {
+                merged_.insert_or_assign(*asked.id, *crossed_);
+            }
+            return !verdict.dup;
+        }
         const auto& invited = std::get<Invited>(reply.body);
         require(invited.dup == verdict.dup, "dup is wrong");
         require(!asked.id || invited.id == *asked.id, "another id");
@@ -1068,8 +1444,15 @@ class Promises {
         require(!known_.contains(invited.id), "an id that was in use");
         require(invited.rev == 1 && !invited.state, "a new invitation with a past");
         check_skipped(invited.skipped.value_or(std::vector<Skipped>{}));
-        Known known{.asked = asked, .inviter = sender.user, .born = now_};
+        Known known{.asked = asked, .inviter = sender.user, .number = ++invitations_made_};
+        known.lifetime_end = now_ + Duration(limits_.max_lifetime_ms);
         known.was_online = online_.contains(sender.user);
+        if (asked.call) {
+            known.call.emplace().participants.push_back(
+                {.user = sender.user,
+                 .device = sender.device,
+                 .was_online = is_there(sender.user, sender.device)});
+        }
         known_.emplace(invited.id, std::move(known));
         return true;
     }
@@ -1420,8 +1803,9 @@ class Promises {
             if (known.group != plan_->group || group_of(known) == nullptr) {
                 continue;
             }
-            require(plan_->next.has_value() || !known.open(), "open in a group that is gone");
-            require(!plan_->leaving.contains(known.inviter) || !known.open(),
+            require(plan_->next.has_value() || !known.anyone_pending(),
+                    "open in a group that is gone");
+            require(!plan_->leaving.contains(known.inviter) || !known.anyone_pending(),
                     "open though its inviter is gone");
             for (const auto& part : known.parts) {
                 require(!plan_->leaving.contains(part.user) || !part.pending(),
@@ -1458,6 +1842,13 @@ class Promises {
         std::visit(
             [&](const auto& body) {
                 using Verb = std::decay_t<decltype(body)>;
+                if (crossed_) {
+                    const Part& part = known_.at(*crossed_).parts[0];
+                    require(part.state == State::accepted && part.user == sender.user &&
+                                part.device == sender.device,
+                            "merged, and not accepted");
+                    return;
+                }
                 if constexpr (requires { body.timeout; }) {
                     const auto& invited = std::get<Invited>(reply.body);
                     const Known& known = known_.at(invited.id);
@@ -1466,7 +1857,7 @@ class Promises {
                         require(limits_bite_ || known.part(user) != nullptr,
                                 "not invited, though it could be");
                     }
-                    const auto left = lifetime_end(known) - now_;
+                    const auto left = known.lifetime_end - now_;
                     require(invited.remaining.has_value() == (body.timeout.count() > 0) &&
                                 (!invited.remaining || *invited.remaining == left ||
                                  now_ + *invited.remaining == deadline(known, body.timeout)),
@@ -1492,11 +1883,24 @@ class Promises {
                         require(own->data == body.data, "other data");
                     }
                     if constexpr (std::same_as<Verb, Accept>) {
-                        require(known.asked.answer == Answer::all || !known.open(),
+                        require(known.asked.answer == Answer::all || !known.anyone_pending(),
                                 "the first accept did not take it");
                     }
                     if constexpr (std::same_as<Verb, Ringing>) {
                         require(known.part(sender.user)->ringing, "ringing that nobody hears");
+                    }
+                    if constexpr (std::same_as<Verb, Hangup>) {
+                        const auto& all = known.call->participants;
+                        require(std::any_of(all.begin(), all.end(),
+                                            [&](auto& one) {
+                                                return one.user == sender.user && !one.takes_part &&
+                                                       one.hung_up == sender.device;
+                                            }),
+                                "a hangup that nobody hears");
+                    }
+                    if constexpr (std::same_as<Verb, Resume>) {
+                        require(known.call->find(sender.user)->device == sender.device,
+                                "not moved");
                     }
                     if constexpr (std::same_as<Verb, Modify>) {
                         require(known.asked.data == body.data, "not modified");
@@ -1506,6 +1910,10 @@ class Promises {
             request.body);
     }
 
+    struct Signalling {
+        std::set<UserId> to;
+        bool told = false;
+    };
     struct Sending {
         Message asked;
         MessageId id;
@@ -1523,7 +1931,13 @@ class Promises {
     /// What the present request is to make of a group, or to send.
     std::optional<Plan> plan_;
     std::optional<Sending> message_;
-    std::set<UserId> online_;
+    std::optional<Signalling> signal_;
+    /// The call that the present invite crosses or once did; and those of earlier ones, by id.
+    std::optional<InvitationId> crossed_;
+    std::map<InvitationId, InvitationId> merged_;
+    const RequestBody* request_ = nullptr;
+    std::uint64_t invitations_made_ = 0;
+    std::map<UserId, std::set<DeviceTag>> online_;
     std::map<UserId, Instant> offline_since_;
     /// When those inviters are lost who had something to lose as they left.
     std::map<UserId, Instant> lost_at_;

@@ -6,7 +6,7 @@
 //
 //   == title                 a new scenario, with a new switchboard
 //   limits NAME=VALUE ...    its limits (before anything else)
-//   online|offline USER      the user's first device came, the last one went
+//   online|offline USER[.DEVICE]  that device came, or went
 //   after 30s | 200ms        time passes
 //   USER.DEVICE > TOPIC JSON a request; `retain` may stand before the JSON
 //   # ...                    a remark
@@ -37,9 +37,11 @@ class Scenario {
             return {};
         }
         if (first == "online" || first == "offline") {
-            std::string user;
-            words >> user;
-            return told(board().set_online(*UserId::parse(user), first == "online", now_));
+            std::string who;
+            words >> who;
+            const bool named = who.find('.') != std::string::npos;
+            return told(
+                board().set_online(device(named ? who : who + ".1"), first == "online", now_));
         }
         if (first == "after") {
             std::int64_t count = 0;
@@ -64,9 +66,7 @@ class Scenario {
     }
 
     std::string ask(const std::string& who, std::istream& words) {
-        const auto dot = who.rfind('.');
-        const Sender sender{.user = *UserId::parse(who.substr(0, dot)),
-                            .device = DeviceTag(std::stoull(who.substr(dot + 1)))};
+        const Sender sender = device(who);
         std::string arrow;
         std::string topic;
         std::string payload;
@@ -82,6 +82,12 @@ class Scenario {
             return told({*refused});
         }
         return told(board().handle(sender, std::get<Request>(taken), now_));
+    }
+
+    static Sender device(const std::string& who) {
+        const auto dot = who.rfind('.');
+        return {.user = *UserId::parse(who.substr(0, dot)),
+                .device = DeviceTag(std::stoull(who.substr(dot + 1)))};
     }
 
     static std::string told(const Effects& effects) {

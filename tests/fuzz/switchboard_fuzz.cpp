@@ -89,10 +89,10 @@ class Story {
                     }
                     break;
                 case 2:
-                    set_online(somebody(), true);
+                    set_online(somebody(), some_device(), true);
                     break;
                 case 3:
-                    set_online(somebody(), false);
+                    set_online(somebody(), some_device(), false);
                     break;
                 case 4:
                     publish(std::string(input_.text()), input_.byte() % 2 == 1);
@@ -114,10 +114,11 @@ class Story {
                     break;
                 }
                 default: {
-                    static constexpr const char* verbs[] = {"accept",  "reject", "cancel", "modify",
-                                                            "ringing", "add",    "get",    "get"};
+                    static constexpr const char* verbs[] = {
+                        "accept", "reject", "cancel", "modify", "ringing", "add",
+                        "get",    "accept", "signal", "hangup", "resume",  "hangup"};
                     const auto choice = input_.byte();
-                    publish("invitation/" + ids[choice % 4] + "/" + verbs[choice / 4 % 8], false);
+                    publish("invitation/" + ids[choice % 4] + "/" + verbs[choice / 4 % 12], false);
                     break;
                 }
             }
@@ -127,14 +128,15 @@ class Story {
     }
 
   private:
+    DeviceTag some_device() { return DeviceTag(1 + input_.byte() % 2); }
     const std::string& somebody() { return names[input_.byte() % 4]; }
 
     void wait(Duration duration) {
         now_ += duration;
         promises_.passed(now_, written_and_read(switchboard_.advance(now_)));
     }
-    void set_online(const std::string& name, bool online) {
-        const auto who = *UserId::parse(name);
+    void set_online(const std::string& name, DeviceTag device, bool online) {
+        const Sender who{*UserId::parse(name), device};
         promises_.went(who, online, now_,
                        written_and_read(switchboard_.set_online(who, online, now_)));
     }
@@ -178,7 +180,8 @@ class Story {
             wait(*next - now_);
         }
         for (const auto& name : names) {
-            set_online(name, false);
+            set_online(name, DeviceTag(1), false);
+            set_online(name, DeviceTag(2), false);
         }
         while (!promises_.groups().empty()) {
             const auto& [id, group] = *promises_.groups().begin();

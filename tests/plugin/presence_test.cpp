@@ -13,9 +13,19 @@ namespace {
 
 const UserId alice = *UserId::parse("alice");
 const UserId bob = *UserId::parse("bob");
+/// Any that tells users and client ids apart.
+DeviceTag tag_of(const UserId& user, std::string_view client_id) {
+    return DeviceTag(std::hash<std::string>{}(user.text() + '/' + std::string(client_id)));
+}
+PresenceChange comes(const UserId& user, std::string_view client_id = "device") {
+    return {user, tag_of(user, client_id), true};
+}
+PresenceChange goes(const UserId& user, std::string_view client_id = "device") {
+    return {user, tag_of(user, client_id), false};
+}
 const PresenceChanges nothing{};
-const PresenceChanges alice_comes{{alice, true}};
-const PresenceChanges alice_goes{{alice, false}};
+const PresenceChanges alice_comes{comes(alice)};
+const PresenceChanges alice_goes{goes(alice)};
 
 /// Addresses that stand for the broker's connections.
 const std::array<char, 10> place{};
@@ -75,7 +85,7 @@ TEST_CASE("other_filters_do_not_count") {
 }
 
 TEST_CASE("who_subscribes_to_events_is_online_until_the_connection_ends") {
-    Presence presence;
+    Presence presence(tag_of);
     CHECK(presence.subscribed(connection(1), events) == alice_comes);
     CHECK(presence.subscribed(connection(1), events) == nothing);
     CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
@@ -83,7 +93,7 @@ TEST_CASE("who_subscribes_to_events_is_online_until_the_connection_ends") {
 }
 
 TEST_CASE("who_subscribes_to_something_else_or_only_sends_requests_is_not") {
-    Presence presence;
+    Presence presence(tag_of);
     CHECK(presence.subscribed(connection(1), weather) == nothing);
     CHECK(presence.subscribed(connection(1), everything) == nothing);
     CHECK(presence.requested(connection(1)).changes == nothing);
@@ -92,7 +102,7 @@ TEST_CASE("who_subscribes_to_something_else_or_only_sends_requests_is_not") {
 }
 
 TEST_CASE("who_unsubscribes_the_last_filter_is_offline") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     CHECK(presence.subscribed(connection(1), json) == nothing);
     CHECK(presence.unsubscribed(connection(1), events) == nothing);
@@ -101,16 +111,17 @@ TEST_CASE("who_unsubscribes_the_last_filter_is_offline") {
     CHECK(presence.subscribed(connection(1), json) == alice_comes);
 }
 
-TEST_CASE("a_user_is_online_while_one_device_is") {
-    Presence presence;
+TEST_CASE("each_device_of_a_user_comes_and_goes_by_itself") {
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
-    CHECK(presence.subscribed(connection(2, false, alice, "tablet"), events) == nothing);
-    CHECK(presence.disconnected(pointer(1), "device") == nothing);
-    CHECK(presence.disconnected(pointer(2), "tablet") == alice_goes);
+    CHECK(presence.subscribed(connection(2, false, alice, "tablet"), events) ==
+          PresenceChanges{comes(alice, "tablet")});
+    CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
+    CHECK(presence.disconnected(pointer(2), "tablet") == PresenceChanges{goes(alice, "tablet")});
 }
 
 TEST_CASE("a_resumed_session_counts_from_its_first_request") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     CHECK(presence.subscribed(connection(2, resumed), weather) == nothing);
@@ -119,7 +130,7 @@ TEST_CASE("a_resumed_session_counts_from_its_first_request") {
 }
 
 TEST_CASE("a_resumed_session_counts_when_it_subscribes_again") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     CHECK(presence.subscribed(connection(2, resumed), json) == alice_comes);
@@ -128,14 +139,14 @@ TEST_CASE("a_resumed_session_counts_when_it_subscribes_again") {
 }
 
 TEST_CASE("a_new_session_of_the_same_client_id_has_no_filters_of_the_old_one") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     CHECK(presence.requested(connection(2)).changes == nothing);
 }
 
 TEST_CASE("that_holds_although_it_has_subscribed_elsewhere_before_its_first_request") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     presence.subscribed(connection(2), weather);
@@ -144,7 +155,7 @@ TEST_CASE("that_holds_although_it_has_subscribed_elsewhere_before_its_first_requ
 }
 
 TEST_CASE("what_a_session_unsubscribed_it_does_not_resume") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     presence.unsubscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
@@ -152,7 +163,7 @@ TEST_CASE("what_a_session_unsubscribed_it_does_not_resume") {
 }
 
 TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_subscribes") {
-    Presence presence;
+    Presence presence(tag_of);
     presence.subscribed(connection(1), events);
     SECTION("before") {
         CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
@@ -161,7 +172,7 @@ TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_
     SECTION("after") {
         // It is a new session without filters first.
         CHECK(presence.subscribed(connection(2), events) ==
-              PresenceChanges{{alice, false}, {alice, true}});
+              PresenceChanges{goes(alice), comes(alice)});
         CHECK(presence.disconnected(pointer(1), "device") == nothing);
     }
     CHECK(presence.is_present(pointer(2), "device"));
@@ -169,13 +180,12 @@ TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_
 }
 
 TEST_CASE("another_user_who_takes_a_client_id_over_has_none_of_its_filters") {
-    Presence presence;
-    auto first = presence.requested(connection(1));
-    first.tag = DeviceTag(7);
+    Presence presence(tag_of);
+    presence.requested(connection(1));
     presence.subscribed(connection(1), events);
     const auto taken = presence.requested(connection(2, resumed, bob));
     CHECK(taken.changes == alice_goes);
-    CHECK_FALSE(taken.tag);
+    CHECK(taken.device == tag_of(bob, "device"));
     CHECK(presence.disconnected(pointer(2), "device") == nothing);
     // They are still alice's when she resumes the session, unless bob made it his.
     CHECK(presence.requested(connection(3, resumed)).changes == alice_comes);
@@ -185,15 +195,22 @@ TEST_CASE("another_user_who_takes_a_client_id_over_has_none_of_its_filters") {
 }
 
 TEST_CASE("a_tag_is_remembered_with_its_session") {
-    Presence presence;
-    CHECK_FALSE(presence.requested(connection(1)).tag);
-    presence.requested(connection(1)).tag = DeviceTag(7);
-    CHECK(presence.requested(connection(1)).tag == DeviceTag(7));
-    CHECK_FALSE(presence.requested(connection(2, false, alice, "tablet")).tag);
+    int derived = 0;
+    Presence presence([&](const UserId& user, std::string_view client_id) {
+        ++derived;
+        return tag_of(user, client_id);
+    });
+    CHECK(presence.requested(connection(1)).device == tag_of(alice, "device"));
+    presence.subscribed(connection(1), events);
+    presence.disconnected(pointer(1), "device");
+    CHECK(presence.requested(connection(1)).device == tag_of(alice, "device"));
+    CHECK(derived == 1);
+    CHECK(presence.requested(connection(2, false, alice, "tablet")).device ==
+          tag_of(alice, "tablet"));
 }
 
 TEST_CASE("who_is_present_has_subscribed_or_sent_a_request_on_this_very_connection") {
-    Presence presence;
+    Presence presence(tag_of);
     CHECK_FALSE(presence.is_present(pointer(1), "device"));
     presence.subscribed(connection(1), weather);
     CHECK_FALSE(presence.is_present(pointer(1), "device"));
@@ -209,7 +226,7 @@ TEST_CASE("who_is_present_has_subscribed_or_sent_a_request_on_this_very_connecti
 }
 
 TEST_CASE("a_session_that_ends_with_its_connection_is_forgotten_with_it") {
-    Presence presence;
+    Presence presence(tag_of);
     auto by = connection(1);
     by.ends_session = true;
     presence.subscribed(by, events);
@@ -218,7 +235,7 @@ TEST_CASE("a_session_that_ends_with_its_connection_is_forgotten_with_it") {
 }
 
 TEST_CASE("of_the_sessions_that_are_away_those_that_went_first_are_forgotten_first") {
-    Presence presence(2);
+    Presence presence(tag_of, 2);
     const auto come_and_go = [&](std::string_view client_id) {
         presence.subscribed(connection(1, false, alice, client_id), events);
         presence.disconnected(pointer(1), client_id);
@@ -230,7 +247,8 @@ TEST_CASE("of_the_sessions_that_are_away_those_that_went_first_are_forgotten_fir
     come_and_go("c");
     CHECK(presence.sessions() == 2);
     CHECK(presence.requested(connection(3, resumed, alice, "b")).changes == nothing);
-    CHECK(presence.requested(connection(4, resumed, alice, "a")).changes == alice_comes);
+    CHECK(presence.requested(connection(4, resumed, alice, "a")).changes ==
+          PresenceChanges{comes(alice, "a")});
 }
 
 TEST_CASE("one_line_of_a_kind_is_logged_in_ten_seconds_and_the_others_are_counted") {

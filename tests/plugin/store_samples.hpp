@@ -187,10 +187,15 @@ class Scenario {
             .number = ++last_, .invitees = static_cast<std::uint32_t>(1 + below(5)), .kept = {}};
         one.kept = invitation(one.number);
         one.kept.inviter = somebody();
+        one.kept.call = below(3) == 0;
         changes.push_back(one.kept);
         changes.push_back(DataKept{.number = one.number, .data = data()});
         for (std::uint32_t i = 0; i < one.invitees; ++i) {
             changes.push_back(invitee(one.number, i, "user" + std::to_string(i)));
+        }
+        if (one.kept.call) {
+            changes.push_back(CallKept{.number = one.number});
+            changes.push_back(participant(one.number, 0, one.kept.inviter));
         }
         open_.push_back(one);
     }
@@ -210,7 +215,34 @@ class Scenario {
             ended.note = 2;
             changes.push_back(ended);
         }
+        if (one.kept.call) {
+            CallKept call{.number = one.number,
+                          .started_at = at(1500),
+                          .ended_at = one.kept.ended_at,
+                          .reason = below(2) == 0 ? "hangup" : "connection_lost"};
+            if (below(2) == 0) {
+                call.merged = InvitationId::parse("crossing" + std::to_string(one.number));
+            }
+            changes.push_back(call);
+            for (std::uint32_t i = 0; i <= one.invitees; ++i) {
+                auto gone =
+                    participant(one.number, i,
+                                i == 0 ? one.kept.inviter : user("user" + std::to_string(i - 1)));
+                gone.takes_part = false;
+                if (below(2) == 0) {
+                    gone.hung_up = DeviceTag(random_());
+                }
+                changes.push_back(gone);
+            }
+        }
         ended_.push_back(one.number);
+    }
+    ParticipantKept participant(std::uint64_t number, std::uint32_t position, const UserId& who) {
+        return {.number = number,
+                .position = position,
+                .user = who,
+                .device = DeviceTag(random_()),
+                .was_online = below(2) == 0};
     }
     void regroup(Changes& changes) {
         const auto group = group_id("group" + std::to_string(below(5)));

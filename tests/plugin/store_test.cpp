@@ -402,7 +402,10 @@ TEST_CASE("what_version_1_was_does_not_change") {
     sql(seed, script.str());
     const auto path = folder.file("store.db");
     { const Host host(path); }
-    const std::string schema = "SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name";
+    // What came with later versions is not of it.
+    const std::string schema =
+        "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND tbl_name NOT IN ('calls', "
+        "'participants') ORDER BY name";
     CHECK(asked(path, schema) == asked(seed, schema));
 }
 

@@ -6,6 +6,7 @@ Environment:
   BECKON_SANITIZER_PRELOAD  LD_PRELOAD of the broker alone (a plugin built with sanitizers)
   BECKON_CAPTURE            file to which each message received below beckon/v1/ is appended as a JSON line
   BECKON_DRIVER             path of client_driver (tests/client/driver.cpp), for the tests of the client library
+  BECKON_CLI                path of beckon, and BECKON_CLI_DOCUMENTS of the directory of its manual page (test_cli.py)
 """
 
 import base64
@@ -106,14 +107,15 @@ class Broker:
     def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
                  allow_anonymous=True, fixed_port=False):
         """`options` are plugin_opt_ values (None leaves a default out); `before` and `config` are configuration lines
-        for the top and the end of the file, where {dir} is the broker's directory. With `fixed_port` it has a `port`
-        at once, and the same at each start."""
+        for the top and the end of the file; in all three, {dir} is the broker's directory. With `fixed_port` it has a
+        `port` at once, and the same at each start."""
         self.plugin = plugin
         self.options = {"other_topics": "allow", **dict(options)}
         self.root = f"{self.options.get('root', 'beckon')}/v1"
         self.before, self.config = before, config
         self.websockets, self.persistence, self.allow_anonymous = websockets, persistence, allow_anonymous
         self.port = self.websockets_port = None
+        self._preloaded, self._variables = None, {}
         self._fixed_port = fixed_port
         if fixed_port:
             self.port = port_that_stays_free()
@@ -123,6 +125,10 @@ class Broker:
         self._changed = threading.Condition()
         self._lines = []
         self._ended = False
+
+    def preload(self, library, **variables):
+        """Each start loads this library before all else, with these environment variables."""
+        self._preloaded, self._variables = library, variables
 
     # Its life
 
@@ -144,6 +150,8 @@ class Broker:
             raise AssertionError("the broker accepted a configuration that it should refuse")
         if self._process.returncode <= 0:
             raise AssertionError(f"the broker ended with {self._process.returncode} instead of refusing to start")
+        self._end(signal.SIGTERM)
+        self._process = None
         return self.log()
 
     def stop(self):
@@ -169,9 +177,17 @@ class Broker:
         vars(self).update(changes)
         return self.start()
 
-    def reload(self):
+    def reload(self, wait=True):
         self._process.send_signal(signal.SIGHUP)
-        self.wait_log("Reloading config")
+        if wait:
+            self.wait_log("Reloading config")
+
+    def start_and_kill(self, after):
+        """Starts a broker and kills it so many seconds later, wherever it is by then."""
+        self._spawn()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(after)
+        self.kill()
 
     def remove(self):
         with contextlib.suppress(Exception):
@@ -181,19 +197,8 @@ class Broker:
 
     def _launch(self):
         for _ in range(50):
-            if not self._fixed_port:
-                self.port = self._free_port()
-            self.websockets_port = self._free_port() if self.websockets else None
-            path = os.path.join(self.directory, "mosquitto.conf")
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(self._configuration())
             first_line = len(self._lines)
-            self._ended = False
-            self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
-                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                             env=self._environment(), cwd=self.directory)
-            self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
-            self._reader.start()
+            self._spawn()
             with self._changed:
                 self._changed.wait_for(lambda: self._ended or self._find(r"mosquitto version .* running", first_line),
                                        3 * PATIENCE)
@@ -206,6 +211,20 @@ class Broker:
             if not self._find("Address already in use", first_line):
                 return False
         raise AssertionError("found no free port")
+
+    def _spawn(self):
+        if not self._fixed_port:
+            self.port = self._free_port()
+        self.websockets_port = self._free_port() if self.websockets else None
+        path = os.path.join(self.directory, "mosquitto.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self._configuration())
+        self._ended = False
+        self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                         env=self._environment(), cwd=self.directory)
+        self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
 
     @staticmethod
     def _free_port():
@@ -225,10 +244,12 @@ class Broker:
         return "\n".join(lines + [self.config, ""]).replace("{dir}", self.directory)
 
     def _environment(self):
-        environment = dict(os.environ)
-        preload = environment.get("BECKON_SANITIZER_PRELOAD")
+        environment = {**os.environ, **self._variables}
+        sanitizers = environment.get("BECKON_SANITIZER_PRELOAD")
+        preload = [library for library in (sanitizers, self._preloaded) if library]
         if preload:
-            environment["LD_PRELOAD"] = preload
+            environment["LD_PRELOAD"] = " ".join(preload)
+        if sanitizers:
             suppressions = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broker_leaks.supp")
             environment["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
             environment.setdefault("ASAN_OPTIONS", "halt_on_error=1")
@@ -614,7 +635,7 @@ class Client:
             return
         assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
         assert ("by" in event) or ("by_device" not in event), "by"
-        if event["event"] == "invitee_ringing":
+        if event["event"] in ("invitee_ringing", "signal", "participant_left", "participant_moved", "call_ended"):
             return
         key = (level, event["id"])
         assert event["rev"] > self._revisions.get(key, 0), f"rev did not rise above {self._revisions.get(key)}"
@@ -794,7 +815,9 @@ class DrivenClient:
               "onInviteeRejected": ["inviteeRejected"],
               "onInvitationCancelled": ["invitationCancelled", "invitationRevoked"],
               "onInvitationTimeout": ["invitationTimeout"], "onInvitationModified": ["invitationModified"],
-              "onInviteeRinging": ["inviteeRinging"]}
+              "onInviteeRinging": ["inviteeRinging"], "onSignal": ["signal"],
+              "onParticipantLeft": ["participantLeft"], "onParticipantMoved": ["participantMoved"],
+              "onCallEnded": ["callEnded"]}
     INVITES = ("invite", "inviteSeveral", "inviteInGroup", "inviteInGroupWith")
     # So that no test waits long for what it does not test.
     BRISK = {"reconnectMin": 20, "reconnectMax": 200}

@@ -155,9 +155,16 @@ class Types(BadInputTest):
 
     def test_every_field_of_invite(self):
         for field, good in (("id", ["text"]), ("data", ["text", "bytes"]), ("timeout_ms", ["number"]), ("also", []),
-                            ("answer", []), ("call", []), ("online_only", ["truth"]), ("on_inviter_lost", []),
+                            ("answer", []), ("call", ["truth"]), ("online_only", ["truth"]), ("on_inviter_lost", []),
                             ("visibility", []), ("req", ["text", "number"])):
             self.refuse_all_but(good, field, "user/{other}/invite", skip=["list"] if field == "also" else [])
+
+    def test_every_field_of_what_is_said_in_calls(self):
+        for verb, fields in (("signal", (("to", ["text"]), ("seq", ["number"]), ("data", ["text", "bytes"]))),
+                             ("hangup", (("reason", ["text"]), ("all", ["truth"]), ("data", ["text", "bytes"])))):
+            for field, good in fields:
+                self.refuse_all_but(good, field, f"invitation/{self.invitation}/{verb}",
+                                    needed={"data": "x"} if verb == "signal" and field != "data" else {})
 
     def test_lists_of_users_hold_users(self):
         for value in ([7], [None], [["carol"]], [""], ["carol", "a/b"], ["x" * 65], [True], [{"user": "carol"}]):
@@ -223,9 +230,8 @@ class Topics(BadInputTest):
                 with self.subTest(topic=topic, payload=payload):
                     self.assert_refused(self.alice.request(topic, payload=payload), "unknown_request", code=20105)
 
-    def test_what_a_broker_without_calls_does_not_know(self):
-        for topic in (f"invitation/{self.invitation}/signal", f"invitation/{self.invitation}/hangup",
-                      f"invitation/{self.invitation}/resume", "user/alice/history", "group/family/sync",
+    def test_what_it_does_not_know(self):
+        for topic in ("user/alice/history", "group/family/sync",
                       "group/family/accept", "group/family/hangup"):
             self.assert_refused(self.alice.ask(topic, data="x"), "unknown_request")
 

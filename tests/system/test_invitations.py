@@ -99,7 +99,7 @@ class Invite(InvitationTest):
         alice, bob = self.people("alice", "bob")
         day = 24 * 3600 * 1000
         for field, value in (("timeout_ms", -1), ("timeout_ms", day + 1), ("answer", "none"), ("visibility", "all"),
-                             ("visibility", "members"), ("on_inviter_lost", "shrug"), ("call", True), ("id", "a b"),
+                             ("visibility", "members"), ("on_inviter_lost", "shrug"), ("call", 1), ("id", "a b"),
                              ("id", ""), ("id", "x" * 65), ("also", ["car ol"])):
             with self.subTest(field=field, value=value):
                 self.assert_refused(alice.ask("user/bob/invite", **{field: value}), "invalid_request", field=field)
@@ -269,7 +269,7 @@ class Replies(InvitationTest):
         self.assertEqual(status["server_epoch"], alice.ask("user/alice/sync")["server_epoch"])
         self.assertLessEqual({
             "max_payload_bytes": 32768, "max_data_bytes": 16384, "max_total_data_bytes": 256 * 2**20,
-            "max_timeout_ms": 86400000, "max_lifetime_ms": 86400000, "max_invitees": 7, "max_audience": 250,
+            "max_timeout_ms": 86400000, "max_lifetime_ms": 86400000, "max_call_ms": 86400000, "max_invitees": 7, "max_audience": 250,
             "max_pending_per_inviter": 64, "max_pending_per_invitee": 256, "max_pending": 1000000,
             "max_ended": 100000, "ended_ms": 600000, "grace_ms": 15000, "events_per_second": 5000,
             "events_burst": 10000}.items(), status["limits"].items())

@@ -56,6 +56,9 @@ struct InviteResult : Result {
     std::string inviteID{};
     /// Who was named and not invited, and why.
     std::vector<LeftOut> skipped{};
+    /// The one who is called was calling this user already: nobody rings, that call is accepted,
+    /// and it has this id. Else empty.
+    std::string mergedInto{};
 };
 
 /// Of `cancel`.

@@ -39,8 +39,13 @@ struct SignalingInfo {
     bool onlineUserOnly = false;
     /// This user's part in it.
     Role role = Role::invitee;
-    /// Somebody has yet to answer.
+    /// Somebody has yet to answer, or its call goes on.
     bool open = true;
+    /// Who accepts talks: a call.
+    bool call = false;
+    /// Those in the call, and since when it goes on; nobody: it has not begun, or is over.
+    std::vector<std::string> participants{};
+    std::chrono::milliseconds callDuration{0};
     Answer answer = Answer::all;
     Visibility visibility = Visibility::invitees;
     /// Until the deadline, as of the moment that this was handed out; absent: none.
@@ -80,6 +85,10 @@ enum class SignalingEventType {
     inviteeRinging,
     /// Invitees who left the group, or were removed from it, are no longer asked.
     invitationRevoked,
+    signal,
+    participantLeft,
+    participantMoved,
+    callEnded,
 };
 
 /// All that is known about an event, for those to whom the calls of the mapped
@@ -91,7 +100,8 @@ struct SignalingEvent {
     std::string groupID{};
     /// This user's part in it.
     Role role = Role::invitee;
-    /// Whom it concerns: the invited, those who answered, were cancelled, timed out.
+    /// Whom it concerns: the invited, those who answered, were cancelled, timed out; who
+    /// signals, left the call or moved within it.
     std::vector<std::string> invitees{};
     std::string data{};
     std::string reason{};
@@ -102,6 +112,8 @@ struct SignalingEvent {
     std::optional<std::chrono::milliseconds> remaining{};
     /// See `InvitationEnd::assumed`.
     bool assumed = false;
+    /// Of `callEnded`: since the first accept, by the broker's clock.
+    std::chrono::milliseconds duration{0};
 };
 
 /// Hears of invitations: override what is of interest.
@@ -150,6 +162,28 @@ class BECKON_EXPORT SignalingListener {
     virtual void onInvitationEnded(const InvitationEnd& end);
     /// A device of `invitee` rings (to the inviter).
     virtual void onInviteeRinging(const std::string& inviteID, const std::string& invitee);
+    /// Somebody rang and was rejected as busy (`SignalingManager::setBusy`), instead of
+    /// `onReceiveNewInvitation`; nothing else is told of it.
+    virtual void onRejectedAsBusy(const std::string& inviteID, const std::string& inviter,
+                                  const std::string& groupID, const std::string& data);
+    /// `from` says something within the invitation or its call: once each, in the order in
+    /// which one device sent them.
+    virtual void onSignal(const std::string& inviteID, const std::string& from,
+                          const std::string& data);
+    /// `user` is not in the call any more, which goes on for the others. `reason`: `hangup`,
+    /// `connection_lost`, a word of the application's own, or empty when that was missed. This
+    /// user's own id: another of the user's devices hung up, or this one was away for too long.
+    virtual void onParticipantLeft(const std::string& inviteID, const std::string& user,
+                                   const std::string& reason, const std::string& data);
+    /// `user` is in the call with another device now. This user's own id: another of the user's
+    /// devices took it over, and this one is to stop its sound.
+    virtual void onParticipantMoved(const std::string& inviteID, const std::string& user);
+    /// The call is over: exactly once for each that this user was in, also for the device that
+    /// ended it. `duration` is since the first accept, by the broker's clock. `reason`: `hangup`,
+    /// `connection_lost`, `expired`, a word of the application's own, or empty when nobody knows
+    /// any more.
+    virtual void onCallEnded(const std::string& inviteID, const std::string& reason,
+                             std::chrono::milliseconds duration, const std::string& data);
     /// Each event with all that is known, right before the call above that it maps
     /// to; also those that none of them tells, such as `newInvitation` to a member of
     /// the group who is not asked (`role` is `observer`).
@@ -168,6 +202,10 @@ struct InviteOptions {
     std::optional<Visibility> visibility{};
     /// The invitation outlives the connection of the device that made it.
     bool keepWhenInviterLost = false;
+    /// Whoever accepts talks with the inviter and with the others who did, until somebody hangs
+    /// up. When the one who is called is just calling this user, the two calls become one:
+    /// see `InviteResult::mergedInto`.
+    bool call = false;
 };
 
 /// Invites, answers and ends invitations. Belongs to a `Client`; any thread.
@@ -226,7 +264,23 @@ class BECKON_EXPORT SignalingManager {
 
     /// Tells the inviter that this device rings.
     void ringing(const std::string& inviteID, ResultCallback callback = {});
-    /// What is open for this user, as this device knows it: asks nobody.
+    /// Says something to `to`, or else to the others in the call; before there is one, an
+    /// inviter speaks to all who are pending, and who is pending to the inviter. Arrives once
+    /// and in order; it is not stored: who is away misses it.
+    void signal(const std::string& inviteID, const std::string& data, const std::string& to = {},
+                ResultCallback callback = {});
+    /// Leaves the call; of two, it ends. `all`: the inviter ends it for everyone.
+    void hangup(const std::string& inviteID, const std::string& data = {},
+                ResultCallback callback = {}, const std::string& reason = "hangup",
+                bool all = false);
+    /// Takes the call over from another of this user's devices, with which it took part until
+    /// now. (After a new start this one is another, unless `ClientOptions::clientID` names it.)
+    void resume(const std::string& inviteID, ResultCallback callback = {});
+    /// While busy, this device rejects whatever rings from now on, at once, with reason `busy`
+    /// and this data, for all devices of the user (`onRejectedAsBusy`).
+    void setBusy(bool busy, const std::string& data = {});
+    /// What is open for this user, calls that it is in included, as this device knows it: asks
+    /// nobody.
     std::vector<SignalingInfo> getPendingInvitations() const;
 
   private:

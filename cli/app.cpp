@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app.hpp"
+
+#include <iostream>
+#include <stdexcept>
+
+#include "commands.hpp"
+#include "terminal.hpp"
+
+namespace beckon::cli {
+
+const std::vector<Section>& sections() {
+    static const std::vector<Section> all{
+        {"Environment and files",
+         R"(Each option of the broker is a variable of the environment as well (BECKON_SERVER,
+BECKON_USER, BECKON_PASSWORD_FILE ...) and a key of the configuration file
+(server = "mqtts://home:8883", user = "door", password-file = "/home/me/door.password").
+The file is ~/.config/beckon/config.toml, or what --config or BECKON_CONFIG names.
+The command line comes before the environment, and that before the file. No option
+takes a password, since everybody sees the command line: put it in a file that only
+you may read, or in BECKON_PASSWORD (of the key: BECKON_KEY_PASSWORD).)"},
+        {"JSON lines",
+         R"(With --json each line is an object with the keys of the Beckon contract: an event has
+"event", what became of a request "re" and "ok" and, if it was refused, "error".
+"invitation_ended" tells how an invitation ended, and "connection" of the connection;
+these two are this program's own.)"},
+        {"Exit status",
+         R"(0   it was done, or somebody accepted
+1   rejected
+2   nobody answered in time
+3   cancelled, by Ctrl-C for example
+4   the broker refused it
+5   there is no broker, or no Beckon in it, or nobody knows how it ended
+64  wrong usage
+70  the program itself could not go on)"},
+        {"Examples",
+         R"(  beckon --server mqtt://127.0.0.1:18830 --user kitchen listen
+  beckon --server mqtt://127.0.0.1:18830 --user door call kitchen
+  beckon call --help)"},
+    };
+    return all;
+}
+
+std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
+    auto app = std::make_unique<CLI::App>(
+        "Rings people and devices through an MQTT broker with Beckon, and answers.", "beckon");
+    std::string footer;
+    for (const Section& section : sections()) {
+        footer += (footer.empty() ? "" : "\n\n") + section.title + ":\n" + section.text;
+    }
+    app->footer(footer);
+    app->get_formatter()->column_width(32);
+    add_options(*app, invocation.settings);
+    app->set_version_flag("--version", std::string("beckon ") + BECKON_VERSION,
+                          "tells the version and ends");
+    app->get_help_ptr()->description("tells this and ends");
+    add_call(*app, invocation);
+    add_listen(*app, invocation);
+    add_requests(*app, invocation);
+    add_group(*app, invocation);
+    add_watch(*app, invocation);
+    app->require_subcommand(0, 1);  // so that one that there is not is told
+    return app;
+}
+
+int run(int count, char** words) {
+    prepare_terminal();
+    Invocation invocation;
+    const auto app = command_line(invocation);
+    const auto wrong = [](const std::exception& error, int code) {
+        std::cerr << "beckon: " << printable(error.what()) << "\n";
+        return code;
+    };
+    try {
+        app->parse(count, words);
+        if (!invocation.run) {
+            throw CLI::RequiredError("a subcommand");
+        }
+        invocation.settings.complete();
+        return invocation.run();
+    } catch (const CLI::Success& success) {  // --help, --version
+        return app->exit(success);
+    } catch (const CLI::Error& error) {
+        return wrong(error, usage);
+    } catch (const std::invalid_argument& error) {  // the client checks its own options
+        return wrong(error, usage);
+    } catch (const std::exception& error) {
+        return wrong(error, failed);
+    }
+}
+
+}  // namespace beckon::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <beckon/beckon.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// How the program is told what to do: by its command line, by BECKON_… in the environment, and by
+/// a configuration file, of which the one named first wins. Pure but for what it reads of these.
+namespace beckon::cli {
+
+/// "500ms", "30s", "2m" or "24h"; 0 needs no unit.
+std::optional<std::chrono::milliseconds> parse_duration(const std::string& text);
+/// An option that is a duration.
+CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
+                          const std::string& about);
+
+/// What holds for all subcommands.
+struct Settings {
+    ClientOptions client{};
+    std::string password_file{};
+    std::string key_password_file{};
+    bool insecure = false;
+    bool json = false;
+
+    /// After the command line was read: what it says beside the options of the client. Throws
+    /// `CLI::Error` for what cannot be.
+    void complete();
+    /// How a program that this one starts finds the same broker: no secret is in it.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() const;
+};
+
+void add_options(CLI::App& app, Settings& settings);
+
+}  // namespace beckon::cli

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "commands.hpp"
+
+namespace beckon::cli {
+
+namespace {
+
+struct RequestOptions {
+    std::string id;
+    std::string data;
+    std::string reason;
+    std::string to;
+    bool all = false;
+    std::vector<std::string> users;
+};
+
+void add_id(CLI::App& command, RequestOptions& options) {
+    command.add_option("ID", options.id, "of the invitation")->required()->type_name("");
+}
+
+void add_data(CLI::App& command, RequestOptions& options, const std::string& about) {
+    command.add_option("--data", options.data, about)->option_text("TEXT");
+}
+
+void add_reject(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "reject", "Rejects an invitation.",
+        "  beckon reject \"$BECKON_ID\" --reason busy", options,
+        [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("reject", [&](const ResultCallback& told) {
+                session.signaling().reject(chosen.id, chosen.data, told,
+                                           chosen.reason.empty() ? "declined" : chosen.reason);
+            });
+        });
+    add_id(command, *options);
+    add_data(command, *options, "what is said with it");
+    command
+        .add_option("--reason", options->reason, "declined if not said, busy, or a word of yours")
+        ->option_text("REASON");
+}
+
+void add_cancel(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "cancel", "Stops ringing those whom I invited and who have yet to answer.",
+        "  beckon cancel 3f6ad1c0\n"
+        "  beckon cancel 3f6ad1c0 hall --data \"somebody is at the door already\"",
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request<CancelResult>("cancel", [&](const CancelCallback& told) {
+                session.signaling().cancel(chosen.id, chosen.data, told, chosen.users);
+            });
+        });
+    add_id(command, *options);
+    command.add_option("USER", options->users, "these alone")->type_name("");
+    add_data(command, *options, "what they are told");
+}
+
+void add_hangup(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "hangup", "Leaves a call; of two, it ends.",
+        "  beckon hangup 3f6ad1c0\n"
+        "  beckon hangup 3f6ad1c0 --all --data \"good night\"",
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("hangup", [&](const ResultCallback& told) {
+                session.signaling().hangup(chosen.id, chosen.data, told,
+                                           chosen.reason.empty() ? "hangup" : chosen.reason,
+                                           chosen.all);
+            });
+        });
+    add_id(command, *options);
+    add_data(command, *options, "what the others are told");
+    command.add_option("--reason", options->reason, "hangup if not said, or a word of yours")
+        ->option_text("REASON");
+    command.add_flag("--all", options->all, "for everybody, if I called");
+}
+
+void add_signal(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "signal",
+        "Says something within an invitation or its call; who is away misses it.",
+        "  beckon signal 3f6ad1c0 --data \"mic off\"\n"
+        "  beckon signal 3f6ad1c0 --to kitchen --data \"look at the camera\"",
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return session.request("signal", [&](const ResultCallback& told) {
+                session.signaling().signal(chosen.id, chosen.data, chosen.to, told);
+            });
+        });
+    add_id(command, *options);
+    command.add_option("--data", options->data, "what is said")->option_text("TEXT")->required();
+    command.add_option("--to", options->to, "whom alone, else the others in the call")
+        ->option_text("USER");
+}
+
+Exit tell_open(Session& session, const Output& output) {
+    const Result connected = session.connect();
+    Facts facts = reply_to("sync", connected);
+    if (connected.ok()) {
+        facts["invitations"] = facts_of(session.signaling().getPendingInvitations());
+    }
+    output.tell(facts);
+    return exit_of(connected);
+}
+
+Exit tell_one(Session& session, const Output& output, const std::string& id) {
+    struct Found : Result {
+        SignalingInfo info{};
+    };
+    const auto found = session.result_of<Found>([&](const auto& told) {
+        session.signaling().getSignalingInfo(
+            id, [told](const Result& result, const SignalingInfo& info) {
+                told(Found{result, info});
+            });
+    });
+    if (!found) {
+        return cancelled;
+    }
+    Facts facts = reply_to("get", static_cast<const Result&>(*found));
+    if (found->ok()) {
+        facts["invitation"] = facts_of(found->info);
+    }
+    output.tell(facts);
+    return exit_of(*found);
+}
+
+void add_status(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<RequestOptions>();
+    CLI::App& command = add_subcommand(
+        app, invocation, "status",
+        "Tells what is open for me or, by ID, how an invitation stands or has ended.",
+        "  beckon status\n"
+        "  beckon status 3f6ad1c0\n"
+        "  beckon --json status | jq '.invitations // empty | .[].id'",
+        options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
+            Session session(settings, output);
+            return chosen.id.empty() ? tell_open(session, output)
+                                     : tell_one(session, output, chosen.id);
+        });
+    command.add_option("ID", options->id, "of an invitation that is open, or remembered")
+        ->type_name("");
+}
+
+}  // namespace
+
+void add_requests(CLI::App& app, Invocation& invocation) {
+    add_reject(app, invocation);
+    add_cancel(app, invocation);
+    add_hangup(app, invocation);
+    add_signal(app, invocation);
+    add_status(app, invocation);
+}
+
+}  // namespace beckon::cli

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include <chrono>
+#include <iostream>
+
+#include "terminal.hpp"
+
+namespace beckon::cli {
+
+Exit exit_of(const Result& result) {
+    if (result.ok()) {
+        return done;
+    }
+    if (result.error == "withdrawn") {
+        return cancelled;
+    }
+    for (const char* const lost :
+         {"not_connected", "no_reply", "no_beckon", "closed", "too_many_waiting"}) {
+        if (result.error == lost) {
+            return unreachable;
+        }
+    }
+    return refused;
+}
+
+Exit exit_of(const InvitationEnd& end) {
+    if (!end.state || end.assumed) {
+        return unreachable;
+    }
+    switch (*end.state) {
+        case State::accepted:
+            return done;
+        case State::rejected:
+            return rejected;
+        case State::timed_out:
+            return timed_out;
+        default:
+            return cancelled;
+    }
+}
+
+void Output::tell(const Facts& facts, const std::string& tag) const {
+    if (json_) {
+        std::cout << json_line(facts) + "\n" << std::flush;
+        return;
+    }
+    const bool wrong = facts.contains("ok") && !facts["ok"].get<bool>();
+    (wrong ? std::cerr : std::cout)
+        << sentence(facts) + (tag.empty() ? "" : " [" + tag + "]") + "\n"
+        << std::flush;
+}
+
+void Output::remark(const std::string& line) { std::cerr << printable(line) + "\n" << std::flush; }
+
+Session::Session(const Settings& settings, const Output& output, OfConnection tells)
+    : output_(output),
+      patience_(settings.client.requestTimeout),
+      tells_(tells),
+      client_(settings.client) {
+    client_.addConnectionListener(this);
+}
+
+Result Session::connect() {
+    client_.connect();
+    const auto deadline = std::chrono::steady_clock::now() + patience_;
+    const bool settled = until([&] {
+        const ConnectionState state = client_.connectionState();
+        return state == ConnectionState::connected || state == ConnectionState::noBeckon ||
+               std::chrono::steady_clock::now() >= deadline;
+    });
+    if (!settled) {
+        return {.code = 20195, .error = "withdrawn", .message = "it was given up"};
+    }
+    switch (client_.connectionState()) {
+        case ConnectionState::connected:
+            return {};
+        case ConnectionState::noBeckon:
+            return {.code = 20192, .error = "no_beckon", .message = "the broker has no Beckon"};
+        default:
+            return {.code = 20191, .error = "not_connected", .message = "no connection in time"};
+    }
+}
+
+void Session::poll() { client_.poll(std::chrono::milliseconds(50)); }
+
+bool Session::until(const std::function<bool()>& happened) {
+    while (!happened()) {
+        if (interrupted != 0) {
+            return false;
+        }
+        poll();
+    }
+    return true;
+}
+
+void Session::onConnectionStateChanged(ConnectionState state, const std::string& why) {
+    const bool connected = state == ConnectionState::connected;
+    const bool news = connected ? tells_ == OfConnection::all || !trouble_.empty()
+                                : !why.empty() && why != trouble_;
+    if (connected) {
+        trouble_.clear();
+    } else if (!why.empty()) {
+        trouble_ = why;
+    }
+    if (tells_ == OfConnection::all && output_.json()) {
+        output_.tell(facts_of(state, why));
+    } else if (news && tells_ != OfConnection::nothing) {
+        Output::remark(connected ? "connected as " + client_.userID() : "no connection: " + why);
+    }
+}
+
+}  // namespace beckon::cli

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <beckon/beckon.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "facts.hpp"
+#include "options.hpp"
+
+namespace beckon::cli {
+
+/// What the program ends with.
+enum Exit : int {
+    done = 0,         ///< it was done; somebody accepted
+    rejected = 1,     ///< nobody accepted, and somebody rejected
+    timed_out = 2,    ///< nobody answered in time
+    cancelled = 3,    ///< it was cancelled, by Ctrl-C for example
+    refused = 4,      ///< the broker refused it, and said why
+    unreachable = 5,  ///< there is no broker, or no Beckon in it, or nobody knows how it ended
+    usage = 64,       ///< wrong usage
+    failed = 70,      ///< the program itself could not go on
+};
+
+/// Of a request's result: done, refused or unreachable; cancelled, if it was withdrawn.
+Exit exit_of(const Result& result);
+/// Of a ring's end: done, rejected, timed_out, cancelled or unreachable.
+Exit exit_of(const InvitationEnd& end);
+
+/// Tells what happens: as sentences, or as JSON lines.
+class Output {
+  public:
+    explicit Output(bool json) : json_(json) {}
+
+    [[nodiscard]] bool json() const { return json_; }
+    /// A sentence about an invitation ends with `tag`. What went wrong goes to stderr, if it is a
+    /// sentence.
+    void tell(const Facts& facts, const std::string& tag = {}) const;
+    /// To stderr, for people.
+    static void remark(const std::string& line);
+
+  private:
+    bool json_;
+};
+
+/// What is said of the connection.
+enum class OfConnection {
+    trouble,  ///< to stderr, what is wrong, and that it is right again
+    all,      ///< its states: with --json, as facts
+    nothing,  ///< `Session::trouble` is asked instead
+};
+
+/// One client, whose listeners and callbacks are called from within `poll`, and nowhere else.
+class Session : public ConnectionListener {
+  public:
+    /// `settings` are to be complete. Whoever is called by a listener or a callback outlives it.
+    Session(const Settings& settings, const Output& output,
+            OfConnection tells = OfConnection::trouble);
+
+    Client& client() { return client_; }
+    SignalingManager& signaling() { return client_.getSignalingManager(); }
+    GroupManager& groups() { return client_.getGroupManager(); }
+
+    /// Why there is no connection; empty when there is, or none yet.
+    [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    /// Connects, and waits until the broker's Beckon has answered: ok, `not_connected`,
+    /// `no_beckon`, or `withdrawn` by Ctrl-C.
+    Result connect();
+    /// Makes the calls that are due, and waits a moment for the first.
+    void poll();
+    /// Polls until it has happened, and returns true; or until Ctrl-C.
+    bool until(const std::function<bool()>& happened);
+    /// Makes one request by `call`, which takes the callback, connects, and waits for its result;
+    /// absent: Ctrl-C was faster.
+    template <class R = Result, class Call>
+    std::optional<R> result_of(const Call& call) {
+        // Shared with the callback, which may come after the waiting was given up.
+        const auto result = std::make_shared<std::optional<R>>();
+        call([result](const R& arrived) { *result = arrived; });
+        client_.connect();
+        until([&] { return result->has_value(); });
+        return *result;
+    }
+    /// The same for a whole subcommand: tells what became of it, and returns what to end with.
+    template <class R = Result, class Call>
+    Exit request(const std::string& name, const Call& call) {
+        const std::optional<R> result = result_of<R>(call);
+        if (!result) {
+            return cancelled;
+        }
+        output_.tell(reply_to(name, *result));
+        return exit_of(*result);
+    }
+
+    void onConnectionStateChanged(ConnectionState state, const std::string& why) override;
+
+  private:
+    const Output& output_;
+    std::chrono::milliseconds patience_;
+    OfConnection tells_;
+    std::string trouble_;
+    Client client_;  // the last, since it calls this for as long as it lives
+};
+
+}  // namespace beckon::cli

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "calls.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "refusals.hpp"
+
+namespace beckon {
+
+namespace {
+
+constexpr Instant never = Instant::max();
+constexpr std::string_view connection_lost = "connection_lost";
+constexpr std::string_view expired = "expired";
+
+/// Those who take part.
+std::vector<UserId> users_of(const Call& call) {
+    std::vector<UserId> users;
+    for (const Participant& one : call.participants) {
+        if (one.takes_part) {
+            users.push_back(*one.user->id);
+        }
+    }
+    return users;
+}
+
+/// An event of the call, or a signal: `rev` stays.
+void tell(std::vector<UserId> to, const Invitation& invitation, const Actor& by, EventBody body,
+          Effects& events) {
+    events.emplace_back(Delivery{
+        .to = std::move(to),
+        .event = Event{.id = *invitation.id,
+                       .rev = invitation.rev,
+                       .by = by.user != nullptr ? std::optional(*by.user->id) : std::nullopt,
+                       .by_device = by.device,
+                       .body = std::move(body)}});
+}
+
+}  // namespace
+
+bool lives(const Invitation& invitation) {
+    return invitation.call && invitation.call->phase == Call::Phase::lives;
+}
+
+bool call_has_ended(const Invitation& invitation) {
+    return invitation.call && invitation.call->phase == Call::Phase::ended;
+}
+
+const Participant* in_call(const Invitation& invitation, const UserId& user) {
+    if (!lives(invitation) && !call_has_ended(invitation)) {
+        return nullptr;
+    }
+    const auto& all = invitation.call->participants;
+    const auto at = std::find_if(all.begin(), all.end(), [&](const Participant& one) {
+        return *one.user->id == user && (one.takes_part || call_has_ended(invitation));
+    });
+    return at == all.end() ? nullptr : &*at;
+}
+
+Voice voice_of(const Invitation& invitation, const UserId& user) {
+    const Invitee* invitee = invitee_of(invitation, user);
+    Voice voice{.inviter = *invitation.inviter->id == user,
+                .pending = invitee != nullptr && invitee->pending()};
+    voice.talks = lives(invitation) ? in_call(invitation, user) != nullptr
+                                    : voice.inviter || (invitee != nullptr &&
+                                                        invitee->state() == State::accepted);
+    return voice;
+}
+
+void Calls::wait(Invitation& invitation, const Sender& inviter) {
+    invitation.call = std::make_unique<Call>(invitation);
+    take_part(*invitation.call, *invitation.inviter, inviter.device);
+}
+
+void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
+    Call& call = *invitation.call;
+    if (call.phase == Call::Phase::waiting) {
+        call.phase = Call::Phase::lives;
+        call.started_at = desk_.now;
+        touch(call);
+        Participant& inviter = call.participants.front();
+        if (inviter.was_online && !inviter.user->has(inviter.device)) {
+            inviter.lost_at = desk_.now + Duration(desk_.limits.grace_ms);
+        }
+    }
+    take_part(call, invitee, device);
+    arm(call);
+}
+
+void Calls::take_part(Call& call, User& user, DeviceTag device) {
+    call.participants.push_back({.user = &user, .device = device, .was_online = user.has(device)});
+    touch(call, call.participants.back());
+}
+
+void Calls::touch(Call& call) {
+    call.touched = true;
+    desk_.records.touch(call.invitation);
+}
+
+void Calls::touch(Call& call, Participant& one) {
+    one.touched = true;
+    desk_.records.touch(call.invitation);
+}
+
+// ----------------------------------------------------------------- requests
+
+std::vector<UserId> Calls::addressees(const Invitation& invitation, const UserId& from) {
+    const Voice voice = voice_of(invitation, from);
+    std::vector<UserId> to;
+    if (lives(invitation) && voice.talks) {
+        to = users_of(*invitation.call);
+        std::erase(to, from);
+    } else if (voice.inviter) {
+        for (const Invitee& invitee : invitation.invitees) {
+            if (invitee.pending()) {
+                to.push_back(*invitee.user().id);
+            }
+        }
+    } else if (voice.pending) {
+        to.push_back(*invitation.inviter->id);
+    }
+    return to;
+}
+
+ReplyBody Calls::signal(const Sender& sender, const Invitation& invitation, const Signal& asked,
+                        Effects& events) {
+    std::vector<UserId> to;
+    if (!asked.to) {
+        to = addressees(invitation, sender.user);
+    } else if (*asked.to != sender.user &&
+               voice_of(invitation, sender.user).reaches(voice_of(invitation, *asked.to))) {
+        to.push_back(*asked.to);
+    }
+    if (to.empty()) {
+        auto refusal = refuse(Error::not_participant);
+        refusal.message = "nobody whom this could be for takes part";
+        return refusal;
+    }
+    if (auto full = desk_.take(sender.user, std::ssize(to), 0)) {
+        return std::move(*full);
+    }
+    tell(std::move(to), invitation, {desk_.records.find(sender.user), sender.device},
+         SignalEvent{.from = sender.user, .seq = asked.seq, .data = asked.data}, events);
+    return Done{.rev = invitation.rev};
+}
+
+ReplyBody Calls::hang_up(const Sender& sender, Invitation& invitation, const Hangup& asked,
+                         Effects& events) {
+    Call& call = *invitation.call;
+    const bool ends = asked.all || call.size() <= 2;
+    const auto cancels =
+        ends && invitation.pending > 0 ? hearers(invitation, invitation.pending) : 0;
+    const auto bytes = ends ? std::ssize(asked.reason) : 0;
+    if (auto full = desk_.take(sender.user, call.size() + cancels, bytes)) {
+        return std::move(*full);
+    }
+    const auto gone = std::find_if(
+        call.participants.begin(), call.participants.end(),
+        [&](const Participant& one) { return one.takes_part && *one.user->id == sender.user; });
+    gone->hung_up = sender.device;
+    const Actor by{gone->user, sender.device};
+    const Rev rev = invitation.rev;
+    if (asked.all) {
+        end(call, by, asked.reason, asked.data, events);
+    } else {
+        leave(call, *gone, by, asked.reason, asked.data, events);
+    }
+    return Done{.rev = rev + (cancels > 0 ? 1U : 0U)};
+}
+
+ReplyBody Calls::resume(const Sender& sender, Invitation& invitation, Effects& events) {
+    Call& call = *invitation.call;
+    if (auto full = desk_.take(sender.user, call.size(), 0)) {
+        return std::move(*full);
+    }
+    for (Participant& one : call.participants) {
+        if (one.takes_part && *one.user->id == sender.user) {
+            one.device = sender.device;
+            one.was_online = one.user->has(sender.device);
+            one.lost_at = never;
+            touch(call, one);
+            tell(users_of(call), invitation, {one.user, sender.device},
+                 ParticipantMoved{.user = sender.user}, events);
+        }
+    }
+    arm(call);
+    return Done{.rev = invitation.rev};
+}
+
+// --------------------------------------------------------- time and absence
+
+Instant Calls::due(const Call& call) const {
+    Instant first = call.started_at + Duration(desk_.limits.max_call_ms);
+    for (const Participant& one : call.participants) {
+        if (one.takes_part) {
+            first = std::min(first, one.lost_at);
+        }
+    }
+    return first;
+}
+
+void Calls::arm(Call& call) {
+    desk_.wheel.disarm(call);
+    desk_.wheel.arm(call, due(call));
+}
+
+void Calls::come_due(Call& call, Effects& events) {
+    const auto before = events.size();
+    const UserId inviter = *call.invitation.inviter->id;
+    if (lose_those_away(call, events)) {
+        arm(call);
+    }
+    owe(desk_, inviter, events, before);
+}
+
+bool Calls::lose_those_away(Call& call, Effects& events) {
+    for (;;) {
+        if (call.started_at + Duration(desk_.limits.max_call_ms) <= desk_.now) {
+            end(call, the_clock, std::string(expired), {}, events);
+            return false;
+        }
+        const auto lost = std::find_if(
+            call.participants.begin(), call.participants.end(),
+            [&](const Participant& one) { return one.takes_part && one.lost_at <= desk_.now; });
+        if (lost == call.participants.end()) {
+            return true;
+        }
+        if (!leave(call, *lost, {lost->user}, std::string(connection_lost), {}, events)) {
+            return false;
+        }
+    }
+}
+
+void Calls::set_online(const User& user, DeviceTag device, bool online) {
+    for (const Invitation* invitation : user.open) {
+        if (!invitation->call) {
+            continue;
+        }
+        Call& call = *invitation->call;
+        for (Participant& one : call.participants) {
+            if (one.user != &user || one.device != device || !one.takes_part) {
+                continue;
+            }
+            if (!one.was_online) {
+                one.was_online = true;
+                touch(call, one);
+            }
+            if (lives(*invitation)) {
+                one.lost_at = online ? never : desk_.now + Duration(desk_.limits.grace_ms);
+                arm(call);
+            }
+        }
+    }
+}
+
+bool Calls::leave(Call& call, Participant& gone, const Actor& by, const std::string& reason,
+                  const std::optional<Data>& data, Effects& events) {
+    if (call.size() <= 2) {
+        end(call, by, reason, data, events);
+        return false;
+    }
+    tell(users_of(call), call.invitation, by,
+         ParticipantLeft{.user = *gone.user->id, .reason = reason, .data = data}, events);
+    gone.takes_part = false;
+    touch(call, gone);
+    arm(call);
+    return true;
+}
+
+void Calls::end(Call& call, const Actor& by, const std::string& reason,
+                const std::optional<Data>& data, Effects& events) {
+    Invitation& invitation = call.invitation;
+    const auto all = users_of(call);
+    call.phase = Call::Phase::ended;
+    call.ended_at = desk_.now;
+    call.reason = reason;
+    touch(call);
+    for (Participant& one : call.participants) {
+        if (one.takes_part) {
+            one.takes_part = false;
+            touch(call, one);
+        }
+    }
+    desk_.records.keep(invitation, std::ssize(reason));
+    desk_.wheel.disarm(call);
+    tell(all, invitation, by,
+         CallEnded{.reason = reason, .duration = call.ended_at - call.started_at, .data = data},
+         events);
+    if (invitation.pending > 0) {
+        cancel(invitation, all_pending(invitation), by, CancelReason::call_ended, {}, events);
+    }
+    settle(desk_, invitation);
+}
+
+void Calls::restored(Invitation& invitation, std::size_t position) {
+    Call& call = *invitation.call;
+    if (!lives(invitation)) {
+        desk_.wheel.disarm(call);
+        return;
+    }
+    if (invitation.pending == 0) {
+        desk_.wheel.disarm(invitation);
+    }
+    if (position < call.participants.size()) {
+        Participant& one = call.participants[position];
+        const bool is_there = one.user->has(one.device);
+        if (is_there && !one.was_online) {
+            one.was_online = true;
+            touch(call, one);
+        }
+        one.lost_at =
+            is_there || !one.was_online ? never : desk_.now + Duration(desk_.limits.grace_ms);
+    }
+    arm(call);
+}
+
+std::optional<CallInfo> Calls::describe(const Invitation& invitation, const UserId& reader) const {
+    if (!invitation.call || invitation.call->phase == Call::Phase::waiting) {
+        return std::nullopt;
+    }
+    const Call& call = *invitation.call;
+    if (call_has_ended(invitation)) {
+        return CallInfo{.duration = call.ended_at - call.started_at, .reason = call.reason};
+    }
+    CallInfo told{.participants = users_of(call), .duration = desk_.now - call.started_at};
+    // Who is told of nobody else's answer reads of nobody else in the call, unless it is there.
+    if (invitation.visibility == Visibility::inviter && *invitation.inviter->id != reader &&
+        std::find(told.participants.begin(), told.participants.end(), reader) ==
+            told.participants.end()) {
+        std::erase_if(told.participants,
+                      [&](const UserId& user) { return user != *invitation.inviter->id; });
+    }
+    return told;
+}
+
+}  // namespace beckon

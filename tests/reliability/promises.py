@@ -1,0 +1,684 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches what devices send and hear, over any number of restarts of the broker, and raises `Broken` when that breaks a
+promise of the contract (section 8).
+
+It knows no clock and no connection: whoever uses it says what happened, in the order in which it happened to each
+device, and when. What it holds the broker to:
+
+ - what a reply or an event said is still true after a restart: an end stays that end, by that device; what exists
+   exists; data, members and `rev` never go back;
+ - each (invitation, invitee) ends once, and to nobody a second time; nobody rings twice, nor after the end;
+ - what is seen is explained by a request that was sent, was not refused, and was not yet over when it was seen undone:
+   a request that broke off with the broker has happened whole, before it ended, or never;
+ - nobody times out early, and nothing is pending past its deadline;
+ - what a sync leaves out has ended, or never was.
+"""
+
+import math
+
+ENDS = ("accepted", "rejected", "cancelled", "timed_out", "revoked")
+SLACK = 0.005  # seconds: the broker counts in whole milliseconds
+LEAVING = ("quit", "remove", "dismiss")
+
+
+class Broken(AssertionError):
+    """A promise does not hold."""
+
+
+class Device:
+    """One client of a user, with the same client id at all times."""
+
+    def __init__(self, name, user):
+        self.name, self.user = name, user
+        self.tag = None
+        self.revisions = {}
+        self.rung = set()
+        self.ended = set()
+        self.sync_began, self.sync_found = None, None
+
+
+class Request:
+    """What a device asked. It can have happened between `sent` and `over`: its reply, or the end of the broker."""
+
+    def __init__(self, device, verb, subject, body, sent, session):
+        self.device, self.verb, self.subject, self.body = device, verb, subject, body
+        self.sent, self.session = sent, session
+        self.over, self.reply = math.inf, None
+
+    def may_have_happened(self, since=-math.inf):
+        """Not refused, and not over before `since`."""
+        return (self.reply is None or self.reply["ok"]) and self.over >= since
+
+    def __str__(self):
+        outcome = "no reply" if self.reply is None else self.reply
+        return f"{self.device.name} asks {self.verb} {self.subject} {self.body}: {outcome}"
+
+
+class End:
+    def __init__(self, state, said, heard):
+        self.state, self.said, self.heard = state, said, heard
+
+
+class Invitee:
+    def __init__(self):
+        self.sources = []  # (request that invites, timeout in seconds)
+        self.answers = {"accept": [], "reject": []}
+        self.confirmed = None
+        self.end = None
+        self.seen_pending = -math.inf
+
+    def may_be_since(self):
+        return min((request.sent for request, _ in self.sources if request.may_have_happened()), default=None)
+
+    def earliest_deadline(self):
+        return min((request.sent + timeout for request, timeout in self.sources if request.may_have_happened()),
+                   default=math.inf)
+
+    def latest_deadline(self):
+        return max((request.over + timeout for request, timeout in self.sources if request.may_have_happened()),
+                   default=-math.inf)
+
+
+class Invitation:
+    def __init__(self, name, inviter, group, answer):
+        self.name, self.inviter, self.group, self.answer = name, inviter, group, answer
+        self.invitees = {}
+        self.invites, self.cancels, self.writes, self.adds = [], [], [], []
+        self.confirmed = None
+        self.seen_absent = -math.inf
+        self.revisions = [(-math.inf, 0, 0)]  # (when it was heard, rev, in which session), rising
+        self.kinds = {}  # rev -> name of the event
+        self.touched = 0.0
+        self.story = []
+
+    @property
+    def rev(self):
+        return self.revisions[-1][1]
+
+    def rev_heard_before(self, moment):
+        return next(rev for heard, rev, _ in reversed(self.revisions) if heard < moment)
+
+    def rev_before_session(self, session):
+        return next(rev for _, rev, when in reversed(self.revisions) if when < session)
+
+    def over(self):
+        """All that is known of it has ended."""
+        return self.confirmed is not None and all(invitee.end for invitee in self.invitees.values()
+                                                  if invitee.confirmed is not None)
+
+
+class Group:
+    """Changed by one request at a time, so what it can be is known: one state, or two while a request broke off.
+    A state is None, or (name, members as sorted pairs of user and role)."""
+
+    def __init__(self, name):
+        self.name = name
+        self.states = [None]
+        self.asked = None
+        self.leaving = []
+        self.story = []
+
+
+def created(request):
+    members = {user: "member" for user in request.body.get("members", [])}
+    members[request.device.user] = "owner"
+    return request.body.get("name"), members
+
+
+def changed(state, request):
+    """The state after this request, if it is done."""
+    actor, body, verb = request.device.user, request.body, request.verb
+    if verb == "create":
+        return state if state is not None else packed(*created(request))
+    if state is None or verb == "get":
+        return state
+    name, members = state[0], dict(state[1])
+    if verb == "join":
+        members.setdefault(actor, "member")
+    elif actor not in members:
+        return state
+    elif verb == "add":
+        for user in body["members"]:
+            members.setdefault(user, "member")
+    elif verb == "remove":
+        rank = ["member", "admin", "owner"].index
+        for user in body["members"]:
+            if user in members and rank(members[user]) < rank(members[actor]):
+                del members[user]
+    elif verb == "quit":
+        if members[actor] == "owner":
+            return state
+        del members[actor]
+    elif verb == "role" and members[actor] == "owner" and body["user"] in members:
+        members[body["user"]] = body["role"]
+    elif verb == "transfer" and members[actor] == "owner" and body["user"] in members:
+        members[actor] = "member"
+        members[body["user"]] = "owner"
+    elif verb == "update" and members[actor] != "member":
+        name = body["name"]
+    elif verb == "dismiss" and members[actor] == "owner":
+        return None
+    return packed(name, members)
+
+
+def packed(name, members):
+    return name, tuple(sorted(members.items()))
+
+
+class Promises:
+    """All of it. Times are seconds on one clock that never steps.
+
+    With `disk_fails`, a timeout may be said before it is stored, as it follows from what is: a broker that ends before
+    the disk takes it times out what is still pending again, and counts `rev` from what is stored."""
+
+    def __init__(self, disk_fails=False):
+        self.disk_fails = disk_fails
+        self.session = 1
+        self.invitations, self.forgotten = {}, set()
+        self._open = set()
+        self.groups = {}
+        self.asked = set()
+        self.epochs = {}
+        self.touched = set()
+        self.doubts = set()  # (user, invitation): a `get` is to tell
+        self.missing = {}  # (user, invitation) -> when a sync did not show it, though it was not known to have ended
+        self.ends = dict.fromkeys(ENDS, 0)
+        self.broke_off = 0
+
+    # What happened
+
+    def sent(self, device, verb, subject, body, now):
+        """A request, about to be sent; `subject` is the id in its topic."""
+        request = Request(device, verb, subject, body, now, self.session)
+        self.asked.add(request)
+        if verb == "sync":
+            if "after" not in body:
+                device.sync_began, device.sync_found = now, set()
+        elif verb == "invite":
+            self._invite_sent(request)
+        elif subject in self.invitations:
+            self._sent_about(self.invitations[subject], request)
+        elif subject in self.groups:
+            self._sent_to_group(self.groups[subject], request)
+        return request
+
+    def answered(self, request, reply, now):
+        request.over, request.reply = now, reply
+        self.asked.discard(request)
+        device = request.device
+        if device.tag not in (None, reply["device"]):
+            self.broken(f"{device.name} was {device.tag} and is {reply['device']}")
+        device.tag = reply["device"]
+        if request.verb == "sync":
+            self._synced(request, reply, now)
+        elif request.verb == "history":
+            self._history(request, reply, now)
+        elif request.verb == "invite" and request.body["id"] in self.invitations:
+            self._invited(self.invitations[request.body["id"]], request, reply, now)
+        elif request.subject in self.invitations:
+            self._answered_about(self.invitations[request.subject], request, reply, now)
+        elif request.subject in self.groups:
+            self._answered_by_group(self.groups[request.subject], request, reply, now)
+
+    def heard(self, device, event, now):
+        if "rev" not in event or event["id"] in self.forgotten:
+            return
+        invitation = self.invitations.get(event["id"]) or self.broken(f"{event} is about what nobody asked for")
+        self._tell(invitation, now, f"{device.name} hears {event}")
+        if event["event"] == "invitee_ringing":
+            return
+        self._event_rev(invitation, device, event, now)
+        self._exists(invitation, now)
+        for user in event.get("invitees", []):
+            self._invitee(invitation, user, now)
+        name = event["event"]
+        if name == "new_invitation":
+            self._rings(invitation, device, event)
+        elif name in ("invitee_accepted", "invitee_rejected"):
+            self._ended_event(invitation, device, [event["invitee"]], name[len("invitee_"):], event, now)
+        elif name == "invitation_cancelled":
+            self._ended_event(invitation, device, event["invitees"], "cancelled", event, now)
+        elif name == "invitation_timeout":
+            self._ended_event(invitation, device, event["invitees"], "timed_out", event, now)
+        elif name == "invitation_revoked":
+            self._ended_event(invitation, device, event["invitees"], "revoked", event, now)
+        if name in ("new_invitation", "invitation_modified") and "data" in event:
+            if not any(write.body.get("data") == event["data"] and write.may_have_happened()
+                       for write in invitation.writes):
+                self.broken("its data was never sent", invitation)
+
+    def restarted(self, now):
+        """The broker is gone, and all that it had said has been heard."""
+        self.broke_off += len(self.asked)
+        for request in self.asked:
+            request.over = now
+        self.asked.clear()
+        self.session += 1
+        for group in self.groups.values():
+            if group.asked is not None:
+                group.states = unique(group.states + [changed(state, group.asked) for state in group.states])
+                group.asked = None
+        for invitation in self.touched:
+            invitation.story.append((now, "the broker ends"))
+            self.doubts.add((invitation.inviter, invitation.name))
+        self.touched.clear()
+
+    def forget(self, before):
+        """What has ended and was last heard of before that moment is of no interest any more."""
+        for invitation in list(self.invitations.values()):
+            if invitation.touched < before and (invitation.over() or invitation.confirmed is None):
+                del self.invitations[invitation.name]
+                self.forgotten.add(invitation.name)
+
+    def still_open(self):
+        """Those of which somebody is pending, as far as anybody was told."""
+        self._open = {invitation for invitation in self._open if not invitation.over()}
+        return sorted(self._open, key=lambda invitation: invitation.confirmed)
+
+    def broken(self, why, about=None):
+        story = "".join(f"\n  {when:10.4f} {what}" for when, what in about.story[-60:]) if about is not None else ""
+        name = f"{about.name}: " if about is not None else ""
+        raise Broken(f"{name}{why}{story}")
+
+    # Requests
+
+    def _invite_sent(self, request):
+        body = request.body
+        invitation = self.invitations.get(body["id"])
+        group = request.subject if request.subject in self.groups else None
+        if invitation is None:
+            invitation = Invitation(body["id"], request.device.user, group, body.get("answer", "all"))
+            self.invitations[body["id"]] = invitation
+        self._tell(invitation, request.sent, request)
+        invitation.invites.append(request)
+        invitation.writes.append(request)
+        if group is None:
+            invitees = [request.subject, *body.get("also", [])]
+        elif "invitees" in body:
+            invitees = body["invitees"]
+        else:
+            invitees = self.groups[group].everybody - {request.device.user}
+        for user in invitees:
+            invitation.invitees.setdefault(user, Invitee()).sources.append((request, timeout_of(body)))
+
+    def _sent_about(self, invitation, request):
+        self._tell(invitation, request.sent, request, request.verb == "get")
+        verb, user = request.verb, request.device.user
+        if verb in ("accept", "reject") and user in invitation.invitees:
+            invitation.invitees[user].answers[verb].append(request)
+        elif verb == "cancel":
+            invitation.cancels.append(request)
+        elif verb == "modify":
+            invitation.writes.append(request)
+        elif verb == "add":
+            invitation.adds.append(request)
+            for added in request.body["invitees"]:
+                invitation.invitees.setdefault(added, Invitee()).sources.append((request, timeout_of(request.body)))
+
+    def _invited(self, invitation, request, reply, now):
+        self._tell(invitation, now, request)
+        if not reply["ok"]:
+            if reply["error"] == "already_exists":
+                self.broken("a repeated invite is not known again", invitation)
+            return
+        known = invitation.confirmed is not None and invitation.confirmed < request.sent
+        if known and not reply.get("dup"):
+            self.broken("it is made a second time", invitation)
+        self._exists(invitation, now)
+        self._rev(invitation, reply["rev"], now, request.sent)
+        if not reply.get("dup"):
+            skipped = {entry["user"] for entry in reply.get("skipped", [])}
+            for user, invitee in invitation.invitees.items():
+                if user in skipped:
+                    invitee.sources = [source for source in invitee.sources if source[0] is not request]
+                elif invitation.group is None or "invitees" in request.body:
+                    if any(source is request for source, _ in invitee.sources):
+                        self._invitee(invitation, user, now)
+
+    def _answered_about(self, invitation, request, reply, now):
+        self._tell(invitation, now, request, request.verb == "get")
+        user, verb = request.device.user, request.verb
+        error = reply.get("error")
+        if error == "unknown_invitation":
+            if invitation.confirmed is not None and invitation.confirmed < request.sent:
+                self.broken("it is lost", invitation)
+            invitation.seen_absent = max(invitation.seen_absent, request.sent)
+            return
+        if error in ("not_invitee", "not_participant", "not_inviter"):
+            self._refused_stranger(invitation, request, error)
+            return
+        if reply["ok"] or reply["code"] == 8010:
+            self._exists(invitation, now)
+        if reply["ok"] and "rev" in reply:
+            self._rev(invitation, reply["rev"], now, request.sent)
+        if verb == "get" and reply["ok"]:
+            self._shown(invitation, request, reply["invitation"], now)
+        elif verb in ("accept", "reject", "ringing"):
+            if reply["ok"] and verb != "ringing":
+                state = {"accept": "accepted", "reject": "rejected"}[verb]
+                if request.sent > invitation.invitees[user].latest_deadline() + SLACK and not reply.get("dup"):
+                    self.broken(f"{verb} came after the deadline, and was taken", invitation)
+                self._state(invitation, user, state, now, request.sent, by=user, device=request.device.tag)
+            elif reply["ok"]:
+                self._state(invitation, user, "pending", now, request.sent)
+            elif error and error.startswith("already_") and error[len("already_"):] in ENDS:
+                self._state(invitation, user, error[len("already_"):], now, request.sent, by=reply.get("by"),
+                            device=reply.get("by_device"))
+        elif verb == "cancel" and reply["ok"]:
+            for cancelled in reply["cancelled"]:
+                self._state(invitation, cancelled, "cancelled", now, request.sent, by=user)
+            for ended in reply["already"]:
+                self._state(invitation, ended["user"], ended["state"], now, request.sent)
+        elif verb == "add" and reply["ok"]:
+            skipped = {entry["user"]: entry["error"] for entry in reply.get("skipped", [])}
+            for added in request.body["invitees"]:
+                invitee = invitation.invitees[added]
+                if added in skipped:
+                    invitee.sources = [source for source in invitee.sources if source[0] is not request]
+                else:
+                    self._invitee(invitation, added, now)
+                    invitee.seen_pending = max(invitee.seen_pending, request.sent)
+
+    def _refused_stranger(self, invitation, request, error):
+        user = request.device.user
+        invitee = invitation.invitees.get(user)
+        if error == "not_invitee" and invitee is not None and invitee.confirmed is not None \
+                and invitee.confirmed < request.sent:
+            self.broken(f"{user} was invited, and is no invitee", invitation)
+        if error in ("not_participant", "not_inviter") and user == invitation.inviter:
+            self.broken(f"{user} is the inviter, and is not", invitation)
+
+    # What is shown
+
+    def _synced(self, request, reply, now):
+        device = request.device
+        if not reply["ok"]:
+            self.broken(f"{device.name} cannot sync: {reply}")
+        epoch = reply["server_epoch"]
+        if self.epochs.setdefault(epoch, self.session) != self.session:
+            self.broken(f"server_epoch {epoch} is of another start")
+        for shown in reply["invitations"]:
+            if shown["id"] in self.forgotten:
+                continue
+            if shown["id"] not in self.invitations:
+                self.broken(f"nobody asked for {shown}")
+            if shown["id"] in device.sync_found:
+                self.broken(f"{device.name} was told twice of {shown['id']} in one sync")
+            device.sync_found.add(shown["id"])
+            invitation = self.invitations[shown["id"]]
+            self._tell(invitation, now, f"{device.name} syncs: {shown}", looking=True)
+            self._shown(invitation, request, shown, now)
+            if device.user == invitation.inviter and all(part["state"] != "pending" for part in shown["invitees"]):
+                self.broken("sync shows what has ended", invitation)
+        if "next" in reply:
+            return
+        for invitation in self.still_open():
+            if invitation.name in device.sync_found or invitation.confirmed > device.sync_began:
+                continue
+            invitee = invitation.invitees.get(device.user)
+            if device.user == invitation.inviter or (invitee and invitee.confirmed and not invitee.end):
+                invitation.story.append((now, f"{device.name} synced without it"))
+                self.missing[(device.user, invitation.name)] = now
+                self.doubts.add((device.user, invitation.name))
+
+    def _shown(self, invitation, request, shown, now):
+        """What a `get` or `sync`, asked at request.sent, shows."""
+        asked = request.sent
+        user = request.device.user
+        self._exists(invitation, now)
+        self._rev(invitation, shown["rev"], now, asked)
+        for field, value in (("inviter", invitation.inviter), ("group", invitation.group),
+                             ("answer", invitation.answer)):
+            if shown.get(field) != value:
+                self.broken(f"{field} is {shown.get(field)}", invitation)
+        self._data(invitation, shown.get("data"), asked)
+        states = {}
+        for part in shown["invitees"]:
+            states[part["user"]] = part["state"]
+            self._state(invitation, part["user"], part["state"], now, asked, device=part.get("device"),
+                        reason=part.get("reason"))
+        if user == invitation.inviter:
+            for name, invitee in invitation.invitees.items():
+                if invitee.confirmed is not None and invitee.confirmed < asked and name not in states:
+                    self.broken(f"{name} is missing among its invitees", invitation)
+            if invitation.answer == "first" and "accepted" in states.values() and "pending" in states.values():
+                self.broken("it is half done: somebody took it, and others are pending", invitation)
+        if request.verb == "get" and self.missing.get((user, invitation.name), math.inf) < asked:
+            del self.missing[(user, invitation.name)]
+            if (set(states.values()) if user == invitation.inviter else {states.get(user)}) & {"pending"}:
+                self.broken("it is open, and sync did not show it", invitation)
+        if "remaining_ms" in shown and user in states and user != invitation.inviter:
+            invitee = invitation.invitees[user]
+            if states[user] == "pending" and not invitation.adds:
+                remaining = shown["remaining_ms"] / 1000
+                if remaining > invitee.latest_deadline() - asked + SLACK:
+                    self.broken(f"{user}'s time is stretched to {remaining} s", invitation)
+                if remaining < invitee.earliest_deadline() - now - SLACK:
+                    self.broken(f"{user}'s time has shrunk to {remaining} s", invitation)
+
+    def _data(self, invitation, data, asked):
+        """Written by an invite or a modify that may have happened, and that no other has overwritten for certain."""
+        for write in invitation.writes:
+            if write.body.get("data") == data and write.may_have_happened() and not any(
+                    other.verb == "modify" and other.reply is not None and other.reply["ok"]
+                    and other.sent > write.over and other.over < asked for other in invitation.writes):
+                return
+        self.broken(f"its data is {data!r}", invitation)
+
+    def _history(self, request, reply, now):
+        if not reply["ok"]:
+            if reply["error"] in ("unknown_request", "storage_unavailable"):
+                return
+            self.broken(f"no history: {reply}")
+        user = request.device.user
+        listed = set()
+        for row in reply["history"]:
+            if row["id"] in listed:
+                self.broken(f"history of {user} tells twice of {row['id']}")
+            listed.add(row["id"])
+            if row["id"] in self.forgotten:
+                continue
+            invitation = self.invitations.get(row["id"]) or self.broken(f"history tells of {row}")
+            self._tell(invitation, now, f"history of {user}: {row}", looking=True)
+            self._exists(invitation, now)
+            for part in row["invitees"]:
+                if part["state"] == "pending":
+                    self.broken("history tells of what has not ended", invitation)
+                self._state(invitation, part["user"], part["state"], now, request.sent, reason=part.get("reason"))
+        ended = [(max(invitee.end.heard for invitee in invitation.invitees.values() if invitee.end), invitation)
+                 for invitation in self.invitations.values()
+                 if invitation.over() and not invitation.adds and invitation.inviter == user
+                 and not any(invitee.confirmed is None and invitee.may_be_since() is not None
+                             for invitee in invitation.invitees.values())]
+        ended = [entry for entry in ended if entry[0] < request.sent]
+        for _, invitation in sorted(ended, key=lambda entry: -entry[0])[:10]:
+            if invitation.name not in listed:
+                self.broken(f"the history of {user} is without it", invitation)
+
+    # What holds for each invitation
+
+    def _tell(self, invitation, now, what, looking=False):
+        """Adds to its story. Who only looks leaves nothing to be doubted."""
+        invitation.story.append((now, str(what)))
+        if not looking:
+            invitation.touched = now
+            self.touched.add(invitation)
+
+    def _exists(self, invitation, now):
+        if not any(request.may_have_happened(invitation.seen_absent) for request in invitation.invites):
+            self.broken("it exists, though each invite was refused, or over when it did not exist", invitation)
+        if invitation.confirmed is None:
+            invitation.confirmed = now
+            self._open.add(invitation)
+
+    def _invitee(self, invitation, user, now):
+        invitee = invitation.invitees.get(user)
+        if invitee is None or invitee.may_be_since() is None:
+            self.broken(f"nobody invited {user}", invitation)
+        if invitee.confirmed is None:
+            invitee.confirmed = now
+            self._open.add(invitation)
+        return invitee
+
+    def _has_loose_revisions(self, invitation):
+        return self.disk_fails and any(invitee.end and invitee.end.state == "timed_out"
+                                       for invitee in invitation.invitees.values())
+
+    def _rev(self, invitation, rev, now, asked):
+        if self._has_loose_revisions(invitation):
+            return
+        if rev < invitation.rev_heard_before(asked):
+            self.broken(f"rev went back to {rev}", invitation)
+        if rev > invitation.rev:
+            invitation.revisions.append((now, rev, self.session))
+
+    def _event_rev(self, invitation, device, event, now):
+        rev, name = event["rev"], event["event"]
+        if self.disk_fails and name == "invitation_timeout" or self._has_loose_revisions(invitation):
+            return
+        if rev <= device.revisions.get(invitation.name, 0):
+            self.broken(f"rev {rev} again at {device.name}", invitation)
+        device.revisions[invitation.name] = rev
+        if rev <= invitation.rev_before_session(self.session):
+            self.broken(f"rev {rev} was used before the restart", invitation)
+        kind = "new_invitation" if name == "invitation_modified" and "invitees" in event else name
+        if invitation.kinds.setdefault(rev, kind) != kind:
+            self.broken(f"rev {rev} is {invitation.kinds[rev]} to one, {kind} to another", invitation)
+        if rev > invitation.rev:
+            invitation.revisions.append((now, rev, self.session))
+
+    def _rings(self, invitation, device, event):
+        ring = (invitation.name, event["role"])
+        if ring in device.rung:
+            self.broken(f"it rings twice at {device.name}", invitation)
+        device.rung.add(ring)
+        if (invitation.name, device.user) in device.ended:
+            self.broken(f"it rings at {device.name} after its end", invitation)
+
+    def _ended_event(self, invitation, device, users, state, event, now):
+        for user in users:
+            if (invitation.name, user) in device.ended and not (self.disk_fails and state == "timed_out"):
+                self.broken(f"{user} ends twice at {device.name}", invitation)
+            device.ended.add((invitation.name, user))
+            self._state(invitation, user, state, now, None, by=event.get("by"), device=event.get("by_device"),
+                        reason=event.get("reason"))
+
+    def _state(self, invitation, user, state, now, asked, **said):
+        """`user` is in that state; `asked` is when that was asked for, if it was."""
+        invitee = self._invitee(invitation, user, now)
+        end = invitee.end
+        if state == "pending":
+            if asked is None:
+                return
+            if end is not None and end.heard < asked:
+                self.broken(f"{user} had {end.state}, and is pending again", invitation)
+            if asked > invitee.latest_deadline() + SLACK:
+                self.broken(f"{user} is pending {asked - invitee.latest_deadline():.3f} s after the deadline",
+                            invitation)
+            self._still_member(invitation, invitee, user, asked)
+            invitee.seen_pending = max(invitee.seen_pending, asked)
+            return
+        said = {name: value for name, value in said.items() if value is not None}
+        if state == "accepted":
+            said.pop("reason", None)
+        if state in ("timed_out", "cancelled", "revoked"):
+            said.pop("device", None)  # an error names it as `by_device`, `get` the invitee's own
+        if end is not None:
+            if end.state != state or any(end.said.get(name, value) != value for name, value in said.items()):
+                self.broken(f"{user} had {end.state} {end.said}, and has {state} {said}", invitation)
+            end.said.update(said)
+            return
+        if not self._explained(invitation, user, invitee, state, said, now):
+            self.broken(f"{user} has {state} {said}, and no request explains it", invitation)
+        invitee.end = End(state, said, now)
+        self.ends[state] += 1
+
+    def _still_member(self, invitation, invitee, user, asked):
+        if invitation.group is None or invitee.confirmed is None:
+            return
+        for leaving in self.groups[invitation.group].leaving:
+            if leaving.reply is not None and leaving.reply["ok"] and leaving.over < asked \
+                    and leaving.sent > invitee.confirmed and (leaves(leaving, user)
+                                                              or leaves(leaving, invitation.inviter)):
+                self.broken(f"{user} is pending, though {leaving}", invitation)
+
+    def _explained(self, invitation, user, invitee, state, said, now):
+        since = invitee.seen_pending
+        if state in ("accepted", "rejected"):
+            verb = {"accepted": "accept", "rejected": "reject"}[state]
+            return any(answer.may_have_happened(since)
+                       and said.get("device") in (None, answer.device.tag)
+                       and said.get("reason") in (None, answer.body.get("reason", "declined"))
+                       for answer in invitee.answers[verb])
+        if state == "timed_out":
+            return now >= invitee.earliest_deadline() - SLACK
+        reason = said.get("reason")
+        leaving = [request for request in (self.groups[invitation.group].leaving if invitation.group else [])
+                   if request.may_have_happened(since)]
+        if state == "revoked":
+            return any(leaves(request, user) for request in leaving)
+        if reason in (None, "cancelled") and any(
+                request.may_have_happened(since) and user in request.body.get("invitees", [user])
+                and request.device.user == invitation.inviter for request in invitation.cancels):
+            return True
+        if reason in (None, "answered") and invitation.answer == "first" and any(
+                answer.may_have_happened(since) for other in invitation.invitees.values()
+                for answer in other.answers["accept"]):
+            return True
+        if reason in (None, "left_group") and any(request.verb != "dismiss" and leaves(request, invitation.inviter)
+                                                  for request in leaving):
+            return True
+        return reason in (None, "group_dismissed") and any(request.verb == "dismiss" for request in leaving)
+
+    # Groups
+
+    def group(self, name, everybody):
+        """A group that may come to be, of some of these users."""
+        self.groups[name] = Group(name)
+        self.groups[name].everybody = set(everybody)
+
+    def _sent_to_group(self, group, request):
+        assert group.asked is None, "one request at a time"
+        group.asked = request
+        group.story.append((request.sent, request))
+        if request.verb in LEAVING:
+            group.leaving = group.leaving[-100:] + [request]
+
+    def _answered_by_group(self, group, request, reply, now):
+        group.asked = None
+        group.story = group.story[-60:]
+        user = request.device.user
+        error = reply.get("error")
+        if request.verb == "get":
+            told = None
+            if reply["ok"]:
+                shown = reply["group"]
+                told = packed(shown.get("name"), {member["user"]: member["role"] for member in shown["members"]})
+                fits = [state for state in group.states if state == told]
+            elif error == "unknown_group":
+                fits = [state for state in group.states if state is None]
+            elif error == "not_member":
+                fits = [state for state in group.states if state is not None and user not in dict(state[1])]
+            elif error == "storage_unavailable" and self.disk_fails:
+                return
+            else:
+                self.broken(f"get is refused: {reply}", group)
+            if not fits:
+                self.broken(f"it is {told or error}, and could be {group.states}", group)
+            group.states = fits
+        elif reply["ok"]:
+            group.states = unique([changed(state, request) for state in group.states])
+
+
+def unique(states):
+    return list(dict.fromkeys(states))
+
+
+def timeout_of(body):
+    """Of an invite or add, in seconds."""
+    return body.get("timeout_ms", 30000) / 1000 or math.inf
+
+
+def leaves(request, user):
+    return (request.verb == "dismiss" or (request.verb == "quit" and request.device.user == user)
+            or (request.verb == "remove" and user in request.body["members"]))
