@@ -109,6 +109,10 @@ CREATE TABLE participants (
     hung_up TEXT,
     PRIMARY KEY (invitation, position)
 ) STRICT, WITHOUT ROWID;
+-- Nobody had accepted one, and the inviter's device was not written down.
+INSERT INTO calls SELECT number, NULL, NULL, '', NULL FROM invitations WHERE call = 1;
+INSERT INTO participants
+    SELECT number, 0, inviter, '0000000000000000', 0, 1, NULL FROM invitations WHERE call = 1;
 )sql",
 };
 constexpr std::int64_t present_version = migrations.size();

@@ -352,12 +352,14 @@ std::vector<Setting> settings() {
                 [](Setting& one) {
                     one.invite.call = true;
                     one.invite.also.clear();
+                    one.endless = true;
                 }),
         setting("a call that the first takes, only the inviter hears",
                 [](Setting& one) {
                     one.invite.call = true;
                     one.invite.answer = Answer::first;
                     one.invite.visibility = Visibility::inviter;
+                    one.endless = true;
                 }),
         setting("a call of several",
                 [](Setting& one) {
