@@ -135,7 +135,7 @@ test('a capture is checked message by message', () => {
       ['no readable json', line('inbox/bob/json', 'json', '{')],
       ['no readable msgpack', line('inbox/bob/event', 'msgpack', [0x81])],
       ['there is no event:undefined', line('inbox/bob/json', 'json', JSON.stringify(accept))],
-      ['there is no reply:history', line('inbox/bob/reply', 'json', JSON.stringify({ ...accept, re: 'history' }))],
+      ['there is no reply:frobnicate', line('inbox/bob/reply', 'json', JSON.stringify({ ...accept, re: 'frobnicate' }))],
       ['does not belong', line('inbox/bob/event', 'json', '{}')],
       ['writes nothing', line('user/bob/invite', 'json', '{}')],
     ]) {
