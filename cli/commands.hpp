@@ -24,7 +24,8 @@ struct Invocation {
 /// What stays while it rings and while one talks: call, accept, resume.
 void add_call(CLI::App& app, Invocation& invocation);
 void add_listen(CLI::App& app, Invocation& invocation);
-/// What asks the broker one thing: reject, cancel, hangup, signal, status.
+/// What asks the broker one thing: reject, cancel, hangup, signal, status,
+/// history.
 void add_requests(CLI::App& app, Invocation& invocation);
 void add_group(CLI::App& app, Invocation& invocation);
 void add_watch(CLI::App& app, Invocation& invocation);

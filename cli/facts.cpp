@@ -186,6 +186,30 @@ Facts facts_of(const std::vector<SignalingInfo>& open) {
     return all;
 }
 
+Facts facts_of(const std::vector<PastSignaling>& page) {
+    Facts all = Facts::array();
+    for (const PastSignaling& past : page) {
+        Facts facts{{"id", past.inviteID}, {"inviter", past.inviter}};
+        put(facts, "group", past.groupID);
+        facts["invitees"] = Facts::array();
+        for (const SignalingInvitee& invitee : past.invitees) {
+            Facts one{{"user", invitee.user}, {"state", beckon::name_of(invitee.state)}};
+            put(one, "reason", invitee.reason);
+            facts["invitees"].push_back(std::move(one));
+        }
+        facts["reason"] = past.reason;
+        facts["role"] = beckon::name_of(past.role);
+        facts["missed"] = past.missed;
+        facts["age_ms"] = past.age.count();
+        facts["ring_ms"] = past.rang.count();
+        if (past.talked) {
+            facts["talk_ms"] = past.talked->count();
+        }
+        all.push_back(std::move(facts));
+    }
+    return all;
+}
+
 Facts facts_of(ConnectionState state, const std::string& why) {
     Facts facts{{"event", "connection"}, {"state", name_of(state)}};
     put(facts, "why", why);
@@ -361,6 +385,19 @@ std::string about_invitation(const Facts& info) {
            in_group(info) + time_left(info) + said(info);
 }
 
+std::string about_past(const Facts& past) {
+    const auto time = [&past](const char* key) {
+        return spoken(milliseconds(past.value(key, std::int64_t{0})));
+    };
+    return time("age_ms") + " ago: " + text(past, "inviter") +
+           (past.contains("talk_ms") ? " talked with " : " asked ") +
+           users(past, "invitees",
+                 [](const Facts& invitee) { return in_brackets(text(invitee, "state")); }) +
+           in_group(past) +
+           (past.contains("talk_ms") ? " for " + time("talk_ms") : ", " + text(past, "reason")) +
+           (past.value("missed", false) ? ", missed" : "") + " [" + text(past, "id") + "]";
+}
+
 std::string about_group(const Facts& group) {
     std::string line = text(group, "group") + in_brackets(text(group, "name")) + ": " +
                        text(group, "join_mode") + ", " + std::to_string(group.value("count", 0U)) +
@@ -516,6 +553,11 @@ std::string success(const Facts& reply) {
     }
     if (const auto found = reply.find("invitation"); found != reply.end()) {
         return with_id(*found) + (text(*found, "state") == "open" ? "" : ", ended");
+    }
+    if (const auto found = reply.find("history"); found != reply.end()) {
+        const std::string next = text(reply, "next");
+        return lines(*found, about_past, "nothing has ended") +
+               (next.empty() ? "" : "\nmore: beckon history --before " + next);
     }
     if (const auto found = reply.find("groups"); found != reply.end()) {
         return lines(*found, about_group, "no groups");

@@ -24,6 +24,8 @@ Facts facts_of(const InvitationEnd& end);
 /// As in `sync` and `get`.
 Facts facts_of(const SignalingInfo& info);
 Facts facts_of(const std::vector<SignalingInfo>& open);
+/// As in `history`.
+Facts facts_of(const std::vector<PastSignaling>& page);
 Facts facts_of(ConnectionState state, const std::string& why);
 /// As in `groups`: no owner, no profile.
 Facts facts_of(const GroupDescription& group);

@@ -148,6 +148,54 @@ void add_status(CLI::App& app, Invocation& invocation) {
         ->type_name("");
 }
 
+struct HistoryOptions {
+    int limit = 20;
+    std::string before;
+};
+
+Exit tell_past(const HistoryOptions& chosen, const Settings& settings, const Output& output) {
+    struct Page : Result {
+        std::vector<PastSignaling> past{};
+        std::string next{};
+    };
+    Session session(settings, output);
+    const auto page = session.result_of<Page>([&](const auto& told) {
+        session.signaling().getHistory(
+            [told](const Result& result, const std::vector<PastSignaling>& past,
+                   const std::string& next) {
+                told(Page{result, past, next});
+            },
+            chosen.limit, chosen.before);
+    });
+    if (!page) {
+        return cancelled;
+    }
+    Facts facts = reply_to("history", static_cast<const Result&>(*page));
+    if (page->ok()) {
+        facts["history"] = facts_of(page->past);
+        if (!page->next.empty()) {
+            facts["next"] = page->next;
+        }
+    }
+    output.tell(facts);
+    return exit_of(*page);
+}
+
+void add_history(CLI::App& app, Invocation& invocation) {
+    const auto options = std::make_shared<HistoryOptions>();
+    CLI::App& command =
+        add_subcommand(app, invocation, "history",
+                       "Tells what has ended, newest first: missed calls and the like.",
+                       "  beckon history\n"
+                       "  beckon --json history | jq '.history // empty | .[] | select(.missed)'",
+                       options, tell_past);
+    command.add_option("--limit", options->limit, "so many at most, 20 if not said")
+        ->option_text("N")
+        ->check(CLI::Range(1, 200));
+    command.add_option("--before", options->before, "goes on where the page before ended")
+        ->option_text("NEXT");
+}
+
 }  // namespace
 
 void add_requests(CLI::App& app, Invocation& invocation) {
@@ -156,6 +204,7 @@ void add_requests(CLI::App& app, Invocation& invocation) {
     add_hangup(app, invocation);
     add_signal(app, invocation);
     add_status(app, invocation);
+    add_history(app, invocation);
 }
 
 }  // namespace beckon::cli

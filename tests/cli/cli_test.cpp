@@ -94,6 +94,33 @@ TEST_CASE("an_event_has_the_contracts_keys") {
           R"("invitees":["kitchen","hall"],"role":"invitee","data_b64":"/w==","remaining_ms":5})");
 }
 
+TEST_CASE("what_has_ended_is_told_by_the_contracts_keys_and_in_words") {
+    PastSignaling past{.inviteID = "ring-1", .inviter = "door"};
+    past.invitees = {{.user = "kitchen", .state = State::cancelled, .reason = "cancelled"}};
+    past.reason = "cancelled";
+    past.missed = true;
+    past.age = milliseconds{65'000};
+    past.rang = milliseconds{4200};
+    PastSignaling talk = past;
+    talk.invitees.front() = {.user = "kitchen", .state = State::accepted};
+    talk.reason = "hangup";
+    talk.missed = false;
+    talk.talked = milliseconds{61'000};
+    Facts reply{{"re", "history"}, {"ok", true}, {"history", facts_of({past, talk})}};
+    CHECK(json_line(reply["history"][0]) ==
+          R"({"id":"ring-1","inviter":"door","invitees":[{"user":"kitchen","state":"cancelled",)"
+          R"("reason":"cancelled"}],"reason":"cancelled","role":"invitee","missed":true,)"
+          R"("age_ms":65000,"ring_ms":4200})");
+    reply["next"] = "7-1";
+    CHECK(sentence(reply) ==
+          "1 min 5 s ago: door asked kitchen (cancelled), cancelled, missed [ring-1]\n"
+          "1 min 5 s ago: door talked with kitchen (accepted) for 1 min 1 s [ring-1]\n"
+          "more: beckon history --before 7-1");
+    reply["history"] = Facts::array();
+    reply.erase("next");
+    CHECK(sentence(reply) == "nothing has ended");
+}
+
 TEST_CASE("a_calls_events_have_the_contracts_keys") {
     SignalingEvent event;
     event.inviteID = "ring-1";

@@ -512,6 +512,25 @@ class Requests(CliTest):
         self.assert_refused(self.ask_json("kitchen", "status", "nothing", code=REFUSED), "unknown_invitation",
                             code=8010)
 
+    def test_what_has_ended_is_told_page_by_page(self):
+        broker = self.start_broker(persistence=True)
+        self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{broker.port}"
+        bob, kitchen = self.connect_all(broker, "bob", "kitchen")
+        self.assertEqual(self.ask_json("kitchen", "history"), {"re": "history", "ok": True, "history": []})
+        missed = self.invite(bob, "kitchen")
+        self.assert_ok(bob.ask(f"invitation/{missed}/cancel"))
+        call = self.invite(bob, "kitchen", call=True)
+        self.assert_ok(kitchen.ask(f"invitation/{call}/accept"))
+        self.assert_ok(kitchen.ask(f"invitation/{call}/hangup"))
+        page = self.ask_json("kitchen", "history", "--limit", "1")
+        told = page["history"][0]
+        self.assertTrue(all(0 <= told.pop(name) < 60_000 for name in ("age_ms", "ring_ms", "talk_ms")), told)
+        self.assertEqual(told, {"id": call, "inviter": "bob", "invitees": [{"user": "kitchen", "state": "accepted"}],
+                                "reason": "hangup", "role": "invitee", "missed": False})
+        rest = self.ask_json("kitchen", "history", "--before", page["next"])
+        self.assertEqual([(one["id"], one["missed"]) for one in rest["history"]], [(missed, True)])
+        self.assertNotIn("next", rest)
+
     def test_another_device_cancels_some_or_all(self):
         door = self.connect(self.broker, "door")
         invitation = self.invite(door, "bob", also=["carol"])
