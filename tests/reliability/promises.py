@@ -468,7 +468,7 @@ class Promises:
 
     def _history(self, request, reply, now):
         if not reply["ok"]:
-            if reply["error"] in ("unknown_request", "storage_unavailable"):
+            if reply["error"] == "storage_unavailable":
                 return
             self.broken(f"no history: {reply}")
         user = request.device.user

@@ -231,8 +231,7 @@ class Topics(BadInputTest):
                     self.assert_refused(self.alice.request(topic, payload=payload), "unknown_request", code=20105)
 
     def test_what_it_does_not_know(self):
-        for topic in ("user/alice/history", "group/family/sync",
-                      "group/family/accept", "group/family/hangup"):
+        for topic in ("group/family/sync", "group/family/accept", "group/family/hangup"):
             self.assert_refused(self.alice.ask(topic, data="x"), "unknown_request")
 
     def test_bad_ids_in_a_topic_are_named_after_their_place(self):
