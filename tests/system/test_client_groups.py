@@ -334,11 +334,12 @@ class Invitations(GroupTest):
         self.assert_result(carol.call("joinGroup", groupID=group))
         for client in (alice, bob, carol):
             client.wait_event("onMemberEnter", memberList=["carol"])
+        self.observe(invitation, carol, invitees=["bob"], groupID=group)
         self.assert_result(bob.call("reject", id=invitation, reason="busy"))
-        alice.wait_event("onInviteeRejected", inviteID=invitation, invitee="bob")
+        for client in (alice, carol):
+            client.wait_event("onInviteeRejected", inviteID=invitation, invitee="bob")
         self.assert_ended(bob, invitation, "rejected", here=True)
         self.assert_ended(alice, invitation, "rejected", reason="busy")
-        # Of what it had never heard of, and that is over, nothing is told.
         self.assert_all_told(alice, bob, carol)
 
     def test_the_first_answer_stops_the_others(self):
