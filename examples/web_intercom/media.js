@@ -136,6 +136,8 @@ export class Media {
       peer ??= this.#meet(key, user, device);
     }
     if (!peer || (said.type === 'candidate' && said.run !== peer.its_run)) return;
+    // Of a connection that has been begun anew since: the answer to the new offer is on its way.
+    if (said.type === 'answer' && said.its !== peer.run) return;
     peer.its_run = said.run ?? peer.its_run;
     if (said.type === 'hello') {
       if (said.for === undefined) this.#say(peer, { type: 'hello' });
@@ -149,7 +151,7 @@ export class Media {
   }
 
   #say(peer, said) {
-    this.#send(peer.user, { ...said, for: peer.device, run: peer.run });
+    this.#send(peer.user, { ...said, for: peer.device, run: peer.run, its: peer.its_run });
   }
 
   #meet(key, user, device) {
