@@ -70,6 +70,7 @@ class DeviceTag {
     static std::optional<DeviceTag> parse(std::string_view text) noexcept;
     [[nodiscard]] std::string text() const;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): version 14 means the 0 of the language itself
     auto operator<=>(const DeviceTag&) const = default;
 
   private:

@@ -1212,9 +1212,9 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
     const Actor by{desk_.records.find(sender.user), sender.device};
     const auto before = events.size();
     // From the youngest: what is taken out then stands at the end. Calls that live go on.
-    const auto open = group.open;
-    for (auto at = open.rbegin(); at != open.rend(); ++at) {
-        Invitation& invitation = **at;
+    const std::vector<Invitation*> youngest_first(group.open.rbegin(), group.open.rend());
+    for (Invitation* one : youngest_first) {
+        Invitation& invitation = *one;
         if (invitation.pending == 0) {
             continue;
         }

@@ -257,7 +257,7 @@ void Records::dismiss(Group& group) {
 
 /// Only invitations refer to it then.
 std::shared_ptr<Group> Records::take_away(Group& group) {
-    const std::shared_ptr<Group> kept = *groups_.find(group.id);
+    std::shared_ptr<Group> kept = *groups_.find(group.id);
     if (group.owner != nullptr) {
         --group.owner->owned;
         group.owner = nullptr;
