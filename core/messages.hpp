@@ -485,8 +485,7 @@ inline constexpr std::int64_t most_history_page = 200;
 using RequestBody = std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add,
                                  Get, Signal, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup,
                                  QuitGroup, DismissGroup, GetGroup, UpdateGroup, AddMembers,
-                                 RemoveMembers, SetRank, TransferGroup, ListGroups,
-                                 ListHistory>;
+                                 RemoveMembers, SetRank, TransferGroup, ListGroups, ListHistory>;
 
 struct Request {
     std::optional<Req> req{};
@@ -844,9 +843,8 @@ struct Refusal {
     bool operator==(const Refusal&) const = default;
 };
 
-using ReplyBody =
-    std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent, GroupDone,
-                 MembersDone, GotGroup, GroupsListed, HistoryListed>;
+using ReplyBody = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
+                               GroupDone, MembersDone, GotGroup, GroupsListed, HistoryListed>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {
