@@ -126,7 +126,7 @@ void Keeper::ask_history(const Asker& asker, const Sender& sender, const ListHis
     readers_.emplace(history_asked_, Reader{asker, sender.user, std::move(answer)});
 }
 
-void Keeper::tell_history(std::vector<Store::HistoryAnswer> answers, Instant now) {
+void Keeper::tell_history(const std::vector<Store::HistoryAnswer>& answers, Instant now) {
     for (const auto& answer : answers) {
         auto reader = std::move(readers_.extract(answer.asked).mapped());
         if (answer.page) {
@@ -258,7 +258,7 @@ void Keeper::by_clock(Effects effects) {
 
 void Keeper::look_at_store(Instant now) {
     auto progress = store_->progress();
-    tell_history(std::move(progress.history), now);
+    tell_history(progress.history, now);
     stored_ = progress.committed;
     if (failing_ && !going_back_ && stored_ > given_up_ && !progress.failure) {
         recover();
@@ -274,7 +274,7 @@ void Keeper::look_at_store(Instant now) {
     }
 }
 
-void Keeper::refuse_asked(const Asked& asked) {
+void Keeper::refuse_asked(const Asked& asked) const {
     Effects effects;
     effects.emplace_back(refusal_of(asked.sender, asked.request));
     host_.say(std::move(effects), asked.asker);

@@ -99,10 +99,10 @@ class Keeper {
     void load(const Settings& settings, Instant now);
     void look_at_store(Instant now);
     void fail(const std::string& why, Instant now);
-    void refuse_asked(const Asked& asked);
+    void refuse_asked(const Asked& asked) const;
     void ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
                      Reply answer);
-    void tell_history(std::vector<Store::HistoryAnswer> answers, Instant now);
+    void tell_history(const std::vector<Store::HistoryAnswer>& answers, Instant now);
     void go_back(const Changes& stored, Instant now);
     void recover();
     void try_again(Instant now);
