@@ -352,6 +352,7 @@ const refusals = [
   ['invite', 'rate_limited', 20102, 'too many in a short time', { limit: 1 }],
   ['invite', 'too_many_pending', 20102, 'too many invitations are pending', { limit: 1000000 }],
   ['modify', 'not_modifiable', 20103, 'an online_only invitation cannot be modified'],
+  ['accept', 'storage_unavailable', 20104, 'it cannot be stored at the moment'],
   ['frobnicate', 'unknown_request', 20105, 'there is no such request'],
   ['unknown', 'unknown_request', 20105, 'there is no such request'],
   ['join', 'unknown_group', 10010, 'there is no such group'],
