@@ -1056,6 +1056,14 @@ class SystemTest(unittest.TestCase):
         for client in self._clients:
             client.close()
 
+    def hear(self, clients, name, **fields):
+        """All of them get the event and nothing else; returns it, the same for all of them."""
+        events = [client.wait_event(name, **fields) for client in clients]
+        self.assertTrue(all(event == events[0] for event in events), events)
+        for client in clients:
+            client.no_more_events()
+        return events[0]
+
     def assert_ok(self, reply, **fields):
         self.assertTrue(reply["ok"], reply)
         self._assert_fields(reply, fields)

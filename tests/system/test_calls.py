@@ -25,14 +25,6 @@ class CallTest(SystemTest):
                 one.wait_event("invitee_accepted", id=call, invitee=other.user)
         return call
 
-    def hear(self, clients, name, **fields):
-        """All of them get that event and no other; returns it, the same for all of them."""
-        events = [client.wait_event(name, **fields) for client in clients]
-        self.assertTrue(all(event == events[0] for event in events), events)
-        for client in clients:
-            client.no_more_events()
-        return events[0]
-
     def call_state(self, client, call):
         return self.assert_ok(client.ask(f"invitation/{call}/get"))["invitation"].get("call_state")
 

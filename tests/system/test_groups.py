@@ -44,14 +44,6 @@ class GroupTest(SystemTest):
             one.wait_event("group_created", group=group, members=[owner.user, *names])
         return group
 
-    def hear(self, clients, name, **fields):
-        """All of them get the event and nothing else; returns it, the same for all of them."""
-        events = [client.wait_event(name, **fields) for client in clients]
-        self.assertTrue(all(event == events[0] for event in events), events)
-        for client in clients:
-            client.no_more_events()
-        return events[0]
-
 
 class Permissions(GroupTest):
     def try_each(self, verb, owner, admin, member, stranger):

@@ -23,14 +23,6 @@ class InvitationTest(SystemTest):
             invitee.wait_event("new_invitation", id=invitation)
         return invitation
 
-    def hear(self, clients, name, **fields):
-        """All of them get the event and nothing else; returns it, the same for all of them."""
-        events = [client.wait_event(name, **fields) for client in clients]
-        self.assertTrue(all(event == events[0] for event in events), events)
-        for client in clients:
-            client.no_more_events()
-        return events[0]
-
     def state_of(self, asker, invitation):
         return states(self.assert_ok(asker.ask(f"invitation/{invitation}/get"))["invitation"])
 
