@@ -94,11 +94,7 @@ void Keeper::handle(const Asker& asker, const Sender& sender, Request request, I
         return;
     }
     // Apart from the request, which may have to be taken back.
-    if (failing_ && is_free()) {
-        by_clock(switchboard_->advance(now));
-    } else if (const auto due = switchboard_->next_deadline(); due && *due <= now) {
-        hold({.effects = switchboard_->advance(now)});
-    }
+    apply_due(now);
     Held held{.effects = switchboard_->handle(sender, request, now), .asker = asker};
     if (const auto* history = std::get_if<ListHistory>(&request.body)) {
         // What was due has been applied, so that the reply is all there is.
@@ -134,28 +130,29 @@ void Keeper::tell_history(const std::vector<Store::HistoryAnswer>& answers, Inst
         } else {
             reader.reply.body = refuse(Error::storage_unavailable);
         }
-        Effects effects;
-        effects.emplace_back(std::move(reader.reply));
-        host_.say(std::move(effects), reader.asker);
+        say(reader.asker, std::move(reader.reply));
     }
 }
 
 void Keeper::reply(const Asker& asker, Reply reply) {
-    Held held{.ticket = put_, .asker = asker};
-    held.effects.emplace_back(std::move(reply));
     if (held_.empty()) {
-        host_.say(std::move(held.effects), asker);
+        say(asker, std::move(reply));
     } else {
+        Held held{.ticket = put_, .asker = asker};
+        held.effects.emplace_back(std::move(reply));
         held_.push_back(std::move(held));
     }
 }
 
+void Keeper::say(const Asker& asker, Reply reply) const {
+    Effects effects;
+    effects.emplace_back(std::move(reply));
+    host_.say(std::move(effects), asker);
+}
+
 void Keeper::set_online(const Sender& device, bool online, Instant now) {
-    if (!store_) {
-        host_.say(switchboard_->set_online(device, online, now), nullptr);
-    } else if (!failing_) {
-        Effects effects = switchboard_->set_online(device, online, now);
-        hold({.effects = std::move(effects)});
+    if (!failing_) {
+        hold({.effects = switchboard_->set_online(device, online, now)});
     } else if (is_free()) {
         by_clock(switchboard_->set_online(device, online, now));
     } else {
@@ -177,20 +174,20 @@ bool Keeper::tick(Instant now) {
         for (const auto& one : std::exchange(waiting_, {})) {
             by_clock(switchboard_->set_online(one.device, one.online, now));
         }
-        by_clock(switchboard_->advance(now));
+        apply_due(now);
         try_again(now);
     } else if (!failing_) {
-        const auto due = switchboard_->next_deadline();
-        if (due && *due <= now) {
-            Effects effects = switchboard_->advance(now);
-            if (store_) {
-                hold({.effects = std::move(effects)});
-            } else {
-                host_.say(std::move(effects), nullptr);
-            }
-        }
+        apply_due(now);
     }
     return more;
+}
+
+void Keeper::apply_due(Instant now) {
+    if (failing_ && is_free()) {
+        by_clock(switchboard_->advance(now));
+    } else if (const auto due = switchboard_->next_deadline(); due && *due <= now) {
+        hold({.effects = switchboard_->advance(now)});
+    }
 }
 
 std::optional<Instant> Keeper::next_deadline() const {
@@ -275,9 +272,7 @@ void Keeper::look_at_store(Instant now) {
 }
 
 void Keeper::refuse_asked(const Asked& asked) const {
-    Effects effects;
-    effects.emplace_back(refusal_of(asked.sender, asked.request));
-    host_.say(std::move(effects), asked.asker);
+    say(asked.asker, refusal_of(asked.sender, asked.request));
 }
 
 void Keeper::fail(const std::string& why, Instant now) {

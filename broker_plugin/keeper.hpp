@@ -107,6 +107,8 @@ class Keeper {
     void recover();
     void try_again(Instant now);
     void by_clock(Effects effects);
+    void apply_due(Instant now);
+    void say(const Asker& asker, Reply reply) const;
     void hold(Held held);
     void put(Changes changes);
     bool release();
