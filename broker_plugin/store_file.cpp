@@ -441,14 +441,13 @@ void StoreFile::tell_invitation(const Statement& row, Part part, const Tell& tel
         "WHERE invitation = ?1 ORDER BY position");
     invitee.bind(1, as_integer(number));
     while (invitee.step()) {
-        InviteeKept one{
-            .number = number,
-            .position = static_cast<std::uint32_t>(invitee.integer(0)),
-            .user = read_id<UserId>(invitee, 1),
-            .state = read_word<State>(invitee, 2),
-            .deadline = invitee.is_null(3) ? Instant::max() : from_file(invitee.integer(3)),
-            .adder = invitee.integer(7) != 0};
-        if (all_due_at_ && one.state == State::pending && one.deadline != Instant::max()) {
+        InviteeKept one{.number = number,
+                        .position = static_cast<std::uint32_t>(invitee.integer(0)),
+                        .user = read_id<UserId>(invitee, 1),
+                        .state = read_word<State>(invitee, 2),
+                        .deadline = invitee.is_null(3) ? never : from_file(invitee.integer(3)),
+                        .adder = invitee.integer(7) != 0};
+        if (all_due_at_ && one.state == State::pending && one.deadline != never) {
             one.deadline = std::min(one.deadline, *all_due_at_);
         }
         if (!invitee.is_null(4)) {
@@ -739,7 +738,7 @@ void StoreFile::apply(const InviteeKept& kept) {
         .bind(3, std::string_view(kept.user.text()))
         .bind(4, name_of(kept.state));
     bind_if(insert, 5,
-            kept.deadline == Instant::max() ? std::nullopt : std::optional(to_file(kept.deadline)));
+            kept.deadline == never ? std::nullopt : std::optional(to_file(kept.deadline)));
     bind_if(insert, 6, text_of(kept.by));
     const std::string device = kept.device ? kept.device->text() : std::string();
     bind_if(insert, 7, kept.device ? std::optional(std::string_view(device)) : std::nullopt);

@@ -24,7 +24,7 @@ struct Participant {
     bool was_online = false;
     bool takes_part = true;
     /// When it has been away for too long; never, while it is there.
-    Instant lost_at = Instant::max();
+    Instant lost_at = never;
     /// The device that hung up, once one has.
     std::optional<DeviceTag> hung_up{};
     /// Has changed since the changes were taken.

@@ -25,16 +25,11 @@ std::vector<UserId> users_of(const Call& call) {
     return users;
 }
 
-/// An event of the call, or a signal: `rev` stays.
-void tell(std::vector<UserId> to, const Invitation& invitation, const Actor& by, EventBody body,
-          Effects& events) {
-    events.emplace_back(Delivery{
-        .to = std::move(to),
-        .event = Event{.id = *invitation.id,
-                       .rev = invitation.rev,
-                       .by = by.user != nullptr ? std::optional(*by.user->id) : std::nullopt,
-                       .by_device = by.device,
-                       .body = std::move(body)}});
+/// Of one who takes part.
+Participant& part_of(Call& call, const UserId& user) {
+    return *std::find_if(
+        call.participants.begin(), call.participants.end(),
+        [&](const Participant& one) { return one.takes_part && *one.user->id == user; });
 }
 
 }  // namespace
@@ -155,16 +150,14 @@ ReplyBody Calls::hang_up(const Sender& sender, Invitation& invitation, const Han
     if (auto full = desk_.take(sender.user, call.size() + cancels, bytes)) {
         return std::move(*full);
     }
-    const auto gone = std::find_if(
-        call.participants.begin(), call.participants.end(),
-        [&](const Participant& one) { return one.takes_part && *one.user->id == sender.user; });
-    gone->hung_up = sender.device;
-    const Actor by{gone->user, sender.device};
+    Participant& gone = part_of(call, sender.user);
+    gone.hung_up = sender.device;
+    const Actor by{gone.user, sender.device};
     const Rev rev = invitation.rev;
     if (asked.all) {
         end(call, by, asked.reason, asked.data, events);
     } else {
-        leave(call, *gone, by, asked.reason, asked.data, events);
+        leave(call, gone, by, asked.reason, asked.data, events);
     }
     return Done{.rev = rev + (cancels > 0 ? 1U : 0U)};
 }
@@ -174,24 +167,25 @@ ReplyBody Calls::resume(const Sender& sender, Invitation& invitation, Effects& e
     if (auto full = desk_.take(sender.user, call.size(), 0)) {
         return std::move(*full);
     }
-    for (Participant& one : call.participants) {
-        if (one.takes_part && *one.user->id == sender.user) {
-            one.device = sender.device;
-            one.was_online = one.user->has(sender.device);
-            one.lost_at = never;
-            touch(call, one);
-            tell(users_of(call), invitation, {one.user, sender.device},
-                 ParticipantMoved{.user = sender.user}, events);
-        }
-    }
+    Participant& own = part_of(call, sender.user);
+    own.device = sender.device;
+    own.was_online = own.user->has(sender.device);
+    own.lost_at = never;
+    touch(call, own);
+    tell(users_of(call), invitation, {own.user, sender.device},
+         ParticipantMoved{.user = sender.user}, events);
     arm(call);
     return Done{.rev = invitation.rev};
 }
 
 // --------------------------------------------------------- time and absence
 
+Instant Calls::ends_at(const Call& call) const {
+    return call.started_at + Duration(desk_.limits.max_call_ms);
+}
+
 Instant Calls::due(const Call& call) const {
-    Instant first = call.started_at + Duration(desk_.limits.max_call_ms);
+    Instant first = ends_at(call);
     for (const Participant& one : call.participants) {
         if (one.takes_part) {
             first = std::min(first, one.lost_at);
@@ -216,7 +210,7 @@ void Calls::come_due(Call& call, Effects& events) {
 
 bool Calls::lose_those_away(Call& call, Effects& events) {
     for (;;) {
-        if (call.started_at + Duration(desk_.limits.max_call_ms) <= desk_.now) {
+        if (ends_at(call) <= desk_.now) {
             end(call, the_clock, std::string(expired), {}, events);
             return false;
         }

@@ -57,6 +57,8 @@ class Calls {
     /// One who takes part, or did, was made as it is kept: has the grace period to come back.
     void restored(Invitation& invitation, std::size_t position);
 
+    /// At the latest, a call that lives.
+    [[nodiscard]] Instant ends_at(const Call& call) const;
     /// Nothing: it has not begun.
     [[nodiscard]] std::optional<CallInfo> describe(const Invitation& invitation,
                                                    const UserId& reader) const;

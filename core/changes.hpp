@@ -62,7 +62,7 @@ struct InviteeKept {
     std::uint32_t position = 0;
     UserId user;
     State state = State::pending;
-    /// `Instant::max()`: no timeout but the invitation's lifetime.
+    /// `never`: no timeout but the invitation's lifetime.
     Instant deadline{};
     /// Who ended it, and with which device; nobody: the clock, or it is pending.
     std::optional<UserId> by{};

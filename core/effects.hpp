@@ -26,15 +26,24 @@ struct Delivery {
     bool operator==(const Delivery&) const = default;
 };
 
-/// Makes `reader` the event's only invitee: what it reads of an event that is `alone`.
-inline void name_alone(AnyEvent& event, const UserId& reader) {
-    std::visit(
-        [&reader]<class Body>(Body& body) {
+/// Those whom an event names; nothing: it is of no such kind.
+inline std::vector<UserId>* invitees_in(EventBody& body) {
+    return std::visit(
+        []<class Body>(Body& one) -> std::vector<UserId>* {
             if constexpr (lists_invitees<Body>) {
-                body.invitees.assign(1, reader);
+                return &one.invitees;
+            } else {
+                return nullptr;
             }
         },
-        std::get<Event>(event).body);
+        body);
+}
+
+/// Makes `reader` the event's only invitee: what it reads of an event that is `alone`.
+inline void name_alone(AnyEvent& event, const UserId& reader) {
+    if (auto* const invitees = invitees_in(std::get<Event>(event).body)) {
+        invitees->assign(1, reader);
+    }
 }
 
 /// What the host has to do, in order. A refusal is a `Reply` like any other.

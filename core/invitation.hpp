@@ -128,8 +128,8 @@ struct Invitation : Timer {
     std::uint64_t number = 0;
     Instant made_at{};
     Instant lifetime_end{};
-    /// `Instant::max()`: it is open.
-    Instant ended_at = Instant::max();
+    /// `never`: it is open.
+    Instant ended_at = never;
     /// What it counts against max_total_data_bytes.
     std::int64_t kept = 0;
     Rev rev = 1;
@@ -147,7 +147,7 @@ struct Invitation : Timer {
     [[nodiscard]] bool open() const {
         return pending > 0 || (call && call->phase == Call::Phase::lives);
     }
-    [[nodiscard]] bool ended() const { return ended_at != Instant::max(); }
+    [[nodiscard]] bool ended() const { return ended_at != never; }
 };
 
 }  // namespace beckon

@@ -27,30 +27,6 @@ constexpr std::size_t deadlines_in_a_second = 4;
 constexpr std::size_t page_invitations = 100;
 constexpr std::int64_t page_bytes = 64 * 1024;
 
-/// What the invitation's next event tells.
-std::shared_ptr<const Note> note(const Invitation& invitation, const std::optional<Data>& data,
-                                 std::string reason = {}) {
-    if (!data && reason.empty()) {
-        return nullptr;
-    }
-    return std::make_shared<const Note>(
-        Note{.rev = invitation.rev + 1, .data = data, .reason = std::move(reason)});
-}
-
-}  // namespace
-
-std::vector<Invitee*> all_pending(Invitation& invitation) {
-    std::vector<Invitee*> pending;
-    for (Invitee& invitee : invitation.invitees) {
-        if (invitee.pending()) {
-            pending.push_back(&invitee);
-        }
-    }
-    return pending;
-}
-
-namespace {
-
 Instant earliest_deadline(const Invitation& invitation) {
     Instant first = never;
     for (const Invitee& invitee : invitation.invitees) {
@@ -91,12 +67,6 @@ bool names_stranger(const Named& named, const Invitation& invitation) {
                                       [&](const Invitee& one) { return is_named(named, one); }));
 }
 
-void append_users(std::vector<UserId>& to, const std::vector<Invitee>& invitees) {
-    for (const Invitee& invitee : invitees) {
-        to.push_back(*invitee.user().id);
-    }
-}
-
 std::optional<GroupId> group_id(const Invitation& invitation) {
     return invitation.group ? std::optional(invitation.group->id) : std::nullopt;
 }
@@ -105,46 +75,6 @@ std::optional<GroupId> group_id(const Invitation& invitation) {
 bool shown_to(const Invitation& invitation, const UserId& user) {
     return invitation.visibility == Visibility::members && invitation.group &&
            invitation.group->has(user);
-}
-
-/// The members who may look on though they have no part in it.
-std::vector<const User*> onlookers(const Invitation& invitation) {
-    std::vector<const User*> others;
-    if (invitation.visibility != Visibility::members) {
-        return others;
-    }
-    std::unordered_set<const User*> parts{invitation.inviter};
-    for (const Invitee& invitee : invitation.invitees) {
-        parts.insert(&invitee.user());
-    }
-    for (const auto& [member, rank] : invitation.group->members) {
-        if (!parts.contains(member)) {
-            others.push_back(member);
-        }
-    }
-    return others;
-}
-
-/// Those who hear of it: nobody, once the group has grown so large that the audience would be
-/// over its limit.
-std::vector<const User*> observers(const Invitation& invitation) {
-    // The members are part of the audience: when they alone are too many, nobody is looked at.
-    if (invitation.visibility != Visibility::members ||
-        std::ssize(invitation.group->members) > invitation.group->max_audience) {
-        return {};
-    }
-    auto others = onlookers(invitation);
-    const auto audience = 1 + std::ssize(invitation.invitees) + std::ssize(others);
-    if (audience > invitation.group->max_audience) {
-        others.clear();
-    }
-    return others;
-}
-
-void append_observers(std::vector<UserId>& to, const Invitation& invitation) {
-    for (const User* observer : observers(invitation)) {
-        to.push_back(*observer->id);
-    }
 }
 
 std::string pair(const UserId& inviter, const UserId& invitee) {
@@ -340,129 +270,6 @@ bool loses(const Invitation& invitation, const User& user) {
            !invitation.keep_when_lost;
 }
 
-/// Whether each invitee reads of nobody but itself.
-bool is_private(const Invitation& invitation) {
-    return invitation.visibility == Visibility::inviter;
-}
-
-void tell(std::vector<UserId> to, const Invitation& invitation, const Sender* by, EventBody body,
-          Effects& events) {
-    Event event{.id = *invitation.id, .rev = invitation.rev, .body = std::move(body)};
-    if (by != nullptr) {
-        event.by = by->user;
-        event.by_device = by->device;
-    }
-    const bool is_news = std::holds_alternative<NewInvitation>(event.body);
-    events.emplace_back(Delivery{.to = std::move(to),
-                                 .event = std::move(event),
-                                 .online_only = is_news && invitation.online_only,
-                                 .alone = is_news && is_private(invitation)});
-}
-
-/// One event, with the next rev, to the invitation's audience. With visibility
-/// `inviter` each invitee whom it concerns reads of nobody but itself.
-template <class Body>
-void announce(const Actor& by, Invitation& invitation, const std::vector<Invitee*>& concerned,
-              Body body, Effects& events) {
-    ++invitation.rev;
-    Event event{.id = *invitation.id,
-                .rev = invitation.rev,
-                .by = by.user != nullptr ? std::optional(*by.user->id) : std::nullopt,
-                .by_device = by.device,
-                .body = std::move(body)};
-    std::vector<UserId> to{*invitation.inviter->id};
-    bool alone = false;
-    if (!is_private(invitation)) {
-        append_users(to, invitation.invitees);
-        append_observers(to, invitation);
-    } else {
-        if constexpr (lists_invitees<Body>) {
-            events.emplace_back(Delivery{.to = std::move(to), .event = event});
-            to.clear();
-            std::get<Body>(event.body).invitees.clear();
-            alone = true;
-        }
-        for (const Invitee* invitee : concerned) {
-            to.push_back(*invitee->user().id);
-        }
-    }
-    events.emplace_back(Delivery{.to = std::move(to), .event = std::move(event), .alone = alone});
-}
-
-}  // namespace
-
-std::int64_t hearers(const Invitation& invitation, std::size_t concerned) {
-    if (invitation.visibility == Visibility::inviter) {
-        return 1 + static_cast<std::int64_t>(concerned);
-    }
-    return 1 + std::ssize(invitation.invitees) + std::ssize(observers(invitation));
-}
-
-namespace {
-
-InvitationCancelled cancelled_event(const Invitation& invitation,
-                                    const std::vector<Invitee*>& chosen, CancelReason reason,
-                                    const std::optional<Data>& data) {
-    InvitationCancelled event{.inviter = *invitation.inviter->id, .data = data, .reason = reason};
-    for (const Invitee* invitee : chosen) {
-        event.invitees.push_back(*invitee->user().id);
-    }
-    return event;
-}
-
-/// The one way to end.
-void end(Invitation& invitation, Invitee& invitee, State how, const Actor& by,
-         std::shared_ptr<const Note> note) {
-    invitee.end(how, by.user, by.device, std::move(note));
-    --invitation.pending;
-    --invitee.user().invited;
-}
-
-}  // namespace
-
-void cancel(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
-            CancelReason reason, const std::optional<Data>& data, Effects& events) {
-    const auto why = note(invitation, data, std::string(name_of(reason)));
-    for (Invitee* invitee : chosen) {
-        end(invitation, *invitee, State::cancelled, by, why);
-    }
-    announce(by, invitation, chosen, cancelled_event(invitation, chosen, reason, data), events);
-}
-
-void settle(Desk& desk, Invitation& invitation) {
-    desk.records.touch(invitation);
-    if (invitation.pending > 0) {
-        return;
-    }
-    desk.wheel.disarm(invitation);
-    if (!invitation.open()) {
-        desk.records.close(invitation, desk.now);
-    }
-}
-
-void owe(Desk& desk, const UserId& user, const Effects& events, std::size_t first) {
-    std::int64_t count = 0;
-    for (std::size_t i = first; i < events.size(); ++i) {
-        count += std::ssize(std::get<Delivery>(events[i]).to);
-    }
-    if (count > 0) {
-        desk.owe(user, count);
-    }
-}
-
-namespace {
-
-void revoke(Invitation& invitation, const std::vector<Invitee*>& chosen, const Actor& by,
-            RevokeReason reason, Effects& events) {
-    const auto why = note(invitation, {}, std::string(name_of(reason)));
-    InvitationRevoked event{.reason = reason};
-    for (Invitee* invitee : chosen) {
-        end(invitation, *invitee, State::revoked, by, why);
-        event.invitees.push_back(*invitee->user().id);
-    }
-    announce(by, invitation, chosen, std::move(event), events);
-}
-
 }  // namespace
 
 template <NamesInvitation Verb>
@@ -629,7 +436,7 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     }
     desk_.records.keep(invitation, bytes);
     ask(sender.user, invitation, sorted.asked, asked.timeout);
-    announce_new(sender, invitation, 0, events);
+    announce_new({invitation.inviter, sender.device}, invitation, 0, events);
 
     Invited reply{.id = *invitation.id,
                   .rev = invitation.rev,
@@ -746,8 +553,8 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     invitee.ringing = true;
-    tell({*invitation.inviter->id}, invitation, &sender, InviteeRinging{.invitee = sender.user},
-         events);
+    tell({*invitation.inviter->id}, invitation, {&invitee.user(), sender.device},
+         InviteeRinging{.invitee = sender.user}, events);
     return Done{.rev = invitation.rev};
 }
 
@@ -799,17 +606,17 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     if (lives(invitation)) {
         // Who is called into a call may be asked as long as that may last.
         invitation.lifetime_end =
-            std::max(invitation.lifetime_end,
-                     invitation.call->started_at + Duration(desk_.limits.max_call_ms));
+            std::max(invitation.lifetime_end, calls_.ends_at(*invitation.call));
     }
     // Who had it hears the full list; whoever is added gets it as new. One rev for both.
     ask(sender.user, invitation, sorted.asked, asked.timeout);
     ++invitation.rev;
-    announce_new(sender, invitation, before, events);
+    const Actor by{desk_.records.find(sender.user), sender.device};
+    announce_new(by, invitation, before, events);
     std::vector<UserId> everyone;
     append_users(everyone, invitation.invitees);
-    tell(std::move(had_it), invitation, &sender,
-         InvitationModified{.invitees = std::move(everyone)}, events);
+    tell(std::move(had_it), invitation, by, InvitationModified{.invitees = std::move(everyone)},
+         events);
 
     Invited reply{.id = *invitation.id,
                   .rev = invitation.rev,
@@ -999,8 +806,8 @@ void Invitations::lose(User& user, Effects& events) {
     desk_.records.release(user);
 }
 
-void Invitations::announce_new(const Sender& sender, const Invitation& invitation,
-                               std::size_t first, Effects& events) const {
+void Invitations::announce_new(const Actor& by, const Invitation& invitation, std::size_t first,
+                               Effects& events) const {
     const auto& invitees = invitation.invitees;
     NewInvitation body{.inviter = *invitation.inviter->id,
                        .group = group_id(invitation),
@@ -1017,7 +824,7 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
     if (!is_private(invitation)) {
         append_users(body.invitees, invitees);
     }
-    tell(std::move(to), invitation, &sender, body, events);
+    tell(std::move(to), invitation, by, body, events);
     // Who hears of it later, by `add`, has heard of it before.
     std::vector<UserId> others;
     if (first == 0) {
@@ -1025,7 +832,7 @@ void Invitations::announce_new(const Sender& sender, const Invitation& invitatio
     }
     if (!others.empty()) {
         body.role = Role::observer;
-        tell(std::move(others), invitation, &sender, std::move(body), events);
+        tell(std::move(others), invitation, by, std::move(body), events);
     }
 }
 
@@ -1185,7 +992,8 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
             }
         }
     }
-    const Actor by{desk_.records.find(sender.user), sender.device};
+    User& actor = *desk_.records.find(sender.user);
+    const Actor by{&actor, sender.device};
     for (const auto& [number, one] : concerned) {
         Invitation& invitation = *one;
         auto chosen = all_pending(invitation);
@@ -1202,14 +1010,15 @@ void Invitations::parted(const Group& group, const std::vector<UserId>& gone, co
             }
             revoke(invitation, chosen, by, reason, events);
         }
-        keep_remover(invitation, sender.user);
+        desk_.records.keep_remover(invitation, actor);
         settle(desk_, invitation);
     }
     owe(desk_, sender.user, events, before);
 }
 
 void Invitations::dismissed(const Group& group, const Sender& sender, Effects& events) {
-    const Actor by{desk_.records.find(sender.user), sender.device};
+    User& actor = *desk_.records.find(sender.user);
+    const Actor by{&actor, sender.device};
     const auto before = events.size();
     // From the youngest: what is taken out then stands at the end. Calls that live go on.
     const std::vector<Invitation*> youngest_first(group.open.rbegin(), group.open.rend());
@@ -1219,16 +1028,10 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
             continue;
         }
         cancel(invitation, all_pending(invitation), by, CancelReason::group_dismissed, {}, events);
-        keep_remover(invitation, sender.user);
+        desk_.records.keep_remover(invitation, actor);
         settle(desk_, invitation);
     }
     owe(desk_, sender.user, events, before);
-}
-
-void Invitations::keep_remover(Invitation& invitation, const UserId& user) {
-    if (*invitation.inviter->id != user && invitee_of(invitation, user) == nullptr) {
-        desk_.records.keep_remover(invitation, *desk_.records.find(user));
-    }
 }
 
 template ReplyBody Invitations::judge(const Sender&, const Accept&, Effects&);

@@ -96,7 +96,7 @@ class Invitations {
                                               std::int64_t bytes, Invitation& invitation);
 
     /// `new_invitation` to the invitees from index `first` on, and to observers.
-    void announce_new(const Sender& sender, const Invitation& invitation, std::size_t first,
+    void announce_new(const Actor& by, const Invitation& invitation, std::size_t first,
                       Effects& events) const;
     [[nodiscard]] InvitationInfo describe(const Invitation& invitation, const UserId& reader) const;
     /// An invitee's own time, anyone else's the last; none when nothing runs.
@@ -112,8 +112,6 @@ class Invitations {
     /// Has its timer run at `due`, or before.
     void look_again(Invitation& invitation, Instant due);
     void await(User& user);
-    /// Keeps who ended a part, though they have none.
-    void keep_remover(Invitation& invitation, const UserId& user);
 
     Desk& desk_;
     Calls& calls_;

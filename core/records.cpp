@@ -125,6 +125,15 @@ void Records::count_for(Invitation& invitation, const UserId& adder) {
 }
 
 void Records::keep_remover(Invitation& invitation, User& user) {
+    const bool has_part = invitation.inviter == &user ||
+                          std::any_of(invitation.invitees.begin(), invitation.invitees.end(),
+                                      [&](const Invitee& one) { return &one.user() == &user; });
+    const bool is_kept =
+        invitation.removers && std::find(invitation.removers->begin(), invitation.removers->end(),
+                                         &user) != invitation.removers->end();
+    if (has_part || is_kept) {
+        return;
+    }
     if (!invitation.removers) {
         invitation.removers = std::make_unique<std::vector<User*>>();
     }
@@ -613,7 +622,7 @@ Invitation* Records::restore(const InviteeKept& kept) {
             count(*invitation, std::ssize(invitee.note()->reason));
         }
         if (by != nullptr) {
-            keep_if_no_part(*invitation, *by);
+            keep_remover(*invitation, *by);
         }
     }
     if (kept.adder && !invitation->ended()) {
@@ -664,19 +673,6 @@ Invitation* Records::restore(const ParticipantKept& kept) {
     one.hung_up = kept.hung_up;
     one.touched = false;
     return invitation;
-}
-
-/// Whoever has no part in it as yet.
-void Records::keep_if_no_part(Invitation& invitation, User& user) {
-    const bool has_part = invitation.inviter == &user ||
-                          std::any_of(invitation.invitees.begin(), invitation.invitees.end(),
-                                      [&](const Invitee& one) { return &one.user() == &user; });
-    const bool is_kept =
-        invitation.removers && std::find(invitation.removers->begin(), invitation.removers->end(),
-                                         &user) != invitation.removers->end();
-    if (!has_part && !is_kept) {
-        keep_remover(invitation, user);
-    }
 }
 
 void Records::restore(const InvitationForgotten& forgotten) {

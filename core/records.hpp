@@ -55,7 +55,7 @@ class Records {
     /// Whether it counts as this user's own, as its inviter or by an `add`; and to make it so.
     [[nodiscard]] static bool counts_for(const Invitation& invitation, const UserId& user);
     void count_for(Invitation& invitation, const UserId& adder);
-    /// Keeps `user`, who has no part in it but ended one.
+    /// Keeps `user`, who ended a part in it, whether or not they have one.
     void keep_remover(Invitation& invitation, User& user);
     /// An invite with this id became the accept of `invitation`, which has a call.
     void merge(Invitation& invitation, const InvitationId& id);
@@ -136,7 +136,6 @@ class Records {
     void take_out(Invitation& invitation);
     void become_ended(Invitation& invitation, Instant now);
     void erase(Invitation& invitation);
-    void keep_if_no_part(Invitation& invitation, User& user);
     void put_in(Group& group, const UserId& id, Rank rank);
     void take_out(Group& group, User& member);
     std::shared_ptr<Group> take_away(Group& group);
