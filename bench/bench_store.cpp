@@ -93,6 +93,7 @@ class Host {
         });
     }
     void wait_for(std::uint64_t ticket) {
+        store_.hand_over();
         std::unique_lock lock(mutex_);
         for (;;) {
             const auto progress = store_.progress();

@@ -193,10 +193,12 @@ def latencies(sides, rounds):
         plain.execute("PRAGMA synchronous = FULL")
         plain.execute("CREATE TABLE t (number INTEGER PRIMARY KEY, text TEXT)")
         times = {name: [] for name in ("commit", *(side.name for side in sides))}
+        cpu = []
 
         def commit():
-            begin = time.monotonic()
+            begin, used = time.monotonic(), time.thread_time()
             plain.execute("INSERT INTO t (text) VALUES (?)", ("x" * 150,))
+            cpu.append(time.thread_time() - used)
             return time.monotonic() - begin
 
         turns = [("commit", commit), *((side.name, side.one_request) for side in sides)]
@@ -209,6 +211,7 @@ def latencies(sides, rounds):
     for name, value in medians.items():
         more = f", {value - medians['memory']:.3f} ms more than memory" if name in ("always", "normal") else ""
         print(f"  {name:10} median {value:.3f} ms{more}")
+    print(f"  (CPU time of such a commit, which one cycle at a time needs two of: {statistics.median(cpu) * 1e6:.0f} us)")
 
 
 def main():

@@ -179,6 +179,9 @@ bool Keeper::tick(Instant now) {
     } else if (!failing_) {
         apply_due(now);
     }
+    if (store_) {
+        store_->hand_over();
+    }
     return more;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -22,6 +23,7 @@ namespace {
 constexpr off_t lock_byte = 0x40000000 + 1024;
 
 constexpr auto between_prunings = std::chrono::minutes(1);
+constexpr auto between_wakes = std::chrono::milliseconds(1);
 constexpr auto between_readings = std::chrono::milliseconds(100);
 
 std::string why(int error) { return std::error_code(error, std::generic_category()).message(); }
@@ -32,6 +34,7 @@ Store::Store(Options options) : options_(std::move(options)), file_(options_.fil
 
 Store::~Store() {
     if (writer_.joinable()) {
+        hand_over();
         {
             const Lock lock(mutex_);
             stopping_ = true;
@@ -120,12 +123,21 @@ void Store::start(std::function<void()> wake) {
 // ------------------------------------------------------------- the host's thread
 
 std::uint64_t Store::put(Changes changes) {
+    gathered_changes_ += changes.size();
+    gathered_.push_back(std::move(changes));
+    return ++put_;
+}
+
+void Store::hand_over() {
+    if (gathered_.empty()) {
+        return;
+    }
     Lock lock(mutex_);
-    waiting_ += changes.size();
-    queue_.push_back(std::move(changes));
-    const auto ticket = ++put_;
+    waiting_ += std::exchange(gathered_changes_, 0);
+    handed_over_ = put_;
+    std::ranges::move(gathered_, std::back_inserter(queue_));
+    gathered_.clear();
     notify(lock);
-    return ticket;
 }
 
 void Store::notify(Lock& lock) {
@@ -139,6 +151,7 @@ void Store::notify(Lock& lock) {
 
 Store::Progress Store::progress() {
     const Lock lock(mutex_);
+    has_news_ = false;
     Progress now{.committed = progress_.committed,
                  .failure = progress_.failure,
                  .put_back = std::exchange(progress_.put_back, std::nullopt),
@@ -147,6 +160,7 @@ Store::Progress Store::progress() {
 }
 
 void Store::give_up() {
+    hand_over();
     Lock lock(mutex_);
     giving_up_ = progress_.failure.has_value();
     notify(lock);
@@ -154,6 +168,7 @@ void Store::give_up() {
 
 void Store::ask_history(std::uint64_t asked, UserId user, std::size_t limit,
                         std::optional<HistoryMark> before) {
+    hand_over();
     Lock lock(mutex_);
     asked_.push_back({asked, std::move(user), limit, before});
     notify(lock);
@@ -161,7 +176,7 @@ void Store::ask_history(std::uint64_t asked, UserId user, std::size_t limit,
 
 std::size_t Store::waiting() const {
     const Lock lock(mutex_);
-    return waiting_;
+    return gathered_changes_ + waiting_;
 }
 
 // ------------------------------------------------------------- the writer's thread
@@ -179,9 +194,15 @@ void Store::run() {
             idle_ = !has_work();
             return !idle_;
         };
-        if (!work_.wait_for(lock, between_prunings, called)) {
+        const bool had_news = has_news_;
+        const std::chrono::milliseconds patience = had_news ? between_wakes : between_prunings;
+        if (!work_.wait_for(lock, patience, called)) {
             idle_ = false;
-            prune(lock);
+            if (has_news_) {
+                tell(lock);
+            } else if (!had_news) {
+                prune(lock);
+            }
             continue;
         }
         if (may_commit()) {
@@ -196,10 +217,17 @@ void Store::run() {
     }
 }
 
-/// Sets what the host is to be told; `lock` is not held while it is woken.
+/// `lock` is not held while the host is woken.
+void Store::tell(Lock& lock) {
+    has_news_ = true;
+    lock.unlock();
+    wake_();
+    lock.lock();
+}
+
 void Store::commit(Lock& lock) {
     auto batch = std::exchange(queue_, {});
-    const auto last = put_;
+    const auto last = handed_over_;
     waiting_ = 0;
     lock.unlock();
     std::optional<std::string> failure;
@@ -217,8 +245,8 @@ void Store::commit(Lock& lock) {
         progress_.failure = std::move(failure);
         failed_ = std::move(batch);
     }
+    tell(lock);
     lock.unlock();
-    wake_();
     if (succeeded) {
         file_.tidy_up();
     }
@@ -230,7 +258,7 @@ void Store::read_back(Lock& lock) {
     std::move(queue_.begin(), queue_.end(), std::back_inserter(failed_));
     queue_.clear();
     waiting_ = 0;
-    const auto last = put_;
+    const auto last = handed_over_;
     const auto touched = std::exchange(failed_, {});
     lock.unlock();
     std::optional<Changes> stored;
@@ -247,7 +275,7 @@ void Store::read_back(Lock& lock) {
         work_.wait_for(lock, between_readings, [this] { return stopping_; });
         return;
     }
-    if (put_ != last) {
+    if (handed_over_ != last) {
         return;  // more has been put on the same sand
     }
     failed_.clear();
@@ -255,9 +283,7 @@ void Store::read_back(Lock& lock) {
     progress_.failure.reset();
     progress_.committed = last;
     progress_.put_back = std::move(stored);
-    lock.unlock();
-    wake_();
-    lock.lock();
+    tell(lock);
 }
 
 void Store::answer(Lock& lock) {
@@ -275,9 +301,7 @@ void Store::answer(Lock& lock) {
     }
     lock.lock();
     std::move(answers.begin(), answers.end(), std::back_inserter(progress_.history));
-    lock.unlock();
-    wake_();
-    lock.lock();
+    tell(lock);
 }
 
 void Store::prune(Lock& lock) {

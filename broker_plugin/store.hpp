@@ -25,6 +25,7 @@ namespace beckon {
 ///     store.start(wake);                               // at the first tick
 ///
 ///     held.push_back({store.put(changes), effects});   // a request: nothing is said yet
+///     store.hand_over();                               // at the end of each turn of the loop
 ///
 ///     auto progress = store.progress();                // after a wake, before anything else
 ///     … say what is held up to progress.committed
@@ -33,7 +34,7 @@ namespace beckon {
 ///         … and so does each request until progress.put_back: that restores memory
 ///
 /// The host's thread never waits for the disk. A writer thread commits all that has been
-/// put meanwhile as one transaction, so the more there is, the less each costs. A failure
+/// handed over meanwhile as one transaction, so the more there is, the less each costs. A failure
 /// concerns everything put after what is committed, since that rests on it; after `put_back`
 /// the next `put` tries the disk again, so a disk that recovers is all it takes.
 ///
@@ -64,11 +65,15 @@ class Store {
     /// No invitation that was ever kept has a higher number.
     [[nodiscard]] std::uint64_t last_number() const { return file_.last_number(); }
 
-    /// Starts the writer. `wake` is called when there is progress to be asked for.
+    /// Starts the writer. `wake` is called when there is progress to be asked for, and again
+    /// each millisecond or so until it is, since a wake-up can be lost.
     void start(std::function<void()> wake);
 
-    /// Hands changes over. Returns their ticket: 1, 2, …
+    /// Gathers changes for the writer. Returns their ticket: 1, 2, …
     std::uint64_t put(Changes changes);
+    /// What was put is to be written: at the end of each turn of the host's loop, so that one
+    /// transaction takes all that the turn has decided.
+    void hand_over();
 
     struct HistoryAnswer {
         std::uint64_t asked = 0;
@@ -113,6 +118,7 @@ class Store {
     void answer(Lock& lock);
     void prune(Lock& lock);
     void open_again();
+    void tell(Lock& lock);
     void notify(Lock& lock);
 
     Options options_;
@@ -120,16 +126,23 @@ class Store {
     int locked_ = -1;
     std::function<void()> wake_;
 
+    /// Put, but not handed over; of the host's thread.
+    std::vector<Changes> gathered_;
+    std::size_t gathered_changes_ = 0;
+    std::uint64_t put_ = 0;
+
     mutable std::mutex mutex_;
     std::condition_variable work_;
     bool idle_ = false;
+    /// Progress has been made that nobody has asked for.
+    bool has_news_ = false;
     bool stopping_ = false;
     bool giving_up_ = false;
     std::vector<Changes> queue_;
     /// What could not be written, and what was put since.
     std::vector<Changes> failed_;
     std::vector<HistoryAsked> asked_;
-    std::uint64_t put_ = 0;
+    std::uint64_t handed_over_ = 0;
     std::size_t waiting_ = 0;
     Progress progress_;
 

@@ -47,10 +47,8 @@ Instant host_now() {
 }
 
 Wakeup::~Wakeup() {
-    for (const auto& timer : {timer_, echo_}) {
-        if (timer) {
-            timer_delete(*timer);
-        }
+    if (timer_) {
+        timer_delete(*timer_);
     }
     if (signal_ != 0) {
         static_cast<void>(std::signal(signal_, SIG_IGN));
@@ -68,21 +66,16 @@ const char* Wakeup::start() {
     event.sigev_signo = signal_;
     event.sigev_notify_thread_id = thread_;
     timer_t timer{};
-    for (auto* const made : {&timer_, &echo_}) {
-        if (timer_create(CLOCK_BOOTTIME, &event, &timer) != 0) {
-            return "timer_create failed";
-        }
-        *made = timer;
+    if (timer_create(CLOCK_BOOTTIME, &event, &timer) != 0) {
+        return "timer_create failed";
     }
+    timer_ = timer;
     return nullptr;
 }
 
-void Wakeup::call() {
-    if (echo_) {
+void Wakeup::call() const {
+    if (timer_) {
         tgkill(getpid(), thread_, signal_);
-        itimerspec once{};
-        once.it_value.tv_nsec = again_ns;
-        timer_settime(*echo_, 0, &once, nullptr);
     }
 }
 

@@ -37,8 +37,9 @@ class Wakeup {
     /// some quick ticks will come.
     void hurry(Instant now);
 
-    /// A tick is to come at once. Any thread, after `start`.
-    void call();
+    /// A tick is to come at once, unless the call comes just before the wait: so call again
+    /// until it has come. Any thread, after `start`.
+    void call() const;
 
     /// At the end of each tick: the next is wanted at `next`, or whenever.
     void ticked(Instant now, std::optional<Instant> next);
@@ -47,8 +48,6 @@ class Wakeup {
     void set(std::optional<Instant> when);
 
     std::optional<timer_t> timer_{};
-    /// Calls again, in case that the first came just before the wait.
-    std::optional<timer_t> echo_{};
     pid_t thread_ = 0;
     int signal_ = 0;
     /// When the timer goes off, or went off first.

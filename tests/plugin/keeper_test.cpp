@@ -88,6 +88,7 @@ class Board {
     }
     /// Until the last that is said is this.
     void until(const std::string& last) {
+        keeper->tick(now);  // the turn of the loop ends
         while (said.empty() || said.back() != last) {
             std::unique_lock lock(mutex_);
             INFO("waits for " << last << ", was told " << (said.empty() ? "nothing" : said.back()));

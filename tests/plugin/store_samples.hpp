@@ -82,6 +82,7 @@ class Host {
     }
     /// Waits for progress that suits.
     Store::Progress until(const auto& suits) {
+        store.hand_over();
         std::unique_lock lock(mutex_);
         for (;;) {
             auto progress = store.progress();
