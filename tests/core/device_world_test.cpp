@@ -9,6 +9,7 @@
 #include <set>
 
 #include "catch.hpp"
+#include "walks.hpp"
 
 using namespace beckon;
 
@@ -787,9 +788,7 @@ Story shorter(const Story& story) {
 
 /// Walks, and says how often what happened.
 std::map<std::string, int> walk(Story story, std::uint32_t seeds) {
-    if (const char* times = std::getenv("BECKON_WALKS")) {
-        seeds *= static_cast<std::uint32_t>(std::stoul(times));
-    }
+    seeds = walks(seeds);
     std::map<std::string, int> counts;
     for (story.seed = 1; story.seed <= seeds; ++story.seed) {
         if (broken(story, &counts)) {
@@ -822,7 +821,7 @@ void check_counts(std::map<std::string, int> counts, const std::vector<std::stri
     INFO(text);
     for (const auto& what : wanted) {
         INFO(what);
-        CHECK(counts[what] >= 10);
+        CHECK(counts[what] > 0);
     }
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "promises.hpp"
 #include "switchboard.hpp"
 #include "topics.hpp"
+#include "walks.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;
@@ -1040,9 +1040,7 @@ std::string spelled(const std::vector<Happening>& story, const Limits& limits) {
 }
 
 void walk(const Terms& terms, std::uint32_t seeds) {
-    if (const char* times = std::getenv("BECKON_WALKS")) {
-        seeds *= static_cast<std::uint32_t>(std::stoul(times));
-    }
+    seeds = walks(seeds);
     std::map<std::string, int> replies;
     for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
         Walk one(seed, terms, nullptr);
