@@ -4,7 +4,8 @@
 
     BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so tests/reliability/kill_loop.py [--kills N] [--minutes M] [--seed S]
 
-Devices of six users ring each other, answer, cancel, change groups and ask, several requests at a time each. At a moment
+Devices of six users ring and call each other, answer, cancel, hang up, move calls to another device, change groups and
+ask, several requests at a time each. At a moment
 that the seed chooses the broker is killed with SIGKILL: right after something was received, right after something was
 sent, while devices come back, or while it starts; sometimes it gets a SIGTERM instead, or a SIGHUP on the way. Then it is
 started in the same directory, everybody comes back, and promises.py judges what they see.
@@ -277,12 +278,11 @@ class Loop:
         self.poll_until(lambda: all(connection.ready for connection in self.connections))
         for user in USERS:
             self.one_of(user).ask("history", user)
-        for invitation in self.promises.still_open():
-            self.one_of(invitation.inviter).ask("cancel", invitation.name)
-        for _ in range(2):  # before and after what they tell of it
-            self.poll_until(self.nothing_waits)
+        for verb in ("get", "cancel", "get", "hangup", "get"):  # what is got tells who is in a call
             for invitation in self.promises.still_open():
-                self.one_of(invitation.inviter).ask("get", invitation.name)
+                for user in invitation.took_part() if verb == "hangup" else [invitation.inviter]:
+                    self.one_of(user).ask(verb, invitation.name)
+            self.poll_until(self.nothing_waits)
         for invitation in self.promises.still_open():
             self.promises.broken("it has no end", invitation)
         self.broker.stop()
@@ -329,8 +329,10 @@ class Loop:
         what = self.random.random()
         if what < 0.3:
             self.invite(connection)
-        elif what < 0.65:
+        elif what < 0.55:
             self.answer(connection)
+        elif what < 0.7:
+            self.talk(connection)
         elif what < 0.8:
             self.as_inviter(connection)
         elif what < 0.9:
@@ -352,8 +354,17 @@ class Loop:
         self.invites += 1
         body = {"id": f"i{self.arguments.seed}-{self.invites}", "timeout_ms": self.random.choice(TIMEOUTS),
                 "data": f"data {self.invites}"}
-        if self.random.random() < 0.5:
+        call = self.random.random() < 0.5
+        if self.random.random() < (0.25 if call else 0.5):
             body["answer"] = "first"
+        if call:
+            body["call"] = True
+            body["timeout_ms"] = self.random.choice(TIMEOUTS[3:])  # most are answered
+            crossed = self.some(lambda invitation: invitation.call and list(invitation.invitees) == [user]
+                                and not invitation.invitees[user].end)
+            if crossed is not None and self.random.random() < 0.5:
+                self.remember(body["id"], connection.ask("invite", crossed.inviter, body))
+                return
         group = self.random.choice(GROUPS)
         if self.random.random() < 0.3 and self.is_member(group, user):
             members = [member for member in dict(self.promises.groups[group].states[0][1]) if member != user]
@@ -384,6 +395,11 @@ class Loop:
                 return invitation
         return None
 
+    def some_open(self, wanted):
+        """Also an old one, so that each ends at last."""
+        found = [invitation for invitation in self.promises.still_open() if wanted(invitation)]
+        return self.random.choice(found) if found else None
+
     def answer(self, connection):
         user = connection.device.user
         late = self.random.random() < 0.1
@@ -399,10 +415,29 @@ class Loop:
             body["data"] = f"answer {self.next_number()}"
         connection.ask(verb, invitation.name, body)
 
+    def talk(self, connection):
+        user = connection.device.user
+        invitation = self.some(lambda invitation: user in invitation.took_part()) \
+            if self.random.random() < 0.2 else self.some_open(
+                lambda invitation: user in invitation.took_part() and not invitation.has_gone(user, now()))
+        if invitation is None:
+            return self.answer(connection)
+        if self.random.random() < 0.4:
+            return connection.ask("resume", invitation.name)
+        body = {}
+        if self.random.random() < 0.5:
+            body["reason"] = f"reason {self.next_number()}"
+        if self.random.random() < 0.3:
+            body["data"] = f"last words {self.next_number()}"
+        if user == invitation.inviter and self.random.random() < 0.3:
+            body["all"] = True
+        return connection.ask("hangup", invitation.name, body)
+
     def as_inviter(self, connection):
         user = connection.device.user
         late = self.random.random() < 0.2
-        invitation = self.some(lambda invitation: invitation.inviter == user and (late or not invitation.over()))
+        invitation = self.some(lambda invitation: invitation.inviter == user and (late or not invitation.over())) \
+            if self.random.random() < 0.5 else self.some_open(lambda invitation: invitation.inviter == user)
         if invitation is None:
             return self.invite(connection)
         what = self.random.random()

@@ -11,7 +11,12 @@ device, and when. What it holds the broker to:
  - what is seen is explained by a request that was sent, was not refused, and was not yet over when it was seen undone:
    a request that broke off with the broker has happened whole, before it ended, or never;
  - nobody times out early, and nothing is pending past its deadline;
+ - a call begins with the first accept and ends once, with one reason, by a hangup that could end it, and whoever is
+   still pending with it; who has left is not in it again; it lasts as long as it can have lasted, whatever happened
+   to the broker; two calls that cross are one;
  - what a sync leaves out has ended, or never was.
+
+The devices of participants are never away for the grace period, and no call lasts until its limit.
 """
 
 import math
@@ -19,6 +24,8 @@ import math
 ENDS = ("accepted", "rejected", "cancelled", "timed_out", "revoked")
 SLACK = 0.005  # seconds: the broker counts in whole milliseconds
 LEAVING = ("quit", "remove", "dismiss")
+CALL_EVENTS = ("participant_left", "participant_moved", "call_ended")
+WHOLE_CALL = ""  # in place of a user
 
 
 class Broken(AssertionError):
@@ -34,6 +41,7 @@ class Device:
         self.revisions = {}
         self.rung = set()
         self.ended = set()
+        self.calls_over = set()  # which have ended, or which its user has left
         self.sync_began, self.sync_found = None, None
 
 
@@ -48,6 +56,9 @@ class Request:
     def may_have_happened(self, since=-math.inf):
         """Not refused, and not over before `since`."""
         return (self.reply is None or self.reply["ok"]) and self.over >= since
+
+    def is_repeat(self):
+        return self.reply is not None and self.reply.get("dup", False)
 
     def __str__(self):
         outcome = "no reply" if self.reply is None else self.reply
@@ -80,10 +91,14 @@ class Invitee:
 
 
 class Invitation:
-    def __init__(self, name, inviter, group, answer):
-        self.name, self.inviter, self.group, self.answer = name, inviter, group, answer
+    def __init__(self, name, inviter, group, answer, call):
+        self.name, self.inviter, self.group, self.answer, self.call = name, inviter, group, answer, call
         self.invitees = {}
         self.invites, self.cancels, self.writes, self.adds = [], [], [], []
+        self.hangups, self.resumes = [], []
+        self.gone = {}  # user -> how they left the call; WHOLE_CALL -> how it ended
+        self.seen_in = {}  # user -> when they took part, at the latest
+        self.merged = None  # the call that crossed it, and that it became the accept of
         self.confirmed = None
         self.seen_absent = -math.inf
         self.revisions = [(-math.inf, 0, 0)]  # (when it was heard, rev, in which session), rising
@@ -103,8 +118,21 @@ class Invitation:
 
     def over(self):
         """All that is known of it has ended."""
-        return self.confirmed is not None and all(invitee.end for invitee in self.invitees.values()
-                                                  if invitee.confirmed is not None)
+        return self.confirmed is not None and not self.lives() and all(
+            invitee.end for invitee in self.invitees.values() if invitee.confirmed is not None)
+
+    def took_part(self, before=math.inf):
+        """Those of whom it was heard before that moment that they came into its call."""
+        accepted = [user for user, invitee in self.invitees.items()
+                    if invitee.end and invitee.end.state == "accepted" and invitee.end.heard < before]
+        return {self.inviter, *accepted} if self.call and accepted else set()
+
+    def lives(self):
+        """Its call, as far as is known."""
+        return bool(self.took_part()) and WHOLE_CALL not in self.gone
+
+    def has_gone(self, user, before):
+        return any(self.gone[whose].heard < before for whose in (user, WHOLE_CALL) if whose in self.gone)
 
 
 class Group:
@@ -176,13 +204,14 @@ class Promises:
         self.session = 1
         self.invitations, self.forgotten = {}, set()
         self._open = set()
+        self.calls = {}  # (inviter, invitee) -> their calls, to nobody else
         self.groups = {}
         self.asked = set()
         self.epochs = {}
         self.touched = set()
         self.doubts = set()  # (user, invitation): a `get` is to tell
         self.missing = {}  # (user, invitation) -> when a sync did not show it, though it was not known to have ended
-        self.ends = dict.fromkeys(ENDS, 0)
+        self.ends = dict.fromkeys((*ENDS, "participant_left", "call_ended", "merged"), 0)
         self.broke_off = 0
 
     # What happened
@@ -227,8 +256,11 @@ class Promises:
         self._tell(invitation, now, f"{device.name} hears {event}")
         if event["event"] == "invitee_ringing":
             return
-        self._event_rev(invitation, device, event, now)
         self._exists(invitation, now)
+        if event["event"] in CALL_EVENTS:
+            self._call_event(invitation, device, event, now)
+            return
+        self._event_rev(invitation, device, event, now)
         for user in event.get("invitees", []):
             self._invitee(invitation, user, now)
         name = event["event"]
@@ -269,9 +301,12 @@ class Promises:
             if invitation.touched < before and (invitation.over() or invitation.confirmed is None):
                 del self.invitations[invitation.name]
                 self.forgotten.add(invitation.name)
+                for calls in self.calls.values():
+                    if invitation in calls:
+                        calls.remove(invitation)
 
     def still_open(self):
-        """Those of which somebody is pending, as far as anybody was told."""
+        """Those of which somebody is pending, or the call lives, as far as anybody was told."""
         self._open = {invitation for invitation in self._open if not invitation.over()}
         return sorted(self._open, key=lambda invitation: invitation.confirmed)
 
@@ -287,8 +322,11 @@ class Promises:
         invitation = self.invitations.get(body["id"])
         group = request.subject if request.subject in self.groups else None
         if invitation is None:
-            invitation = Invitation(body["id"], request.device.user, group, body.get("answer", "all"))
+            invitation = Invitation(body["id"], request.device.user, group, body.get("answer", "all"),
+                                    body.get("call", False))
             self.invitations[body["id"]] = invitation
+            if invitation.call and group is None and "also" not in body:
+                self.calls.setdefault((invitation.inviter, request.subject), []).append(invitation)
         self._tell(invitation, request.sent, request)
         invitation.invites.append(request)
         invitation.writes.append(request)
@@ -310,6 +348,10 @@ class Promises:
             invitation.cancels.append(request)
         elif verb == "modify":
             invitation.writes.append(request)
+        elif verb == "hangup":
+            invitation.hangups.append(request)
+        elif verb == "resume":
+            invitation.resumes.append(request)
         elif verb == "add":
             invitation.adds.append(request)
             for added in request.body["invitees"]:
@@ -320,6 +362,9 @@ class Promises:
         if not reply["ok"]:
             if reply["error"] == "already_exists":
                 self.broken("a repeated invite is not known again", invitation)
+            return
+        if "merged_into" in reply:
+            self._merged(invitation, request, reply, now)
             return
         known = invitation.confirmed is not None and invitation.confirmed < request.sent
         if known and not reply.get("dup"):
@@ -355,15 +400,15 @@ class Promises:
             self._shown(invitation, request, reply["invitation"], now)
         elif verb in ("accept", "reject", "ringing"):
             if reply["ok"] and verb != "ringing":
-                state = {"accept": "accepted", "reject": "rejected"}[verb]
-                if request.sent > invitation.invitees[user].latest_deadline() + SLACK and not reply.get("dup"):
-                    self.broken(f"{verb} came after the deadline, and was taken", invitation)
-                self._state(invitation, user, state, now, request.sent, by=user, device=request.device.tag)
+                self._taken(invitation, request, {"accept": "accepted", "reject": "rejected"}[verb], now,
+                            device=request.device.tag)
             elif reply["ok"]:
                 self._state(invitation, user, "pending", now, request.sent)
             elif error and error.startswith("already_") and error[len("already_"):] in ENDS:
                 self._state(invitation, user, error[len("already_"):], now, request.sent, by=reply.get("by"),
                             device=reply.get("by_device"))
+        elif verb in ("hangup", "resume"):
+            self._call_answered(invitation, request, reply, now)
         elif verb == "cancel" and reply["ok"]:
             for cancelled in reply["cancelled"]:
                 self._state(invitation, cancelled, "cancelled", now, request.sent, by=user)
@@ -376,11 +421,38 @@ class Promises:
                 if added in skipped:
                     invitee.sources = [source for source in invitee.sources if source[0] is not request]
                 else:
-                    self._invitee(invitation, added, now)
-                    invitee.seen_pending = max(invitee.seen_pending, request.sent)
+                    self._state(invitation, added, "pending", now, request.sent)
+
+    def _taken(self, invitation, request, state, now, **said):
+        """The answer of an invitee, as the reply to it says."""
+        user = request.device.user
+        if request.sent > self._invitee(invitation, user, now).latest_deadline() + SLACK and not request.is_repeat():
+            self.broken(f"{request.verb} came after the deadline, and was taken", invitation)
+        self._state(invitation, user, state, now, request.sent, by=user, **said)
+
+    def _merged(self, invitation, request, reply, now):
+        """It crossed another call, and is no second one, but the accept of that."""
+        into = reply["merged_into"]
+        if invitation.confirmed is not None or invitation.merged not in (None, into):
+            self.broken(f"it was {invitation.merged or 'a call of its own'}, and is merged into {into}", invitation)
+        invitation.merged = into
+        if into in self.forgotten:
+            return
+        crossed = self.invitations.get(into)
+        if crossed not in self.calls.get((request.subject, request.device.user), []):
+            self.broken(f"it did not cross {into}", invitation)
+        self._tell(crossed, now, request)
+        self._exists(crossed, now)
+        self.ends["merged"] += not request.is_repeat()
+        # Another device may repeat it.
+        self._taken(crossed, request, "accepted", now, device=None if request.is_repeat() else request.device.tag)
 
     def _refused_stranger(self, invitation, request, error):
         user = request.device.user
+        if request.verb in ("hangup", "resume") and error == "not_participant":
+            if user in invitation.took_part(request.sent) and not self._may_have_hung_up(invitation, user):
+                self.broken(f"{user} is in the call, and is not", invitation)
+            return
         invitee = invitation.invitees.get(user)
         if error == "not_invitee" and invitee is not None and invitee.confirmed is not None \
                 and invitee.confirmed < request.sent:
@@ -408,7 +480,8 @@ class Promises:
             invitation = self.invitations[shown["id"]]
             self._tell(invitation, now, f"{device.name} syncs: {shown}", looking=True)
             self._shown(invitation, request, shown, now)
-            if device.user == invitation.inviter and all(part["state"] != "pending" for part in shown["invitees"]):
+            if device.user == invitation.inviter and all(part["state"] != "pending" for part in shown["invitees"]) \
+                    and not talking(shown):
                 self.broken("sync shows what has ended", invitation)
         if "next" in reply:
             return
@@ -416,7 +489,7 @@ class Promises:
             if invitation.name in device.sync_found or invitation.confirmed > device.sync_began:
                 continue
             invitee = invitation.invitees.get(device.user)
-            if device.user == invitation.inviter or (
+            if device.user == invitation.inviter or device.user in invitation.took_part(device.sync_began) or (
                     invitee and not invitee.end and (invitee.confirmed or math.inf) <= device.sync_began):
                 invitation.story.append((now, f"{device.name} synced without it"))
                 self.missing[(device.user, invitation.name)] = now
@@ -429,7 +502,7 @@ class Promises:
         self._exists(invitation, now)
         self._rev(invitation, shown["rev"], now, asked)
         for field, value in (("inviter", invitation.inviter), ("group", invitation.group),
-                             ("answer", invitation.answer)):
+                             ("answer", invitation.answer), ("call", invitation.call)):
             if shown.get(field) != value:
                 self.broken(f"{field} is {shown.get(field)}", invitation)
         self._data(invitation, shown.get("data"), asked)
@@ -438,15 +511,17 @@ class Promises:
             states[part["user"]] = part["state"]
             self._state(invitation, part["user"], part["state"], now, asked, device=part.get("device"),
                         reason=part.get("reason"))
+        self._call_shown(invitation, shown, states, now, asked)
         if user == invitation.inviter:
             for name, invitee in invitation.invitees.items():
                 if invitee.confirmed is not None and invitee.confirmed < asked and name not in states:
                     self.broken(f"{name} is missing among its invitees", invitation)
-            if invitation.answer == "first" and "accepted" in states.values() and "pending" in states.values():
+            if invitation.answer == "first" and "accepted" in states.values() and "pending" in states.values() \
+                    and not (invitation.call and invitation.adds):
                 self.broken("it is half done: somebody took it, and others are pending", invitation)
         if request.verb == "get" and self.missing.get((user, invitation.name), math.inf) < asked:
             del self.missing[(user, invitation.name)]
-            if (set(states.values()) if user == invitation.inviter else {states.get(user)}) & {"pending"}:
+            if talking(shown) or "pending" in (states.values() if user == invitation.inviter else [states.get(user)]):
                 self.broken("it is open, and sync did not show it", invitation)
         if "remaining_ms" in shown and user in states and user != invitation.inviter:
             invitee = invitation.invitees[user]
@@ -482,10 +557,16 @@ class Promises:
             invitation = self.invitations.get(row["id"]) or self.broken(f"history tells of {row}")
             self._tell(invitation, now, f"history of {user}: {row}", looking=True)
             self._exists(invitation, now)
+            states = {part["state"] for part in row["invitees"]}
+            if "pending" in states:
+                self.broken("history tells of what has not ended", invitation)
             for part in row["invitees"]:
-                if part["state"] == "pending":
-                    self.broken("history tells of what has not ended", invitation)
                 self._state(invitation, part["user"], part["state"], now, request.sent, reason=part.get("reason"))
+            if invitation.call and "accepted" in states and "talk_ms" in row:
+                self._hung_up(invitation, WHOLE_CALL, {"reason": row["reason"], "duration_ms": row["talk_ms"]}, now)
+            elif invitation.call and "accepted" in states or "talk_ms" in row \
+                    or row["reason"] != next(state for state in ENDS if state in states):
+                self.broken("history tells another outcome", invitation)
         # A page that is not the last one need not reach back to what ended before its oldest.
         oldest = now - reply["history"][-1]["age_ms"] / 1000 if "next" in reply else -math.inf
         for invitation in self.invitations.values():
@@ -497,7 +578,8 @@ class Promises:
     @staticmethod
     def _surely_ended(invitation, before):
         """As was heard before that moment; nobody can be pending of whom nothing was heard."""
-        return invitation.over() and not invitation.adds and all(
+        ended = invitation.gone.get(WHOLE_CALL)
+        return invitation.over() and not invitation.adds and (ended is None or ended.heard < before) and all(
             invitee.end.heard < before if invitee.end else invitee.may_be_since() is None
             for invitee in invitation.invitees.values())
 
@@ -513,6 +595,8 @@ class Promises:
     def _exists(self, invitation, now):
         if not any(request.may_have_happened(invitation.seen_absent) for request in invitation.invites):
             self.broken("it exists, though each invite was refused, or over when it did not exist", invitation)
+        if invitation.merged is not None:
+            self.broken(f"it exists, though it was merged into {invitation.merged}", invitation)
         if invitation.confirmed is None:
             invitation.confirmed = now
             self._open.add(invitation)
@@ -582,6 +666,7 @@ class Promises:
                 self.broken(f"{user} is pending {asked - invitee.latest_deadline():.3f} s after the deadline",
                             invitation)
             self._still_member(invitation, invitee, user, asked)
+            self._still_call(invitation, user, asked)
             invitee.seen_pending = max(invitee.seen_pending, asked)
             return
         said = {name: value for name, value in said.items() if value is not None}
@@ -589,8 +674,10 @@ class Promises:
             said.pop("reason", None)
         if state in ("timed_out", "cancelled", "revoked"):
             said.pop("device", None)  # an error names it as `by_device`, `get` the invitee's own
+        if said.get("reason") == "call_ended":
+            self._hung_up(invitation, WHOLE_CALL, {"by": said["by"]} if "by" in said else {}, now)
         if end is not None:
-            if end.state != state or any(end.said.get(name, value) != value for name, value in said.items()):
+            if end.state != state or contradict(end.said, said):
                 self.broken(f"{user} had {end.state} {end.said}, and has {state} {said}", invitation)
             end.said.update(said)
             return
@@ -610,12 +697,21 @@ class Promises:
 
     def _explained(self, invitation, user, invitee, state, said, now):
         since = invitee.seen_pending
-        if state in ("accepted", "rejected"):
-            verb = {"accepted": "accept", "rejected": "reject"}[state]
+        if state == "rejected":
             return any(answer.may_have_happened(since)
                        and said.get("device") in (None, answer.device.tag)
                        and said.get("reason") in (None, answer.body.get("reason", "declined"))
-                       for answer in invitee.answers[verb])
+                       for answer in invitee.answers["reject"])
+        if state == "accepted":
+            fits = [answer for answer in self._accepts(invitation, user)
+                    if said.get("device") in (None, answer.device.tag) and not invitation.has_gone(
+                        WHOLE_CALL, answer.sent)]
+            if fits:
+                invitee.answers["accept"] = fits
+            names = {answer.body.get("id") for answer in fits}  # an accept has none
+            if len(names) == 1 and None not in names:
+                self.invitations[names.pop()].merged = invitation.name
+            return bool(fits)
         if state == "timed_out":
             return now >= invitee.earliest_deadline() - SLACK
         reason = said.get("reason")
@@ -627,6 +723,8 @@ class Promises:
                 request.may_have_happened(since) and user in request.body.get("invitees", [user])
                 and request.device.user == invitation.inviter for request in invitation.cancels):
             return True
+        if reason in (None, "call_ended") and any(hangup.may_have_happened(since) for hangup in invitation.hangups):
+            return True
         if reason in (None, "answered") and invitation.answer == "first" and any(
                 answer.may_have_happened(since) for other in invitation.invitees.values()
                 for answer in other.answers["accept"]):
@@ -635,6 +733,164 @@ class Promises:
                                                   for request in leaving):
             return True
         return reason in (None, "group_dismissed") and any(request.verb == "dismiss" for request in leaving)
+
+    # Calls
+
+    def _accepts(self, invitation, user):
+        """What may be the accept of this invitee: also a call of theirs that crossed it."""
+        invitee = invitation.invitees[user]
+        crossing = self.calls.get((user, invitation.inviter), [])
+        if invitation not in self.calls.get((invitation.inviter, user), []):
+            crossing = []
+        return [request for request in invitee.answers["accept"] + [
+            invite for other in crossing if other.confirmed is None and other.merged in (None, invitation.name)
+            for invite in other.invites] if request.may_have_happened(invitee.seen_pending)]
+
+    def _still_call(self, invitation, user, asked):
+        """Who is pending is so in a call that has not ended, and is the only one between the two."""
+        if invitation.has_gone(WHOLE_CALL, asked):
+            self.broken(f"{user} is pending, though the call had ended", invitation)
+        if invitation.adds or invitation not in self.calls.get((invitation.inviter, user), []):
+            return
+        for other in self.calls.get((user, invitation.inviter), []):
+            if other.confirmed is not None and invitation.confirmed < other.invites[0].sent \
+                    and other.confirmed < asked:
+                self.broken(f"{other.name} crossed it, and is a second call", invitation)
+
+    def _call_event(self, invitation, device, event, now):
+        name, user = event["event"], event.get("user", WHOLE_CALL)
+        if event["rev"] < device.revisions.get(invitation.name, 0) and not self._has_loose_revisions(invitation):
+            self.broken(f"rev went back to {event['rev']} at {device.name}", invitation)
+        if invitation.name in device.calls_over:
+            self.broken(f"{device.name} hears of a call that is over", invitation)
+        for one in {device.user, user, event["by"]} - {invitation.inviter, WHOLE_CALL}:
+            self._state(invitation, one, "accepted", now, None)
+        if name == "participant_moved":
+            if not any(resume.may_have_happened() and (resume.device.user, resume.device.tag) == (
+                    user, event["by_device"]) for resume in invitation.resumes):
+                self.broken(f"{user} has moved, and no request explains it", invitation)
+            return
+        if user in (WHOLE_CALL, device.user):
+            device.calls_over.add(invitation.name)
+        said = {"reason": event["reason"], "by": event["by"], "device": event["by_device"], "data": event.get("data")}
+        if user == WHOLE_CALL:
+            said["duration_ms"] = event["duration_ms"]
+        self._hung_up(invitation, user, said, now)
+
+    def _call_answered(self, invitation, request, reply, now):
+        """A reply to `hangup` or `resume`."""
+        user = request.device.user
+        if reply.get("error") == "already_ended":
+            self._hung_up(invitation, WHOLE_CALL, {}, now)
+        if not reply["ok"]:
+            return
+        if user != invitation.inviter:
+            self._state(invitation, user, "accepted", now, request.sent)
+        if not (request.verb == "hangup" and request.is_repeat()) and invitation.has_gone(user, request.sent):
+            self.broken(f"{user} had left the call, or it had ended", invitation)
+        if request.verb == "resume":
+            self._in_call(invitation, user, request.sent)
+            devices = self._may_hold(invitation, request)
+            if not (request.device in devices if request.is_repeat() else devices - {request.device}):
+                self.broken(f"{user}'s place in the call is with {[device.name for device in devices]}", invitation)
+            return
+        if request.is_repeat():
+            if not any(other.device is request.device for other in self._may_have_hung_up(invitation, user)):
+                self.broken(f"{request.device.name} has not hung up before", invitation)
+        elif request.body.get("all"):
+            self._hung_up(invitation, WHOLE_CALL, {"by": user, "device": request.device.tag,
+                                                   "reason": request.body.get("reason", "hangup")}, now)
+        invitation.gone.setdefault(user, End("gone", {}, now))
+
+    @staticmethod
+    def _may_have_hung_up(invitation, user, since=-math.inf):
+        return [hangup for hangup in invitation.hangups if hangup.device.user == user
+                and hangup.may_have_happened(since) and not hangup.is_repeat()]
+
+    def _may_hold(self, invitation, request):
+        """The devices that may have the user's place in the call when this request comes."""
+        user = request.device.user
+        takes = [take for take in (invitation.invites if user == invitation.inviter
+                                   else self._accepts(invitation, user)) + invitation.resumes
+                 if take is not request and take.device.user == user and take.may_have_happened()
+                 and not take.is_repeat()]
+        return {take.device for take in takes if not any(
+            later.verb == "resume" and later.reply is not None and later.sent > take.over
+            and later.over < request.sent for later in takes)}
+
+    def _in_call(self, invitation, user, asked):
+        invitation.seen_in[user] = max(invitation.seen_in.get(user, -math.inf), asked)
+
+    def _call_shown(self, invitation, shown, states, now, asked):
+        call = shown.get("call_state")
+        if (call is not None) != (invitation.call and "accepted" in states.values()):
+            self.broken(f"its call is {call}", invitation)
+        if call is None:
+            return
+        participants = set(call["participants"])
+        if not participants:
+            self._hung_up(invitation, WHOLE_CALL, {"reason": call.get("reason"), "duration_ms": call["duration_ms"]},
+                          now)
+            if "pending" in states.values():
+                self.broken("it is half done: the call has ended, and somebody is pending", invitation)
+            return
+        accepted = {user for user, state in states.items() if state == "accepted"} | {invitation.inviter}
+        if len(participants) < 2 or participants - accepted:
+            self.broken(f"{participants} cannot be in its call", invitation)
+        for user in participants:
+            if invitation.has_gone(user, asked):
+                self.broken(f"{user} had left the call, or it had ended", invitation)
+            self._in_call(invitation, user, asked)
+        for user in accepted - participants:
+            if not self._may_have_hung_up(invitation, user, invitation.seen_in.get(user, -math.inf)):
+                self.broken(f"{user} is missing in the call", invitation)
+            invitation.gone.setdefault(user, End("gone", {}, now))
+        self._lasts(invitation, call["duration_ms"], asked, now)
+
+    def _lasts(self, invitation, duration_ms, earliest_end, latest_end):
+        accepts = {user: self._accepts(invitation, user) for user in invitation.invitees}
+        earliest = min((accept.sent for some in accepts.values() for accept in some), default=math.inf)
+        latest = min((min(invitee.end.heard, max(accept.over for accept in accepts[user]))
+                      for user, invitee in invitation.invitees.items()
+                      if invitee.end and invitee.end.state == "accepted"), default=math.inf)
+        if not earliest_end - latest - SLACK <= duration_ms / 1000 <= latest_end - earliest + SLACK:
+            self.broken(f"its call has lasted {duration_ms} ms, which is not between {earliest_end - latest:.3f} s "
+                        f"and {latest_end - earliest:.3f} s", invitation)
+
+    def _hung_up(self, invitation, whose, said, now):
+        """The user has left the call, or WHOLE_CALL has ended, and that is said of it."""
+        what = "its call has ended" if whose == WHOLE_CALL else f"{whose} has left the call"
+        end = invitation.gone.get(whose)
+        if end is not None and contradict(end.said, said):
+            self.broken(f"{what}, {end.said}, and {said}", invitation)
+        said = {**(end.said if end else {}), **said}
+        hangups = [hangup for hangup in invitation.hangups if self._hangs_up(invitation, whose, hangup, said)]
+        if not hangups:
+            self.broken(f"{what}, {said}, and no request explains it", invitation)
+        if "duration_ms" in said:
+            self._lasts(invitation, said["duration_ms"], min(hangup.sent for hangup in hangups),
+                        min(now, max(hangup.over for hangup in hangups)))
+        if "reason" in said and not (end and "reason" in end.said):
+            self.ends["call_ended" if whose == WHOLE_CALL else "participant_left"] += 1
+        invitation.gone[whose] = End("gone", said, end.heard if end else now)
+
+    def _hangs_up(self, invitation, whose, hangup, said):
+        """Whether this request may have had that effect: with two it ends the call, with more its sender leaves."""
+        body, user = hangup.body, hangup.device.user
+        since = max(invitation.seen_in.values(), default=-math.inf) if whose == WHOLE_CALL \
+            else invitation.seen_in.get(user, -math.inf)
+        done = {"reason": body.get("reason", "hangup"), "by": user, "device": hangup.device.tag,
+                "data": body.get("data")}
+        if not hangup.may_have_happened(since) or hangup.is_repeat() or contradict(done, said):
+            return False
+        if whose == WHOLE_CALL:
+            there = [one for one in invitation.took_part(hangup.sent)
+                     if one == user or not self._may_have_hung_up(invitation, one)]
+            return body.get("all", False) or len(there) <= 2
+        there = [one for one, invitee in invitation.invitees.items() if self._accepts(invitation, one)
+                 and (invitee.end is None or invitee.end.state == "accepted")] + [invitation.inviter]
+        return user == whose and not body.get("all", False) and len(
+            [one for one in there if one == user or not invitation.has_gone(one, hangup.sent)]) > 2
 
     # Groups
 
@@ -678,6 +934,15 @@ class Promises:
 
 def unique(states):
     return list(dict.fromkeys(states))
+
+
+def contradict(one, other):
+    return any(one.get(name, value) != value for name, value in other.items())
+
+
+def talking(shown):
+    """The participants of a call, while it lives."""
+    return shown.get("call_state", {}).get("participants", [])
 
 
 def timeout_of(body):

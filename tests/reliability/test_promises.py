@@ -46,7 +46,7 @@ class Judged(unittest.TestCase):
         self.hear(device, "new_invitation", rev=1, invitees=["bob"], role="invitee", **fields)
 
     def shown(self, states, rev=1, **fields):
-        return {"id": "i", "rev": rev, "inviter": "ann", "answer": "all",
+        return {"id": "i", "rev": rev, "inviter": "ann", "answer": "all", "call": False,
                 "invitees": [{"user": user, "state": state} for user, state in states.items()], **fields}
 
     def get(self, states, rev=1, **fields):
@@ -59,6 +59,48 @@ class Judged(unittest.TestCase):
     def assert_broken(self, why, what, *arguments, **named):
         with self.assertRaisesRegex(Broken, why):
             what(*arguments, **named)
+
+
+class JudgedCalls(Judged):
+    """ann has called bob and cat."""
+
+    def setUp(self):
+        super().setUp()
+        self.ann2 = Device("ann2", "ann")
+        self.sync(self.ann2, [])
+        self.ask(self.ann, "invite", "bob", {"id": "i", "also": ["cat"], "call": True}, id="i", rev=1)
+
+    def cross(self, **reply):
+        """ann calls bob, and bob her."""
+        self.ask(self.ann, "invite", "bob", {"id": "first", "call": True}, id="first", rev=1)
+        self.cross_again(**reply)
+
+    def cross_again(self, **reply):
+        self.ask(self.bob, "invite", "ann", {"id": "second", "call": True}, **reply)
+
+    def get_first(self, state, **fields):
+        shown = {"id": "first", "call": True, "invitees": [{"user": "bob", "state": state}], **fields}
+        self.ask(self.ann, "get", "first", invitation={**self.shown({}), **shown})
+
+    def talk(self):
+        self.accept()
+        self.ask(self.cat, "accept", "i", rev=3)
+
+    def hang_up(self, device, body=None, **reply):
+        self.ask(device, "hangup", "i", body, **(reply or {"rev": 3}))
+
+    def in_call(self, *participants, bob="accepted", cat="accepted", duration_ms=5, **fields):
+        self.get({"bob": bob, "cat": cat}, 3, call=True,
+                 call_state={"participants": participants, "duration_ms": duration_ms, **fields})
+
+    def hear_hung_up(self, hearer, device, event="call_ended", reason="hangup", duration_ms=5, **fields):
+        fields |= {"duration_ms": duration_ms} if event == "call_ended" else {"user": device.user}
+        self.hear(hearer, event, rev=3, reason=reason, by=device.user, by_device=device.tag, **fields)
+
+    def past(self, **fields):
+        row = {"id": "i", "age_ms": 1000, "reason": "hangup", "talk_ms": 5, "invitees": [
+            {"user": "bob", "state": "accepted"}, {"user": "cat", "state": "accepted"}], **fields}
+        self.ask(self.ann, "history", "ann", history=[row])
 
 
 class Honest(Judged):
@@ -94,6 +136,68 @@ class Honest(Judged):
         self.promises.answered(sync, {"ok": True, "device": "tag of cat", "server_epoch": "epoch 1",
                                       "invitations": []}, self.now)
         self.ask(self.cat, "get", "i", invitation=self.shown({"bob": "pending", "cat": "pending"}, 2))
+
+
+class HonestCalls(JudgedCalls):
+    def test_one_leaves_and_another_ends_it(self):
+        self.talk()
+        self.in_call("ann", "bob", "cat", duration_ms=3)
+        self.hang_up(self.bob, {"data": "bye"})
+        for device in (self.ann, self.bob, self.cat):
+            self.hear_hung_up(device, self.bob, "participant_left", data="bye")
+        self.restart()
+        self.in_call("ann", "cat", duration_ms=1010)
+        self.hang_up(self.bob, error="not_participant", code=8011)
+        self.hang_up(self.bob, dup=True, rev=3)
+        self.hang_up(self.cat, {"reason": "tired"})
+        self.hear_hung_up(self.ann, self.cat, reason="tired", duration_ms=1016)
+        self.restart()
+        self.in_call(reason="tired", duration_ms=1016)
+        self.past(reason="tired", talk_ms=1016)
+        self.hang_up(self.ann, error="already_ended")
+
+    def test_a_hangup_that_broke_off_may_have_happened_or_not(self):
+        for participants in (("ann", "cat"), ("ann", "bob", "cat")):
+            with self.subTest(participants=participants):
+                self.setUp()
+                self.talk()
+                self.hang_up(self.bob, reply=None)
+                self.restart()
+                self.in_call(*participants, duration_ms=1000)
+                self.hang_up(self.bob, {}, rev=3, **({"dup": True} if len(participants) == 2 else {}))
+
+    def test_who_is_pending_ends_with_it(self):
+        self.accept()
+        self.hang_up(self.bob)
+        self.hear_hung_up(self.ann, self.bob, duration_ms=1)
+        self.hear(self.cat, "invitation_cancelled", rev=3, invitees=["cat"], reason="call_ended", by="bob",
+                  by_device=self.bob.tag)
+        self.restart()
+        self.in_call(cat="cancelled", reason="hangup", duration_ms=1)
+
+    def test_another_device_takes_it_over(self):
+        self.talk()
+        self.ask(self.ann, "resume", "i", dup=True, rev=3)
+        self.ask(self.ann2, "resume", "i", rev=3)
+        self.hear(self.bob, "participant_moved", rev=3, user="ann", by="ann", by_device=self.ann2.tag)
+        self.restart()
+        self.ask(self.ann2, "resume", "i", dup=True, rev=3)
+        self.ask(self.ann, "resume", "i", rev=3)
+
+    def test_calls_that_cross_are_one(self):
+        self.cross(merged_into="first")
+        self.restart()
+        self.get_first("accepted", rev=2, call_state={"participants": ["ann", "bob"], "duration_ms": 1000})
+        self.cross_again(merged_into="first", dup=True)
+
+    def test_a_crossing_call_that_broke_off_may_have_become_the_accept_or_not(self):
+        self.cross(reply=None)
+        self.restart()
+        self.get_first("accepted", rev=2, call_state={"participants": ["ann", "bob"], "duration_ms": 1000})
+        self.setUp()
+        self.cross(reply=None)
+        self.restart()
+        self.get_first("pending")
 
 
 class Lies(Judged):
@@ -217,7 +321,7 @@ class Lies(Judged):
         self.get({"bob": "pending"})
         self.accept()
         self.restart()
-        row = {"id": "i", "age_ms": 1000, "invitees": [{"user": "bob", "state": "accepted"}]}
+        row = {"id": "i", "age_ms": 1000, "reason": "accepted", "invitees": [{"user": "bob", "state": "accepted"}]}
         self.ask(self.ann, "history", "ann", history=[row])
         self.assert_broken("without it", self.ask, self.ann, "history", "ann", history=[])
 
@@ -241,6 +345,218 @@ class Lies(Judged):
     def test_an_old_epoch_is_noticed(self):
         self.restart()
         self.assert_broken("server_epoch", self.ask, self.ann, "sync", "ann", server_epoch="epoch 1", invitations=[])
+
+
+class LiesAboutCalls(JudgedCalls):
+    def test_a_call_that_is_lost_is_noticed(self):
+        self.accept()
+        self.restart()
+        self.assert_broken("its call is None", self.get, {"bob": "accepted", "cat": "pending"}, 3, call=True)
+
+    def test_a_call_before_an_accept_is_noticed(self):
+        self.assert_broken("its call is {", self.in_call, "ann", "bob", bob="pending", cat="pending")
+
+    def test_a_call_that_ended_and_lives_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True})
+        self.restart()
+        self.assert_broken("or it had ended", self.in_call, "ann", "bob", duration_ms=1000)
+        self.assert_broken("or it had ended", self.ask, self.bob, "resume", "i", rev=3)
+        self.assert_broken("or it had ended", self.hang_up, self.bob)
+
+    def test_a_hangup_that_is_forgotten_is_noticed(self):
+        self.talk()
+        self.hang_up(self.bob)
+        self.restart()
+        self.assert_broken("bob had left", self.in_call, "ann", "bob", "cat", duration_ms=1000)
+        self.assert_broken("bob had left", self.hang_up, self.bob)
+
+    def test_who_is_gone_without_a_hangup_is_noticed(self):
+        self.talk()
+        self.assert_broken("bob is missing", self.in_call, "ann", "cat")
+        self.assert_broken("bob is in the call, and is not", self.hang_up, self.bob, error="not_participant")
+        self.assert_broken("no request explains", self.hear_hung_up, self.ann, self.bob, "participant_left")
+
+    def test_a_stranger_in_a_call_is_noticed(self):
+        self.accept()
+        self.assert_broken("cannot be", self.in_call, "ann", "bob", "cat", cat="pending")
+        self.assert_broken("no request explains", self.hear, self.cat, "participant_left", rev=3, user="bob",
+                           by="bob", by_device="tag of bob", reason="hangup")
+
+    def test_a_call_with_oneself_is_noticed(self):
+        self.accept()
+        self.hang_up(self.bob, reply=None)
+        self.assert_broken("cannot be", self.in_call, "ann", cat="pending")
+        self.assert_broken("no request explains", self.in_call, cat="pending", duration_ms=2)  # nobody, and no end
+
+    def test_an_end_without_a_hangup_is_noticed(self):
+        self.talk()
+        self.assert_broken("no request explains", self.in_call, reason="hangup")
+        self.assert_broken("no request explains", self.hang_up, self.ann, error="already_ended")
+
+    def test_an_end_of_a_call_that_goes_on_is_noticed(self):
+        self.talk()
+        self.hang_up(self.bob)
+        self.assert_broken("no request explains", self.hear_hung_up, self.ann, self.bob)
+
+    def test_a_call_that_goes_on_with_one_is_noticed(self):
+        self.accept()
+        self.ask(self.cat, "reject", "i", rev=3)
+        self.hang_up(self.bob)
+        self.assert_broken("no request explains", self.hear_hung_up, self.ann, self.bob, "participant_left")
+
+    def test_what_broke_off_and_ends_it_later_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True}, reply=None)
+        self.restart()
+        self.in_call("ann", "bob", "cat", duration_ms=1000)
+        self.assert_broken("no request explains", self.in_call, reason="hangup", duration_ms=900)
+
+    def test_a_hangup_that_was_refused_and_happened_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True}, error="storage_unavailable", code=20104)
+        self.assert_broken("no request explains", self.in_call, reason="hangup")
+
+    def test_another_reason_is_noticed(self):
+        for ask in (lambda: self.hear_hung_up(self.cat, self.bob, reason="b"),
+                    lambda: self.in_call(reason="b", cat="cancelled"),
+                    lambda: self.past(reason="b"),
+                    lambda: self.past(reason="accepted")):
+            self.setUp()
+            self.accept()
+            self.hang_up(self.ann, {"reason": "a", "all": True}, reply=None)
+            self.hang_up(self.bob, {"reason": "b"}, reply=None)
+            self.hear_hung_up(self.ann, self.ann, reason="a", duration_ms=2)
+            self.assert_broken("reason|outcome|another|explains", ask)
+
+    def test_another_duration_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True})
+        self.hear_hung_up(self.ann, self.ann, duration_ms=5)
+        self.assert_broken("5}, .*4}", self.in_call, reason="hangup", duration_ms=4)
+        self.assert_broken("5}, .*4}", self.past, talk_ms=4)
+
+    def test_a_duration_that_cannot_be_is_noticed(self):
+        self.talk()
+        self.now += 10
+        for duration in (9000, 11000):
+            self.assert_broken("has lasted", self.in_call, "ann", "bob", "cat", duration_ms=duration)
+        self.hang_up(self.ann, {"all": True})
+        for device, duration in ((self.ann, 9000), (self.bob, 11000)):
+            self.assert_broken("has lasted", self.hear_hung_up, device, self.ann, duration_ms=duration)
+            self.assert_broken("has lasted", self.past, talk_ms=duration)
+
+    def test_a_duration_without_the_time_away_is_noticed(self):
+        self.talk()
+        self.restart()
+        self.assert_broken("has lasted", self.in_call, "ann", "bob", "cat", duration_ms=5)
+
+    def test_another_who_ended_it_is_noticed(self):
+        self.talk()
+        self.hang_up(self.bob)
+        self.hang_up(self.cat)
+        self.hear_hung_up(self.ann, self.cat)
+        self.assert_broken("its call has ended", self.hear_hung_up, self.cat, self.bob)
+
+    def test_other_last_words_are_noticed(self):
+        self.talk()
+        self.hang_up(self.bob, {"data": "bye"})
+        self.assert_broken("no request explains", self.hear_hung_up, self.ann, self.bob, "participant_left", data="b")
+        self.hang_up(self.ann, {"data": "bye", "all": True})
+        self.assert_broken("no request explains", self.hear_hung_up, self.ann, self.ann)
+
+    def test_what_is_heard_after_the_end_is_noticed(self):
+        self.talk()
+        self.hang_up(self.bob)
+        self.hang_up(self.ann)
+        self.hear_hung_up(self.bob, self.bob, "participant_left")
+        self.assert_broken("is over", self.hear_hung_up, self.bob, self.ann)
+        self.hear_hung_up(self.cat, self.ann)
+        self.assert_broken("is over", self.hear_hung_up, self.cat, self.ann)
+
+    def test_an_old_rev_of_a_call_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True})
+        self.hear(self.ann, "invitee_accepted", rev=4, invitee="cat", by="cat", by_device="tag of cat")
+        self.assert_broken("rev went back", self.hear_hung_up, self.ann, self.ann)
+
+    def test_who_is_pending_after_the_end_is_noticed(self):
+        self.accept()
+        self.hang_up(self.bob)
+        self.assert_broken("half done", self.in_call, cat="pending", reason="hangup", duration_ms=2)
+        self.assert_broken("though the call had ended", self.ask, self.cat, "ringing", "i", rev=3)
+        self.assert_broken("no request explains", self.ask, self.cat, "accept", "i", rev=3)
+
+    def test_a_cancel_without_the_end_is_noticed(self):
+        self.accept()
+        self.assert_broken("no request explains", self.hear, self.cat, "invitation_cancelled", rev=3,
+                           invitees=["cat"], reason="call_ended", by="bob", by_device="tag of bob")
+
+    def test_a_repeat_of_nothing_is_noticed(self):
+        self.talk()
+        self.assert_broken("not hung up before", self.hang_up, self.bob, dup=True, rev=3)
+
+    def test_a_place_that_is_not_where_it_was_put_is_noticed(self):
+        self.talk()
+        self.assert_broken("place in the call", self.ask, self.ann2, "resume", "i", dup=True, rev=3)
+        self.assert_broken("place in the call", self.ask, self.ann, "resume", "i", rev=3)
+        self.setUp()
+        self.talk()
+        self.ask(self.ann2, "resume", "i", rev=3)
+        self.restart()
+        self.assert_broken("place in the call", self.ask, self.ann, "resume", "i", dup=True, rev=3)
+        self.assert_broken("place in the call", self.ask, self.ann2, "resume", "i", rev=3)
+
+    def test_a_move_that_nobody_asked_for_is_noticed(self):
+        self.talk()
+        self.assert_broken("has moved, and no request", self.hear, self.bob, "participant_moved", rev=3, user="ann",
+                           by="ann", by_device=self.ann2.tag)
+
+    def test_a_sync_without_a_call_is_noticed(self):
+        self.talk()
+        self.restart()
+        self.sync(self.ann, [])
+        self.assert_broken("sync did not show", self.in_call, "ann", "bob", "cat", duration_ms=1006)
+
+    def test_a_sync_with_a_call_that_ended_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True})
+        shown = self.shown({"bob": "accepted", "cat": "accepted"}, 3, call=True, call_state={
+            "participants": [], "duration_ms": 5, "reason": "hangup"})
+        self.assert_broken("shows what has ended", self.sync, self.ann, [shown])
+
+    def test_a_history_without_the_talk_is_noticed(self):
+        self.talk()
+        self.hang_up(self.ann, {"all": True})
+        row = {"id": "i", "age_ms": 1000, "reason": "hangup", "invitees": [{"user": "bob", "state": "accepted"}]}
+        self.assert_broken("another outcome", self.ask, self.ann, "history", "ann", history=[row])
+
+    def test_a_second_call_that_crosses_is_noticed(self):
+        self.cross(id="second", rev=1)
+        self.assert_broken("a second call", self.get_first, "pending")
+
+    def test_a_merged_call_that_exists_is_noticed(self):
+        self.cross(merged_into="first")
+        self.assert_broken("was merged into first", self.promises.heard, self.ann,
+                           {"event": "new_invitation", "id": "second", "rev": 1, "role": "invitee"}, self.now)
+
+    def test_a_merge_that_is_forgotten_is_noticed(self):
+        self.cross(reply=None)
+        self.restart()
+        self.get_first("accepted", rev=2, call_state={"participants": ["ann", "bob"], "duration_ms": 1000})
+        self.assert_broken("was merged into first", self.cross_again, id="second", rev=1)
+
+    def test_a_merge_without_the_accept_is_noticed(self):
+        self.cross(merged_into="first")
+        self.restart()
+        self.assert_broken("pending again", self.get_first, "pending")
+
+    def test_a_merge_of_what_does_not_cross_is_noticed(self):
+        self.assert_broken("did not cross", self.cross, merged_into="i")
+
+    def test_a_merge_of_what_exists_is_noticed(self):
+        self.cross(id="second", rev=1)
+        self.assert_broken("a call of its own", self.cross_again, merged_into="first")
 
 
 class Log(unittest.TestCase):
