@@ -2,6 +2,7 @@
 // The web intercom in windows of a real browser, served by a real broker.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
@@ -233,17 +234,30 @@ test('the programs of examples/ ring a page, and are rung by one', { skip: skip 
     const process = spawn(join(examples, program), ['--server', broker.mqtt, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     running.push(process);
     const lines = [];
-    createInterface(process.stdout).on('line', (line) => lines.push(line));
-    return { lines, process, ended: new Promise((done) => process.once('exit', done)) };
+    const output = createInterface(process.stdout).on('line', (line) => lines.push(line));
+    const ended = new Promise((done) => process.once('exit', done));
+    const says = async (what) => {
+      const isSaid = () => lines.some((line) => line.includes(what));
+      while (!isSaid()) await within(once(output, 'line'), `${program} to say ${what}, beside\n${lines.join('\n')}`);
+    };
+    return { lines, process, ended, says };
   };
   try {
     const kitchen = await windows.of('kitchen');
-    const door = runs('door_station', '--user', 'door', '--data', 'front door', 'kitchen');
-    await shows(kitchen, 'incoming');
-    await says(kitchen, 'incoming-what', 'front door');
-    await button(kitchen, 'Answer').click();
-    assert.equal(await within(door.ended, 'the door station to end'), 0, door.lines.join('\n'));
-    await kitchen.keyboard.press('Escape');
+    for (const door_hangs_up of [false, true]) {
+      const door = runs('door_station', '--user', 'door', '--call', '--data', 'front door', 'kitchen');
+      await shows(kitchen, 'incoming');
+      await says(kitchen, 'incoming-what', 'front door');
+      await button(kitchen, 'Answer').click();
+      await door.says('talking with kitchen');
+      await shows(kitchen, 'call');
+      if (door_hangs_up) door.process.kill('SIGTERM');
+      else await button(kitchen, 'Hang up').click();
+      assert.equal(await within(door.ended, 'the door station to end'), 0, door.lines.join('\n'));
+      await door.says('the call is over');
+      await says(kitchen, 'ended-what', 'Call ended');
+      await kitchen.keyboard.press('Escape');
+    }
     const panel = runs('indoor_panel', '--user', 'hall', '--accept', '--once');
     await within(new Promise((done) => panel.process.stdout.once('data', done)), 'the panel to start');
     await button(kitchen, 'hall').click();
