@@ -211,21 +211,21 @@ class Calls(CallTest):
 class Busy(CallTest):
     def test_who_is_busy_does_not_ring_and_the_caller_hears_why(self):
         alice, bob = self.clients("alice", "bob")
-        bob.ask("setBusy", data="in a meeting")
+        self.assert_result(bob.call("setBusy", data="in a meeting"))
         call = self.call(alice, bob, timeout=30000)
         alice.wait_event("onInviteeRejected", inviteID=call, invitee="bob", data="in a meeting")
         alice.wait_event("onInvitationEnded", inviteID=call, state="rejected", reason="busy")
         bob.wait_event("onRejectedAsBusy", inviteID=call, inviter="alice")
         bob.no_more_events()
         self.assertEqual(bob.pending(), {})
-        bob.ask("setBusy", busy=False)
+        self.assert_result(bob.call("setBusy", busy=False))
         call = self.call(alice, bob)
         bob.wait_event("onReceiveNewInvitation", inviteID=call)
 
     def test_what_waited_while_it_was_away_is_rejected_as_well(self):
         alice = self.client("alice")
         bob = self.client("bob", connect=False)
-        bob.ask("setBusy")
+        self.assert_result(bob.call("setBusy"))
         call = self.call(alice, bob)
         bob.connect()
         alice.wait_event("onInvitationEnded", inviteID=call, state="rejected", reason="busy")
