@@ -39,8 +39,13 @@ class Door : public beckon::ConnectionListener, public beckon::SignalingListener
             say("hanging up");
             const auto told = [this](const beckon::Result& result) {
                 if (!result.ok()) {  // nothing that was told before ended it
-                    finish(could_not, "not hung up: " + result.message);
+                    return finish(could_not, "not hung up: " + result.message);
                 }
+                // It may go on for others; if not, its end is told before this is answered.
+                client_->getSignalingManager().getSignalingInfo(
+                    id_, [this](const beckon::Result&, const beckon::SignalingInfo&) {
+                        is_out_if(true);
+                    });
             };
             signaling.hangup(id_, {}, told, "hangup", inviter_);
         } else if (!talks_ && !cancels_) {
