@@ -191,8 +191,66 @@ test('a group is rung, and the first takes it', { skip }, async () => {
   await see(gate, ann);
   await shows(ben, 'home');
   await says(ben, 'notice', 'Answered by ann');
+  // All of the group were asked.
+  await button(ann, 'Add').click();
+  await says(ann, 'people', 'Nobody is left in the list');
+  assert.equal(await ann.locator('#another').isVisible(), false);
+  await ann.keyboard.press('Escape');
   await button(gate, 'Hang up').click();
   await shows(ann, 'ended');
+});
+
+test('others are added to a call, by keyboard and on a phone, and talk on when one leaves', { skip }, async () => {
+  const [door, kitchen, hall] = [await windows.of('door'), await windows.of('kitchen', { phone: true }), await windows.of('hall')];
+  const upstairs = await Person.connected(broker.mqtt, 'upstairs');
+  const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.innerText);
+  const fits = (page) => page.evaluate(() => {
+    const { left, right, top, bottom } = document.querySelector('dialog').getBoundingClientRect();
+    const rows = new Set([...document.querySelectorAll('#call .round')].map((one) => one.getBoundingClientRect().top));
+    return { inside: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight, scrolls: document.documentElement.scrollWidth > innerWidth, rows: rows.size };
+  });
+  await call(door, kitchen, 'kitchen');
+  // Who was called adds somebody: whom it rings, and who is not in the call.
+  await kitchen.keyboard.press('a');
+  await kitchen.locator('dialog[open]').waitFor();
+  assert.deepEqual(await kitchen.locator('#people button').evaluateAll((all) => all.map((one) => one.lastChild.data)), ['hall', 'upstairs']);
+  assert.deepEqual(await fits(kitchen), { inside: true, scrolls: false, rows: 1 });
+  await shot(kitchen, 'adding');
+  await kitchen.keyboard.press('h'); // is no hanging up
+  await kitchen.keyboard.press('Enter');
+  await shows(hall, 'incoming');
+  await says(door, 'call-states', 'hall: rings');
+  await says(kitchen, 'call-states', 'hall: calling');
+  await button(hall, 'Answer').click();
+  for (const page of [door, kitchen, hall]) await page.locator('#pictures .picture.moving').nth(1).waitFor();
+  assert.equal(await text(door, 'call-who'), 'kitchen, hall');
+  assert.deepEqual(await door.locator('#pictures figcaption:visible').allInnerTexts(), ['kitchen', 'hall']);
+  assert.equal(await text(door, 'call-states'), '');
+  await shot(door, 'call-three');
+  // And the inviter by mouse, in vain.
+  await button(door, 'Add').click();
+  await button(door, 'upstairs').click();
+  const [inviteID] = await upstairs.hears('onReceiveNewInvitation');
+  await upstairs.signaling.reject(inviteID, '', 'busy');
+  for (const page of [door, kitchen, hall]) await says(page, 'notice', 'upstairs: Busy');
+  await button(door, 'Add').click();
+  await says(door, 'people', 'Nobody is left in the list');
+  await door.getByLabel('Somebody else', { exact: true }).fill('upstairs');
+  await door.keyboard.press('Enter');
+  await says(door, 'notice', 'upstairs: Declined on another device');
+  await button(door, 'Add').click();
+  await door.keyboard.press('Escape');
+  assert.equal(await focused(door), 'add-person');
+  await door.keyboard.press('h');
+  await says(door, 'ended-what', 'You left the call');
+  await Promise.all([kitchen, hall].map((page) => says(page, 'notice', 'door left')));
+  await see(kitchen, hall);
+  // An open list ends with the call.
+  await kitchen.keyboard.press('a');
+  await kitchen.locator('dialog[open]').waitFor();
+  await button(hall, 'Hang up').click();
+  await Promise.all([kitchen, hall].map((page) => says(page, 'ended-what', 'Call ended')));
+  await kitchen.locator('dialog').waitFor({ state: 'hidden' });
 });
 
 test('who has neither camera nor page can be talked with all the same', { skip }, async () => {
