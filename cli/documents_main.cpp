@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes the manual page and the completion of beckon into a directory, while it is built.
+// Writes the manual page and the completions of beckon into a directory, while it is built.
 #include <iostream>
 
 #include "app.hpp"

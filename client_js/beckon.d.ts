@@ -261,8 +261,11 @@ export interface SignalingManager {
   hangup(inviteID: string, data?: Data, reason?: string, all?: boolean): Promise<Result>;
   /** Takes the call over from another device of this user. */
   resume(inviteID: string): Promise<Result>;
-  /** While busy, whoever rings is rejected at once, with `data` and the reason `busy`. */
-  setBusy(busy: boolean, data?: Data): void;
+  /**
+   * While busy, whoever rings is rejected at once, with `data` and the reason `busy`. Asks nobody: the
+   * result is ok, or tells that `data` cannot be, and then all stays as it was.
+   */
+  setBusy(busy: boolean, data?: Data): Promise<Result>;
   /** What ended, newest first. */
   getHistory(page?: { limit?: number; before?: string }): Promise<Result & { history: HistoryEntry[]; next?: string }>;
 }

@@ -97,11 +97,16 @@ class Arguments {
         }
     }
 
-    /// Makes the call, unless there is something to blame: then that is its result.
-    void call(Engine& engine, RequestBody body, Engine::Completion done) {
+    /// Whether there is something to blame: then that is the result.
+    bool refused(Engine& engine, Engine::Completion& done) {
         if (refusal_) {
             engine.refuse(std::move(*refusal_), std::move(done));
-        } else {
+        }
+        return refusal_.has_value();
+    }
+    /// Makes the call, unless it is refused.
+    void call(Engine& engine, RequestBody body, Engine::Completion done) {
+        if (!refused(engine, done)) {
             engine.call(std::move(body), std::move(done));
         }
     }

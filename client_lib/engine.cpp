@@ -248,9 +248,14 @@ void Engine::refuse(Refusal refusal, Completion done) {
     }
 }
 
-void Engine::set_busy(std::optional<Reject> as) {
+void Engine::set_busy(std::optional<Reject> as, Completion done) {
     const std::lock_guard lock(mutex_);
+    if (closing_) {
+        answer(std::move(done), Failure::closed);
+        return;
+    }
     device_.set_busy(std::move(as));
+    answer(std::move(done), Reply{.re = {}, .device = {}, .body = Done{}});
 }
 
 std::vector<InvitationInfo> Engine::open() const {

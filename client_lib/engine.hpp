@@ -84,8 +84,8 @@ class Engine {
     void call(RequestBody body, Completion done);
     /// As `call` for what is refused here.
     void refuse(Refusal refusal, Completion done);
-    /// Whether rings are rejected, and how.
-    void set_busy(std::optional<Reject> as);
+    /// Whether rings are rejected, and how; done at once.
+    void set_busy(std::optional<Reject> as, Completion done);
     /// Another for each signal that this client sends; the first is random, and none is too large
     /// for a language whose numbers are doubles.
     std::uint64_t next_signal() { return ++last_signal_; }

@@ -260,10 +260,13 @@ void SignalingManager::resume(const std::string& inviteID, ResultCallback callba
     arguments.call(engine_, std::move(resume), completion(std::move(callback), to_result));
 }
 
-void SignalingManager::setBusy(bool busy, const std::string& data) {
+void SignalingManager::setBusy(bool busy, const std::string& data, ResultCallback callback) {
     Arguments arguments;
     Reject reject{.id = {}, .data = arguments.optional_data(data), .reason = "busy"};
-    engine_.set_busy(busy ? std::optional(std::move(reject)) : std::nullopt);
+    auto done = completion(std::move(callback), to_result);
+    if (!arguments.refused(engine_, done)) {
+        engine_.set_busy(busy ? std::optional(std::move(reject)) : std::nullopt, std::move(done));
+    }
 }
 
 std::vector<SignalingInfo> SignalingManager::getPendingInvitations() const {

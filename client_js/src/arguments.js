@@ -5,15 +5,17 @@ import { failures } from './device.js';
 import { isId } from './wire.js';
 
 const a_year_ms = 31_536_000_000;
+/** No broker takes more, and MQTT has no larger message. */
+const max_data_bytes = 2 ** 28;
 
 class Refused {
-  constructor(field, why) {
-    this.result = { ok: false, code: 6017, error: 'invalid_request', message: `${field} ${why}`, field };
+  constructor(field, why, how = { code: 6017, error: 'invalid_request' }) {
+    this.result = { ok: false, ...how, message: `${field} ${why}`, field };
   }
 }
 
-const refuse = (field, why) => {
-  throw new Refused(field, why);
+const refuse = (...why) => {
+  throw new Refused(...why);
 };
 
 export const id = (text, field) => (isId(text) ? text : refuse(field, 'is no id'));
@@ -26,6 +28,7 @@ export function ids(list, field) {
 /** A text, or bytes; an empty one is none. */
 export function data(value, field = 'data') {
   if (value === undefined || value === null || value.length === 0) return undefined;
+  if ((value.byteLength ?? value.length) > max_data_bytes) refuse(field, 'is too long', { code: 8001, error: 'too_large', limit: max_data_bytes });
   if (typeof value === 'string') return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return refuse(field, 'is neither text nor bytes');

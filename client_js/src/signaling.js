@@ -157,9 +157,12 @@ export class SignalingManager {
     return this.#ask(() => ({ kind: 'resume', about: id(inviteID, 'id'), body: {} }));
   }
 
-  setBusy(busy, said = '') {
-    this.#busy_data = said;
-    this.#busy = Boolean(busy);
+  async setBusy(busy, said = '') {
+    return checked(() => {
+      this.#busy_data = data(said);
+      this.#busy = Boolean(busy);
+      return toResult({ reply: { ok: true } });
+    }, (refused) => refused);
   }
 
   getHistory({ limit, before } = {}) {

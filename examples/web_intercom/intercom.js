@@ -53,6 +53,8 @@ let me = '';
 let mine = kept.read(sessionStorage, 'mine');
 /** How the last one ended, until that is closed. */
 let end;
+/** The call that this window has left, and others go on with. */
+let left;
 let local;
 let groups = [];
 let screen = 'sign-in';
@@ -69,7 +71,7 @@ function present() {
   const open = signaling.getPendingInvitations();
   const pendingHere = ({ role, invitees }) => role === 'invitee' && invitees.some(({ user, state }) => user === me && state === 'pending');
   const isPending = ({ invitees }) => invitees.some(({ state }) => state === 'pending');
-  const talks = open.filter(({ participants }) => participants.includes(me));
+  const talks = open.filter(({ inviteID, participants }) => participants.includes(me) && inviteID !== left);
   return {
     call: talks.find(({ here }) => here),
     resumable: talks.find(({ inviteID, here }) => inviteID === mine && !here),
@@ -222,11 +224,36 @@ async function hangup() {
     const { inviteID, callDurationMs } = call;
     const result = await signaling.hangup(inviteID);
     if (!result.ok) notice(sentence(result));
-    // Others talk on.
-    else if (call.participants.length > 2) over(inviteID, 'You left the call', `${withWhom(inviteID)} · ${clock_time(callDurationMs)}`);
+    // Others talk on: no event tells that to who did it.
+    else if (call.participants.length > 2) {
+      left = inviteID;
+      over(inviteID, 'You left the call', `${withWhom(inviteID)} · ${clock_time(callDurationMs)}`);
+    }
   } else if (outgoing) {
     await signaling.cancel(outgoing.inviteID);
   }
+  look();
+}
+
+/** Whom one may add: of a group its members, else those whom one rings; nobody who was asked already. */
+async function showPeople() {
+  const { call } = present();
+  if (!call) return;
+  const members = call.groupID ? (await client.getGroupManager().getGroupMemberList(call.groupID)).members : undefined;
+  const asked = [me, call.inviter, ...call.inviteeList];
+  const people = (members?.map(({ userID }) => userID) ?? contacts()).filter((user) => !asked.includes(user));
+  $('people').replaceChildren(...(people.length > 0 ? people.map((user) => contact(user, () => add(user))) : [make('p', {}, 'Nobody is left in the list.')]));
+  $('another').hidden = Boolean(call.groupID);
+  if (screen === 'call' && !$('adding').open) $('adding').showModal();
+}
+
+async function add(user) {
+  $('adding').close();
+  const { call } = present();
+  if (!call) return;
+  const result = await signaling.addInvitees(call.inviteID, [user], { timeout: ring_s });
+  const [error] = result.ok ? result.skipped : [result];
+  if (error) notice(`${user}: ${sentence({ message: error.error, ...error })}`);
   look();
 }
 
@@ -271,8 +298,12 @@ function over(inviteID, what, how = withWhom(inviteID)) {
   end = { what, how, again: again && (() => ring(again.users, again.group)) };
 }
 
+const no = { busy: 'Busy', declined: 'Declined' };
+/** Of who was added to the call. */
+const didNotCome = { inviteeRejected: (reason) => no[reason] ?? 'Declined', invitationTimeout: () => 'No answer' };
+
 const listener = {
-  onSignalingEvent({ type, inviteID, by, byDevice, invitees, role, data }) {
+  onSignalingEvent({ type, inviteID, by, byDevice, invitees, role, data, reason }) {
     if (type === 'signal') {
       const [user] = invitees;
       if (inviteID === shown_invitation && typeof data === 'string' && isWanted(present(), { user, device: byDevice })) media.take(user, byDevice, data);
@@ -280,14 +311,14 @@ const listener = {
     // Of these there is a call of its own, which has yet to come.
     if (['signal', 'participantLeft', 'participantMoved', 'callEnded'].includes(type)) return;
     if (type === 'newInvitation' && role === 'invitee') remember(by);
-    if (type === 'inviteeAccepted' && role === 'inviter' && known.has(inviteID)) known.get(inviteID).users = invitees;
     look();
+    if (inviteID === shown_invitation && screen === 'call' && didNotCome[type]) notice(`${listed(invitees)}: ${didNotCome[type](reason)}`);
   },
   onInvitationEnded({ inviteID, state, reason, here, by }) {
     // Who talks now has its end in onCallEnded.
     const talks = signaling.getPendingInvitations().some((one) => one.inviteID === inviteID && one.participants.includes(me));
     if (inviteID === mine && !talks && state !== 'accepted') {
-      const what = { busy: 'Busy', declined: 'Declined' }[reason]
+      const what = no[reason]
         ?? { timed_out: 'No answer', cancelled: here ? 'Cancelled' : 'Stopped', rejected: 'Declined', revoked: 'Stopped' }[state] ?? 'Lost';
       over(inviteID, what);
     } else if (!here && rang.delete(inviteID)) {
@@ -336,6 +367,7 @@ function show(next, now) {
     screen = next;
     document.body.dataset.screen = next;
     if (next !== 'home' && next !== 'ended') notice('');
+    $('adding').close();
     if (focused_first[next]) $(focused_first[next]).focus({ preventScroll: true });
     if (next === 'home') showContacts();
   }
@@ -352,12 +384,12 @@ function show(next, now) {
     pictures('incoming-picture', [incoming.inviter], true);
   } else if (next === 'outgoing') {
     $('outgoing-who').textContent = outgoing.groupID || listed(outgoing.inviteeList);
-    $('outgoing-states').replaceChildren(...outgoing.invitees.map(({ user, state, ringing }) =>
-      make('li', {}, `${user}: ${state === 'pending' ? (ringing ? 'rings' : 'calling') : state.replace('_', ' ')}`)));
+    $('outgoing-states').replaceChildren(...outgoing.invitees.map(stateOf));
     ownPicture('outgoing-picture', withWhom(outgoing.inviteID) || listed(outgoing.inviteeList));
   } else if (next === 'call') {
     $('call-who').textContent = listed(others(call));
-    if (!known.has(call.inviteID)) known.set(call.inviteID, { users: others(call) });
+    known.set(call.inviteID, { ...known.get(call.inviteID), users: others(call) });
+    $('call-states').replaceChildren(...call.invitees.filter(({ state }) => state === 'pending').map(stateOf));
     pictures('pictures', others(call), false);
     ownPicture('own', me);
     for (const [id, on, off] of [['mic', 'Mic on', 'Mic off'], ['camera', 'Camera on', 'Camera off']]) {
@@ -370,6 +402,9 @@ function show(next, now) {
   }
   tick();
 }
+
+const stateOf = ({ user, state, ringing }) =>
+  make('li', {}, `${user}: ${state === 'pending' ? (ringing ? 'rings' : 'calling') : state.replace('_', ' ')}`);
 
 /** A place for each of these, with the picture that comes from them, if one does. */
 function pictures(id, users, muted) {
@@ -390,14 +425,14 @@ function place(id, wanted) {
     let figure = [...stage.children].find((one) => one.dataset.name === name);
     if (!figure) {
       const video = make('video', { autoplay: true, playsInline: true });
-      figure = make('figure', { className: 'picture' }, face(name), video);
+      figure = make('figure', { className: 'picture' }, face(name), video, make('figcaption', {}, name));
       figure.style.margin = 0;
       figure.dataset.name = name;
-      if (caption) figure.append(make('figcaption', {}, name));
       video.onresize = video.onplaying = () => look();
       stage.append(figure);
     }
-    const video = figure.querySelector('video');
+    const [video, below] = figure.querySelectorAll('video, figcaption');
+    below.hidden = !caption;
     video.muted = muted;
     if (video.srcObject !== (stream ?? null)) video.srcObject = stream ?? null;
     if (stream && video.paused) video.play().catch(() => {});
@@ -414,11 +449,13 @@ function tick() {
   if (call) $('duration').textContent = clock_time(call.callDurationMs);
 }
 
+const contacts = () => kept.read(localStorage, `contacts ${me}`, usual_names).filter((user) => user !== me);
+const contact = (user, onclick) => make('button', { type: 'button', onclick }, face(user), user);
+
 function showContacts() {
-  const names = kept.read(localStorage, `contacts ${me}`, usual_names).filter((user) => user !== me);
   $('contacts').replaceChildren(
     ...groups.map(({ groupID, groupName }) => make('button', { type: 'button', onclick: () => ring([], groupID) }, face(groupID, true), groupName || groupID)),
-    ...names.map((user) => make('button', { type: 'button', onclick: () => ring([user]) }, face(user), user)),
+    ...contacts().map((user) => contact(user, () => ring([user]))),
   );
 }
 
@@ -561,6 +598,15 @@ $('say-busy').onclick = () => reject('busy');
 $('cancel').onclick = $('hangup').onclick = hangup;
 $('mic').onclick = () => toggle('mic');
 $('camera').onclick = () => toggle('camera');
+$('add-person').onclick = showPeople;
+$('add-nobody').onclick = () => $('adding').close();
+$('another').onsubmit = (event) => {
+  event.preventDefault();
+  const user = $('another-name').value;
+  $('another-name').value = '';
+  remember(user);
+  add(user);
+};
 $('again').onclick = () => end?.again?.();
 $('close').onclick = () => {
   end = undefined;
@@ -570,11 +616,11 @@ $('close').onclick = () => {
 const keys = {
   incoming: { a: answer, d: () => reject('declined'), b: () => reject('busy') },
   outgoing: { h: hangup, Escape: hangup },
-  call: { h: hangup, m: () => toggle('mic'), c: () => toggle('camera') },
+  call: { h: hangup, m: () => toggle('mic'), c: () => toggle('camera'), a: showPeople },
   ended: { Escape: () => $('close').click() },
 };
 addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.target.matches?.('input')) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.target.matches?.('input, dialog *, dialog')) return;
   const act = keys[screen]?.[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (act) {
     event.preventDefault();

@@ -156,6 +156,9 @@ std::vector<std::function<void(Client&, Done)>> each_call() {
             s.getSignalingInfo("an-id", [done](const Result& r, const SignalingInfo&) { done(r); });
         }),
         signaling([](S& s, const Done& done) { s.ringing("an-id", done); }),
+        signaling([](S& s, const Done& done) { s.signal("an-id", "offer", {}, done); }),
+        signaling([](S& s, const Done& done) { s.hangup("an-id", "bye", done); }),
+        signaling([](S& s, const Done& done) { s.resume("an-id", done); }),
         group([](G& g, const Done& done) { g.createGroup("flat", "Flat 2", {}, done); }),
         group([](G& g, const Done& done) { g.joinGroup("flat", done); }),
         group([](G& g, const Done& done) { g.quitGroup("flat", done); }),
@@ -256,6 +259,12 @@ TEST_CASE("an_argument_that_cannot_be_is_refused_by_the_callback") {
                           signaling.cancel("an-id", {}, done, {"carol", user});
                       }),
                       "invitees");
+        if (!user.empty()) {  // to all
+            check_refused(result_of([&](SignalingManager& signaling, ResultCallback done) {
+                              signaling.signal("an-id", "x", user, done);
+                          }),
+                          "to");
+        }
     }
     for (const auto& id : {std::string(), std::string("a b"), std::string("a/b"), std::string("#"),
                            std::string(65, 'x'), std::string("\xff")}) {
@@ -265,6 +274,9 @@ TEST_CASE("an_argument_that_cannot_be_is_refused_by_the_callback") {
                  [](auto&s, const auto&bad, auto done) { s.accept(bad, {}, done); },
                  [](auto&s, const auto&bad, auto done) { s.reject(bad, {}, done); },
                  [](auto&s, const auto&bad, auto done) { s.ringing(bad, done); },
+                 [](auto&s, const auto&bad, auto done) { s.signal(bad, "x", {}, done); },
+                 [](auto&s, const auto&bad, auto done) { s.hangup(bad, {}, done); },
+                 [](auto&s, const auto&bad, auto done) { s.resume(bad, done); },
                  [](auto&s, const auto&bad, auto done) { s.modifyInvitation(bad, "x", done); },
                  [](auto&s, const auto&bad, auto done) { s.cancel(bad, {}, done); },
                  [](auto&s, const auto&bad, auto done) { s.addInvitees(bad, {"carol"}, 30, done); },
@@ -312,6 +324,34 @@ TEST_CASE("nobody_can_be_invited_only_by_name_and_for_a_time_that_is_none") {
                           signaling.reject("an-id", {}, done, reason);
                       }),
                       "reason");
+        check_refused(result_of([=](SignalingManager& signaling, ResultCallback done) {
+                          signaling.hangup("an-id", {}, done, reason);
+                      }),
+                      "reason");
+    }
+}
+
+TEST_CASE("data_that_no_broker_takes_is_refused_wherever_it_stands") {
+    const std::string large((1U << 28U) + 1, 'x');
+    for (const auto& call :
+         std::vector<std::function<void(SignalingManager&, const ResultCallback&)>>{
+             [&](auto&s, const auto&done) { s.accept("an-id", large, done); },
+             [&](auto&s, const auto&done) { s.signal("an-id", large, {}, done); },
+             [&](auto&s, const auto&done) { s.hangup("an-id", large, done); },
+             [&](auto&s, const auto&done) { s.setBusy(true, large, done); }}) {
+        const Result result = result_of(call);
+        CHECK(result.error == "too_large");
+        CHECK(result.code == 8001);
+        CHECK(result.field == "data");
+        CHECK(result.limit == 1 << 28);
+    }
+}
+
+TEST_CASE("to_be_busy_asks_nobody") {
+    for (const bool busy : {true, false}) {
+        CHECK(result_of([=](SignalingManager& signaling, const ResultCallback& done) {
+                  signaling.setBusy(busy, "in a meeting", done);
+              }).ok());
     }
 }
 
@@ -490,6 +530,9 @@ TEST_CASE("a_bad_call_without_a_callback_does_nothing") {
     signaling.addInvitees("", {});
     signaling.getSignalingInfo("", {});
     signaling.ringing("");
+    signaling.signal("", "");
+    signaling.hangup("");
+    signaling.resume("");
     CHECK_FALSE(signaling.inviteInGroup("a b", {}).empty());
     GroupManager& groups = client.getGroupManager();
     groups.createGroup("");

@@ -1129,7 +1129,7 @@ class Driver {
         } else if (verb == "resume") {
             signaling.resume(id, result_callback);
         } else if (verb == "setBusy") {
-            signaling.setBusy(command.value("busy", true), data_of(command));
+            signaling.setBusy(command.value("busy", true), data_of(command), result_callback);
         } else {
             return false;
         }

@@ -45,8 +45,10 @@ class Files(unittest.TestCase):
     def test_each_component_has_its_files(self):
         self.assertEqual(files(installed("client")), {f"{LIBDIR}/{SONAME}", f"{LIBDIR}/{LIBRARY}"})
         self.assertEqual(files(installed("plugin")), {f"{LIBDIR}/mosquitto_beckon.so"})
-        self.assertEqual(files(installed("cli")),
-                         {"bin/beckon", "share/man/man1/beckon.1", "share/bash-completion/completions/beckon"})
+        self.assertEqual({re.sub("zsh/(vendor-completions|site-functions)/", "zsh/(by prefix)/", file)
+                          for file in files(installed("cli"))},
+                         {"bin/beckon", "share/man/man1/beckon.1", "share/bash-completion/completions/beckon",
+                          "share/zsh/(by prefix)/_beckon", "share/fish/vendor_completions.d/beckon.fish"})
         self.assertEqual(
             {re.sub("Config-[a-z]+", "Config-(build type)", file) for file in files(installed("development"))},
             {f"include/{header}" for header in HEADERS}

@@ -3,7 +3,7 @@
 
 Environment:
   BECKON_CLI            path of beckon
-  BECKON_CLI_DOCUMENTS  the directory of beckon.1 and beckon.bash
+  BECKON_CLI_DOCUMENTS  the directory of beckon.1, beckon.bash, beckon.zsh and beckon.fish
 """
 
 import contextlib
@@ -706,24 +706,21 @@ class Options(CliTest):
                       code=UNREACHABLE)
 
 
+def every_help(*path):
+    """What --help tells of this and all subcommands below, by path."""
+    text = subprocess.run([PROGRAM, *path, "--help"], check=True, capture_output=True, text=True).stdout
+    yield path, text
+    below = re.search(r"\nSubcommands:\n((?:  .*\n)+)", text)
+    for name in re.findall(r"^  (\S+)", below[1], re.M) if below else ():
+        yield from every_help(*path, name)
+
+
 class Documents(unittest.TestCase):
-    @staticmethod
-    def help(*path):
-        return subprocess.run([PROGRAM, *path, "--help"], check=True, capture_output=True, text=True).stdout
-
-    def every_help(self, *path):
-        """Of all subcommands, by path."""
-        text = self.help(*path)
-        yield path, text
-        below = re.search(r"\nSubcommands:\n((?:  .*\n)+)", text)
-        for name in re.findall(r"^  (\S+)", below[1], re.M) if below else ():
-            yield from self.every_help(*path, name)
-
     def test_the_manual_page_has_all_that_help_tells(self):
         with open(os.path.join(DOCUMENTS, "beckon.1"), encoding="utf-8") as file:
             page = file.read().replace("\\-", "-").replace("\\e", "\\")
         paths = 0
-        for path, text in self.every_help():
+        for path, text in every_help():
             paths += 1
             options = set(re.findall(r"--[a-z][a-z-]*", text))
             self.assertIn("--help", options)
@@ -745,23 +742,62 @@ class Documents(unittest.TestCase):
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))
         self.assertIn("EXIT STATUS", shown.stdout)
 
-    def complete(self, *words):
-        script = (f'source "{DOCUMENTS}/beckon.bash"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-                  'compopt() { :; }; _beckon; printf "%s\\n" "${COMPREPLY[@]}"')
-        return set(subprocess.run(["bash", "-c", script, "bash", "beckon", *words], check=True, capture_output=True,
-                                  text=True).stdout.split())
+
+
+class Completions(unittest.TestCase):
+    """What each shell offers after some words, the last of which is being typed."""
+
+    @staticmethod
+    def run_shell(*command):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=DOCUMENTS)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout.split("\n")
+
+    def bash(self, *words):
+        script = ('source ./beckon.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; '
+                  '_beckon; printf "%s\\n" "${COMPREPLY[@]}"')
+        return self.run_shell("bash", "-c", script, "bash", "beckon", *words)
+
+    def zsh(self, *words):
+        # Without a terminal zsh completes nothing, so this stands for what its own functions do.
+        script = ('_describe() { print -rl -- "${(@)${(P@)@[-1]}%%:*}" }; compadd() { print -rl -- "$@" }; '
+                  '_files() { print -rl -- *(N) }; words=("$@"); CURRENT=$#; source ./beckon.zsh; true')
+        offered = self.run_shell("zsh", "-f", "-c", script, "zsh", "beckon", *words)
+        return [one for one in offered if one.startswith(words[-1])]
+
+    def fish(self, *words):
+        line = " ".join(word or "''" for word in ("beckon", *words[:-1])) + " " + words[-1]
+        offered = self.run_shell("fish", "--no-config", "-c", "source ./beckon.fish; complete -C $argv[1]", line)
+        return [one.split("\t")[0] for one in offered]
+
+    def offers(self, shell):
+        if not shutil.which(shell):
+            self.skipTest(f"no {shell} here")
+        complete = getattr(self, shell)
+
+        def offered(*words):
+            return set(complete(*words)) - {""}
+
+        self.assertEqual(offered("ca"), {"call", "cancel"})
+        self.assertEqual(offered("--json", "group", "re"), {"remove"})
+        self.assertEqual(offered("call", "--f"), {"--first"})
+        self.assertEqual(offered("group", "update", "flat", "--join-mode", ""), {"free", "closed"})
+        self.assertEqual(offered("--user", "call", "--fi"), set(), "a user may be named call")
+        self.assertEqual(offered("--user", "ca"), set(), "nobody can guess a user")
+        self.assertEqual(offered("--ca", "beckon.z"), {"beckon.zsh"})
+        self.assertEqual(offered("call", "ca"), set(), "one subcommand")
+        for path, text in every_help():
+            options = set(re.findall(r"^  (?:-h,)?(--[a-z-]+)", text, re.M))
+            self.assertLessEqual(options, offered(*path, "--"), path)
 
     def test_bash_completes_what_there_is(self):
-        self.assertEqual(self.complete("ca"), {"call", "cancel"})
-        self.assertEqual(self.complete("--json", "group", "re"), {"remove"})
-        self.assertEqual(self.complete("call", "--f"), {"--first"})
-        self.assertEqual(self.complete("group", "update", "flat", "--join-mode", ""), {"free", "closed"})
-        self.assertEqual(self.complete("--user", "call", "--rej"), set(), "a user may be named call")
-        self.assertEqual(self.complete("--ca", f"{DOCUMENTS}/beckon."),
-                         {f"{DOCUMENTS}/beckon.1", f"{DOCUMENTS}/beckon.bash"})
-        for path, text in Documents.every_help(self):
-            options = set(re.findall(r"^  (?:-h,)?(--[a-z-]+)", text, re.M))
-            self.assertLessEqual(options, self.complete(*path, "--"), path)
+        self.offers("bash")
+
+    def test_zsh_completes_what_there_is(self):
+        self.offers("zsh")
+
+    def test_fish_completes_what_there_is(self):
+        self.offers("fish")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls by the C++ library: among its own clients, and with clients in other languages."""
 
+import time
 import unittest
 
 from harness import SystemTest, data_of
@@ -119,6 +120,63 @@ class Calls(CallTest):
             one.fence()
             self.assertEqual(one.pending(), {})
 
+    def kill_and_start(self, *clients):
+        self.broker.kill()
+        for client in clients:
+            client.wait_state("disconnected")
+        self.broker.start()
+        for client in clients:
+            client.wait_state("connected")
+            client.no_more_events()
+
+    def test_a_stored_call_goes_on_after_a_kill_and_all_of_it_counts(self):
+        self.broker = self.start_broker(persistence=True, fixed_port=True)
+        alice, bob = self.clients("alice", "bob")
+        begun = time.monotonic()
+        call = self.talk(alice, bob)
+        talked = time.monotonic()
+        self.eventually(lambda: alice.pending()[call]["callDuration"], lambda duration: duration >= 300)
+        self.kill_and_start(alice, bob)
+        for one in (alice, bob):
+            held = one.pending()[call]
+            self.assertEqual(held["participants"], ["alice", "bob"])
+            self.assertGreaterEqual(held["callDuration"], 300)
+        for one, other in ((alice, bob), (bob, alice)):
+            self.assert_result(one.call("signal", id=call, data="still there?"))
+            other.wait_event("onSignal", inviteID=call, **{"from": one.user}, data="still there?")
+        hung_up = time.monotonic()
+        self.assert_result(bob.call("hangup", id=call, data="bye"))
+        ends = [one.wait_event("onCallEnded", inviteID=call, reason="hangup", data="bye") for one in (alice, bob)]
+        self.assertEqual(ends[0]["duration"], ends[1]["duration"])
+        # By the clock of the same machine, the broker's absence included; in whole milliseconds.
+        self.assertGreaterEqual(ends[0]["duration"], (hung_up - talked) * 1000 - 1)
+        self.assertLessEqual(ends[0]["duration"], (ends[0]["at"] - begun) * 1000)
+        for one in (alice, bob):
+            one.no_more_events()
+            self.assertEqual(one.pending(), {})
+
+    def test_a_stored_ring_goes_on_after_a_kill_and_becomes_a_call(self):
+        self.broker = self.start_broker(persistence=True, fixed_port=True)
+        alice, bob = self.clients("alice", "bob")
+        call = self.call(alice, bob, timeout=30000)
+        bob.wait_event("onReceiveNewInvitation", inviteID=call)
+        self.kill_and_start(alice, bob)
+        for one in (alice, bob):
+            held = one.pending()[call]
+            self.assertEqual((held["call"], held["participants"]), (True, []))
+            self.assertLess(held["remaining"], 30000)
+        answered = time.monotonic()
+        self.assert_result(bob.call("accept", id=call, data="coming"))
+        alice.wait_event("onInviteeAccepted", inviteID=call, invitee="bob", data="coming")
+        for one in (alice, bob):
+            one.wait_event("onInvitationEnded", inviteID=call, state="accepted")
+        self.assert_result(alice.call("hangup", id=call))
+        ends = [one.wait_event("onCallEnded", inviteID=call, reason="hangup") for one in (alice, bob)]
+        self.assertEqual(ends[0]["duration"], ends[1]["duration"])
+        self.assertLessEqual(ends[0]["duration"], (ends[0]["at"] - answered) * 1000)  # without the ring
+        for one in (alice, bob):
+            one.no_more_events()
+
     def test_two_who_call_each_other_talk(self):
         alice, bob = self.clients("alice", "bob")
         call = self.call(alice, bob)
@@ -153,21 +211,21 @@ class Calls(CallTest):
 class Busy(CallTest):
     def test_who_is_busy_does_not_ring_and_the_caller_hears_why(self):
         alice, bob = self.clients("alice", "bob")
-        bob.ask("setBusy", data="in a meeting")
+        self.assert_result(bob.call("setBusy", data="in a meeting"))
         call = self.call(alice, bob, timeout=30000)
         alice.wait_event("onInviteeRejected", inviteID=call, invitee="bob", data="in a meeting")
         alice.wait_event("onInvitationEnded", inviteID=call, state="rejected", reason="busy")
         bob.wait_event("onRejectedAsBusy", inviteID=call, inviter="alice")
         bob.no_more_events()
         self.assertEqual(bob.pending(), {})
-        bob.ask("setBusy", busy=False)
+        self.assert_result(bob.call("setBusy", busy=False))
         call = self.call(alice, bob)
         bob.wait_event("onReceiveNewInvitation", inviteID=call)
 
     def test_what_waited_while_it_was_away_is_rejected_as_well(self):
         alice = self.client("alice")
         bob = self.client("bob", connect=False)
-        bob.ask("setBusy")
+        self.assert_result(bob.call("setBusy"))
         call = self.call(alice, bob)
         bob.connect()
         alice.wait_event("onInvitationEnded", inviteID=call, state="rejected", reason="busy")

@@ -2,6 +2,7 @@
 // The web intercom in windows of a real browser, served by a real broker.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
@@ -190,8 +191,66 @@ test('a group is rung, and the first takes it', { skip }, async () => {
   await see(gate, ann);
   await shows(ben, 'home');
   await says(ben, 'notice', 'Answered by ann');
+  // All of the group were asked.
+  await button(ann, 'Add').click();
+  await says(ann, 'people', 'Nobody is left in the list');
+  assert.equal(await ann.locator('#another').isVisible(), false);
+  await ann.keyboard.press('Escape');
   await button(gate, 'Hang up').click();
   await shows(ann, 'ended');
+});
+
+test('others are added to a call, by keyboard and on a phone, and talk on when one leaves', { skip }, async () => {
+  const [door, kitchen, hall] = [await windows.of('door'), await windows.of('kitchen', { phone: true }), await windows.of('hall')];
+  const upstairs = await Person.connected(broker.mqtt, 'upstairs');
+  const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.innerText);
+  const fits = (page) => page.evaluate(() => {
+    const { left, right, top, bottom } = document.querySelector('dialog').getBoundingClientRect();
+    const rows = new Set([...document.querySelectorAll('#call .round')].map((one) => one.getBoundingClientRect().top));
+    return { inside: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight, scrolls: document.documentElement.scrollWidth > innerWidth, rows: rows.size };
+  });
+  await call(door, kitchen, 'kitchen');
+  // Who was called adds somebody: whom it rings, and who is not in the call.
+  await kitchen.keyboard.press('a');
+  await kitchen.locator('dialog[open]').waitFor();
+  assert.deepEqual(await kitchen.locator('#people button').evaluateAll((all) => all.map((one) => one.lastChild.data)), ['hall', 'upstairs']);
+  assert.deepEqual(await fits(kitchen), { inside: true, scrolls: false, rows: 1 });
+  await shot(kitchen, 'adding');
+  await kitchen.keyboard.press('h'); // is no hanging up
+  await kitchen.keyboard.press('Enter');
+  await shows(hall, 'incoming');
+  await says(door, 'call-states', 'hall: rings');
+  await says(kitchen, 'call-states', 'hall: calling');
+  await button(hall, 'Answer').click();
+  for (const page of [door, kitchen, hall]) await page.locator('#pictures .picture.moving').nth(1).waitFor();
+  assert.equal(await text(door, 'call-who'), 'kitchen, hall');
+  assert.deepEqual(await door.locator('#pictures figcaption:visible').allInnerTexts(), ['kitchen', 'hall']);
+  assert.equal(await text(door, 'call-states'), '');
+  await shot(door, 'call-three');
+  // And the inviter by mouse, in vain.
+  await button(door, 'Add').click();
+  await button(door, 'upstairs').click();
+  const [inviteID] = await upstairs.hears('onReceiveNewInvitation');
+  await upstairs.signaling.reject(inviteID, '', 'busy');
+  for (const page of [door, kitchen, hall]) await says(page, 'notice', 'upstairs: Busy');
+  await button(door, 'Add').click();
+  await says(door, 'people', 'Nobody is left in the list');
+  await door.getByLabel('Somebody else', { exact: true }).fill('upstairs');
+  await door.keyboard.press('Enter');
+  await says(door, 'notice', 'upstairs: Declined on another device');
+  await button(door, 'Add').click();
+  await door.keyboard.press('Escape');
+  assert.equal(await focused(door), 'add-person');
+  await door.keyboard.press('h');
+  await says(door, 'ended-what', 'You left the call');
+  await Promise.all([kitchen, hall].map((page) => says(page, 'notice', 'door left')));
+  await see(kitchen, hall);
+  // An open list ends with the call.
+  await kitchen.keyboard.press('a');
+  await kitchen.locator('dialog[open]').waitFor();
+  await button(hall, 'Hang up').click();
+  await Promise.all([kitchen, hall].map((page) => says(page, 'ended-what', 'Call ended')));
+  await kitchen.locator('dialog').waitFor({ state: 'hidden' });
 });
 
 test('who has neither camera nor page can be talked with all the same', { skip }, async () => {
@@ -233,17 +292,30 @@ test('the programs of examples/ ring a page, and are rung by one', { skip: skip 
     const process = spawn(join(examples, program), ['--server', broker.mqtt, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     running.push(process);
     const lines = [];
-    createInterface(process.stdout).on('line', (line) => lines.push(line));
-    return { lines, process, ended: new Promise((done) => process.once('exit', done)) };
+    const output = createInterface(process.stdout).on('line', (line) => lines.push(line));
+    const ended = new Promise((done) => process.once('exit', done));
+    const says = async (what) => {
+      const isSaid = () => lines.some((line) => line.includes(what));
+      while (!isSaid()) await within(once(output, 'line'), `${program} to say ${what}, beside\n${lines.join('\n')}`);
+    };
+    return { lines, process, ended, says };
   };
   try {
     const kitchen = await windows.of('kitchen');
-    const door = runs('door_station', '--user', 'door', '--data', 'front door', 'kitchen');
-    await shows(kitchen, 'incoming');
-    await says(kitchen, 'incoming-what', 'front door');
-    await button(kitchen, 'Answer').click();
-    assert.equal(await within(door.ended, 'the door station to end'), 0, door.lines.join('\n'));
-    await kitchen.keyboard.press('Escape');
+    for (const door_hangs_up of [false, true]) {
+      const door = runs('door_station', '--user', 'door', '--call', '--data', 'front door', 'kitchen');
+      await shows(kitchen, 'incoming');
+      await says(kitchen, 'incoming-what', 'front door');
+      await button(kitchen, 'Answer').click();
+      await door.says('talking with kitchen');
+      await shows(kitchen, 'call');
+      if (door_hangs_up) door.process.kill('SIGTERM');
+      else await button(kitchen, 'Hang up').click();
+      assert.equal(await within(door.ended, 'the door station to end'), 0, door.lines.join('\n'));
+      await door.says('the call is over');
+      await says(kitchen, 'ended-what', 'Call ended');
+      await kitchen.keyboard.press('Escape');
+    }
     const panel = runs('indoor_panel', '--user', 'hall', '--accept', '--once');
     await within(new Promise((done) => panel.process.stdout.once('data', done)), 'the panel to start');
     await button(kitchen, 'hall').click();

@@ -87,11 +87,20 @@ test('what the application says wrong is refused as the broker would, and asked 
     [someone.signaling.invite('a', 7), 'data'], [someone.signaling.invite('a', '', { timeout: -1 }), 'timeout_ms'],
     [someone.signaling.invite('a', '', { answer: 'last' }), 'answer'], [someone.signaling.accept('#'), 'id'],
     [someone.groups.createGroup('a/b'), 'group'], [someone.client.sendC2CTextMessage(7, 'a'), 'data'],
-    [someone.signaling.invite('someone'), 'invitee'],
+    [someone.signaling.invite('someone'), 'invitee'], [someone.signaling.setBusy(true, 7), 'data'],
   ]) {
     const { ok, error, code, field: blamed } = await call;
     assert.deepEqual([ok, error, code, blamed], [false, 'invalid_request', 6017, field]);
   }
+  const large = 'x'.repeat(2 ** 28 + 1);
+  for (const call of [someone.signaling.accept('x', large), someone.signaling.hangup('x', large), someone.signaling.setBusy(true, large)]) {
+    const { ok, error, code, field, limit } = await call;
+    assert.deepEqual([ok, error, code, field, limit], [false, 'too_large', 8001, 'data', 2 ** 28]);
+  }
+  // So it is not busy.
+  const other = await Person.connected(broker.mqtt, 'someone-else');
+  other.signaling.invite('someone');
+  await someone.hears('onReceiveNewInvitation');
 });
 
 test('a call without a connection waits, and is done when there is one; without a broker it fails', { skip }, async () => {
@@ -162,7 +171,7 @@ test('messages: text and bytes, to one and to a group', { skip }, async () => {
 
 test('who is busy rejects at once, and is told who rang', { skip }, async () => {
   const [desk, caller] = await Promise.all(['desk', 'caller'].map((user) => Person.connected(broker.mqtt, user)));
-  desk.signaling.setBusy(true, 'in a meeting');
+  assert.ok((await desk.signaling.setBusy(true, 'in a meeting')).ok);
   const invite = caller.signaling.invite('desk', 'hello?');
   assert.deepEqual(await caller.hears('onInviteeRejected'), [invite.inviteID, 'desk', 'in a meeting']);
   assert.equal((await caller.hears('onInvitationEnded'))[0].reason, 'busy');
