@@ -19,9 +19,11 @@ device, and when. What it holds the broker to:
 The devices of participants are never away for the grace period, and no call lasts until its limit.
 """
 
+import collections
 import math
 
 ENDS = ("accepted", "rejected", "cancelled", "timed_out", "revoked")
+TOLD = 60  # lines of what led to a promise that is broken
 SLACK = 0.005  # seconds: the broker counts in whole milliseconds
 LEAVING = ("quit", "remove", "dismiss")
 CALL_EVENTS = ("participant_left", "participant_moved", "call_ended")
@@ -104,7 +106,7 @@ class Invitation:
         self.revisions = [(-math.inf, 0, 0)]  # (when it was heard, rev, in which session), rising
         self.kinds = {}  # rev -> name of the event
         self.touched = 0.0
-        self.story = []
+        self.story = collections.deque(maxlen=TOLD)
 
     @property
     def rev(self):
@@ -144,7 +146,7 @@ class Group:
         self.states = [None]
         self.asked = None
         self.leaving = []
-        self.story = []
+        self.story = collections.deque(maxlen=TOLD)
 
 
 def created(request):
@@ -311,7 +313,7 @@ class Promises:
         return sorted(self._open, key=lambda invitation: invitation.confirmed)
 
     def broken(self, why, about=None):
-        story = "".join(f"\n  {when:10.4f} {what}" for when, what in about.story[-60:]) if about is not None else ""
+        story = "".join(f"\n  {when:10.4f} {what}" for when, what in about.story) if about is not None else ""
         name = f"{about.name}: " if about is not None else ""
         raise Broken(f"{name}{why}{story}")
 
@@ -908,7 +910,6 @@ class Promises:
 
     def _answered_by_group(self, group, request, reply, now):
         group.asked = None
-        group.story = group.story[-60:]
         user = request.device.user
         error = reply.get("error")
         if request.verb == "get":
