@@ -14,8 +14,8 @@ namespace {
 
 /// A disk that is so far behind takes no more.
 constexpr std::size_t most_waiting = 100'000;
-/// What came due while the broker was away is said so much at a time, in each turn of its loop.
-constexpr int paced_at_once = 64;
+/// What ended while the broker was away is said so much at a time, in each turn of its loop.
+constexpr std::size_t overdue_at_once = 64;
 constexpr std::size_t most_readers = 1000;
 constexpr Duration first_patience{1000};
 constexpr Duration most_going_back{1000};
@@ -53,13 +53,25 @@ void Keeper::load(const Settings& settings, Instant now) {
         switchboard_ = std::make_unique<Switchboard>(switchboard_options_);
     }
     switchboard_->go_on_after(store_->last_number());
-    Effects due = switchboard_->advance(now);
+    overdue_ = switchboard_->advance(now);
     put(switchboard_->take_changes());
-    for (auto& effect : due) {
-        Held held{.ticket = put_, .paced = true};
-        held.effects.push_back(std::move(effect));
+    overdue_ticket_ = put_;
+    // Of what goes on there may be more to be said, after this.
+    const auto goes_on =
+        std::stable_partition(overdue_.begin(), overdue_.end(),
+                              [this](const auto& effect) { return !is_of_open(effect); });
+    if (goes_on != overdue_.end()) {
+        Held held{.ticket = put_};
+        held.effects.assign(std::make_move_iterator(goes_on),
+                            std::make_move_iterator(overdue_.end()));
+        overdue_.erase(goes_on, overdue_.end());
         held_.push_back(std::move(held));
     }
+}
+
+bool Keeper::is_of_open(const Effect& effect) const {
+    const auto& event = std::get<Event>(std::get<Delivery>(effect).event);
+    return switchboard_->is_open(event.id);
 }
 
 std::string_view Keeper::secret() const {
@@ -169,7 +181,8 @@ bool Keeper::tick(Instant now) {
             refuse_asked(asked);
         }
     }
-    const bool more = release();
+    release();
+    const bool more = say_overdue();
     if (failing_ && is_free()) {
         for (const auto& one : std::exchange(waiting_, {})) {
             by_clock(switchboard_->set_online(one.device, one.online, now));
@@ -235,17 +248,27 @@ void Keeper::put(Changes changes) {
     put_ = store_->put(std::move(changes));
 }
 
-bool Keeper::release() {
-    int paced = paced_at_once;
+void Keeper::release() {
     while (!held_.empty() && held_.front().ticket <= stored_) {
-        if (held_.front().paced && paced-- == 0) {
-            return true;
-        }
         Held held = std::move(held_.front());
         held_.pop_front();
         host_.say(std::move(held.effects), held.asker);
     }
-    return false;
+}
+
+/// True: there is more.
+bool Keeper::say_overdue() {
+    if (overdue_.empty() || overdue_ticket_ > stored_) {
+        return false;
+    }
+    const auto from = overdue_.begin() + static_cast<std::ptrdiff_t>(overdue_said_);
+    overdue_said_ = std::min(overdue_said_ + overdue_at_once, overdue_.size());
+    const auto to = overdue_.begin() + static_cast<std::ptrdiff_t>(overdue_said_);
+    host_.say({std::make_move_iterator(from), std::make_move_iterator(to)}, nullptr);
+    if (overdue_said_ == overdue_.size()) {
+        overdue_ = {};
+    }
+    return !overdue_.empty();
 }
 
 /// What follows from what is stored, by the clock alone or by who is there.
@@ -265,8 +288,7 @@ void Keeper::look_at_store(Instant now) {
     }
     if (progress.failure && !going_back_) {
         // What is stored may be said before.
-        while (release()) {
-        }
+        release();
         fail(*progress.failure, now);
     }
     if (progress.put_back) {
@@ -284,6 +306,11 @@ void Keeper::fail(const std::string& why, Instant now) {
     going_back_ = true;
     asked_until_ = now + most_going_back;
     store_->give_up();
+    if (overdue_ticket_ > stored_ && goes_on()) {
+        overdue_ticket_ = stored_;
+    } else if (overdue_ticket_ > stored_) {
+        overdue_ = {};  // judged anew
+    }
     for (auto& held : std::exchange(held_, {})) {
         // What is of no request rests on nothing, or comes of the clock: that is judged anew.
         if (goes_on() || (held.asker && !held.asked)) {

@@ -88,8 +88,6 @@ class Keeper {
         /// What the effects are of, if a request; and whether that changed something.
         std::optional<Asked> asked{};
         bool changed = false;
-        /// From before the start: there may be very many.
-        bool paced = false;
     };
     struct Presence {
         Sender device;
@@ -97,6 +95,7 @@ class Keeper {
     };
 
     void load(const Settings& settings, Instant now);
+    [[nodiscard]] bool is_of_open(const Effect& effect) const;
     void look_at_store(Instant now);
     void fail(const std::string& why, Instant now);
     void refuse_asked(const Asked& asked) const;
@@ -111,7 +110,8 @@ class Keeper {
     void say(const Asker& asker, Reply reply) const;
     void hold(Held held);
     void put(Changes changes);
-    bool release();
+    void release();
+    bool say_overdue();
     [[nodiscard]] bool goes_on() const { return on_failure_ == OnStoreFailure::go_on; }
     /// Memory is what is stored, or is to be, or all that counts.
     [[nodiscard]] bool is_settled() const { return !going_back_ || goes_on(); }
@@ -127,6 +127,12 @@ class Keeper {
     std::deque<Held> held_;
     std::uint64_t put_ = 0;
     std::uint64_t stored_ = 0;
+
+    /// What ended while the broker was away, and nothing more is to be said of: there may be
+    /// very many, so all else goes first.
+    Effects overdue_{};
+    std::size_t overdue_said_ = 0;
+    std::uint64_t overdue_ticket_ = 0;
 
     /// The disk refuses; since this ticket, which was the last to be given up.
     bool failing_ = false;

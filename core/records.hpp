@@ -33,6 +33,9 @@ class Records {
           groups_(key) {}
 
     [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
+    [[nodiscard]] const Invitation* find(const InvitationId& id) const {
+        return invitations_.find(id);
+    }
     /// The invitation that the invite with this id was merged into.
     [[nodiscard]] const Invitation* find_merged(const InvitationId& id) const {
         const auto* found = merged_.find(id);

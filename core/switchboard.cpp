@@ -81,6 +81,12 @@ class Switchboard::Impl {
     void change_again(const Changes& stored) { desk_.records.change_again(stored); }
     void go_on_after(std::uint64_t last_number) { desk_.records.go_on_after(last_number); }
 
+    [[nodiscard]] bool is_open(const InvitationId& id) const {
+        const Records& records = desk_.records;
+        const auto* const found = records.find(id);
+        return found != nullptr && found->open();
+    }
+
     [[nodiscard]] const Limits& limits() const { return desk_.limits; }
 
     [[nodiscard]] Counts counts() const {
@@ -136,6 +142,7 @@ Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
 void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
+bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
 const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
 Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }
 

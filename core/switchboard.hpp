@@ -71,6 +71,9 @@ class Switchboard {
     /// No invitation gets a number up to this one, which was given before.
     void go_on_after(std::uint64_t last_number);
 
+    /// Whether an invitation goes on, so that there may be more to be said of it.
+    [[nodiscard]] bool is_open(const InvitationId& id) const;
+
     [[nodiscard]] const Limits& limits() const noexcept;
 
     /// For benchmarks and operators.

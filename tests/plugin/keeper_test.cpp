@@ -230,3 +230,40 @@ TEST_CASE("if_so_told_it_goes_on_from_memory_and_stores_what_it_is_then") {
     again.until("carol: get ok");
     CHECK(again.take() == Said{"bob: accept ok", "bob: accept already_timed_out", "carol: get ok"});
 }
+
+TEST_CASE("what_ended_while_the_broker_was_away_is_said_a_few_at_a_time_and_keeps_nobody_waiting") {
+    const Folder folder;
+    constexpr int many = 200;
+    {
+        Board desk(folder.file("store.db"));
+        for (int n = 0; n < many; ++n) {
+            desk.ask("user" + std::to_string(n), ring("i" + std::to_string(n), Duration(30'000)));
+        }
+        desk.ask("alice", ring("open", Duration(30'000)));
+        desk.ask("alice", Add{.id = *InvitationId::parse("open"),
+                              .invitees = {user("carol")},
+                              .timeout = Duration(3'600'000)});
+        desk.until("invitation_modified open 2");
+    }
+    Board again(folder.file("store.db"), OnStoreFailure::refuse, at(100'000));
+    again.ask("erin", Sync{});
+    while (again.said.empty()) {
+        again.wait(Duration(0));  // until it is stored
+    }
+    // Of what goes on, all is said in order; then what others wait for.
+    const Said first = again.take();
+    REQUIRE(first.size() == 2 + 64);
+    CHECK(first[0] == "invitation_timeout open 3");
+    CHECK(first[1] == "erin: sync ok");
+    again.ask("bob", Get{i1});
+    CHECK(again.take() == Said{"bob: get ok"});
+    int said = 64;
+    while (again.keeper->tick(again.now)) {
+        const Said some = again.take();
+        CHECK(some.size() == 64);
+        said += static_cast<int>(some.size());
+    }
+    CHECK(said + static_cast<int>(again.take().size()) == many);
+    CHECK_FALSE(again.keeper->tick(again.now));
+    CHECK(again.take().empty());
+}
