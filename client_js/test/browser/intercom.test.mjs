@@ -144,6 +144,9 @@ test('a reload during a ring finds it again, on both sides', { skip }, async () 
   await shows(door, 'outgoing');
   await button(kitchen, 'Answer').click();
   await see(door, kitchen);
+  // Or the next test would find this call going on.
+  await button(door, 'Hang up').click();
+  await Promise.all([door, kitchen].map((page) => shows(page, 'ended')));
 });
 
 test('a reload during a call takes it up again, on either side', { skip }, async () => {
