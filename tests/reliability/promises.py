@@ -391,6 +391,10 @@ class Promises:
                 self.broken("it is lost", invitation)
             invitation.seen_absent = max(invitation.seen_absent, request.sent)
             return
+        if verb == "hangup" and error in ("not_participant", "already_ended") and not request.body.get("all") and any(
+                hangup.device is request.device and hangup.reply is not None and hangup.over < request.sent
+                for hangup in self._may_have_hung_up(invitation, user)):
+            self.broken("a repeated hangup is not known again", invitation)
         if error in ("not_invitee", "not_participant", "not_inviter"):
             self._refused_stranger(invitation, request, error)
             return

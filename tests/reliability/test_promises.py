@@ -147,7 +147,6 @@ class HonestCalls(JudgedCalls):
             self.hear_hung_up(device, self.bob, "participant_left", data="bye")
         self.restart()
         self.in_call("ann", "cat", duration_ms=1010)
-        self.hang_up(self.bob, error="not_participant", code=8011)
         self.hang_up(self.bob, dup=True, rev=3)
         self.hang_up(self.cat, {"reason": "tired"})
         self.hear_hung_up(self.ann, self.cat, reason="tired", duration_ms=1016)
@@ -183,6 +182,9 @@ class HonestCalls(JudgedCalls):
         self.restart()
         self.ask(self.ann2, "resume", "i", dup=True, rev=3)
         self.ask(self.ann, "resume", "i", rev=3)
+        self.hang_up(self.ann)
+        self.ask(self.ann, "resume", "i", error="not_participant", code=8011)
+        self.hang_up(self.ann2, error="not_participant", code=8011)
 
     def test_calls_that_cross_are_one(self):
         self.cross(merged_into="first")
@@ -495,6 +497,13 @@ class LiesAboutCalls(JudgedCalls):
     def test_a_repeat_of_nothing_is_noticed(self):
         self.talk()
         self.assert_broken("not hung up before", self.hang_up, self.bob, dup=True, rev=3)
+
+    def test_a_repeat_that_is_not_known_again_is_noticed(self):
+        self.talk()
+        self.hang_up(self.bob)
+        self.assert_broken("not known again", self.hang_up, self.bob, error="not_participant", code=8011)
+        self.hang_up(self.cat)
+        self.assert_broken("not known again", self.hang_up, self.cat, error="already_ended")
 
     def test_a_place_that_is_not_where_it_was_put_is_noticed(self):
         self.talk()
