@@ -497,6 +497,13 @@ void Device::errand_replied(const Call& call, const Reply& reply, Instant now) {
         errands_[errand] = now + soon;
         return;
     }
+    if (refusal != nullptr && refusal->error == Error::too_large &&
+        errand.what == Errand::What::reject) {
+        // What this broker does not take: that it stops ringing counts for more.
+        rejects_.at(errand.id).data = {};
+        errands_[errand] = now;
+        return;
+    }
     errands_.erase(errand);
     if (errand.what == Errand::What::reject) {
         rejects_.erase(errand.id);

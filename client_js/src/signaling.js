@@ -195,7 +195,8 @@ export class SignalingManager {
     const { body, role, remaining_ms: remainingMs, assumed } = news;
     if (this.#busy && body.event === 'new_invitation' && role === 'invitee') {
       this.#rejected.add(news.id);
-      this.reject(news.id, this.#busy_data, 'busy');
+      // Where this broker does not take the data: that it stops ringing counts for more.
+      this.reject(news.id, this.#busy_data, 'busy').then(({ error }) => error === 'too_large' && this.reject(news.id, '', 'busy'));
       tell('onRejectedAsBusy', news.id, news.inviter, news.group ?? '', body.data ?? '');
       return;
     }

@@ -176,6 +176,9 @@ test('who is busy rejects at once, and is told who rang', { skip }, async () => 
   assert.deepEqual(await caller.hears('onInviteeRejected'), [invite.inviteID, 'desk', 'in a meeting']);
   assert.equal((await caller.hears('onInvitationEnded'))[0].reason, 'busy');
   assert.deepEqual(await desk.hears('onRejectedAsBusy'), [invite.inviteID, 'caller', '', 'hello?']);
+  desk.signaling.setBusy(true, 'x'.repeat(20_000)); // more than this broker takes
+  const again = caller.signaling.invite('desk');
+  assert.deepEqual(await caller.hears('onInviteeRejected'), [again.inviteID, 'desk', '']);
   desk.signaling.setBusy(false);
   caller.signaling.invite('desk');
   await desk.hears('onReceiveNewInvitation');

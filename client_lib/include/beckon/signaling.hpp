@@ -306,8 +306,9 @@ class BECKON_EXPORT SignalingManager {
     /// now. (After a new start this one is another, unless `ClientOptions::clientID` names it.)
     void resume(const std::string& inviteID, ResultCallback callback = {});
     /// While busy, this device rejects whatever rings from now on, at once, with reason `busy`
-    /// and this data, for all devices of the user (`onRejectedAsBusy`). Asks nobody: the result is
-    /// ok, or tells that `data` is too large for any broker, and then all stays as it was.
+    /// and this data, for all devices of the user (`onRejectedAsBusy`); without the data where
+    /// this broker takes less (16 KiB, unless it says otherwise). Asks nobody: the result is ok,
+    /// or tells that `data` is too large for any broker, and then all stays as it was.
     void setBusy(bool busy, const std::string& data = {}, ResultCallback callback = {});
     /// What is open for this user, calls that it is in included, as this device knows it: asks
     /// nobody.
