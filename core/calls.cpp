@@ -106,7 +106,7 @@ std::vector<UserId> Calls::addressees(const Invitation& invitation, const UserId
     if (lives(invitation) && voice.talks) {
         to = users_of(*invitation.call);
         std::erase(to, from);
-    } else if (voice.inviter) {
+    } else if (voice.inviter && !lives(invitation)) {
         for (const Invitee& invitee : invitation.invitees) {
             if (invitee.pending()) {
                 to.push_back(*invitee.user().id);
@@ -267,7 +267,8 @@ void Calls::end(Call& call, const Actor& by, const std::string& reason,
     Invitation& invitation = call.invitation;
     const auto all = users_of(call);
     call.phase = Call::Phase::ended;
-    call.ended_at = desk_.now;
+    // Not later than its limit, for which the broker may have been away.
+    call.ended_at = std::min(desk_.now, ends_at(call));
     call.reason = reason;
     touch(call);
     for (Participant& one : call.participants) {

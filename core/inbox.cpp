@@ -8,7 +8,7 @@ namespace {
 
 /// The broker tells a timeout when it is due; only when it is late by this much is
 /// something wrong.
-constexpr Duration late{3'000};
+constexpr Duration too_late_by{3'000};
 /// How long `get` may take to tell how it ended.
 constexpr Duration until_told{5'000};
 /// How often to ask for what has no deadline.
@@ -142,7 +142,7 @@ void Inbox::look_at(Held& held, std::optional<Instant> when) {
 void Inbox::set_deadline(Held& held, std::optional<Duration> remaining, Instant now) {
     held.deadline = remaining ? std::optional(now + *remaining) : std::nullopt;
     held.looked = false;
-    look_at(held, remaining ? *held.deadline + late : now + now_and_then);
+    look_at(held, remaining ? *held.deadline + too_late_by : now + now_and_then);
 }
 
 void Inbox::drop(const InvitationId& id) {

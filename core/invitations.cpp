@@ -368,7 +368,8 @@ Invitation* Invitations::crossed_by(const Sender& sender, const Invite& asked) {
     const auto& open = caller->open;
     const auto crossed = std::find_if(open.begin(), open.end(), [&](const Invitation* one) {
         return one->call && !one->group && *one->inviter->id == asked.invitee &&
-               one->invitees.size() == 1 && one->pending == 1;
+               one->invitees.size() == 1 && one->pending == 1 &&
+               (one->inviter->online() || !asked.online_only);
     });
     return crossed == open.end() ? nullptr : *crossed;
 }

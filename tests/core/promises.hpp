@@ -1237,7 +1237,7 @@ class Promises {
             to.erase(sender.user);
         } else if (own == Voice::pending) {
             to.insert(known.inviter);
-        } else if (known.inviter == sender.user) {
+        } else if (known.inviter == sender.user && !known.lives()) {
             for (const auto& part : known.parts) {
                 if (part.pending()) {
                     to.insert(part.user);
@@ -1284,7 +1284,8 @@ class Promises {
         for (const auto& [id, known] : known_) {
             const bool crosses = asked.call && asked.also.empty() && known.call && !known.group &&
                                  known.inviter == asked.invitee && known.parts.size() == 1 &&
-                                 known.parts[0].user == sender.user && known.parts[0].pending();
+                                 known.parts[0].user == sender.user && known.parts[0].pending() &&
+                                 (online_.contains(asked.invitee) || !asked.online_only);
             if (crosses && (!first || known.number < known_.at(*first).number)) {
                 first = id;
             }
@@ -1448,7 +1449,8 @@ class Promises {
         known.lifetime_end = now_ + Duration(limits_.max_lifetime_ms);
         known.was_online = online_.contains(sender.user);
         if (asked.call) {
-            known.call.emplace().participants.push_back(
+            known.call = KnownCall();
+            known.call->participants.push_back(
                 {.user = sender.user,
                  .device = sender.device,
                  .was_online = is_there(sender.user, sender.device)});

@@ -143,6 +143,7 @@ class Management(GroupTest):
         self.group(alice)
         self.assert_result(alice.call("sendC2CTextMessage", userID="alice", data="x"))
         alice.wait_event("onRecvC2CTextMessage")
+        alice.fence()  # both have been told
         for kind in ("group", "message"):
             alice.ask("removeListener", listener="second", kind=kind)
         self.group(alice)

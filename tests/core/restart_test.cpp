@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catch.hpp"
+#include "switchboard.hpp"
+
+using namespace beckon;
+
+namespace {
+
+Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
+const Sender door{*UserId::parse("door"), DeviceTag(1)};
+const Sender kitchen{*UserId::parse("kitchen"), DeviceTag(2)};
+const InvitationId x = *InvitationId::parse("x");
+
+}  // namespace
+
+TEST_CASE("a call whose limit passes while the broker is away lasted until that limit") {
+    Switchboard::Options options{.limits = {}, .stored = true};
+    options.limits.max_call_ms = 60'000;
+    Switchboard before(options);
+    before.handle(door, {.body = Invite{.invitee = kitchen.user, .id = x, .call = true}}, at(0));
+    before.handle(kitchen, {.body = Accept{.id = x}}, at(1000));
+    Switchboard after(options);
+    for (const auto& change : before.take_changes()) {
+        after.restore(change, at(500'000));
+    }
+    const auto effects = after.advance(at(500'000));
+    REQUIRE(effects.size() == 1);
+    const auto& event = std::get<Event>(std::get<Delivery>(effects[0]).event);
+    CHECK(event.body ==
+          EventBody(CallEnded{.reason = "expired", .duration = Duration(60'000), .data = {}}));
+}
