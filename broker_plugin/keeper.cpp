@@ -304,6 +304,7 @@ void Keeper::fail(const std::string& why, Instant now) {
     const bool is_new = !std::exchange(failing_, true);
     patience_ = is_new ? first_patience : std::min(2 * patience_, most_patience);
     going_back_ = true;
+    switchboard_->let_absences_wait(!goes_on());
     asked_until_ = now + most_going_back;
     store_->give_up();
     if (overdue_ticket_ > stored_ && goes_on()) {
@@ -364,6 +365,7 @@ void Keeper::try_again(Instant now) {
 
 void Keeper::recover() {
     failing_ = false;
+    switchboard_->let_absences_wait(false);
     if (!goes_on()) {
         unstored_.clear();
     } else if (!unstored_.empty()) {

@@ -30,8 +30,9 @@ struct PendingReply;
 /// memory goes back to what is stored. A request that changed nothing may have seen what was
 /// not stored: it is judged anew then, and so is what comes meanwhile. From then on, what the clock
 /// decides is said at once, for it follows from what is stored, and so is what changes nothing;
-/// each other request tries the disk. With `OnStoreFailure::go_on` all is said from memory
-/// meanwhile. Either way what the store has not is put there when the disk takes it.
+/// each other request tries the disk, and nobody is lost for being away. With
+/// `OnStoreFailure::go_on` all is said from memory meanwhile. Either way what the store has not
+/// is put there when the disk takes it.
 ///
 /// History is read from the store, and told when it is read: other replies may come before.
 ///

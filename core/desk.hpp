@@ -35,6 +35,9 @@ class Desk {
     const Limits limits;
     const std::string server_epoch;
     Instant now{};
+    /// Nobody is lost for being away, for the time being: looked at again a moment later.
+    bool absences_wait = false;
+    static constexpr Duration moment{1000};
     TimerWheel wheel;
     RateLimit requests;
     RateLimit pair_invites;

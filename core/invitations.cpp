@@ -793,6 +793,10 @@ void Invitations::await(User& user) {
 }
 
 void Invitations::lose(User& user, Effects& events) {
+    if (desk_.absences_wait) {
+        desk_.wheel.arm(*user.lost, desk_.now + Desk::moment);
+        return;
+    }
     const auto before = events.size();
     const auto open = user.open;
     for (Invitation* invitation : open) {

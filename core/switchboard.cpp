@@ -64,6 +64,8 @@ class Switchboard::Impl {
         return effects;
     }
 
+    void let_absences_wait(bool wait) { desk_.absences_wait = wait; }
+
     Changes take_changes() { return desk_.records.take_changes(); }
 
     void restore(const Change& change, Instant now) {
@@ -138,6 +140,7 @@ std::optional<Instant> Switchboard::next_deadline() const { return impl_->next_d
 Effects Switchboard::set_online(const Sender& device, bool online, Instant now) {
     return impl_->set_online(device, online, now);
 }
+void Switchboard::let_absences_wait(bool wait) { impl_->let_absences_wait(wait); }
 Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
 void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }

@@ -57,6 +57,10 @@ class Switchboard {
     /// a call with a device that is away so long has left it.
     Effects set_online(const Sender& device, bool online, Instant now);
 
+    /// Nobody is lost for being away while this holds: that rests on who is there, which no store
+    /// knows.
+    void let_absences_wait(bool wait);
+
     /// What has changed since it was asked for last, each as it stands now: what the effects
     /// since then rest on.
     Changes take_changes();

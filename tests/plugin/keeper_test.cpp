@@ -267,3 +267,34 @@ TEST_CASE("what_ended_while_the_broker_was_away_is_said_a_few_at_a_time_and_keep
     CHECK_FALSE(again.keeper->tick(again.now));
     CHECK(again.take().empty());
 }
+
+TEST_CASE("nobody_is_lost_while_the_disk_refuses_and_then_they_are") {
+    const Folder folder;
+    Disk disk;
+    Board desk(folder.file("store.db"));
+    const Sender alice{.user = user("alice"), .device = DeviceTag(1)};
+    desk.keeper->set_online(alice, true, desk.now);
+    desk.ask("alice", ring("i1", Duration(600'000)));
+    Invite call = ring("i2", Duration(600'000));
+    call.call = true;
+    desk.ask("alice", call);
+    desk.ask("bob", Accept{.id = *InvitationId::parse("i2")});
+    desk.until("invitee_accepted i2 2");
+    disk.fail(full());
+    desk.ask("alice", ring("i3", Duration(600'000)));
+    desk.until("fails: database or disk is full");
+    while (desk.keeper->next_deadline() == std::nullopt) {
+        desk.wait(Duration(0));
+    }
+    desk.keeper->set_online(alice, false, desk.now);
+    desk.take();
+    desk.wait(Duration(60'000));
+    desk.wait(Duration(1'000));
+    CHECK(desk.take().empty());
+    disk.fail({});
+    desk.until_it_works();
+    CHECK(desk.take() == Said{"works"});
+    desk.wait(Duration(1'000));
+    desk.until("call_ended i2 2");
+    CHECK(desk.take() == Said{"invitation_cancelled i1 2", "call_ended i2 2"});
+}
