@@ -77,7 +77,11 @@ int run(int count, char** words) {
             throw CLI::RequiredError("a subcommand");
         }
         invocation.settings.complete();
-        return invocation.run();
+        const int code = invocation.run();
+        if (!std::cout) {
+            throw std::runtime_error("what was to be told could not be written");
+        }
+        return code;
     } catch (const CLI::Success& success) {  // --help, --version
         return app->exit(success);
     } catch (const CLI::Error& error) {

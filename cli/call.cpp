@@ -233,6 +233,7 @@ void add_invite(CLI::App& app, Invocation& invocation) {
     command.add_option("USER", options->users, "whom to ring; of a group, all others if none")
         ->type_name("");
     command.add_option("--group", options->group, "ring members of this group")
+        ->check(not_empty())
         ->option_text("GROUP");
     command.add_option("--data", options->data, "what they are told with the ring")
         ->option_text("TEXT");

@@ -40,6 +40,13 @@ const std::vector<Section>& sections();
 /// The whole command line; `invocation` is filled when it is parsed, and outlives it.
 std::unique_ptr<CLI::App> command_line(Invocation& invocation);
 
+/// For what may be left out, but not be nothing: a shell variable that is not set, most likely.
+inline CLI::Validator not_empty() {
+    return CLI::Validator(
+        [](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); },
+        "");
+}
+
 /// Adds one subcommand, whose options stand in `Options`; `run` gets them and a session's makings.
 template <class Options, class Run>
 CLI::App& add_subcommand(CLI::App& app, Invocation& invocation, const std::string& name,

@@ -50,8 +50,11 @@ std::string Programs::start(const Facts& facts) {
     if (command_.empty()) {
         return {};
     }
-    if (running_.size() >= max_running) {
-        return std::to_string(max_running) + " programs of --exec still run";
+    // Messages are not to be in the way of a ring.
+    const bool is_message = facts.value("event", "") == "message";
+    if (running_.size() >= (is_message ? max_running / 2 : max_running)) {
+        return std::to_string(running_.size()) + " programs of --exec still run, so none for " +
+               facts.value("event", "this");
     }
     std::vector<std::string> variables;
     for (const auto& [name, value] : with_environment(always_, environment(facts))) {

@@ -21,7 +21,8 @@ class Programs {
   public:
     using Variables = std::vector<std::pair<std::string, std::string>>;
 
-    /// So many may run at once; nobody can have more started by ringing more often.
+    /// So many may run at once, and half of them for messages; nobody can have more started by
+    /// ringing more often.
     static constexpr std::size_t max_running = 64;
 
     /// `always` is in the environment of all. An empty command: nothing is started.

@@ -145,6 +145,7 @@ void add_status(CLI::App& app, Invocation& invocation) {
                                      : tell_one(session, output, chosen.id);
         });
     command.add_option("ID", options->id, "of an invitation that is open, or remembered")
+        ->check(not_empty())
         ->type_name("");
 }
 

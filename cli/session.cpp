@@ -43,12 +43,20 @@ Exit exit_of(const InvitationEnd& end) {
 void Output::tell(const Facts& facts, const std::string& tag) const {
     if (json_) {
         std::cout << json_line(facts) + "\n" << std::flush;
+        end_unheard();
         return;
     }
     const bool wrong = facts.contains("ok") && !facts["ok"].get<bool>();
     (wrong ? std::cerr : std::cout)
         << sentence(facts) + (tag.empty() ? "" : " [" + tag + "]") + "\n"
         << std::flush;
+    end_unheard();
+}
+
+void Output::end_unheard() {
+    if (!std::cout) {
+        interrupted = 1;
+    }
 }
 
 void Output::remark(const std::string& line) { std::cerr << printable(line) + "\n" << std::flush; }

@@ -16,7 +16,8 @@
 /// twice: from the terminal, and from who started the program.)
 inline volatile std::sig_atomic_t interrupted = 0;
 
-/// At the start of main: from now on, Ctrl-C sets `interrupted`, and text is the locale's.
+/// At the start of main: from now on, Ctrl-C and the terminal's end set `interrupted`, and text is
+/// the locale's.
 inline void prepare_terminal() {
     static_cast<void>(std::setlocale(LC_CTYPE, ""));
     const auto on_signal = [](int signal) {
@@ -33,6 +34,9 @@ inline void prepare_terminal() {
     };
     static_cast<void>(std::signal(SIGINT, on_signal));
     static_cast<void>(std::signal(SIGTERM, on_signal));
+    if (std::signal(SIGHUP, on_signal) == SIG_IGN) {  // nohup
+        static_cast<void>(std::signal(SIGHUP, SIG_IGN));
+    }
 }
 
 /// What others wrote must not steer the terminal: only what the locale can print stays.

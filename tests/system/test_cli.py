@@ -230,6 +230,29 @@ class Asking(CliTest):
         self.assertEqual(call.ends(), CANCELLED)
         bob.wait_event("invitation_cancelled", id=invitation, reason="cancelled")
 
+    def test_the_end_of_the_terminal_cancels_as_well(self):
+        bob = self.connect(self.broker, "bob")
+        call = self.start("door", "--json", "call", "--no-call", "bob", "--timeout", "0")
+        invitation = bob.wait_event("new_invitation")["id"]
+        call.tells(re="invite")
+        call.process.send_signal(signal.SIGHUP)
+        self.assertEqual(call.ends(), CANCELLED)
+        bob.wait_event("invitation_cancelled", id=invitation, reason="cancelled")
+
+    def test_who_is_not_read_any_more_ends(self):
+        environment = {**self.environment, "BECKON_USER": "kitchen"}
+        with subprocess.Popen([PROGRAM, "--json", "listen"], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as listening:
+            listening.stdout.readline()
+            listening.stdout.close()
+            alice = self.connect(self.broker, "alice")
+            self.assert_ok(alice.ask("user/kitchen/message", data="hello"))
+            self.assertEqual(listening.wait(PATIENCE), 70)
+            self.assertIn("could not be written", listening.stderr.read())
+        with open("/dev/full", "w", encoding="ascii") as full:
+            self.assertEqual(subprocess.run([PROGRAM, "history"], env=environment, stdout=full, check=False,
+                                            stderr=subprocess.DEVNULL).returncode, 70)
+
     def test_ctrl_c_before_there_is_a_broker_never_rings(self):
         self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{port_that_stays_free()}"
         call = self.start("door", "call", "--no-call", "bob")
@@ -650,7 +673,8 @@ class Options(CliTest):
                 (["--user", "me"], {}, "subcommand"), (["--user", "me", "call"], {}, "USER"),
                 (["--user", "me", "call", "you", "--timeout", "30"], {}, "no duration"),
                 (["--user", "me", "call", "you", "--timeout", "-1s"], {}, "duration"),
-                (["--user", "me", "cal"], {}, "cal"), (["--user", "me", "group"], {}, "subcommand"), (["--user", "me", "status", "--what"], {}, "--what"),
+                (["--user", "me", "call", "you", "--group", ""], {}, "--group"),
+                (["--user", "me", "status", ""], {}, "ID"), (["--user", "me", "cal"], {}, "cal"), (["--user", "me", "group"], {}, "subcommand"), (["--user", "me", "status", "--what"], {}, "--what"),
                 (["--user", "me", "listen", "--accept", "--reject", "busy"], {}, "--reject"),
                 (["--user", "me", "group", "role", "g", "you", "boss"], {}, "boss"),
                 (["--user", "me", "group", "update", "g", "--profile", "x"], {}, "KEY=TEXT"),
