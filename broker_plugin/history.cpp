@@ -84,6 +84,14 @@ PastInvitation told_of(const Ended& ended, const UserId& reader, Instant now) {
         told.invitees.push_back(std::move(one));
     }
     told.reason = reason_of(told.invitees);
+    if (told.reason == name_of(State::timed_out)) {
+        // It rang no longer than that, whenever the broker came to end it.
+        Instant rang_until{};
+        for (const InviteeKept& invitee : ended.invitees) {
+            rang_until = std::max(rang_until, invitee.deadline);
+        }
+        told.ring = std::min(told.ring, rang_until - kept.made_at);
+    }
     if (ended.call) {
         told.talk = std::max(ended.call->ended_at.value_or(ended_at) - answered_at, Duration(0));
         told.reason = ended.call->reason;

@@ -95,6 +95,8 @@ class Restarts(StoreTest):
         self.assertEqual(list(listed), [long])
         self.assertLess(listed[long]["remaining_ms"], 60000 - 500)
         self.assert_refused(bob.ask(f"invitation/{short}/accept"), "already_timed_out", rev=2)
+        self.assertEqual([(one["id"], one["ring_ms"]) for one in bob.ask("user/bob/history")["history"]],
+                         [(short, 400)])
         for one in (alice, bob):
             one.no_more_events()
         bob.leave()
