@@ -498,7 +498,7 @@ void Device::errand_replied(const Call& call, const Reply& reply, Instant now) {
         return;
     }
     if (refusal != nullptr && refusal->error == Error::too_large &&
-        errand.what == Errand::What::reject) {
+        errand.what == Errand::What::reject && rejects_.at(errand.id).data) {
         // What this broker does not take: that it stops ringing counts for more.
         rejects_.at(errand.id).data = {};
         errands_[errand] = now;

@@ -268,6 +268,20 @@ TEST_CASE("a busy device whose data the broker does not take rejects without", "
     CHECK(phone.all<Ended>().empty());
 }
 
+TEST_CASE("a reject as busy that the broker does not take even without data is given up",
+          "[device]") {
+    World::Settings settings;
+    settings.limits.max_data_bytes = 3;  // less than `busy` has
+    World world(settings);
+    auto& panel = world.add_ready("alice");
+    auto& phone = world.add_ready("bob");
+    phone.device.set_busy(Reject{.id = {}, .data = Data{.bytes = "later"}, .reason = "busy"});
+    world.call(panel, call_of(bob));
+    world.settle();
+    CHECK(heard<InviteeRejected>(panel).empty());
+    CHECK(phone.all<Busy>().size() == 1);
+}
+
 TEST_CASE("a reject as busy that the broker puts off is sent again", "[device]") {
     World::Settings settings;
     settings.limits.requests_burst = 2;
