@@ -188,9 +188,7 @@ Instant Calls::due(const Call& call) const {
     Instant first = ends_at(call);
     for (const Participant& one : call.participants) {
         if (one.takes_part) {
-            first = std::min(first, desk_.absences_wait && one.lost_at <= desk_.now
-                                        ? desk_.now + Desk::moment
-                                        : one.lost_at);
+            first = std::min(first, one.lost_at);
         }
     }
     return first;
@@ -217,11 +215,14 @@ bool Calls::lose_those_away(Call& call, Effects& events) {
             return false;
         }
         const auto lost = std::find_if(
-            call.participants.begin(), call.participants.end(), [&](const Participant& one) {
-                return one.takes_part && one.lost_at <= desk_.now && !desk_.absences_wait;
-            });
+            call.participants.begin(), call.participants.end(),
+            [&](const Participant& one) { return one.takes_part && one.lost_at <= desk_.now; });
         if (lost == call.participants.end()) {
             return true;
+        }
+        if (desk_.absences_wait) {
+            lost->lost_at = desk_.now + Desk::moment;
+            continue;
         }
         if (!leave(call, *lost, {lost->user}, std::string(connection_lost), {}, events)) {
             return false;
