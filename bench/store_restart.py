@@ -27,11 +27,20 @@ INSERT INTO invitations (number, id, inviter, invitee, answer, visibility, call,
     SELECT n, printf('invitation%026d', n), printf('user%012d', n % 100000), printf('user%012d', n * 7919 % 100000),
            'all', 'invitees', 0, 0, 0, 0, 1, clock_ms, clock_ms + 86400000, printf('%032d', n) FROM n, broker;
 INSERT INTO invitees (invitation, position, user, state, deadline_ms, adder)
-    SELECT n, 0, printf('user%012d', n * 7919 % 100000), 'pending', clock_ms + {remain_ms} + n % 1000000, 0
+    SELECT n, 0, printf('user%012d', n * 7919 % 100000), 'pending', clock_ms + 80000000 + n % 1000000, 0
     FROM n, broker;
 UPDATE broker SET last_number = {pending};
 COMMIT;
 """
+
+
+@contextlib.contextmanager
+def opened(broker):
+    """The store of a broker that is stopped."""
+    with contextlib.closing(sqlite3.connect(os.path.join(broker.directory, "beckon.db"),
+                                            isolation_level=None)) as database:
+        yield database
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def start(broker):
@@ -44,6 +53,10 @@ def start(broker):
         return listening, time.monotonic() - begin, len(found)
 
 
+def cpu(broker):
+    return time.clock_gettime((~broker._process.pid << 3) | 2)
+
+
 def memory(broker):
     with open(f"/proc/{broker._process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
@@ -51,13 +64,12 @@ def memory(broker):
 
 def report(what, broker):
     listening, replied, found = start(broker)
-    cpu = time.clock_gettime((~broker._process.pid << 3) | 2)
-    print(f"{what}: listens after {listening:.2f} s, replies after {replied:.2f} s ({found} found), {cpu:.2f} s of CPU, "
+    print(f"{what}: listens after {listening:.2f} s, replies after {replied:.2f} s ({found} found), {cpu(broker):.2f} s of CPU, "
           f"{memory(broker):.0f} MiB", flush=True)
 
 
 def waits(broker):
-    """Of one who rings while all that was overdue is told."""
+    """Of one who asks for something while all that was overdue is told."""
     with contextlib.closing(Client(broker, "user000000000001")) as client:
         times = []
         begin = before = time.monotonic()
@@ -68,9 +80,8 @@ def waits(broker):
             before = now
             time.sleep(0.01)
     times.sort()
-    cpu = time.clock_gettime((~broker._process.pid << 3) | 2)
     print(f"of {len(times)} requests in the first 20 s, half waited {times[len(times) // 2] * 1e3:.0f} ms or less, all "
-          f"{times[-1] * 1e3:.0f} ms or less; {cpu:.1f} s of CPU, {memory(broker):.0f} MiB", flush=True)
+          f"{times[-1] * 1e3:.0f} ms or less; {cpu(broker):.1f} s of CPU, {memory(broker):.0f} MiB", flush=True)
 
 
 def main():
@@ -80,10 +91,8 @@ def main():
     try:
         report("empty", broker)
         broker.stop()
-        with contextlib.closing(sqlite3.connect(os.path.join(broker.directory, "beckon.db"),
-                                                isolation_level=None)) as database:
-            database.executescript(FILL.format(pending=pending, remain_ms=80000000))
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with opened(broker) as database:
+            database.executescript(FILL.format(pending=pending))
         print(f"the file has {os.path.getsize(os.path.join(broker.directory, 'beckon.db')) / 1e6:.0f} MB")
         report(f"{pending} pending", broker)
         begin = time.monotonic()
@@ -93,10 +102,8 @@ def main():
         begin = time.monotonic()
         broker.stop()
         print(f"a clean stop takes {time.monotonic() - begin:.2f} s")
-        with contextlib.closing(sqlite3.connect(os.path.join(broker.directory, "beckon.db"),
-                                                isolation_level=None)) as database:
+        with opened(broker) as database:
             database.execute("UPDATE invitees SET deadline_ms = 1")
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         report(f"{pending} that are overdue", broker)
         waits(broker)
     finally:

@@ -205,7 +205,8 @@ class Loop:
                 self.promises.forget(now() - 60)
                 if self.kills >= told + 500:
                     told = self.kills
-                    print(f"{told} kills, {time.monotonic() - began:.0f} s, {len(self.promises.still_open())} are open", flush=True)
+                    print(f"{told} kills, {time.monotonic() - began:.0f} s, {len(self.promises.still_open())} are open",
+                          flush=True)
             self.settle()
         finally:
             for connection in self.connections:
