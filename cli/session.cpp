@@ -41,21 +41,13 @@ Exit exit_of(const InvitationEnd& end) {
 }
 
 void Output::tell(const Facts& facts, const std::string& tag) const {
-    if (json_) {
-        std::cout << json_line(facts) + "\n" << std::flush;
-        end_unheard();
-        return;
-    }
-    const bool wrong = facts.contains("ok") && !facts["ok"].get<bool>();
+    const bool wrong = !json_ && facts.contains("ok") && !facts["ok"].get<bool>();
     (wrong ? std::cerr : std::cout)
-        << sentence(facts) + (tag.empty() ? "" : " [" + tag + "]") + "\n"
+        << (json_ ? json_line(facts) : sentence(facts) + (tag.empty() ? "" : " [" + tag + "]")) +
+               "\n"
         << std::flush;
-    end_unheard();
-}
-
-void Output::end_unheard() {
     if (!std::cout) {
-        interrupted = 1;
+        interrupted = 1;  // whom nobody reads any more ends, as by Ctrl-C
     }
 }
 

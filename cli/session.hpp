@@ -43,9 +43,6 @@ class Output {
     static void remark(const std::string& line);
 
   private:
-    /// Whom nobody reads any more ends, as by Ctrl-C.
-    static void end_unheard();
-
     bool json_;
 };
 
