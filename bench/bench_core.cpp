@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "intake.hpp"
-#include "switchboard.hpp"
-#include "wire.hpp"
+#include "judge/switchboard.hpp"
+#include "protocol/intake.hpp"
+#include "protocol/wire.hpp"
 
 using namespace beckon;
 

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "store.hpp"
+#include "host/sqlite_journal.hpp"
 
 using namespace beckon;
 
@@ -108,13 +108,13 @@ class Host {
             woken_ = false;
         }
     }
-    Store& store() { return store_; }
+    SqliteJournal& store() { return store_; }
 
   private:
     std::mutex mutex_;
     std::condition_variable wake_;
     bool woken_ = false;
-    Store store_;
+    SqliteJournal store_;
 };
 
 void print_quantiles(const char* what, std::vector<double> times) {

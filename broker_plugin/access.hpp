@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "options.hpp"
-#include "topics.hpp"
+#include "protocol/topics.hpp"
 
 namespace beckon {
 

@@ -5,7 +5,7 @@
 
 #include "access.hpp"
 #include "broker_log.hpp"
-#include "device_tags.hpp"
+#include "host/device_tags.hpp"
 #include "mosquitto_api.hpp"
 #include "presence.hpp"
 #include "read_watch.hpp"

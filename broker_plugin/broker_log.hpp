@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "instant.hpp"
+#include "judge/switchboard.hpp"
 #include "line_limiter.hpp"
-#include "messages.hpp"
 #include "options.hpp"
-#include "switchboard.hpp"
+#include "protocol/instant.hpp"
+#include "protocol/replies.hpp"
 
 namespace beckon {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "instant.hpp"
+#include "protocol/instant.hpp"
 
 namespace beckon {
 

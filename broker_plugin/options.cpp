@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "ids.hpp"
+#include "protocol/ids.hpp"
 
 namespace beckon {
 

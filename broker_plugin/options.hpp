@@ -8,7 +8,8 @@
 #include <string_view>
 #include <variant>
 
-#include "limits.hpp"
+#include "host/commit_gate.hpp"
+#include "protocol/limits.hpp"
 
 namespace beckon {
 
@@ -19,9 +20,6 @@ enum class Policy : std::uint8_t { allow, defer };
 constexpr std::string_view name_of(Policy policy) {
     return policy == Policy::allow ? "allow" : "defer";
 }
-
-/// When the store takes nothing: `refuse` what would have to be stored, or `go_on` from memory.
-enum class OnStoreFailure : std::uint8_t { refuse, go_on };
 
 /// What `plugin_opt_…` in the broker's configuration says.
 struct Options {

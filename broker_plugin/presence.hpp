@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "ids.hpp"
 #include "inbox_filter.hpp"
+#include "protocol/ids.hpp"
 
 namespace beckon {
 

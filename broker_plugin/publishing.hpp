@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "mosquitto_api.hpp"
-#include "wire.hpp"
+#include "protocol/wire.hpp"
 
 /// What Beckon sends through the broker. The broker's thread; the broker sends
 /// it at the start of its next loop, in the order of the calls. False: the

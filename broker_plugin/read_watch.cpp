@@ -89,7 +89,7 @@ void ReadWatch::ticked() {
     for (const auto& [user, asked] : published_before_) {
         if (asked[0] != asked[1]) {
             if (only_.size() >= most_) {
-                only_ = SpreadMap<UserId, Encoding>(key_);
+                only_ = ShardedMap<UserId, Encoding>(key_);
             }
             only_.obtain(user).first->second = asked[0] ? Encoding::msgpack : Encoding::json;
         }
@@ -105,7 +105,7 @@ void ReadWatch::forget(const UserId& user) {
 }
 
 void ReadWatch::forget_all() {
-    only_ = SpreadMap<UserId, Encoding>(key_);
+    only_ = ShardedMap<UserId, Encoding>(key_);
     published_now_.clear();
     published_before_.clear();
 }

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "ids.hpp"
-#include "spread_map.hpp"
-#include "topics.hpp"
+#include "judge/sharded_map.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/topics.hpp"
 
 namespace beckon {
 
@@ -59,7 +59,7 @@ class ReadWatch {
     const Topics& topics_;
     SipKey key_;
     std::size_t most_;
-    SpreadMap<UserId, Encoding> only_;
+    ShardedMap<UserId, Encoding> only_;
     /// Whose events were published in both since the last tick's end, and in the turn before that.
     Published published_now_;
     Published published_before_;

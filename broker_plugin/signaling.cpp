@@ -7,7 +7,7 @@
 #include <span>
 #include <utility>
 
-#include "device_tags.hpp"
+#include "host/device_tags.hpp"
 #include "wakeup.hpp"
 
 namespace beckon {
@@ -62,11 +62,11 @@ bool is_for_many(SomeEffects deliveries) {
 
 bool has_store(const Options& options) { return options.store && *options.store != in_memory; }
 
-Keeper::Settings settings_of(const Options& options, const std::string& server_epoch) {
-    Keeper::Settings settings{.switchboard = {.limits = options.limits,
-                                              .server_epoch = server_epoch,
-                                              .secret = {random_bits(), random_bits()}},
-                              .on_failure = options.on_store_failure};
+CommitGate::Settings settings_of(const Options& options, const std::string& server_epoch) {
+    CommitGate::Settings settings{.switchboard = {.limits = options.limits,
+                                                  .server_epoch = server_epoch,
+                                                  .secret = {random_bits(), random_bits()}},
+                                  .on_failure = options.on_store_failure};
     if (has_store(options)) {
         settings.store.emplace();
         settings.store->file = {.path = *options.store,
@@ -87,25 +87,26 @@ Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_wat
       read_watch_(read_watch),
       outbox_({random_bits(), random_bits()}, {},
               [this](const UserId& to, ToPublish& message) { publish(to, message); }),
-      keeper_(
-          settings_of(options, server_epoch_),
-          {.say = [this](Effects effects,
-                         const Keeper::Asker& asker) { perform(std::move(effects), asker.get()); },
-           .store_changed =
-               [this, then = options.on_store_failure](const auto& failure) {
-                   if (failure) {
-                       BrokerLog::store_fails(*failure, then);
-                   } else {
-                       BrokerLog::store_works_again();
-                   }
-                   announce(host_now());
-               }},
-          now) {
-    if (keeper_.damage()) {
-        BrokerLog::store_damaged(*keeper_.damage());
+      gate_(settings_of(options, server_epoch_),
+            {.say =
+                 [this](Effects effects, const CommitGate::Asker& asker) {
+                     perform(std::move(effects), asker.get());
+                 },
+             .store_changed =
+                 [this, then = options.on_store_failure](const auto& failure) {
+                     if (failure) {
+                         BrokerLog::store_fails(*failure, then);
+                     } else {
+                         BrokerLog::store_works_again();
+                     }
+                     announce(host_now());
+                 }},
+            now) {
+    if (gate_.damage()) {
+        BrokerLog::store_damaged(*gate_.damage());
     }
     if (has_store(options)) {
-        BrokerLog::store(*options.store, keeper_.counts());
+        BrokerLog::store(*options.store, gate_.counts());
     } else {
         BrokerLog::no_store(options.store.has_value());
     }
@@ -114,12 +115,12 @@ Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_wat
 void Signaling::announce(Instant now) {
     nlohmann::ordered_json limits = nlohmann::ordered_json::object();
     for (const auto& limit : limit_table) {
-        limits[std::string(limit.name)] = keeper_.limits().*limit.value;
+        limits[std::string(limit.name)] = gate_.limits().*limit.value;
     }
     const nlohmann::ordered_json status = {{"version", BECKON_VERSION},
                                            {"protocol", protocol},
                                            {"server_epoch", server_epoch_},
-                                           {"store", keeper_.state()},
+                                           {"store", gate_.state()},
                                            {"limits", limits}};
     if (!publish_retained(topics_.status(), status.dump())) {
         log_.not_published(now);
@@ -151,35 +152,35 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
                      .address = caller.address != nullptr ? caller.address : "",
                      .reply_to = reply_to});
     try {
-        auto taken = take_in(caller.sender, raw, keeper_.limits());
+        auto taken = take_in(caller.sender, raw, gate_.limits());
         if (auto* const refused = std::get_if<Reply>(&taken)) {
-            keeper_.reply(asked, std::move(*refused));
+            gate_.reply(asked, std::move(*refused));
             return;
         }
         auto& request = std::get<Request>(taken);
         failure.re = verb_of(request);
         failure.req = request.req;
-        keeper_.handle(asked, caller.sender, std::move(request), now);
+        gate_.handle(asked, caller.sender, std::move(request), now);
     } catch (const std::exception& error) {
         log_.internal(Within::message, error.what(), now);
         if (!asked->is_said) {
-            keeper_.reply(asked, std::move(failure));
+            gate_.reply(asked, std::move(failure));
         }
     }
 }
 
 void Signaling::apply(const PresenceChanges& changes, Instant now) {
     for (const auto& change : changes) {
-        keeper_.set_online({change.user, change.device}, change.online, now);
+        gate_.set_online({change.user, change.device}, change.online, now);
     }
 }
 
 bool Signaling::tick(Instant now) {
-    const bool more = keeper_.tick(now);
+    const bool more = gate_.tick(now);
     return outbox_.publish_slice() || !outbox_.empty() || more;
 }
 
-std::optional<Instant> Signaling::next_deadline() const { return keeper_.next_deadline(); }
+std::optional<Instant> Signaling::next_deadline() const { return gate_.next_deadline(); }
 
 void Signaling::reply(const Reply& reply, PendingReply& asked) {
     const ReplyAddress& to = asked.reply_to;
@@ -191,7 +192,7 @@ void Signaling::reply(const Reply& reply, PendingReply& asked) {
         if (refusal->error == Error::wrong_sender) {
             log_.attack(Attack::wrong_sender, asked.sender.user.text(), asked.address.c_str(),
                         host_now());
-        } else if (is_limit_of_the_broker(*refusal, keeper_.limits())) {
+        } else if (is_limit_of_the_broker(*refusal, gate_.limits())) {
             log_.limit_reached(asked.sender.user, *refusal, host_now());
         }
     }

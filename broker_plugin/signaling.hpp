@@ -9,12 +9,12 @@
 #include <variant>
 
 #include "broker_log.hpp"
-#include "keeper.hpp"
-#include "outbox.hpp"
+#include "host/commit_gate.hpp"
+#include "host/outbox.hpp"
 #include "presence.hpp"
+#include "protocol/topics.hpp"
 #include "publishing.hpp"
 #include "read_watch.hpp"
-#include "topics.hpp"
 
 namespace beckon {
 
@@ -69,9 +69,9 @@ class Signaling {
     /// Publishes `status`: what Beckon is, and its limits.
     void announce(Instant now);
     /// What device tags are derived by; empty: there is no store that has a secret.
-    [[nodiscard]] std::string_view secret() const { return keeper_.secret(); }
+    [[nodiscard]] std::string_view secret() const { return gate_.secret(); }
     /// Call at the first tick; `wake` is to have `tick` called soon, from any thread.
-    void start(const std::function<void()>& wake) { keeper_.start(wake); }
+    void start(const std::function<void()>& wake) { gate_.start(wake); }
 
     /// Judges one request. It gets a reply in any case: `internal` when there is
     /// no memory for another.
@@ -96,7 +96,7 @@ class Signaling {
     BrokerLog& log_;
     ReadWatch& read_watch_;
     Outbox<ToPublish> outbox_;
-    Keeper keeper_;
+    CommitGate gate_;
 };
 
 }  // namespace beckon

@@ -6,7 +6,7 @@
 #include <ctime>
 #include <optional>
 
-#include "instant.hpp"
+#include "protocol/instant.hpp"
 
 namespace beckon {
 

@@ -5,9 +5,10 @@
 #include <cctype>
 #include <map>
 
-#include "messages.hpp"  // the contract's words
+#include "protocol/events.hpp"
+#include "protocol/replies.hpp"
+#include "protocol/text.hpp"
 #include "terminal.hpp"
-#include "text.hpp"
 
 namespace beckon::cli {
 

@@ -6,7 +6,7 @@
 #include <cwchar>
 
 #include "facts.hpp"
-#include "messages.hpp"  // the contract's words
+#include "protocol/events.hpp"
 #include "terminal.hpp"
 
 namespace beckon::cli {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine.hpp"
-#include "refusals.hpp"
-#include "text.hpp"
+#include "protocol/refusals.hpp"
+#include "protocol/text.hpp"
 
 namespace beckon {
 

@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "text.hpp"
-#include "topics.hpp"
+#include "protocol/text.hpp"
+#include "protocol/topics.hpp"
 
 namespace beckon {
 namespace {

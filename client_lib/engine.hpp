@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "connection.hpp"
-#include "device.hpp"
+#include "device/device.hpp"
 #include "listeners.hpp"
 #include "mapping.hpp"
 

@@ -17,7 +17,7 @@ target_link_options(beckon PRIVATE
 
 install(TARGETS beckon EXPORT Beckon
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client NAMELINK_COMPONENT development)
-install(DIRECTORY include/beckon ${PROJECT_SOURCE_DIR}/core/include/beckon
+install(DIRECTORY include/beckon ${PROJECT_SOURCE_DIR}/core/protocol/include/beckon
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.hpp")
 
 # A shared library brings along what it needs: there is nothing else for a user to find.

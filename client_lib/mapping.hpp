@@ -8,10 +8,11 @@
 #include <string>
 #include <variant>
 
-#include "failures.hpp"
-#include "inbox.hpp"
+#include "device/failures.hpp"
+#include "device/inbox.hpp"
 #include "listeners.hpp"
-#include "messages.hpp"
+#include "protocol/events.hpp"
+#include "protocol/replies.hpp"
 
 /// The protocol's values as the public API tells them. Any thread.
 namespace beckon {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <variant>
 
-#include "changes.hpp"
+#include "judge/changes.hpp"
 
 namespace beckon {
 

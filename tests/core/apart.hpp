@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "effects.hpp"
+#include "judge/effects.hpp"
 
 namespace beckon {
 

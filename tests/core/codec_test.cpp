@@ -6,11 +6,11 @@
 #include <sstream>
 
 #include "catch.hpp"
-#include "intake.hpp"
-#include "text.hpp"
-#include "topics.hpp"
+#include "protocol/intake.hpp"
+#include "protocol/text.hpp"
+#include "protocol/topics.hpp"
+#include "protocol/wire.hpp"
 #include "walks.hpp"
-#include "wire.hpp"
 
 using namespace beckon;
 using nlohmann::json;

@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "device.hpp"
+#include "device/device.hpp"
 #include "promises.hpp"
 
 /// One world in virtual time, for tests: a broker (a real switchboard, watched by

@@ -7,10 +7,10 @@
 #include <unordered_set>
 
 #include "catch.hpp"
+#include "judge/switchboard.hpp"
 #include "kept.hpp"
 #include "promises.hpp"
-#include "switchboard.hpp"
-#include "topics.hpp"
+#include "protocol/topics.hpp"
 #include "walks.hpp"
 
 using namespace beckon;

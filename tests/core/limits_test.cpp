@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "limits.hpp"
+#include "protocol/limits.hpp"
 
 #include <algorithm>
 #include <set>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "intake.hpp"
-#include "switchboard.hpp"
-#include "wire.hpp"
+#include "judge/switchboard.hpp"
+#include "protocol/intake.hpp"
+#include "protocol/wire.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;
@@ -41,9 +41,9 @@ Limits fast() {
 }
 
 /// A switchboard in virtual time.
-class Desk {
+class SharedState {
   public:
-    explicit Desk(const Limits& limits) : switchboard_({.limits = limits}) {}
+    explicit SharedState(const Limits& limits) : switchboard_({.limits = limits}) {}
 
     Reply ask(const UserId& who, RequestBody body) {
         const auto before = switchboard_.counts();
@@ -172,7 +172,7 @@ TEST_CASE("a timeout at the limit is taken, one more or less than none is not") 
 TEST_CASE("an invitation without a timeout expires at the end of its lifetime") {
     Limits limits;
     limits.max_lifetime_ms = 60'000;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(0)}));
     CHECK_FALSE(desk.get(alice, id("i")).remaining);
     desk.advance(59'999);
@@ -190,7 +190,7 @@ TEST_CASE("an invitation without a timeout expires at the end of its lifetime") 
 TEST_CASE("no invitee is promised more time than the invitation has") {
     Limits limits;
     limits.max_lifetime_ms = 60'000;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(0)}));
     desk.advance(50'000);
     const auto reply = desk.ask(alice, Add{id("i"), {carol}, Duration(30'000)});
@@ -203,7 +203,7 @@ TEST_CASE("no invitee is promised more time than the invitation has") {
 }
 
 TEST_CASE("an inviter is lost after the grace period, not before") {
-    Desk desk({});
+    SharedState desk({});
     desk.set_online(alice, true);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     desk.set_online(alice, false);
@@ -221,7 +221,7 @@ TEST_CASE("an inviter is lost after the grace period, not before") {
 TEST_CASE("an invite names as many invitees as the limit, and not one more") {
     Limits limits = fast();
     limits.max_invitees = 10;
-    Desk desk(limits);
+    SharedState desk(limits);
     check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 10)}),
                   Error::too_large, "also", 10);
     CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 9)}));
@@ -231,7 +231,7 @@ TEST_CASE("an invite names as many invitees as the limit, and not one more") {
 TEST_CASE("who is named twice counts once") {
     Limits limits = fast();
     limits.max_invitees = 2;
-    Desk desk(limits);
+    SharedState desk(limits);
     CHECK(
         desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {bob, carol, bob, carol}}));
     CHECK(desk.get(alice, id("i")).invitees.size() == 2);
@@ -240,7 +240,7 @@ TEST_CASE("who is named twice counts once") {
 TEST_CASE("add fills an invitation up to the limit, and not one more") {
     Limits limits = fast();
     limits.max_invitees = 10;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 5)}));
     check_refusal(desk.refusal(alice, Add{id("i"), users("v", 5)}), Error::too_large, "invitees",
                   10);
@@ -256,7 +256,7 @@ TEST_CASE("add fills an invitation up to the limit, and not one more") {
 TEST_CASE("an audience may be as large as the limit, and not one more") {
     Limits limits = fast();
     limits.max_audience = 10;  // the inviter and nine more
-    Desk desk(limits);
+    SharedState desk(limits);
     check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 9)}),
                   Error::too_large, "visibility", 10);
     CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 8)}));
@@ -272,7 +272,7 @@ TEST_CASE("an audience may be as large as the limit, and not one more") {
 TEST_CASE("an inviter has as many pending as the limit, and not one more") {
     Limits limits = fast();
     limits.max_pending_per_inviter = 3;
-    Desk desk(limits);
+    SharedState desk(limits);
     for (const auto* name : {"i", "j", "k"}) {
         // One to many counts once.
         REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name), .also = users("u", 20)}));
@@ -290,7 +290,7 @@ TEST_CASE("an inviter has as many pending as the limit, and not one more") {
 TEST_CASE("an add counts as the adder's own invite, once for each invitation") {
     Limits limits = fast();
     limits.max_pending_per_inviter = 2;
-    Desk desk(limits);
+    SharedState desk(limits);
     for (const auto* name : {"i", "j", "k"}) {
         REQUIRE(desk.is_ok(user("inviter-"s + name),
                            Invite{.invitee = bob, .id = id(name), .also = {carol}}));
@@ -312,7 +312,7 @@ TEST_CASE("an add counts as the adder's own invite, once for each invitation") {
 TEST_CASE("an inviter may add to its own when it has as many pending as the limit") {
     Limits limits = fast();
     limits.max_pending_per_inviter = 1;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     CHECK(desk.is_ok(alice, Add{id("i"), {carol}}));
 }
@@ -320,7 +320,7 @@ TEST_CASE("an inviter may add to its own when it has as many pending as the limi
 TEST_CASE("for one invitee as many are pending as the limit, and not one more") {
     Limits limits = fast();
     limits.max_pending_per_invitee = 3;
-    Desk desk(limits);
+    SharedState desk(limits);
     for (std::size_t i = 0; i < 3; ++i) {
         REQUIRE(
             desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
@@ -342,7 +342,7 @@ TEST_CASE("for one invitee as many are pending as the limit, and not one more") 
 TEST_CASE("in all as many are pending as the limit, and not one more") {
     Limits limits = fast();
     limits.max_pending = 3;
-    Desk desk(limits);
+    SharedState desk(limits);
     for (std::size_t i = 0; i < 3; ++i) {
         REQUIRE(
             desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
@@ -356,7 +356,7 @@ TEST_CASE("in all as many are pending as the limit, and not one more") {
 // ------------------------------------------------------------ ended, in time
 
 TEST_CASE("an ended invitation is remembered for its time, and then unknown") {
-    Desk desk({});
+    SharedState desk({});
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     REQUIRE(desk.is_ok(bob, Reject{.id = id("i")}));
     desk.advance(10 * 60 * 1000 - 1);
@@ -368,7 +368,7 @@ TEST_CASE("an ended invitation is remembered for its time, and then unknown") {
 }
 
 TEST_CASE("one that timed out unnoticed is remembered from its deadline on") {
-    Desk desk({});
+    SharedState desk({});
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     desk.advance(30'000 + 10 * 60 * 1000);
     REQUIRE(desk.effects.size() == 1);
@@ -379,7 +379,7 @@ TEST_CASE("one that timed out unnoticed is remembered from its deadline on") {
 TEST_CASE("as many ended ones are remembered as the limit: the oldest is pushed out") {
     Limits limits = fast();
     limits.max_ended = 3;
-    Desk desk(limits);
+    SharedState desk(limits);
     // Ended in another order than they began.
     for (const auto* name : {"a", "b", "c", "d"}) {
         REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name)}));
@@ -397,7 +397,7 @@ TEST_CASE("as many ended ones are remembered as the limit: the oldest is pushed 
 TEST_CASE("with nothing remembered, what ends is forgotten at once") {
     Limits limits = fast();
     limits.max_ended = 0;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}}));
     REQUIRE(desk.is_ok(bob, Accept{id("i")}));
     REQUIRE(desk.is_ok(alice, Cancel{id("i")}));
@@ -411,7 +411,7 @@ TEST_CASE("with nothing remembered, what ends is forgotten at once") {
 TEST_CASE("all data kept is as large as the limit, and not one byte more") {
     Limits limits = fast();
     limits.max_total_data_bytes = 1000;
-    Desk desk(limits);
+    SharedState desk(limits);
     check_refusal(desk.refusal(alice, Invite{.invitee = bob, .data = bytes(1001)}),
                   Error::too_large, "data", 1000);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .data = bytes(1000)}));
@@ -424,7 +424,7 @@ TEST_CASE("all data kept is as large as the limit, and not one byte more") {
 TEST_CASE("each request that keeps data is refused when there is no room, and changes nothing") {
     Limits limits = fast();
     limits.max_total_data_bytes = 1000;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice,
                        Invite{.invitee = bob, .id = id("i"), .data = bytes(700), .also = {carol}}));
     const auto room = 1000 - desk.counts().kept_bytes;
@@ -453,7 +453,7 @@ TEST_CASE("each request that keeps data is refused when there is no room, and ch
 TEST_CASE("an answer without data is taken when all room is used") {
     Limits limits = fast();
     limits.max_total_data_bytes = 1000;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .data = bytes(1000)}));
     CHECK(desk.is_ok(bob, Accept{id("i")}));
     CHECK(desk.counts().kept_bytes <= 1000);
@@ -462,7 +462,7 @@ TEST_CASE("an answer without data is taken when all room is used") {
 TEST_CASE("the data of the ended gives way to the new: the oldest is pushed out") {
     Limits limits = fast();
     limits.max_total_data_bytes = 5000;
-    Desk desk(limits);
+    SharedState desk(limits);
     for (const auto* name : {"a", "b", "c"}) {
         REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name), .data = bytes(1000)}));
         REQUIRE(desk.is_ok(bob, Reject{.id = id(name)}));
@@ -485,7 +485,7 @@ TEST_CASE("the data of the ended gives way to the new: the oldest is pushed out"
 TEST_CASE("what has just ended is remembered although open data fills the limit") {
     Limits limits = fast();
     limits.max_total_data_bytes = 5000;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .data = bytes(5000)}));
     for (const auto* name : {"a", "b", "c"}) {
         REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name)}));
@@ -500,7 +500,7 @@ TEST_CASE("what has just ended is remembered although open data fills the limit"
 
 TEST_CASE("what get tells is no larger than what is counted as kept") {
     // Data that one request leaves at many invitees, who are many readers' to get again and again.
-    Desk desk(fast());
+    SharedState desk(fast());
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob,
                                      .id = id("i"),
                                      .also = users("u", 999),
@@ -515,7 +515,8 @@ TEST_CASE("what get tells is no larger than what is counted as kept") {
 namespace {
 
 /// The pages of a whole sync, with what happens `between` two of them.
-std::vector<std::vector<InvitationInfo>> pages(Desk& desk, const UserId& who, auto&& between) {
+std::vector<std::vector<InvitationInfo>> pages(SharedState& desk, const UserId& who,
+                                               auto&& between) {
     std::vector<std::vector<InvitationInfo>> all;
     Sync sync;
     do {
@@ -541,7 +542,7 @@ std::vector<std::string> ids_of(const std::vector<std::vector<InvitationInfo>>& 
 }  // namespace
 
 TEST_CASE("sync tells each open invitation once, on as many pages as it takes") {
-    Desk desk(fast());
+    SharedState desk(fast());
     std::vector<std::string> open;
     for (std::size_t i = 0; i < 250; ++i) {
         open.push_back("i" + std::to_string(i));
@@ -554,7 +555,7 @@ TEST_CASE("sync tells each open invitation once, on as many pages as it takes") 
 }
 
 TEST_CASE("a page that is full exactly is followed by none that is empty") {
-    Desk desk(fast());
+    SharedState desk(fast());
     for (std::size_t i = 0; i < 200; ++i) {
         REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob}));
     }
@@ -564,7 +565,7 @@ TEST_CASE("a page that is full exactly is followed by none that is empty") {
 }
 
 TEST_CASE("a page of sync is no larger than one invitation more than its bytes") {
-    Desk desk(fast());
+    SharedState desk(fast());
     for (std::size_t i = 0; i < 30; ++i) {
         REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob, .data = bytes(16'384)}));
     }
@@ -576,7 +577,7 @@ TEST_CASE("a page of sync is no larger than one invitation more than its bytes")
 }
 
 TEST_CASE("what ends or begins between two pages spoils no sync") {
-    Desk desk(fast());
+    SharedState desk(fast());
     for (std::size_t i = 0; i < 120; ++i) {
         REQUIRE(
             desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
@@ -598,7 +599,7 @@ TEST_CASE("what ends or begins between two pages spoils no sync") {
 }
 
 TEST_CASE("a sync goes on only after what a page said") {
-    Desk desk(fast());
+    SharedState desk(fast());
     for (const auto* after : {"", "x", "-1", "1 ", " 1", "1.0", "18446744073709551616", "0x1"}) {
         INFO(after);
         check_refusal(desk.refusal(bob, Sync{after}), Error::invalid_request, "after",
@@ -610,7 +611,7 @@ TEST_CASE("a sync goes on only after what a page said") {
 // -------------------------------------------------------------------- rates
 
 TEST_CASE("a user asks as often as the rate allows, and not once more") {
-    Desk desk({});
+    SharedState desk({});
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     for (int i = 1; i < 200; ++i) {
         // Refused ones and repeats count like any other.
@@ -633,13 +634,13 @@ TEST_CASE("a user asks as often as the rate allows, and not once more") {
 TEST_CASE("the rate comes before existence") {
     Limits limits;
     limits.requests_burst = 1;
-    Desk desk(limits);
+    SharedState desk(limits);
     CHECK(desk.error(alice, Get{id("i")}) == Error::unknown_invitation);
     CHECK(desk.error(alice, Get{id("i")}) == Error::rate_limited);
 }
 
 TEST_CASE("one user invites another as often as the rate allows, and not once more") {
-    Desk desk({});
+    SharedState desk({});
     for (int i = 0; i < 5; ++i) {
         REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
     }
@@ -664,7 +665,7 @@ TEST_CASE("what is refused takes nothing from the rates of invites and events") 
     Limits limits;
     limits.max_pending_per_inviter = 1;
     limits.events_burst = 10;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     for (int i = 0; i < 50; ++i) {
         REQUIRE(desk.error(alice, Invite{.invitee = bob}) == Error::too_many_pending);
@@ -682,7 +683,7 @@ TEST_CASE("a user causes as many events as the rate allows, and not one more") {
     limits.events_per_second = 10;
     limits.events_burst = 10;
     SECTION("by inviting") {
-        Desk desk(limits);
+        SharedState desk(limits);
         check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 10)}),
                       Error::rate_limited, std::nullopt, 10);
         CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 9)}));
@@ -692,7 +693,7 @@ TEST_CASE("a user causes as many events as the rate allows, and not one more") {
         CHECK(desk.is_ok(alice, Invite{.invitee = carol}));
     }
     SECTION("by answering, for each who hears it") {
-        Desk desk(limits);
+        SharedState desk(limits);
         for (const auto* name : {"i", "j", "k"}) {
             REQUIRE(desk.is_ok(user("inviter-"s + name),
                                Invite{.invitee = bob, .id = id(name), .also = users("u", 3)}));
@@ -706,7 +707,7 @@ TEST_CASE("a user causes as many events as the rate allows, and not one more") {
         CHECK(desk.is_ok(bob, Accept{id("k")}));
     }
     SECTION("by taking it, which cancels the others") {
-        Desk desk(limits);
+        SharedState desk(limits);
         REQUIRE(desk.is_ok(
             alice,
             Invite{.invitee = bob, .id = id("i"), .also = users("u", 5), .answer = Answer::first}));
@@ -714,7 +715,7 @@ TEST_CASE("a user causes as many events as the rate allows, and not one more") {
         CHECK(desk.get(alice, id("i")).invitees[1].state == State::pending);
     }
     SECTION("by ringing, modifying and adding") {
-        Desk desk(limits);
+        SharedState desk(limits);
         REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 3)}));
         CHECK(desk.is_ok(alice, Modify{id("i"), {}}));
         check_refusal(desk.refusal(alice, Modify{id("i"), {}}), Error::rate_limited, std::nullopt,
@@ -732,7 +733,7 @@ TEST_CASE("a user causes as many events as the rate allows, and not one more") {
 TEST_CASE("state comes before limits") {
     Limits limits = fast();
     limits.max_pending_per_inviter = 1;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
     CHECK(desk.error(alice, Invite{.invitee = carol, .online_only = true}) == Error::user_offline);
     CHECK(desk.error(alice, Invite{.invitee = alice}) == Error::invalid_request);
@@ -740,7 +741,7 @@ TEST_CASE("state comes before limits") {
 }
 
 TEST_CASE("permission comes before repeats of what others did") {
-    Desk desk({});
+    SharedState desk({});
     REQUIRE(desk.is_ok(
         alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}, .answer = Answer::first}));
     REQUIRE(desk.is_ok(bob, Accept{id("i")}));
@@ -750,7 +751,7 @@ TEST_CASE("permission comes before repeats of what others did") {
 }
 
 TEST_CASE("a cancel that names a stranger is refused, repeated or not") {
-    Desk desk({});
+    SharedState desk({});
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}}));
     const Cancel cancel{id("i"), {}, std::vector{bob, user("eve")}};
     check_refusal(desk.refusal(alice, cancel), Error::invalid_request, "invitees", std::nullopt);
@@ -768,7 +769,7 @@ const GroupId team = group("team");
 }  // namespace
 
 TEST_CASE("a group has 2000 members and no more, however they come") {
-    Desk desk(fast());
+    SharedState desk(fast());
     check_refusal(desk.refusal(alice, CreateGroup{.group = team, .members = users("m", 2000)}),
                   Error::too_large, "members", 2000);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 1997)}));
@@ -784,7 +785,7 @@ TEST_CASE("a group has 2000 members and no more, however they come") {
 }
 
 TEST_CASE("a user owns 100 groups and no more, however they come") {
-    Desk desk(fast());
+    SharedState desk(fast());
     for (int i = 0; i < 100; ++i) {
         REQUIRE(desk.is_ok(alice, CreateGroup{.group = group("g" + std::to_string(i))}));
     }
@@ -835,7 +836,7 @@ TEST_CASE("a profile has 16 texts, and each text its size") {
 TEST_CASE("groups keep at most a half of all that is kept, and give it back") {
     auto limits = fast();
     limits.max_total_data_bytes = 10'000;
-    Desk desk(limits);
+    SharedState desk(limits);
     // 1000, 300 for each member, and what it tells of itself.
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team,
                                           .name = "12345",
@@ -869,7 +870,7 @@ TEST_CASE("events of a group count against who causes them, each member once") {
     auto limits = fast();
     limits.events_per_second = 1;
     limits.events_burst = 10;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 6)}));
     check_refusal(desk.refusal(alice, UpdateGroup{.group = team, .name = "x"}), Error::rate_limited,
                   {}, 1);
@@ -893,7 +894,7 @@ TEST_CASE("events of a group count against who causes them, each member once") {
 TEST_CASE("the audience of a group is all its members, at the limit and one over it") {
     auto limits = fast();
     limits.max_audience = 5;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
     const std::vector<UserId> one{user("m0")};
     REQUIRE(desk.is_ok(alice, GroupInvite{.group = team, .id = id("i"), .invitees = one}));
@@ -913,7 +914,7 @@ TEST_CASE("the audience of a group is all its members, at the limit and one over
 TEST_CASE("a group that grows over the audience's limit does not make it larger") {
     auto limits = fast();
     limits.max_audience = 5;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
     REQUIRE(desk.is_ok(
         alice, GroupInvite{.group = team, .id = id("i"), .invitees = {{user("m0"), user("m1")}}}));
@@ -943,7 +944,7 @@ std::int64_t heard(const Effects& effects) {
 }  // namespace
 
 TEST_CASE("the deadlines of an invitation come due a few in a second, however they were set") {
-    Desk desk({});
+    SharedState desk({});
     const auto patiently = [&desk](const RequestBody& body) {
         while (const auto error = desk.error(alice, body)) {
             REQUIRE(*error == Error::rate_limited);
@@ -971,7 +972,7 @@ TEST_CASE("the deadlines of an invitation come due a few in a second, however th
 }
 
 TEST_CASE("an `add` of many deadlines in a second moves to its end, and says so") {
-    Desk desk(fast());
+    SharedState desk(fast());
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(5100)}));
     const auto granted = [&desk](const UserId& who, std::int64_t ms) {
         const auto reply = desk.ask(alice, Add{id("i"), {who}, Duration(ms)});
@@ -999,7 +1000,7 @@ TEST_CASE("what ends by itself is owed by the inviter, who then waits longer") {
     Limits limits = fast();
     limits.events_per_second = 10;
     limits.events_burst = 10;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 9)}));
     desk.advance(30'000);
     REQUIRE(heard(desk.effects) == 11);
@@ -1011,7 +1012,7 @@ TEST_CASE("what ends by itself is owed by the inviter, who then waits longer") {
 }
 
 TEST_CASE("what somebody's leaving ends is owed by who did it, but leaving is not refused for it") {
-    Desk desk({});
+    SharedState desk({});
     const auto members = users("m", 249);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = members}));
     for (int i = 0; i < 64; ++i) {
@@ -1039,7 +1040,7 @@ TEST_CASE("what somebody's leaving ends is owed by who did it, but leaving is no
 TEST_CASE("a round of more than max_invitees is refused, all other members included") {
     auto limits = fast();
     limits.max_invitees = 3;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
     check_refusal(desk.refusal(alice, GroupInvite{.group = team}), Error::too_large, "invitees", 3);
     CHECK(desk.is_ok(alice, GroupInvite{.group = team, .invitees = users("m", 3)}));
@@ -1048,7 +1049,7 @@ TEST_CASE("a round of more than max_invitees is refused, all other members inclu
 TEST_CASE("the members of a large group, and many groups, come page by page") {
     auto limits = fast();
     limits.max_groups_per_owner = 1000;
-    Desk desk(limits);
+    SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 1200)}));
     std::set<UserId> seen;
     GetGroup get{team, {}};
@@ -1088,7 +1089,7 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
 TEST_CASE("sync tells an observer each invitation once, page by page") {
     auto limits = fast();
     limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1000;
-    Desk desk(limits);
+    SharedState desk(limits);
     std::set<InvitationId> open;
     const GroupId other = group("other");
     for (const auto& one : {team, other}) {
@@ -1122,7 +1123,7 @@ TEST_CASE("sync tells an observer each invitation once, page by page") {
 }
 
 TEST_CASE("who removed an invitee is known as long as the invitation is remembered") {
-    Desk desk(fast());
+    SharedState desk(fast());
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = {bob, carol}}));
     REQUIRE(desk.is_ok(bob, GroupInvite{.group = team, .id = id("i"), .invitees = {{carol}}}));
     REQUIRE(desk.is_ok(alice, RemoveMembers{team, {carol}, {}}));

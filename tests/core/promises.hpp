@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "apart.hpp"
-#include "switchboard.hpp"
-#include "wire.hpp"
+#include "judge/switchboard.hpp"
+#include "protocol/wire.hpp"
 
 /// A second opinion on the contract, for tests: watches a switchboard from
 /// outside. What it knows of an invitation is what replies and events said; from

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
-#include "switchboard.hpp"
+#include "judge/switchboard.hpp"
 
 using namespace beckon;
 

@@ -18,8 +18,8 @@
 
 #include "apart.hpp"
 #include "catch.hpp"
-#include "switchboard.hpp"
-#include "wire.hpp"
+#include "judge/switchboard.hpp"
+#include "protocol/wire.hpp"
 
 namespace {
 

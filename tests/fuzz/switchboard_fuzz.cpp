@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "judge/switchboard.hpp"
 #include "promises.hpp"
-#include "switchboard.hpp"
-#include "wire.hpp"
+#include "protocol/wire.hpp"
 
 using namespace beckon;
 

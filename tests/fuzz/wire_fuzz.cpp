@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "intake.hpp"
-#include "wire.hpp"
+#include "protocol/intake.hpp"
+#include "protocol/wire.hpp"
 
 using namespace beckon;
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "catch.hpp"
-#include "wire.hpp"
+#include "protocol/wire.hpp"
 #include "write_watch.hpp"
 
 using namespace beckon;

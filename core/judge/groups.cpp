@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "groups.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "group_rules.hpp"
+#include "protocol/refusals.hpp"
+
+namespace beckon {
+
+namespace {
+
+// A page ends at whichever comes first.
+constexpr std::size_t page_members = 500;
+constexpr std::size_t page_groups = 500;
+constexpr std::size_t groups_page_bytes = std::size_t{64} * 1024;
+
+std::vector<UserId> members_of(const Group& group) {
+    std::vector<UserId> all;
+    all.reserve(group.members.size());
+    for (const auto& [member, rank] : group.members) {
+        all.push_back(*member->id);
+    }
+    return all;
+}
+
+void tell(const Sender& by, std::vector<UserId> to, const Group& group, GroupEventBody body,
+          Effects& events) {
+    events.emplace_back(Delivery{
+        .to = std::move(to),
+        .event = GroupEvent{
+            .group = group.id, .by = by.user, .by_device = by.device, .body = std::move(body)}});
+}
+
+}  // namespace
+
+template <NamesGroup Verb>
+ReplyBody Groups::judge(const Sender& sender, const Verb& asked, Effects& events) {
+    static constexpr const GroupRule& rule = group_rule_of(Verb::verb);
+    Group* group = shared_.records.find(asked.group);
+    if (group == nullptr) {
+        return refuse(Error::unknown_group);
+    }
+    if (const auto error = refusal_of(rule, group->rank_of(sender.user), group->join_mode)) {
+        return refuse(*error);
+    }
+    return apply(sender, *group, asked, events);
+}
+
+ReplyBody Groups::judge(const Sender& sender, const CreateGroup& asked, Effects& events) {
+    if (const Group* known = shared_.records.find(asked.group)) {
+        if (*known->owner->id == sender.user) {
+            return GroupDone{.dup = true};
+        }
+        return refuse(Error::group_exists);
+    }
+    std::vector<UserId> members{sender.user};
+    members.insert(members.end(), asked.members.begin(), asked.members.end());
+    members = distinct(members);
+    const auto count = std::ssize(members);
+    if (count > shared_.limits.max_group_members) {
+        return refuse_size("members", shared_.limits.max_group_members);
+    }
+    if (auto full = over_owned(sender.user, "group")) {
+        return std::move(*full);
+    }
+    const auto bytes =
+        group_bytes + count * member_bytes + size_of(asked.name) + size_of(asked.profile);
+    if (auto full = take(sender.user, count, bytes)) {
+        return std::move(*full);
+    }
+
+    Group& group = shared_.records.create(asked, sender.user);
+    std::for_each(std::next(members.begin()), members.end(),
+                  [&](const UserId& user) { shared_.records.join(group, user); });
+    shared_.records.keep(group, bytes);
+    auto to = members;
+    tell(sender, std::move(to), group,
+         GroupCreated{.name = group.name, .members = std::move(members)}, events);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& /*asked*/,
+                        Effects& events) {
+    if (group.has(sender.user)) {
+        return GroupDone{.dup = true};
+    }
+    const auto count = std::ssize(group.members) + 1;
+    if (count > shared_.limits.max_group_members) {
+        return refuse_count(Error::group_full, shared_.limits.max_group_members);
+    }
+    if (auto full = take(sender.user, count, member_bytes)) {
+        return std::move(*full);
+    }
+    shared_.records.join(group, sender.user);
+    shared_.records.keep(group, member_bytes);
+    tell(sender, members_of(group), group, MemberEntered{.members = {sender.user}}, events);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const QuitGroup& /*asked*/,
+                        Effects& events) {
+    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+        return std::move(*full);
+    }
+    part(sender, group, {sender.user}, RevokeReason::left_group, MemberLeft{.user = sender.user},
+         events);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers& asked,
+                        Effects& events) {
+    const Rank own = *group.rank_of(sender.user);
+    Sorted sorted = sort_out(distinct(asked.members), [&](const UserId& user) -> WhyNot {
+        const auto rank = group.rank_of(user);
+        if (!rank) {
+            return refuse_stranger();
+        }
+        return *rank < own ? std::nullopt : WhyNot(refuse_rank());
+    });
+    if (sorted.asked.empty()) {
+        return std::move(*sorted.common);
+    }
+    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+        return std::move(*full);
+    }
+    part(sender, group, sorted.asked, RevokeReason::removed,
+         MemberRemoved{.members = sorted.asked, .reason = asked.reason}, events);
+    return MembersDone{.skipped = std::move(sorted.skipped)};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const DismissGroup& /*asked*/,
+                        Effects& events) {
+    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+        return std::move(*full);
+    }
+    tell(sender, members_of(group), group, GroupDismissed{}, events);
+    invitations_.dismissed(group, sender, events);
+    shared_.records.dismiss(group);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const AddMembers& asked,
+                        Effects& events) {
+    Sorted sorted = sort_out(distinct(asked.members), [&](const UserId& user) {
+        return group.has(user) ? WhyNot(refuse(Error::already_member)) : std::nullopt;
+    });
+    if (sorted.asked.empty()) {
+        return MembersDone{.skipped = std::move(sorted.skipped)};
+    }
+    const auto added = std::ssize(sorted.asked);
+    const auto count = std::ssize(group.members) + added;
+    if (count > shared_.limits.max_group_members) {
+        return refuse_count(Error::group_full, shared_.limits.max_group_members);
+    }
+    if (auto full = take(sender.user, count, added * member_bytes)) {
+        return std::move(*full);
+    }
+    for (const auto& user : sorted.asked) {
+        shared_.records.join(group, user);
+    }
+    shared_.records.keep(group, added * member_bytes);
+    tell(sender, members_of(group), group, MemberInvited{.members = std::move(sorted.asked)},
+         events);
+    return MembersDone{.skipped = std::move(sorted.skipped)};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const SetRank& asked, Effects& events) {
+    const auto rank = group.rank_of(asked.user);
+    if (!rank) {
+        return refuse_stranger();
+    }
+    if (*rank == Rank::owner) {
+        return refuse_field(Error::invalid_request, "user", "is the owner");
+    }
+    if (*rank == asked.role) {
+        return GroupDone{.dup = true};
+    }
+    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+        return std::move(*full);
+    }
+    shared_.records.set_rank(group, asked.user, asked.role);
+    tell(sender, members_of(group), group, RoleChanged{.user = asked.user, .role = asked.role},
+         events);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const TransferGroup& asked,
+                        Effects& events) {
+    const auto rank = group.rank_of(asked.user);
+    if (!rank) {
+        return refuse_stranger();
+    }
+    if (*rank == Rank::owner) {
+        return GroupDone{.dup = true};
+    }
+    if (auto full = over_owned(asked.user, "user")) {
+        return std::move(*full);
+    }
+    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+        return std::move(*full);
+    }
+    shared_.records.transfer(group, asked.user);
+    tell(sender, members_of(group), group, OwnerChanged{.owner = asked.user}, events);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& asked,
+                        Effects& events) {
+    GroupUpdated changed;
+    std::int64_t bytes = 0;
+    if (asked.name && asked.name != group.name) {
+        changed.name = asked.name;
+        bytes += size_of(asked.name) - size_of(group.name);
+    }
+    if (asked.join_mode && asked.join_mode != group.join_mode) {
+        changed.join_mode = asked.join_mode;
+    }
+    if (asked.profile && asked.profile != group.profile) {
+        changed.profile = asked.profile;
+        bytes += size_of(asked.profile) - size_of(group.profile);
+    }
+    if (changed == GroupUpdated{}) {
+        return GroupDone{.dup = true};
+    }
+    if (auto full = take(sender.user, std::ssize(group.members), bytes)) {
+        return std::move(*full);
+    }
+    if (changed.name) {
+        group.name = changed.name;
+    }
+    if (changed.profile) {
+        group.profile = changed.profile;
+    }
+    group.join_mode = changed.join_mode.value_or(group.join_mode);
+    shared_.records.touch(group);
+    shared_.records.keep(group, bytes);
+    tell(sender, members_of(group), group, std::move(changed), events);
+    return GroupDone{};
+}
+
+ReplyBody Groups::apply(const Sender& /*sender*/, const Group& group, const GetGroup& asked,
+                        Effects& /*events*/) const {
+    auto at = group.members.begin();
+    if (asked.after) {
+        const auto last = UserId::parse(*asked.after);
+        if (!last) {
+            return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
+        }
+        at = group.members.upper_bound(*last);
+    }
+    GotGroup page{.group = {.group = group.id,
+                            .name = group.name,
+                            .join_mode = group.join_mode,
+                            .owner = *group.owner->id,
+                            .profile = group.profile,
+                            .count = static_cast<std::uint32_t>(group.members.size())}};
+    auto& members = page.group.members;
+    for (; at != group.members.end(); ++at) {
+        if (members.size() == page_members) {
+            page.next = members.back().user.text();
+            break;
+        }
+        members.push_back({.user = *at->first->id, .role = at->second});
+    }
+    return page;
+}
+
+ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& /*events*/) {
+    std::optional<GroupId> last;
+    if (asked.after && !(last = GroupId::parse(*asked.after))) {
+        return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
+    }
+    GroupsListed page;
+    const User* known = shared_.records.find(sender.user);
+    if (known == nullptr) {
+        return page;
+    }
+    const auto& groups = known->groups;
+    auto at =
+        last ? std::upper_bound(groups.begin(), groups.end(), *last,
+                                [](const GroupId& id, const Group* one) { return id < one->id; })
+             : groups.begin();
+    std::size_t bytes = 0;
+    for (; at != groups.end(); ++at) {
+        const Group& group = **at;
+        if (page.groups.size() == page_groups || bytes > groups_page_bytes) {
+            page.next = page.groups.back().group.text();
+            break;
+        }
+        bytes += group.name.value_or("").size();
+        page.groups.push_back({.group = group.id,
+                               .name = group.name,
+                               .role = *group.rank_of(sender.user),
+                               .join_mode = group.join_mode,
+                               .count = static_cast<std::uint32_t>(group.members.size())});
+    }
+    return page;
+}
+
+ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& events) {
+    std::vector<UserId> to;
+    const auto reach = [&](const UserId& id, const User* user) {
+        if (!asked.online_only || (user != nullptr && user->online())) {
+            to.push_back(id);
+        }
+    };
+    if (const auto* peer = std::get_if<UserId>(&asked.to)) {
+        reach(*peer, shared_.records.find(*peer));
+    } else {
+        const Group* group = shared_.records.find(std::get<GroupId>(asked.to));
+        if (group == nullptr) {
+            return refuse(Error::unknown_group);
+        }
+        static constexpr const GroupRule& rule = group_rule_of(Message::verb);
+        if (const auto error = refusal_of(rule, group->rank_of(sender.user), group->join_mode)) {
+            return refuse(*error);
+        }
+        for (const auto& [member, rank] : group->members) {
+            if (*member->id != sender.user) {
+                reach(*member->id, member);
+            }
+        }
+    }
+    if (to.empty() && asked.online_only) {
+        return refuse(Error::user_offline);
+    }
+    if (auto full = shared_.take(sender.user, std::ssize(to), 0)) {
+        return std::move(*full);
+    }
+    const MessageId id = asked.id ? *asked.id : shared_.fresh_message();
+    if (!to.empty()) {
+        events.emplace_back(Delivery{
+            .to = std::move(to),
+            .event =
+                MessageEvent{.id = id, .from = sender.user, .to = asked.to, .data = asked.data},
+            .online_only = asked.online_only});
+    }
+    return Sent{.id = id};
+}
+
+std::optional<Refusal> Groups::take(const UserId& user, std::int64_t events, std::int64_t bytes) {
+    if (shared_.events.allows(user.text(), shared_.now, events) &&
+        !shared_.records.has_room_for_groups(bytes)) {
+        return refuse_size("data", Records::most_for_groups(shared_.limits));
+    }
+    return shared_.take(user, events, bytes);
+}
+
+std::optional<Refusal> Groups::over_owned(const UserId& user, std::string_view field) const {
+    const User* known = shared_.records.find(user);
+    const auto owned = known != nullptr ? known->owned : 0;
+    if (std::cmp_less(owned, shared_.limits.max_groups_per_owner)) {
+        return std::nullopt;
+    }
+    auto refusal = refuse_size(field, shared_.limits.max_groups_per_owner);
+    refusal.message = "nobody may own more than " +
+                      std::to_string(shared_.limits.max_groups_per_owner) + " groups";
+    return refusal;
+}
+
+void Groups::part(const Sender& sender, Group& group, const std::vector<UserId>& gone,
+                  RevokeReason reason, GroupEventBody body, Effects& events) {
+    // Membership counts at the moment of the request: who goes still hears of all this.
+    tell(sender, members_of(group), group, std::move(body), events);
+    invitations_.parted(group, gone, sender, reason, events);
+    for (const auto& user : gone) {
+        shared_.records.leave(group, user);
+    }
+    shared_.records.keep(group, -std::ssize(gone) * member_bytes);
+}
+
+template ReplyBody Groups::judge(const Sender&, const JoinGroup&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const QuitGroup&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const DismissGroup&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const GetGroup&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const UpdateGroup&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const AddMembers&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const RemoveMembers&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const SetRank&, Effects&);
+template ReplyBody Groups::judge(const Sender&, const TransferGroup&, Effects&);
+
+}  // namespace beckon

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/events.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/instant.hpp"
+
+/// What a switchboard remembers, as values: what a request changed, and also what makes
+/// the same switchboard again after a restart. No SQL, no clock: instants are the host's.
+///
+/// Each `…Kept` says how its record stands now, whether it is new or was known before. An
+/// invitation goes by its number, which no other ever has; its id may come again once it
+/// is forgotten. Not among them, by nature: who is online, `ringing`, rates.
+namespace beckon {
+
+/// An invitation but for its data, which may be large and seldom changes.
+struct InvitationKept {
+    std::uint64_t number = 0;
+    InvitationId id;
+    UserId inviter;
+    /// What the topic that made it named.
+    std::variant<UserId, GroupId> target;
+    Answer answer = Answer::all;
+    Visibility visibility = Visibility::invitees;
+    bool call = false;
+    bool online_only = false;
+    bool keep_when_lost = false;
+    bool inviter_was_online = false;
+    Rev rev = 1;
+    Instant made_at{};
+    Instant lifetime_end{};
+    /// Nothing: it is open.
+    std::optional<Instant> ended_at{};
+    bool operator==(const InvitationKept&) const = default;
+};
+
+/// The invitation's data, after an invite or a modify.
+struct DataKept {
+    std::uint64_t number = 0;
+    std::optional<Data> data{};
+    bool operator==(const DataKept&) const = default;
+};
+
+/// What was said when the parts of invitees ended; `rev` is that of the event that told it.
+struct NoteKept {
+    std::uint64_t number = 0;
+    Rev rev = 1;
+    std::optional<Data> data{};
+    std::string reason{};
+    bool operator==(const NoteKept&) const = default;
+};
+
+/// One invitee, by its position in the invitation.
+struct InviteeKept {
+    std::uint64_t number = 0;
+    std::uint32_t position = 0;
+    UserId user;
+    State state = State::pending;
+    /// `never`: no timeout but the invitation's lifetime.
+    Instant deadline{};
+    /// Who ended it, and with which device; nobody: the clock, or it is pending.
+    std::optional<UserId> by{};
+    std::optional<DeviceTag> device{};
+    /// The rev of its note, if anything was said.
+    std::optional<Rev> note{};
+    /// Has added others, so that the invitation counts as this one's own as well.
+    bool adder = false;
+    bool operator==(const InviteeKept&) const = default;
+};
+
+/// The call of an invitation with `call:true`.
+struct CallKept {
+    std::uint64_t number = 0;
+    /// Nothing: nobody has accepted yet.
+    std::optional<Instant> started_at{};
+    std::optional<Instant> ended_at{};
+    std::string reason{};
+    /// The id of the invite that crossed this one and became its accept.
+    std::optional<InvitationId> merged{};
+    bool operator==(const CallKept&) const = default;
+};
+
+/// One who takes part in a call, or did, by its position in the call: the inviter first, then
+/// who accepted.
+struct ParticipantKept {
+    std::uint64_t number = 0;
+    std::uint32_t position = 0;
+    UserId user;
+    DeviceTag device{};
+    /// That device was seen online, so it can be lost.
+    bool was_online = false;
+    bool takes_part = true;
+    /// The device that hung up.
+    std::optional<DeviceTag> hung_up{};
+    bool operator==(const ParticipantKept&) const = default;
+};
+
+/// It has ended and is not remembered any more; only history may still know it.
+struct InvitationForgotten {
+    std::uint64_t number = 0;
+    InvitationId id{};
+    bool operator==(const InvitationForgotten&) const = default;
+};
+
+struct GroupKept {
+    GroupId group;
+    /// Invitations up to this number that name its id are of an earlier group, now dismissed.
+    std::uint64_t made_after = 0;
+    std::optional<std::string> name{};
+    std::optional<Profile> profile{};
+    JoinMode join_mode = JoinMode::free;
+    bool operator==(const GroupKept&) const = default;
+};
+
+struct MemberKept {
+    GroupId group;
+    UserId user;
+    Rank rank = Rank::member;
+    bool operator==(const MemberKept&) const = default;
+};
+
+struct MemberGone {
+    GroupId group;
+    UserId user;
+    bool operator==(const MemberGone&) const = default;
+};
+
+/// With all its members.
+struct GroupGone {
+    GroupId group;
+    bool operator==(const GroupGone&) const = default;
+};
+
+using Change =
+    std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, CallKept, ParticipantKept,
+                 InvitationForgotten, GroupKept, MemberKept, MemberGone, GroupGone>;
+
+/// In order: an invitation comes before its data, notes, invitees and call, a note before the
+/// invitees that refer to it, a call before its participants and they after the invitees, a group
+/// before its members.
+using Changes = std::vector<Change>;
+
+}  // namespace beckon

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "judge/changes.hpp"
+#include "judge/effects.hpp"
+#include "judge/siphash.hpp"
+#include "protocol/instant.hpp"
+#include "protocol/intake.hpp"
+#include "protocol/limits.hpp"
+
+namespace beckon {
+
+/// The place that decides: holds the invitations and groups, judges each request, and
+/// times out what is due (contract, sections 3 to 9).
+///
+/// No I/O, no clock, no thread: one thread calls it, time is an argument. A
+/// `now` before an earlier one counts as that earlier one. Every call first
+/// applies the deadlines that are due (`now >= deadline` has timed out), so the
+/// outcome never depends on how late the host's timer runs. Nothing throws but
+/// `std::bad_alloc`.
+class Switchboard {
+  public:
+    struct Options {
+        Limits limits{};
+        /// Told by `sync` and `status`; different after each start of the host.
+        std::string server_epoch = "0";
+        /// For hashing what clients choose, and for the ids that they did not choose;
+        /// random, and another after each start of the host.
+        SipKey secret{};
+        /// The host stores what `take_changes` tells; else that is nothing.
+        bool stored = false;
+    };
+
+    explicit Switchboard(Options options);
+    ~Switchboard();
+    Switchboard(const Switchboard&) = delete;
+    Switchboard& operator=(const Switchboard&) = delete;
+
+    /// Judges one request: what came due, then exactly one `Reply`, then its
+    /// events. A refused one has changed nothing (but its sender's request rate).
+    Effects handle(const Sender& sender, const Request& request, Instant now);
+
+    /// Applies what is due at `now`.
+    Effects advance(Instant now);
+
+    /// When `advance` is to be called next: never later than the next deadline,
+    /// at times earlier (then nothing happens). Nothing: no deadline is pending.
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    /// A device of the user came online, or went; the host says it once for each change. An
+    /// inviter of whom none is there for `grace_ms` loses what is pending, and who takes part in
+    /// a call with a device that is away so long has left it.
+    Effects set_online(const Sender& device, bool online, Instant now);
+
+    /// Nobody is lost for being away while this holds: that rests on who is there, which no store
+    /// knows.
+    void let_absences_wait(bool wait);
+
+    /// What has changed since it was asked for last, each as it stands now: what the effects
+    /// since then rest on.
+    Changes take_changes();
+
+    /// Makes what changes tell, in their order, to go on from there after a restart, or to go
+    /// back to what is stored. Deadlines go on; what is due is applied by the next call.
+    /// Nobody is online, until the host says so: an inviter has the grace period from `now` on.
+    void restore(const Change& change, Instant now);
+    /// What is stored is this, of all that a store did not take: what there is instead has
+    /// changed (again).
+    void change_again(const Changes& stored);
+    /// No invitation gets a number up to this one, which was given before.
+    void go_on_after(std::uint64_t last_number);
+
+    /// Whether an invitation goes on, so that there may be more to be said of it.
+    [[nodiscard]] bool is_open(const InvitationId& id) const;
+
+    [[nodiscard]] const Limits& limits() const noexcept;
+
+    /// For benchmarks and operators.
+    struct Counts {
+        std::size_t open = 0;   ///< invitations with somebody pending, or with a call that lives
+        std::size_t ended = 0;  ///< ended ones that are remembered
+        std::size_t users = 0;  ///< users online, or with a part in either or in a group
+        std::size_t groups = 0;
+        std::int64_t kept_bytes = 0;  ///< what counts against max_total_data_bytes
+    };
+    [[nodiscard]] Counts counts() const noexcept;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace beckon

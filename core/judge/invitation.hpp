@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "call.hpp"
+#include "protocol/events.hpp"
+#include "timer_wheel.hpp"
+
+/// The switchboard's records. A million are kept, so sizes matter: users and ids
+/// are referred to, not copied.
+namespace beckon {
+
+struct Group;
+struct Invitation;
+struct User;
+
+/// What an invitee counts against max_total_data_bytes, after the first: one request
+/// makes a thousand.
+inline constexpr std::int64_t invitee_bytes = 200;
+
+inline std::int64_t size_of(const std::optional<Data>& data) {
+    return data ? static_cast<std::int64_t>(data->bytes.size()) : 0;
+}
+
+/// Runs while an inviter with open invitations has no device online.
+struct LostInviter : Timer {
+    explicit LostInviter(User& lost) : Timer(Kind::lost_inviter), user(lost) {}
+    User& user;
+};
+
+/// Somebody who is online, a member of a group, or has a part in an invitation that is kept.
+struct User {
+    const UserId* id = nullptr;
+    /// The open invitations of this inviter or invitee, oldest first.
+    std::vector<Invitation*> open{};
+    /// The groups of this member, by id.
+    std::vector<Group*> groups{};
+    std::unique_ptr<LostInviter> lost{};
+    /// Invitations, kept ones too, and groups that point here.
+    std::uint32_t references = 0;
+    /// Groups of this owner.
+    std::uint32_t owned = 0;
+    /// Open invitations that count as this user's own (as inviter, or by adding).
+    std::uint32_t inviting = 0;
+    /// Invitations that wait for this user's answer.
+    std::uint32_t invited = 0;
+    /// Those that are online.
+    std::vector<DeviceTag> devices{};
+
+    [[nodiscard]] bool online() const { return !devices.empty(); }
+    [[nodiscard]] bool has(DeviceTag device) const {
+        return std::find(devices.begin(), devices.end(), device) != devices.end();
+    }
+};
+
+/// What somebody said when an invitee's part ended, and the rev of the event that told it.
+struct Note {
+    Rev rev = 1;
+    std::optional<Data> data{};
+    std::string reason{};
+};
+
+/// One invitee of one invitation: one question, and its one answer.
+class Invitee {
+  public:
+    Invitee(User& asked, Instant until) : user_(&asked), deadline_(until) {}
+
+    [[nodiscard]] User& user() const { return *user_; }
+    [[nodiscard]] Instant deadline() const { return deadline_; }
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] bool pending() const { return state_ == State::pending; }
+    /// Who ended it, and with which device; nobody when the clock did.
+    [[nodiscard]] const User* by() const { return by_; }
+    [[nodiscard]] std::optional<DeviceTag> device() const { return device_; }
+    [[nodiscard]] const Note* note() const { return note_.get(); }
+
+    /// The only writer of an answer.
+    void end(State how, const User* by, std::optional<DeviceTag> device,
+             std::shared_ptr<const Note> note) {
+        assert(pending() && how != State::pending);
+        state_ = how;
+        by_ = by;
+        device_ = device;
+        note_ = std::move(note);
+        touched = true;
+    }
+
+    bool ringing = false;
+    /// Has changed since the changes were taken.
+    bool touched = true;
+
+  private:
+    State state_ = State::pending;
+    User* user_;
+    const User* by_ = nullptr;
+    std::optional<DeviceTag> device_{};
+    Instant deadline_;
+    std::shared_ptr<const Note> note_{};
+};
+
+/// Open while `pending` is above 0, when the timer runs, at or before the earliest deadline;
+/// and while its call lives.
+struct Invitation : Timer {
+    Invitation() : Timer(Kind::invitation) {}
+
+    const InvitationId* id = nullptr;
+    User* inviter = nullptr;
+    /// What the topic that made it named: a user, invited or skipped, or the group.
+    User* target = nullptr;
+    std::shared_ptr<Group> group{};
+    std::vector<Invitee> invitees{};
+    std::optional<Data> data{};
+    /// With `call:true`, also before and after it lives.
+    std::unique_ptr<Call> call{};
+    /// Who added invitees and so has it counted as their own.
+    std::unique_ptr<std::vector<User*>> adders{};
+    /// Who ended parts in it without having one.
+    std::unique_ptr<std::vector<User*>> removers{};
+    /// Rises with each invitation.
+    std::uint64_t number = 0;
+    Instant made_at{};
+    Instant lifetime_end{};
+    /// `never`: it is open.
+    Instant ended_at = never;
+    /// What it counts against max_total_data_bytes.
+    std::int64_t kept = 0;
+    Rev rev = 1;
+    std::uint32_t pending = 0;
+    Answer answer = Answer::all;
+    Visibility visibility = Visibility::invitees;
+    bool online_only = false;
+    bool keep_when_lost = false;
+    /// The inviter had a device online at or after the invite.
+    bool inviter_was_online = false;
+    /// Has changed since the changes were taken; so has its data.
+    bool touched = false;
+    bool data_touched = false;
+
+    [[nodiscard]] bool open() const {
+        return pending > 0 || (call && call->phase == Call::Phase::lives);
+    }
+    [[nodiscard]] bool ended() const { return ended_at != never; }
+};
+
+}  // namespace beckon

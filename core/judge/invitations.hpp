@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "calls.hpp"
+#include "judge/effects.hpp"
+#include "protocol/intake.hpp"
+#include "protocol/refusals.hpp"
+#include "shared_state.hpp"
+
+namespace beckon {
+
+/// A request that names its invitation.
+template <class Verb>
+concept NamesInvitation = std::same_as<decltype(Verb::id), InvitationId>;
+
+/// Judges what is asked about invitations, and what time and absence do to them
+/// (contract, section 4), by the table in rules.hpp. One thread.
+class Invitations {
+  public:
+    Invitations(SharedState& shared, Calls& calls) : shared_(shared), calls_(calls) {}
+
+    ReplyBody judge(const Sender& sender, const Invite& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const GroupInvite& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const Sync& asked, Effects& events);
+    /// The checks that every verb about an invitation shares, in the contract's order.
+    template <NamesInvitation Verb>
+    ReplyBody judge(const Sender& sender, const Verb& asked, Effects& events);
+
+    /// The invitation's timer fired.
+    void come_due(Invitation& invitation, Effects& events);
+    /// A device came online, or went.
+    void set_online(const Sender& device, bool online);
+    /// The user has been away for too long.
+    void lose(User& user, Effects& events);
+    /// These members, who still are, leave or are removed: what is pending for them is
+    /// revoked, what they asked is cancelled.
+    void parted(const Group& group, const std::vector<UserId>& gone, const Sender& sender,
+                RevokeReason reason, Effects& events);
+    /// The group, which still is, is dismissed: all that is open in it is cancelled.
+    void dismissed(const Group& group, const Sender& sender, Effects& events);
+
+    /// See `Switchboard::restore`.
+    void restore(const InvitationKept& kept);
+    void restore(const InviteeKept& kept);
+    void restore(const CallKept& kept);
+    void restore(const ParticipantKept& kept);
+    void restore(const InvitationForgotten& forgotten);
+
+  private:
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Reject& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Cancel& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Modify& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Ringing& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Add& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, const Invitation& invitation, const Get& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, const Invitation& invitation, const Signal& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Hangup& asked,
+                    Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Resume& asked,
+                    Effects& events);
+
+    /// The one-to-one call that waits for the sender and whose inviter this invite would call.
+    [[nodiscard]] Invitation* crossed_by(const Sender& sender, const Invite& asked);
+    /// The reply to an invite whose id is known.
+    [[nodiscard]] ReplyBody known_already(const Sender& sender, const Invitation& known,
+                                          bool same_target) const;
+    /// A new invitation of these users. `field` named them, `target` is what the topic named.
+    template <class Asked, class Target>
+    ReplyBody invite(const Sender& sender, const Asked& asked, const Target& target,
+                     std::string_view field, std::vector<UserId> named, Effects& events);
+
+    /// Why `user` cannot be asked by `asker` into an invitation of `inviter`, perhaps in
+    /// `group`.
+    [[nodiscard]] WhyNot why_not(const UserId& asker, const UserId& inviter, const UserId& user,
+                                 const Group* group, bool online_only) const;
+    [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const;
+    [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
+                                                       std::int64_t audience) const;
+    /// `SharedState::take`, the bytes being kept by `invitation`.
+    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
+                                              std::int64_t bytes, Invitation& invitation);
+
+    /// `new_invitation` to the invitees from index `first` on, and to observers.
+    void announce_new(const Actor& by, const Invitation& invitation, std::size_t first,
+                      Effects& events) const;
+    [[nodiscard]] InvitationInfo describe(const Invitation& invitation, const UserId& reader) const;
+    /// An invitee's own time, anyone else's the last; none when nothing runs.
+    [[nodiscard]] std::optional<Duration> remaining(const Invitation& invitation,
+                                                    const UserId& reader) const;
+    [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
+
+    /// When those who are asked now have to have answered (0: when the lifetime ends).
+    [[nodiscard]] Instant deadline_after(const Invitation& invitation, Duration timeout) const;
+    /// Asks these users, with that deadline.
+    void ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
+             Duration timeout);
+    /// Has its timer run at `due`, or before.
+    void look_again(Invitation& invitation, Instant due);
+    void await(User& user);
+
+    SharedState& shared_;
+    Calls& calls_;
+};
+
+}  // namespace beckon

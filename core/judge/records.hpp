@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "group.hpp"
+#include "invitation.hpp"
+#include "judge/changes.hpp"
+#include "judge/sharded_map.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/requests.hpp"
+
+namespace beckon {
+
+/// What the switchboard remembers: invitations, open and ended, groups, and the users
+/// whom they concern. It decides nothing; it keeps each record as long as
+/// something needs it, and within the limits. One thread; records stay where they
+/// are in memory until they are forgotten.
+class Records {
+  public:
+    /// `key` is for hashing, and a secret. `stored`: somebody takes the changes.
+    Records(const Limits& limits, const SipKey& key, bool stored)
+        : limits_(limits),
+          stored_(stored),
+          users_(key),
+          invitations_(key),
+          merged_(key),
+          groups_(key) {}
+
+    [[nodiscard]] Invitation* find(const InvitationId& id) { return invitations_.find(id); }
+    [[nodiscard]] const Invitation* find(const InvitationId& id) const {
+        return invitations_.find(id);
+    }
+    /// The invitation that the invite with this id was merged into.
+    [[nodiscard]] const Invitation* find_merged(const InvitationId& id) const {
+        const auto* found = merged_.find(id);
+        return found != nullptr ? *found : nullptr;
+    }
+    [[nodiscard]] User* find(const UserId& id) { return users_.find(id); }
+    [[nodiscard]] const User* find(const UserId& id) const { return users_.find(id); }
+
+    /// The user's record, made if there is none; to be released by whoever obtained it.
+    User& obtain(const UserId& id);
+    /// Forgets a user of whom nothing is left to know.
+    void release(User& user);
+
+    /// A new invitation, `id` being new, that counts as its inviter's own and asks
+    /// nobody yet. The topic named a user, or a group.
+    Invitation& create(const InvitationId& id, const UserId& inviter, const UserId& target);
+    Invitation& create(const InvitationId& id, const UserId& inviter, const GroupId& group);
+    /// Asks these users too, each until `deadline`.
+    void ask(Invitation& invitation, const std::vector<UserId>& invitees, Instant deadline);
+    /// Whether it counts as this user's own, as its inviter or by an `add`; and to make it so.
+    [[nodiscard]] static bool counts_for(const Invitation& invitation, const UserId& user);
+    void count_for(Invitation& invitation, const UserId& adder);
+    /// Keeps `user`, who ended a part in it, whether or not they have one.
+    void keep_remover(Invitation& invitation, User& user);
+    /// An invite with this id became the accept of `invitation`, which has a call.
+    void merge(Invitation& invitation, const InvitationId& id);
+    /// It is not open any more: remembers it as ended, perhaps only for a while,
+    /// and perhaps not at all, so it may be gone after this.
+    void close(Invitation& invitation, Instant now);
+    /// Forgets what ended at `until` or before.
+    void forget_ended(Instant until);
+
+    /// Those of a user's or a group's open invitations that have a higher number.
+    [[nodiscard]] static std::span<Invitation* const> open_after(
+        const std::vector<Invitation*>& open, std::uint64_t number);
+
+    [[nodiscard]] Group* find(const GroupId& id);
+    /// A new group, its id being new, of its owner alone as yet.
+    Group& create(const CreateGroup& asked, const UserId& owner);
+    /// One who is no member yet.
+    void join(Group& group, const UserId& id);
+    /// A member who is not the owner.
+    void leave(Group& group, const UserId& id);
+    /// Not the owner's.
+    void set_rank(Group& group, const UserId& member, Rank rank);
+    /// The owner before is a member then.
+    void transfer(Group& group, const UserId& member);
+    /// What is open in it still, a call that lives, goes on.
+    void dismiss(Group& group);
+
+    /// Whether so many bytes more fit; the ended give way.
+    [[nodiscard]] bool has_room(std::int64_t bytes) const;
+    /// Whether groups may have so many more of them. They are never forgotten, so they
+    /// leave invitations a half.
+    [[nodiscard]] bool has_room_for_groups(std::int64_t bytes) const;
+    [[nodiscard]] static std::int64_t most_for_groups(const Limits& limits) {
+        return limits.max_total_data_bytes / 2;
+    }
+    /// Counts them for this invitation, or group.
+    void keep(Invitation& invitation, std::int64_t bytes);
+    void keep(Group& group, std::int64_t bytes);
+
+    /// Notes that an invitation has changed, or what a group is called and the like. Who comes
+    /// to be asked, who ended and who comes into a group is noted anyway.
+    void touch(Invitation& invitation);
+    void touch(const Group& group);
+    /// What has changed since they were taken last, as it stands now.
+    Changes take_changes();
+
+    /// What changes like those that `restore` takes are about is to be told again, as it stands
+    /// in memory.
+    void change_again(const Changes& stored);
+
+    /// Makes what changes tell (changes.hpp), which is no change itself. What cannot be is
+    /// passed over.
+    Invitation& restore(const InvitationKept& kept);
+    void restore(const DataKept& kept);
+    void restore(const NoteKept& kept);
+    Invitation* restore(const InviteeKept& kept);
+    Invitation* restore(const CallKept& kept);
+    Invitation* restore(const ParticipantKept& kept);
+    void restore(const InvitationForgotten& forgotten);
+    void restore(const GroupKept& kept);
+    void restore(const MemberKept& kept);
+    void restore(const MemberGone& gone);
+    void restore(const GroupGone& gone);
+    /// The next invitation's number is above this.
+    void go_on_after(std::uint64_t number) { last_number_ = std::max(last_number_, number); }
+
+    [[nodiscard]] std::size_t open() const { return invitations_.size() - ended_.size(); }
+    [[nodiscard]] std::size_t ended() const { return ended_.size(); }
+    [[nodiscard]] std::size_t users() const { return users_.size(); }
+    [[nodiscard]] std::size_t groups() const { return groups_.size(); }
+    [[nodiscard]] std::int64_t kept_bytes() const {
+        return open_bytes_ + ended_bytes_ + group_bytes_;
+    }
+
+  private:
+    Invitation& create(const InvitationId& id, const UserId& inviter);
+    /// It is not open any more.
+    void take_out(Invitation& invitation);
+    void become_ended(Invitation& invitation, Instant now);
+    void erase(Invitation& invitation);
+    void put_in(Group& group, const UserId& id, Rank rank);
+    void take_out(Group& group, User& member);
+    std::shared_ptr<Group> take_away(Group& group);
+    std::shared_ptr<Group> group_at(const GroupId& id, std::uint64_t number);
+    void count(Invitation& invitation, std::int64_t bytes);
+    void count(Group& group, std::int64_t bytes);
+    Invitation* restored(std::uint64_t number);
+    template <class SomeChange>
+    void note(SomeChange change);
+    void tell_touched();
+    void tell(Invitation& invitation);
+    void tell(Call& call);
+    User& refer(const UserId& id);
+    void unrefer(User& user);
+    void trim_ended();
+    void forget_oldest();
+
+    const Limits& limits_;
+    const bool stored_;
+    ShardedMap<UserId, User> users_;
+    ShardedMap<InvitationId, Invitation> invitations_;
+    ShardedMap<InvitationId, Invitation*> merged_;
+    ShardedMap<GroupId, std::shared_ptr<Group>> groups_;
+    /// Oldest first.
+    std::deque<Invitation*> ended_;
+    std::uint64_t last_number_ = 0;
+    /// What counts against max_total_data_bytes.
+    std::int64_t open_bytes_ = 0;
+    std::int64_t ended_bytes_ = 0;
+    std::int64_t group_bytes_ = 0;
+
+    std::vector<Invitation*> touched_;
+    Changes changes_;
+    /// The last that was restored, and its notes.
+    Invitation* restored_ = nullptr;
+    std::vector<std::shared_ptr<const Note>> restored_notes_;
+    /// The last group that was taken away; it may come again.
+    std::shared_ptr<Group> gone_;
+};
+
+}  // namespace beckon

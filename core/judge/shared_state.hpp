@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "judge/siphash.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/replies.hpp"
+#include "rate_limit.hpp"
+#include "records.hpp"
+#include "timer_wheel.hpp"
+
+namespace beckon {
+
+/// What the switchboard's judges share: the present instant, the records, the
+/// deadlines, and how much each user may still do. One thread.
+class SharedState {
+  public:
+    /// `secret` is for hashing, and for the ids that clients did not choose. `stored`: somebody
+    /// takes the changes of the records.
+    SharedState(const Limits& given, std::string epoch, const SipKey& secret, bool stored);
+
+    /// Charges `user` for so many events, if they fit and so many `bytes` more can be
+    /// kept; or takes nothing. The last check of each request.
+    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
+                                              std::int64_t bytes);
+
+    /// Charges `user` for events that no request can be refused for.
+    void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }
+
+    InvitationId fresh_invitation();
+    MessageId fresh_message();
+
+    const Limits limits;
+    const std::string server_epoch;
+    Instant now{};
+    /// Nobody is lost for being away, for the time being: looked at again a moment later.
+    bool absences_wait = false;
+    static constexpr Duration moment{1000};
+    TimerWheel wheel;
+    RateLimit requests;
+    RateLimit pair_invites;
+    RateLimit events;
+    Records records;
+
+  private:
+    SharedState(const Limits& given, std::string epoch, const SipKey& hash_key,
+                const SipKey& id_key, bool stored);
+    /// 128 bits that nobody can foretell.
+    std::string fresh_id();
+
+    SipKey id_key_;
+    std::uint64_t ids_made_ = 0;
+};
+
+}  // namespace beckon

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judge/switchboard.hpp"
+
+#include <algorithm>
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include "calls.hpp"
+#include "groups.hpp"
+#include "invitations.hpp"
+#include "protocol/refusals.hpp"
+#include "shared_state.hpp"
+
+namespace beckon {
+
+class Switchboard::Impl {
+  public:
+    explicit Impl(Options options)
+        : shared_(options.limits, std::move(options.server_epoch), options.secret, options.stored),
+          calls_(shared_),
+          invitations_(shared_, calls_),
+          groups_(shared_, invitations_) {}
+
+    Effects handle(const Sender& sender, const Request& request, Instant now) {
+        Effects effects = advance(now);
+        Effects events;
+        ReplyBody body = judge(sender, request, events);
+        effects.emplace_back(Reply{.re = std::string(verb_of(request)),
+                                   .device = sender.device,
+                                   .req = request.req,
+                                   .body = std::move(body)});
+        std::move(events.begin(), events.end(), std::back_inserter(effects));
+        return effects;
+    }
+
+    Effects advance(Instant now) {
+        Effects effects;
+        now = std::max(now, shared_.now);
+        while (Timer* timer = shared_.wheel.pop(now)) {
+            shared_.now = std::max(shared_.now, timer->due());
+            switch (timer->kind()) {
+                case Timer::Kind::invitation:
+                    invitations_.come_due(static_cast<Invitation&>(*timer), effects);
+                    break;
+                case Timer::Kind::lost_inviter:
+                    invitations_.lose(static_cast<LostInviter&>(*timer).user, effects);
+                    break;
+                case Timer::Kind::call:
+                    calls_.come_due(static_cast<Call&>(*timer), effects);
+                    break;
+            }
+        }
+        shared_.now = now;
+        shared_.records.forget_ended(now - Duration(limits().ended_ms));
+        return effects;
+    }
+
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return shared_.wheel.next(); }
+
+    Effects set_online(const Sender& device, bool online, Instant now) {
+        Effects effects = advance(now);
+        invitations_.set_online(device, online);
+        return effects;
+    }
+
+    void let_absences_wait(bool wait) { shared_.absences_wait = wait; }
+
+    Changes take_changes() { return shared_.records.take_changes(); }
+
+    void restore(const Change& change, Instant now) {
+        shared_.now = std::max(now, shared_.now);
+        std::visit(
+            [this](const auto& kept) {
+                if constexpr (requires { invitations_.restore(kept); }) {
+                    invitations_.restore(kept);
+                } else {
+                    shared_.records.restore(kept);
+                }
+            },
+            change);
+    }
+    void change_again(const Changes& stored) { shared_.records.change_again(stored); }
+    void go_on_after(std::uint64_t last_number) { shared_.records.go_on_after(last_number); }
+
+    [[nodiscard]] bool is_open(const InvitationId& id) const {
+        const Records& records = shared_.records;
+        const auto* const found = records.find(id);
+        return found != nullptr && found->open();
+    }
+
+    [[nodiscard]] const Limits& limits() const { return shared_.limits; }
+
+    [[nodiscard]] Counts counts() const {
+        const Records& records = shared_.records;
+        return {.open = records.open(),
+                .ended = records.ended(),
+                .users = records.users(),
+                .groups = records.groups(),
+                .kept_bytes = records.kept_bytes()};
+    }
+
+  private:
+    /// What has ended is the host's to tell, from its store; there is nothing here to tell of it.
+    static ReplyBody history() { return HistoryListed{}; }
+
+    ReplyBody judge(const Sender& sender, const Request& request, Effects& events) {
+        const auto& who = sender.user.text();
+        if (!shared_.requests.allows(who, shared_.now)) {
+            return refuse_count(Error::rate_limited, limits().requests_per_second);
+        }
+        shared_.requests.take(who, shared_.now);
+        return std::visit(
+            [&](const auto& asked) {
+                if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {
+                    return history();
+                } else if constexpr (requires { invitations_.judge(sender, asked, events); }) {
+                    return invitations_.judge(sender, asked, events);
+                } else {
+                    return groups_.judge(sender, asked, events);
+                }
+            },
+            request.body);
+    }
+
+    SharedState shared_;
+    Calls calls_;
+    Invitations invitations_;
+    Groups groups_;
+};
+
+Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Switchboard::~Switchboard() = default;
+
+Effects Switchboard::handle(const Sender& sender, const Request& request, Instant now) {
+    return impl_->handle(sender, request, now);
+}
+Effects Switchboard::advance(Instant now) { return impl_->advance(now); }
+std::optional<Instant> Switchboard::next_deadline() const { return impl_->next_deadline(); }
+Effects Switchboard::set_online(const Sender& device, bool online, Instant now) {
+    return impl_->set_online(device, online, now);
+}
+void Switchboard::let_absences_wait(bool wait) { impl_->let_absences_wait(wait); }
+Changes Switchboard::take_changes() { return impl_->take_changes(); }
+void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
+void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }
+void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
+bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
+const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
+Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }
+
+}  // namespace beckon

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "protocol/limits.hpp"
+#include "protocol/replies.hpp"
+#include "protocol/requests.hpp"
+
+namespace beckon {
+
+/// Who asks: the authenticated user and the connection's tag, from the host,
+/// never from a payload.
+struct Sender {
+    UserId user;
+    DeviceTag device;
+    bool operator==(const Sender&) const = default;
+};
+
+/// One publish below the root that is neither to an inbox nor to `status`.
+struct RawRequest {
+    /// The topic below the root, such as `user/bob/invite/alice`.
+    std::string_view topic;
+    std::string_view payload;
+    bool retain = false;
+};
+
+/// Makes a request of what was published, or the reply that refuses it: the
+/// contract's checks (section 3) of topic, ids, sender, retain, size and body,
+/// in that order. Pure; any thread.
+std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw,
+                                     const Limits& limits);
+
+}  // namespace beckon

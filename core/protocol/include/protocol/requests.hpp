@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/ids.hpp"
+#include "protocol/instant.hpp"
+#include "protocol/words.hpp"
+
+/// What clients ask (contract, sections 4, 6 and 7).
+///
+/// Each type lists its wire fields once in `fields`, in wire order; both codecs (wire.hpp) read and
+/// write by that list. In a list
+///   v("name", optional)           may be absent (never null);
+///   v.required("name", value)     must be there;
+///   v.defaulted("name", value)    keeps its value when absent, is always written;
+///   v.one_of("a", "b", variant)   is one of the two, by the name of what it is.
+namespace beckon {
+
+// What stands in the topic comes first and is no wire field.
+
+inline constexpr Duration default_timeout{30'000};
+
+/// `user/{invitee}/invite`
+struct Invite {
+    UserId invitee;
+    std::optional<InvitationId> id{};
+    std::optional<Data> data{};
+    Duration timeout = default_timeout;
+    std::vector<UserId> also{};
+    Answer answer = Answer::all;
+    bool call = false;
+    bool online_only = false;
+    OnInviterLost on_inviter_lost = OnInviterLost::cancel;
+    Visibility visibility = Visibility::invitees;
+
+    static constexpr std::string_view verb = "invite";
+    static void fields(auto& m, auto& v) {
+        v("id", m.id);
+        v("data", m.data);
+        v.defaulted("timeout_ms", m.timeout);
+        v.defaulted("also", m.also);
+        v.defaulted("answer", m.answer);
+        v.defaulted("call", m.call);
+        v.defaulted("online_only", m.online_only);
+        v.defaulted("on_inviter_lost", m.on_inviter_lost);
+        v.defaulted("visibility", m.visibility);
+    }
+    bool operator==(const Invite&) const = default;
+};
+
+/// All whom it asks, each once.
+inline std::vector<UserId> invitees_of(const Invite& invite) {
+    std::vector<UserId> all{invite.invitee};
+    all.insert(all.end(), invite.also.begin(), invite.also.end());
+    return distinct(all);
+}
+
+/// `group/{group}/invite`; without `invitees`: all other members
+struct GroupInvite {
+    GroupId group;
+    std::optional<InvitationId> id{};
+    std::optional<Data> data{};
+    Duration timeout = default_timeout;
+    std::optional<std::vector<UserId>> invitees{};
+    Answer answer = Answer::all;
+    bool call = false;
+    bool online_only = false;
+    OnInviterLost on_inviter_lost = OnInviterLost::cancel;
+    Visibility visibility = Visibility::members;
+
+    static constexpr std::string_view verb = Invite::verb;
+    static void fields(auto& m, auto& v) {
+        v("id", m.id);
+        v("data", m.data);
+        v.defaulted("timeout_ms", m.timeout);
+        v("invitees", m.invitees);
+        v.defaulted("answer", m.answer);
+        v.defaulted("call", m.call);
+        v.defaulted("online_only", m.online_only);
+        v.defaulted("on_inviter_lost", m.on_inviter_lost);
+        v.defaulted("visibility", m.visibility);
+    }
+    bool operator==(const GroupInvite&) const = default;
+};
+
+/// Makes an invitation.
+template <class Request>
+concept MakesInvitation = std::same_as<Request, Invite> || std::same_as<Request, GroupInvite>;
+
+/// Whom it names, each once; nobody: all other members of the group.
+inline std::vector<UserId> invitees_of(const GroupInvite& invite) {
+    return distinct(invite.invitees.value_or(std::vector<UserId>{}));
+}
+
+/// `invitation/{id}/accept`
+struct Accept {
+    InvitationId id;
+    std::optional<Data> data{};
+
+    static constexpr std::string_view verb = "accept";
+    static void fields(auto& m, auto& v) { v("data", m.data); }
+    bool operator==(const Accept&) const = default;
+};
+
+/// `invitation/{id}/reject`
+struct Reject {
+    InvitationId id;
+    std::optional<Data> data{};
+    std::string reason = "declined";
+
+    static constexpr std::string_view verb = "reject";
+    static void fields(auto& m, auto& v) {
+        v("data", m.data);
+        v.defaulted("reason", m.reason);
+    }
+    bool operator==(const Reject&) const = default;
+};
+
+/// `invitation/{id}/cancel`; without `invitees`: all still pending
+struct Cancel {
+    InvitationId id;
+    std::optional<Data> data{};
+    std::optional<std::vector<UserId>> invitees{};
+
+    static constexpr std::string_view verb = "cancel";
+    static void fields(auto& m, auto& v) {
+        v("data", m.data);
+        v("invitees", m.invitees);
+    }
+    bool operator==(const Cancel&) const = default;
+};
+
+/// `invitation/{id}/modify`
+struct Modify {
+    InvitationId id;
+    Data data{};
+
+    static constexpr std::string_view verb = "modify";
+    static void fields(auto& m, auto& v) { v.required("data", m.data); }
+    bool operator==(const Modify&) const = default;
+};
+
+/// `invitation/{id}/ringing`
+struct Ringing {
+    InvitationId id;
+
+    static constexpr std::string_view verb = "ringing";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const Ringing&) const = default;
+};
+
+/// `invitation/{id}/add`
+struct Add {
+    InvitationId id;
+    std::vector<UserId> invitees{};
+    Duration timeout = default_timeout;
+
+    static constexpr std::string_view verb = "add";
+    static void fields(auto& m, auto& v) {
+        v.required("invitees", m.invitees);
+        v.defaulted("timeout_ms", m.timeout);
+    }
+    bool operator==(const Add&) const = default;
+};
+
+/// `invitation/{id}/get`
+struct Get {
+    InvitationId id;
+
+    static constexpr std::string_view verb = "get";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const Get&) const = default;
+};
+
+/// `invitation/{id}/signal`; without `to`: whoever the sender talks with
+struct Signal {
+    InvitationId id;
+    std::optional<UserId> to{};
+    /// Rises with each signal of a sender; a receiver knows by it which it has had.
+    std::optional<std::uint64_t> seq{};
+    Data data{};
+
+    static constexpr std::string_view verb = "signal";
+    static void fields(auto& m, auto& v) {
+        v("to", m.to);
+        v("seq", m.seq);
+        v.required("data", m.data);
+    }
+    bool operator==(const Signal&) const = default;
+};
+
+/// `invitation/{id}/hangup`; `all`: the inviter ends the call for everyone
+struct Hangup {
+    InvitationId id;
+    std::optional<Data> data{};
+    std::string reason = "hangup";
+    bool all = false;
+
+    static constexpr std::string_view verb = "hangup";
+    static void fields(auto& m, auto& v) {
+        v("data", m.data);
+        v.defaulted("reason", m.reason);
+        v.defaulted("all", m.all);
+    }
+    bool operator==(const Hangup&) const = default;
+};
+
+/// `invitation/{id}/resume`; the sender's device takes its user's part in the call over
+struct Resume {
+    InvitationId id;
+
+    static constexpr std::string_view verb = "resume";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const Resume&) const = default;
+};
+
+/// `user/{me}/sync`; `after` is the `next` of the page before, opaque to clients
+struct Sync {
+    std::optional<std::string> after{};
+
+    static constexpr std::string_view verb = "sync";
+    static void fields(auto& m, auto& v) { v("after", m.after); }
+    bool operator==(const Sync&) const = default;
+};
+
+/// `user/{peer}/message`, `group/{group}/message`
+struct Message {
+    std::variant<UserId, GroupId> to;
+    Data data{};
+    std::optional<MessageId> id{};
+    bool online_only = false;
+
+    static constexpr std::string_view verb = "message";
+    static void fields(auto& m, auto& v) {
+        v.required("data", m.data);
+        v("id", m.id);
+        v.defaulted("online_only", m.online_only);
+    }
+    bool operator==(const Message&) const = default;
+};
+
+/// `group/{group}/create`
+struct CreateGroup {
+    GroupId group;
+    std::optional<std::string> name{};
+    JoinMode join_mode = JoinMode::free;
+    std::vector<UserId> members{};
+    std::optional<Profile> profile{};
+
+    static constexpr std::string_view verb = "create";
+    static void fields(auto& m, auto& v) {
+        v("name", m.name);
+        v.defaulted("join_mode", m.join_mode);
+        v.defaulted("members", m.members);
+        v("profile", m.profile);
+    }
+    bool operator==(const CreateGroup&) const = default;
+};
+
+/// `group/{group}/join`
+struct JoinGroup {
+    GroupId group;
+
+    static constexpr std::string_view verb = "join";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const JoinGroup&) const = default;
+};
+
+/// `group/{group}/quit`
+struct QuitGroup {
+    GroupId group;
+
+    static constexpr std::string_view verb = "quit";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const QuitGroup&) const = default;
+};
+
+/// `group/{group}/dismiss`
+struct DismissGroup {
+    GroupId group;
+
+    static constexpr std::string_view verb = "dismiss";
+    static void fields(auto& /*m*/, auto& /*v*/) {}
+    bool operator==(const DismissGroup&) const = default;
+};
+
+/// `group/{group}/get`; `after` is the `next` of the page before, opaque to clients
+struct GetGroup {
+    GroupId group;
+    std::optional<std::string> after{};
+
+    static constexpr std::string_view verb = Get::verb;
+    static void fields(auto& m, auto& v) { v("after", m.after); }
+    bool operator==(const GetGroup&) const = default;
+};
+
+/// `group/{group}/update`; what is absent stays, a profile is replaced whole
+struct UpdateGroup {
+    GroupId group;
+    std::optional<std::string> name{};
+    std::optional<JoinMode> join_mode{};
+    std::optional<Profile> profile{};
+
+    static constexpr std::string_view verb = "update";
+    static void fields(auto& m, auto& v) {
+        v("name", m.name);
+        v("join_mode", m.join_mode);
+        v("profile", m.profile);
+    }
+    bool operator==(const UpdateGroup&) const = default;
+};
+
+/// `group/{group}/add`
+struct AddMembers {
+    GroupId group;
+    std::vector<UserId> members{};
+
+    static constexpr std::string_view verb = Add::verb;
+    static void fields(auto& m, auto& v) { v.required("members", m.members); }
+    bool operator==(const AddMembers&) const = default;
+};
+
+/// `group/{group}/remove`
+struct RemoveMembers {
+    GroupId group;
+    std::vector<UserId> members{};
+    std::optional<std::string> reason{};
+
+    static constexpr std::string_view verb = "remove";
+    static void fields(auto& m, auto& v) {
+        v.required("members", m.members);
+        v("reason", m.reason);
+    }
+    bool operator==(const RemoveMembers&) const = default;
+};
+
+/// `group/{group}/role`
+struct SetRank {
+    GroupId group;
+    UserId user{};
+    Rank role = Rank::member;
+
+    static constexpr std::string_view verb = "role";
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("role", m.role);
+    }
+    bool operator==(const SetRank&) const = default;
+};
+
+/// `group/{group}/transfer`
+struct TransferGroup {
+    GroupId group;
+    UserId user{};
+
+    static constexpr std::string_view verb = "transfer";
+    static void fields(auto& m, auto& v) { v.required("user", m.user); }
+    bool operator==(const TransferGroup&) const = default;
+};
+
+/// `user/{me}/groups`; `after` is the `next` of the page before, opaque to clients
+struct ListGroups {
+    std::optional<std::string> after{};
+
+    static constexpr std::string_view verb = "groups";
+    static void fields(auto& m, auto& v) { v("after", m.after); }
+    bool operator==(const ListGroups&) const = default;
+};
+
+/// `user/{me}/history`; `before` is the `next` of the page before, opaque to clients
+struct ListHistory {
+    std::optional<std::int64_t> limit{};
+    std::optional<std::string> before{};
+
+    static constexpr std::string_view verb = "history";
+    static void fields(auto& m, auto& v) {
+        v("limit", m.limit);
+        v("before", m.before);
+    }
+    bool operator==(const ListHistory&) const = default;
+};
+inline constexpr std::int64_t default_history_page = 50;
+/// Who asks for more gets so many, and where to go on.
+inline constexpr std::int64_t most_history_page = 200;
+
+using RequestBody = std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add,
+                                 Get, Signal, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup,
+                                 QuitGroup, DismissGroup, GetGroup, UpdateGroup, AddMembers,
+                                 RemoveMembers, SetRank, TransferGroup, ListGroups, ListHistory>;
+
+struct Request {
+    std::optional<Req> req{};
+    RequestBody body;
+    bool operator==(const Request&) const = default;
+};
+
+inline std::string_view verb_of(const Request& request) {
+    return std::visit([](const auto& body) { return body.verb; }, request.body);
+}
+
+}  // namespace beckon

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "protocol/events.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/replies.hpp"
+#include "protocol/requests.hpp"
+
+/// Messages to bytes and back (contract, section 3): msgpack by msgpack-cxx,
+/// JSON by nlohmann-json, both by the one field list of each message.
+/// No function here throws on bad input. Any thread.
+namespace beckon {
+
+enum class Encoding : std::uint8_t { msgpack, json };
+
+/// The MQTT content type of a message in this encoding.
+constexpr std::string_view content_type(Encoding encoding) {
+    return encoding == Encoding::json ? "application/json" : "application/vnd.msgpack";
+}
+
+/// A payload whose first byte is `{`, or an empty one, is JSON.
+constexpr Encoding encoding_of(std::string_view payload) {
+    return payload.empty() || payload.front() == '{' ? Encoding::json : Encoding::msgpack;
+}
+
+/// The deepest nesting that is read; the top map is 1.
+inline constexpr int max_depth = 8;
+
+/// `req` comes back even with a refusal, when it could be read.
+struct Decoded {
+    std::optional<Req> req{};
+    std::optional<Refusal> refusal{};
+};
+
+/// Reads `payload` into `body`, which already holds what the topic says.
+/// Checks the size of `payload`, its form, each field's type, and the size of
+/// its texts; what a field may mean is for intake.hpp.
+/// On a refusal `body` is to be thrown away.
+Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body);
+
+std::string encode(const Reply& reply, Encoding encoding);
+std::string encode(const AnyEvent& event, Encoding encoding);
+/// The body of a request, as a client sends it.
+std::string encode(const Request& request, Encoding encoding);
+
+/// What a client receives. The error is a sentence that names the field.
+std::variant<Reply, std::string> decode_reply(std::string_view payload);
+std::variant<AnyEvent, std::string> decode_event(std::string_view payload);
+
+}  // namespace beckon

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/intake.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/refusals.hpp"
+#include "protocol/wire.hpp"
+
+namespace beckon {
+
+namespace {
+
+/// A request's topic: `kind/subject/verb[/me]`.
+struct TopicRow {
+    std::string_view kind;
+    std::string_view verb;
+    /// What the contract calls the subject; named in a refusal.
+    std::string_view placeholder;
+    /// The body to fill, holding the subject; nothing when that is no id.
+    std::optional<RequestBody> (*start)(std::string_view subject);
+};
+
+template <class Body>
+std::optional<RequestBody> about_invitation(std::string_view subject) {
+    auto id = InvitationId::parse(subject);
+    return id ? std::optional<RequestBody>(Body{.id = std::move(*id)}) : std::nullopt;
+}
+std::optional<RequestBody> about_invitee(std::string_view subject) {
+    auto user = UserId::parse(subject);
+    return user ? std::optional<RequestBody>(Invite{.invitee = std::move(*user)}) : std::nullopt;
+}
+template <class Body>
+std::optional<RequestBody> about_me(std::string_view subject) {
+    return is_id(subject) ? std::optional<RequestBody>(Body{}) : std::nullopt;
+}
+template <class Body>
+std::optional<RequestBody> about_group(std::string_view subject) {
+    auto group = GroupId::parse(subject);
+    return group ? std::optional<RequestBody>(Body{.group = std::move(*group)}) : std::nullopt;
+}
+template <class To>
+std::optional<RequestBody> message_to(std::string_view subject) {
+    auto to = To::parse(subject);
+    return to ? std::optional<RequestBody>(Message{.to = std::move(*to)}) : std::nullopt;
+}
+
+constexpr std::array topic_table{
+    TopicRow{"user", Invite::verb, "invitee", about_invitee},
+    TopicRow{"user", Message::verb, "peer", message_to<UserId>},
+    TopicRow{"user", Sync::verb, "me", about_me<Sync>},
+    TopicRow{"user", ListGroups::verb, "me", about_me<ListGroups>},
+    TopicRow{"user", ListHistory::verb, "me", about_me<ListHistory>},
+    TopicRow{"invitation", Accept::verb, "id", about_invitation<Accept>},
+    TopicRow{"invitation", Reject::verb, "id", about_invitation<Reject>},
+    TopicRow{"invitation", Cancel::verb, "id", about_invitation<Cancel>},
+    TopicRow{"invitation", Modify::verb, "id", about_invitation<Modify>},
+    TopicRow{"invitation", Ringing::verb, "id", about_invitation<Ringing>},
+    TopicRow{"invitation", Add::verb, "id", about_invitation<Add>},
+    TopicRow{"invitation", Get::verb, "id", about_invitation<Get>},
+    TopicRow{"invitation", Signal::verb, "id", about_invitation<Signal>},
+    TopicRow{"invitation", Hangup::verb, "id", about_invitation<Hangup>},
+    TopicRow{"invitation", Resume::verb, "id", about_invitation<Resume>},
+    TopicRow{"group", GroupInvite::verb, "group", about_group<GroupInvite>},
+    TopicRow{"group", Message::verb, "group", message_to<GroupId>},
+    TopicRow{"group", CreateGroup::verb, "group", about_group<CreateGroup>},
+    TopicRow{"group", JoinGroup::verb, "group", about_group<JoinGroup>},
+    TopicRow{"group", QuitGroup::verb, "group", about_group<QuitGroup>},
+    TopicRow{"group", DismissGroup::verb, "group", about_group<DismissGroup>},
+    TopicRow{"group", GetGroup::verb, "group", about_group<GetGroup>},
+    TopicRow{"group", UpdateGroup::verb, "group", about_group<UpdateGroup>},
+    TopicRow{"group", AddMembers::verb, "group", about_group<AddMembers>},
+    TopicRow{"group", RemoveMembers::verb, "group", about_group<RemoveMembers>},
+    TopicRow{"group", SetRank::verb, "group", about_group<SetRank>},
+    TopicRow{"group", TransferGroup::verb, "group", about_group<TransferGroup>},
+};
+
+std::vector<std::string_view> levels_of(std::string_view topic) {
+    std::vector<std::string_view> levels;
+    // One more than a request has tells that there are too many.
+    while (levels.size() < 5) {
+        const auto slash = topic.find('/');
+        levels.push_back(topic.substr(0, slash));
+        if (slash == std::string_view::npos) {
+            break;
+        }
+        topic.remove_prefix(slash + 1);
+    }
+    return levels;
+}
+
+Refusal invalid(std::string_view field, std::string_view why) {
+    return refuse_field(Error::invalid_request, field, why);
+}
+
+/// Who says nothing of a timeout is not refused for the one that the contract gives.
+void lower_default_timeout(RequestBody& body, const Limits& limits) {
+    std::visit(
+        [&limits](auto& held) {
+            if constexpr (requires { held.timeout; }) {
+                held.timeout = std::min(held.timeout, Duration(limits.max_timeout_ms));
+            }
+        },
+        body);
+}
+
+std::optional<Refusal> check_timeout(Duration timeout, const Limits& limits) {
+    if (timeout.count() < 0 || timeout.count() > limits.max_timeout_ms) {
+        return invalid("timeout_ms", "is not from 0 to " + std::to_string(limits.max_timeout_ms));
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> check_named(const std::optional<std::vector<UserId>>& named,
+                                   std::string_view field) {
+    return named && named->empty() ? std::optional(invalid(field, "names nobody")) : std::nullopt;
+}
+std::optional<Refusal> check_reason(const std::optional<std::string>& reason) {
+    return reason && reason->empty() ? std::optional(invalid("reason", "is empty")) : std::nullopt;
+}
+std::optional<Refusal> check_profile(const std::optional<Profile>& profile) {
+    if (profile && profile->size() > max_profile_texts) {
+        return refuse_size("profile", max_profile_texts);
+    }
+    return std::nullopt;
+}
+
+// What the values may be, beyond their types.
+std::optional<Refusal> check(const Invite& invite, const Limits& limits) {
+    if (auto refusal = check_timeout(invite.timeout, limits)) {
+        return refusal;
+    }
+    if (invite.visibility == Visibility::members) {
+        return invalid("visibility", "members is for groups");
+    }
+    return std::nullopt;
+}
+std::optional<Refusal> check(const GroupInvite& invite, const Limits& limits) {
+    if (auto refusal = check_named(invite.invitees, "invitees")) {
+        return refusal;
+    }
+    return check_timeout(invite.timeout, limits);
+}
+std::optional<Refusal> check(const Add& add, const Limits& limits) {
+    if (auto refusal = check_named(add.invitees, "invitees")) {
+        return refusal;
+    }
+    return check_timeout(add.timeout, limits);
+}
+std::optional<Refusal> check(const Reject& reject, const Limits& /*limits*/) {
+    return check_reason(reject.reason);
+}
+std::optional<Refusal> check(const Hangup& hangup, const Limits& /*limits*/) {
+    return check_reason(hangup.reason);
+}
+std::optional<Refusal> check(const Cancel& cancel, const Limits& /*limits*/) {
+    return check_named(cancel.invitees, "invitees");
+}
+std::optional<Refusal> check(const CreateGroup& create, const Limits& /*limits*/) {
+    return check_profile(create.profile);
+}
+std::optional<Refusal> check(const UpdateGroup& update, const Limits& /*limits*/) {
+    return check_profile(update.profile);
+}
+std::optional<Refusal> check(const AddMembers& add, const Limits& /*limits*/) {
+    return check_named(add.members, "members");
+}
+std::optional<Refusal> check(const RemoveMembers& remove, const Limits& /*limits*/) {
+    if (auto refusal = check_named(remove.members, "members")) {
+        return refusal;
+    }
+    return check_reason(remove.reason);
+}
+std::optional<Refusal> check(const SetRank& set, const Limits& /*limits*/) {
+    return set.role == Rank::owner ? std::optional(invalid("role", "owner is for transfer"))
+                                   : std::nullopt;
+}
+std::optional<Refusal> check(const ListHistory& list, const Limits& /*limits*/) {
+    return list.limit && *list.limit < 1 ? std::optional(invalid("limit", "is below 1"))
+                                         : std::nullopt;
+}
+std::optional<Refusal> check(const auto& /*body*/, const Limits& /*limits*/) {
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw,
+                                     const Limits& limits) {
+    const auto levels = levels_of(raw.topic);
+    const bool verb_stands = levels.size() >= 3 && is_id(levels[2]);
+    const auto refused = [&](Refusal refusal, std::optional<Req> req = {}) {
+        return Reply{.re = verb_stands ? std::string(levels[2]) : "unknown",
+                     .device = sender.device,
+                     .req = std::move(req),
+                     .body = std::move(refusal)};
+    };
+    // The body's `req` is worth having in any refusal; this finds it.
+    const auto refused_early = [&](Refusal refusal) {
+        RequestBody unread = Get{};
+        return refused(std::move(refusal), decode_request(raw.payload, limits, unread).req);
+    };
+
+    const auto row = std::find_if(topic_table.begin(), topic_table.end(), [&](const auto& r) {
+        return verb_stands && r.kind == levels[0] && r.verb == levels[2];
+    });
+    if (row == topic_table.end() || levels.size() > 4) {
+        return refused_early(refuse(Error::unknown_request));
+    }
+    auto body = row->start(levels[1]);
+    if (!body) {
+        return refused_early(invalid(row->placeholder, "is no id"));
+    }
+    const bool names_me = levels.size() == 4;
+    if (names_me && !is_id(levels[3])) {
+        return refused_early(invalid("me", "is no id"));
+    }
+    const bool asks_for_other = row->placeholder == "me" && levels[1] != sender.user.text();
+    if (asks_for_other || (names_me && levels[3] != sender.user.text())) {
+        return refused_early(refuse(Error::wrong_sender));
+    }
+    if (raw.retain) {
+        return refused_early(invalid("retain", "must not be set on a request"));
+    }
+
+    lower_default_timeout(*body, limits);
+    Decoded decoded = decode_request(raw.payload, limits, *body);
+    if (!decoded.refusal) {
+        decoded.refusal = std::visit([&](const auto& held) { return check(held, limits); }, *body);
+    }
+    if (decoded.refusal) {
+        return refused(std::move(*decoded.refusal), std::move(decoded.req));
+    }
+    return Request{.req = std::move(decoded.req), .body = std::move(*body)};
+}
+
+}  // namespace beckon

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <msgpack.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "protocol/text.hpp"
+#include "protocol/wire.hpp"
+#include "wire_types.hpp"
+
+namespace beckon {
+
+namespace {
+
+using nlohmann::json;
+
+/// Builds the tree of one payload, whichever its encoding, and notes the first
+/// breach of the contract's form. It goes on after a breach, so that `req` is
+/// found and the refusal can echo it.
+class TreeBuilder {
+  public:
+    json tree;
+    std::optional<Refusal> refusal;
+
+    void breach(std::string what, std::optional<std::string> field = {}) {
+        if (!refusal) {
+            refusal = Refusal{.error = Error::invalid_request,
+                              .message = std::move(what),
+                              .field = std::move(field)};
+        }
+    }
+
+    void key(std::string name) {
+        if (depth_ > max_depth) {
+            return;
+        }
+        if (depth_ == 1) {
+            top_key_ = is_field_name(name) ? std::optional(name) : std::nullopt;
+        }
+        check_text(name);
+        if (open_.back()->contains(name)) {
+            breach("a key stands twice", top_key_);
+        }
+        key_ = std::move(name);
+    }
+    void begin(json::value_t kind) {
+        ++depth_;
+        if (depth_ == 1 && kind != json::value_t::object) {
+            breach("the body is no map");
+        }
+        if (depth_ > max_depth) {
+            breach("nested deeper than 8", top_key_);
+            return;
+        }
+        open_.push_back(put(json(kind)));
+    }
+    void end() {
+        if (depth_-- <= max_depth) {
+            open_.pop_back();
+        }
+    }
+    void value(json one) {
+        if (depth_ == 0) {
+            breach("the body is no map");
+        }
+        if (depth_ <= max_depth) {
+            put(std::move(one));
+        }
+    }
+    void text(std::string_view one) {
+        // What is no text is not kept: a refusal must not echo it.
+        value(check_text(one) ? json(one) : json(nullptr));
+    }
+
+  private:
+    /// A refusal echoes no key but one that could be ours.
+    static bool is_field_name(std::string_view name) {
+        const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+        return !name.empty() && name.size() <= 32 && is_letter(name.front()) &&
+               std::all_of(name.begin(), name.end(), [&](char c) {
+                   return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+               });
+    }
+    json* put(json&& one) {
+        if (open_.empty()) {
+            tree = std::move(one);
+            return &tree;
+        }
+        json& parent = *open_.back();
+        if (parent.is_array()) {
+            parent.push_back(std::move(one));
+            return &parent.back();
+        }
+        json& place = parent[key_];
+        place = std::move(one);
+        return &place;
+    }
+    bool check_text(std::string_view text) {
+        const bool well_formed = is_utf8(text);
+        if (!well_formed) {
+            breach("text is not UTF-8", top_key_);
+        }
+        return well_formed;
+    }
+
+    std::vector<json*> open_;
+    std::string key_;
+    std::optional<std::string> top_key_;
+    int depth_ = 0;
+};
+
+class MsgpackVisitor : public msgpack::null_visitor {
+  public:
+    explicit MsgpackVisitor(TreeBuilder& build) : build_(build) {}
+
+    // NOLINTBEGIN(readability-identifier-naming)
+    bool visit_nil() { return scalar(json(nullptr)); }
+    bool visit_boolean(bool v) { return scalar(json(v)); }
+    bool visit_positive_integer(std::uint64_t v) { return scalar(json(v)); }
+    bool visit_negative_integer(std::int64_t v) { return scalar(json(v)); }
+    bool visit_float32(float v) { return scalar(json(static_cast<double>(v))); }
+    bool visit_float64(double v) { return scalar(json(v)); }
+    bool visit_str(const char* v, std::uint32_t size) {
+        if (in_key_) {
+            build_.key(std::string(v, size));
+        } else {
+            build_.text({v, size});
+        }
+        return true;
+    }
+    bool visit_bin(const char* v, std::uint32_t size) {
+        return scalar(json::binary({v, v + size}));
+    }
+    // An extension is no type of the contract: null fits no field.
+    bool visit_ext(const char* /*v*/, std::uint32_t /*size*/) { return scalar(json(nullptr)); }
+    bool start_array(std::uint32_t /*size*/) { return container(json::value_t::array); }
+    bool end_array() { return closed(); }
+    bool start_map(std::uint32_t /*size*/) { return container(json::value_t::object); }
+    bool start_map_key() { return in_key_ = true; }
+    bool end_map_key() {
+        in_key_ = false;
+        return true;
+    }
+    bool end_map() { return closed(); }
+    void parse_error(std::size_t /*parsed*/, std::size_t /*at*/) { broken(); }
+    void insufficient_bytes(std::size_t /*parsed*/, std::size_t /*at*/) { broken(); }
+    // NOLINTEND(readability-identifier-naming)
+
+    void broken() { build_.breach("the body is no complete msgpack map"); }
+
+  private:
+    bool scalar(json&& v) {
+        if (in_key_) {
+            return key_is_no_text();
+        }
+        build_.value(std::move(v));
+        return true;
+    }
+    bool container(json::value_t kind) {
+        if (in_key_) {
+            return key_is_no_text();
+        }
+        build_.begin(kind);
+        return true;
+    }
+    bool closed() {
+        build_.end();
+        return true;
+    }
+    bool key_is_no_text() {
+        build_.breach("a key is no text");
+        return false;
+    }
+
+    TreeBuilder& build_;
+    bool in_key_ = false;
+};
+
+class JsonVisitor : public nlohmann::json_sax<json> {
+  public:
+    explicit JsonVisitor(TreeBuilder& build) : build_(build) {}
+
+    bool null() override { return value(json(nullptr)); }
+    bool boolean(bool v) override { return value(json(v)); }
+    bool number_integer(number_integer_t v) override { return value(json(v)); }
+    bool number_unsigned(number_unsigned_t v) override { return value(json(v)); }
+    bool number_float(number_float_t v, const string_t& /*spelled*/) override {
+        return value(json(v));
+    }
+    bool string(string_t& v) override {
+        build_.text(v);
+        return true;
+    }
+    bool binary(binary_t& /*v*/) override { return false; }
+    bool start_object(std::size_t /*size*/) override { return begin(json::value_t::object); }
+    bool key(string_t& v) override {
+        build_.key(v);
+        return true;
+    }
+    bool end_object() override { return end(); }
+    bool start_array(std::size_t /*size*/) override { return begin(json::value_t::array); }
+    bool end_array() override { return end(); }
+    bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                     const nlohmann::detail::exception& /*why*/) override {
+        build_.breach("the body is no valid JSON");
+        return false;
+    }
+
+  private:
+    bool value(json&& v) {
+        build_.value(std::move(v));
+        return true;
+    }
+    bool begin(json::value_t kind) {
+        build_.begin(kind);
+        return true;
+    }
+    bool end() {
+        build_.end();
+        return true;
+    }
+    TreeBuilder& build_;
+};
+
+TreeBuilder read_tree(std::string_view payload) {
+    TreeBuilder build;
+    if (payload.empty()) {
+        build.tree = json::object();
+    } else if (encoding_of(payload) == Encoding::json) {
+        JsonVisitor visitor(build);
+        json::sax_parse(payload.begin(), payload.end(), &visitor);
+        // The parser takes a NUL for the end; JSON text holds none.
+        if (payload.find('\0') != std::string_view::npos) {
+            build.breach("bytes follow the body");
+        }
+    } else {
+        MsgpackVisitor visitor(build);
+        std::size_t used = 0;
+        try {
+            msgpack::parse(payload.data(), payload.size(), used, visitor);
+            if (used != payload.size()) {
+                build.breach("bytes follow the body");
+            }
+        } catch (const msgpack::unpack_error&) {  // its own limits on sizes
+            visitor.broken();
+        }
+    }
+    return build;
+}
+
+/// Reads the fields of one map. Keeps the first field that does not fit.
+class FieldReader {
+  public:
+    FieldReader(const json& map, Encoding encoding) : map_(map), encoding_(encoding) {}
+
+    /// The field to blame, or nothing.
+    std::optional<std::string> bad;
+
+    void operator()(std::string_view name, std::optional<Data>& value) {
+        const json* plain = find(name);
+        const std::string b64_name = std::string(name) + "_b64";
+        const json* b64 = encoding_ == Encoding::json ? find(b64_name) : nullptr;
+        if (b64 != nullptr) {
+            std::optional<std::string> bytes;
+            if (plain == nullptr && b64->is_string()) {
+                bytes = from_base64(b64->get_ref<const std::string&>());
+            }
+            if (!bytes) {
+                return blame(b64_name);
+            }
+            value = Data{.bytes = std::move(*bytes), .is_text = false};
+        } else if (plain != nullptr) {
+            if (plain->is_string()) {
+                value = Data{.bytes = plain->get<std::string>(), .is_text = true};
+            } else if (plain->is_binary()) {
+                const auto& bytes = plain->get_binary();
+                value = Data{.bytes = std::string(bytes.begin(), bytes.end()), .is_text = false};
+            } else {
+                blame(name);
+            }
+        }
+    }
+    template <class T>
+    void operator()(std::string_view name, std::optional<T>& value) {
+        if (const json* found = find(name)) {
+            read_into(name, *found, value.emplace());
+        }
+    }
+    void required(std::string_view name, Data& value) {
+        std::optional<Data> read;
+        (*this)(name, read);
+        if (read) {
+            value = std::move(*read);
+        } else {
+            blame(name);
+        }
+    }
+    void required(std::string_view name, auto& value) {
+        if (const json* found = find(name)) {
+            read_into(name, *found, value);
+        } else {
+            blame(name);
+        }
+    }
+    void defaulted(std::string_view name, auto& value) {
+        if (const json* found = find(name)) {
+            read_into(name, *found, value);
+        }
+    }
+    void flag(std::string_view name, bool& set) { defaulted(name, set); }
+    template <class A, class B>
+    void one_of(std::string_view a, std::string_view b, std::variant<A, B>& value) {
+        if (has(a) && has(b)) {
+            blame(b);
+        } else if (has(b)) {
+            required(b, value.template emplace<B>());
+        } else {
+            required(a, value.template emplace<A>());
+        }
+    }
+    void code_of(std::string_view name, const Error& error) {
+        std::int64_t code = 0;
+        required(name, code);
+        if (code != info(error).code) {
+            blame(name);
+        }
+    }
+
+    [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
+
+  private:
+    const json* find(std::string_view name) const {
+        const auto at = map_.find(name);
+        return at == map_.end() ? nullptr : &*at;
+    }
+    void blame(std::string_view name) {
+        if (!bad) {
+            bad = name;
+        }
+    }
+    void read_into(std::string_view name, const json& from, auto& value) {
+        if (!read(from, value)) {
+            blame(name);
+        }
+    }
+
+    template <class T>
+    bool read(const json& from, T& value) const {
+        if constexpr (std::same_as<T, bool>) {
+            return from.is_boolean() && (value = from.get<bool>(), true);
+        } else if constexpr (std::integral<T>) {
+            return read_integer(from, value);
+        } else if constexpr (std::same_as<T, Duration>) {
+            Duration::rep ms = 0;
+            return read_integer(from, ms) && (value = Duration(ms), true);
+        } else if constexpr (std::same_as<T, std::string>) {
+            return from.is_string() && (value = from.get<std::string>(), true);
+        } else if constexpr (IdLike<T>) {
+            auto id = from.is_string() ? T::parse(from.get_ref<const std::string&>())
+                                       : std::optional<T>();
+            return id && (value = std::move(*id), true);
+        } else if constexpr (Named<T>) {
+            return read_word(from, Names<T>::list, value);
+        } else if constexpr (std::same_as<T, Error>) {
+            return read_error(from, value);
+        } else if constexpr (std::same_as<T, Req>) {
+            return read_req(from, value);
+        } else if constexpr (std::same_as<T, Profile>) {
+            if (!from.is_object()) {
+                return false;
+            }
+            for (const auto& [key, text] : from.items()) {
+                if (!read(text, value[key])) {
+                    return false;
+                }
+            }
+            return true;
+        } else if constexpr (is_vector<T>) {
+            if (!from.is_array()) {
+                return false;
+            }
+            for (const auto& one : from) {
+                if (!read(one, value.emplace_back())) {
+                    return false;
+                }
+            }
+            return true;
+        } else {
+            if (!from.is_object()) {
+                return false;
+            }
+            FieldReader nested(from, encoding_);
+            T::fields(value, nested);
+            return !nested.bad;
+        }
+    }
+
+    /// Any number without a fraction that fits; some languages know no integers.
+    template <class T>
+    static bool read_integer(const json& from, T& value) {
+        if (from.is_number_unsigned()) {
+            const auto held = from.get<std::uint64_t>();
+            return std::in_range<T>(held) && (value = static_cast<T>(held), true);
+        }
+        if (from.is_number_integer()) {
+            const auto held = from.get<std::int64_t>();
+            return std::in_range<T>(held) && (value = static_cast<T>(held), true);
+        }
+        constexpr double exact = 9007199254740992.0;  // 2^53: beyond it a double skips integers
+        if (from.is_number_float()) {
+            const auto held = from.get<double>();
+            if (!(std::abs(held) <= exact) || held != std::trunc(held)) {
+                return false;
+            }
+            const auto whole = static_cast<std::int64_t>(held);
+            return std::in_range<T>(whole) && (value = static_cast<T>(whole), true);
+        }
+        return false;
+    }
+    template <class T>
+    static bool read_word(const json& from, const auto& list, T& value) {
+        if (!from.is_string()) {
+            return false;
+        }
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            if (list[i] == from.get_ref<const std::string&>()) {
+                value = static_cast<T>(i);
+                return true;
+            }
+        }
+        return false;
+    }
+    static bool read_error(const json& from, Error& value) {
+        if (!from.is_string()) {
+            return false;
+        }
+        for (const auto& row : error_table) {
+            if (row.name == from.get_ref<const std::string&>()) {
+                value = row.error;
+                return true;
+            }
+        }
+        return false;
+    }
+    static bool read_req(const json& from, Req& value) {
+        if (from.is_string()) {
+            value = from.get<std::string>();
+            return true;
+        }
+        // One value, one form: below zero signed, else unsigned.
+        if (std::uint64_t whole = 0; read_integer(from, whole)) {
+            value = whole;
+            return true;
+        }
+        std::int64_t whole = 0;
+        return read_integer(from, whole) && (value = whole, true);
+    }
+
+    const json& map_;
+    Encoding encoding_;
+};
+
+Refusal too_large(std::string_view field, std::int64_t limit) {
+    return {.error = Error::too_large,
+            .message = std::string(field) + " is larger than " + std::to_string(limit) + " bytes",
+            .field = std::string(field),
+            .limit = limit};
+}
+
+/// The sizes of the texts that bodies share.
+std::optional<Refusal> check_sizes(const RequestBody& body, const Limits& limits) {
+    std::optional<Refusal> refusal;
+    const auto check = [&](std::string_view field, const std::string& bytes) {
+        if (!refusal && std::cmp_greater(bytes.size(), limits.max_data_bytes)) {
+            refusal = too_large(field, limits.max_data_bytes);
+        }
+    };
+    std::visit(
+        [&check](const auto& held) {
+            if constexpr (requires { held.data; }) {
+                const std::optional<Data>& data = held.data;
+                if (data) {
+                    check("data", data->bytes);
+                }
+            }
+            if constexpr (requires { held.reason; }) {
+                const std::optional<std::string>& reason = held.reason;
+                if (reason) {
+                    check("reason", *reason);
+                }
+            }
+            if constexpr (requires { held.profile; }) {
+                if (held.name) {
+                    check("name", *held.name);
+                }
+                for (const auto& [key, text] : held.profile.value_or(Profile{})) {
+                    check("profile", key);
+                    check("profile", text);
+                }
+            }
+        },
+        body);
+    return refusal;
+}
+
+/// Reads a received map: its envelope by `read`, or says what is wrong.
+template <class Message>
+std::variant<Message, std::string> read_received(std::string_view payload, auto&& read) {
+    const TreeBuilder built = read_tree(payload);
+    if (built.refusal) {
+        return built.refusal->message;
+    }
+    Message message;
+    FieldReader reader(built.tree, encoding_of(payload));
+    const bool known = read(reader, message);
+    if (reader.bad) {
+        return "the field " + *reader.bad + " is missing or does not fit";
+    }
+    if (!known) {
+        return std::string("no message of this protocol");
+    }
+    return message;
+}
+
+/// Makes `body` the alternative that has this name and reads it.
+template <class Bodies, std::size_t I = 0>
+bool read_event_body(std::string_view name, FieldReader& reader, Bodies& body) {
+    if constexpr (I < std::variant_size_v<Bodies>) {
+        using Body = std::variant_alternative_t<I, Bodies>;
+        if (Body::event == name) {
+            Body::fields(body.template emplace<I>(), reader);
+            return true;
+        }
+        return read_event_body<Bodies, I + 1>(name, reader, body);
+    } else {
+        return false;
+    }
+}
+
+/// Whether `ok` to this verb says nothing more.
+bool is_group_verb(std::string_view verb) {
+    constexpr std::array verbs{CreateGroup::verb,  JoinGroup::verb,   QuitGroup::verb,
+                               DismissGroup::verb, UpdateGroup::verb, SetRank::verb,
+                               TransferGroup::verb};
+    return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
+}
+
+template <class Body>
+void read_reply_body(FieldReader& reader, ReplyBody& body) {
+    Body::fields(body.emplace<Body>(), reader);
+}
+
+}  // namespace
+
+Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body) {
+    if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
+        return {.refusal = too_large("payload", limits.max_payload_bytes)};
+    }
+    TreeBuilder built = read_tree(payload);
+    Decoded decoded{.refusal = std::move(built.refusal)};
+    if (!built.tree.is_object()) {
+        return decoded;
+    }
+    FieldReader reader(built.tree, encoding_of(payload));
+    reader("req", decoded.req);
+    if (reader.bad) {
+        decoded.req.reset();
+    }
+    if (decoded.refusal) {
+        return decoded;
+    }
+    std::visit([&reader](auto& held) { held.fields(held, reader); }, body);
+    if (reader.bad) {
+        decoded.refusal = Refusal{.error = Error::invalid_request,
+                                  .message = *reader.bad + " is missing or does not fit",
+                                  .field = std::move(reader.bad)};
+    } else {
+        decoded.refusal = check_sizes(body, limits);
+    }
+    return decoded;
+}
+
+std::variant<Reply, std::string> decode_reply(std::string_view payload) {
+    const auto read = [](FieldReader& reader, Reply& reply) {
+        bool ok = false;
+        reader.required("re", reply.re);
+        reader.required("ok", ok);
+        reader.required("device", reply.device);
+        reader("req", reply.req);
+        if (!ok) {
+            read_reply_body<Refusal>(reader, reply.body);
+        } else if (reply.re == Invite::verb && reader.has("merged_into")) {
+            read_reply_body<Merged>(reader, reply.body);
+        } else if (reply.re == Invite::verb || (reply.re == Add::verb && reader.has("id"))) {
+            read_reply_body<Invited>(reader, reply.body);
+        } else if (reply.re == AddMembers::verb || reply.re == RemoveMembers::verb) {
+            read_reply_body<MembersDone>(reader, reply.body);
+        } else if (reply.re == Cancel::verb) {
+            read_reply_body<Cancelled>(reader, reply.body);
+        } else if (reply.re == Get::verb && !reader.has("group")) {
+            read_reply_body<Got>(reader, reply.body);
+        } else if (reply.re == GetGroup::verb) {
+            read_reply_body<GotGroup>(reader, reply.body);
+        } else if (reply.re == Sync::verb) {
+            read_reply_body<Synced>(reader, reply.body);
+        } else if (reply.re == ListGroups::verb) {
+            read_reply_body<GroupsListed>(reader, reply.body);
+        } else if (reply.re == ListHistory::verb) {
+            read_reply_body<HistoryListed>(reader, reply.body);
+        } else if (reply.re == Message::verb) {
+            read_reply_body<Sent>(reader, reply.body);
+        } else if (is_group_verb(reply.re)) {
+            read_reply_body<GroupDone>(reader, reply.body);
+        } else {
+            read_reply_body<Done>(reader, reply.body);
+        }
+        return true;
+    };
+    return read_received<Reply>(payload, read);
+}
+
+std::variant<AnyEvent, std::string> decode_event(std::string_view payload) {
+    const auto read = [](FieldReader& reader, AnyEvent& event) {
+        std::string name;
+        reader.required("event", name);
+        if (name == MessageEvent::event) {
+            MessageEvent::fields(event.emplace<MessageEvent>(), reader);
+            return true;
+        }
+        if (auto told = GroupEvent{}; read_event_body(name, reader, told.body)) {
+            GroupEvent::head(told, reader);
+            event = std::move(told);
+            return true;
+        }
+        Event told;
+        Event::head(told, reader);
+        const bool known = read_event_body(name, reader, told.body);
+        event = std::move(told);
+        return known;
+    };
+    return read_received<AnyEvent>(payload, read);
+}
+
+}  // namespace beckon

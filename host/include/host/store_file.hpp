@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/clocks.hpp"
+#include "judge/changes.hpp"
+
+namespace beckon {
+
+class Database;
+class Statement;
+
+/// Where one page of history ended.
+struct HistoryMark {
+    std::int64_t ended_ms = 0;
+    std::uint64_t number = 0;
+    bool operator==(const HistoryMark&) const = default;
+};
+
+/// Of one user, newest first: for each invitation an `InvitationKept` and its notes (without
+/// data) and invitees.
+struct HistoryPage {
+    Changes ended;
+    std::optional<HistoryMark> next{};
+    bool operator==(const HistoryPage&) const = default;
+};
+
+/// The file that the store keeps: its tables, its versions, and how changes are written
+/// there and told again. It is an SQLite database in WAL mode; docs/store.md describes
+/// it to people.
+///
+/// The file has a clock of its own that goes on where it stopped, so that no row is to be
+/// rewritten after a restart: its `…_ms` are milliseconds since 1970 by the wall clock of the
+/// moment when the file was made, plus all time that passed since.
+///
+/// One thread at a time. Errors are thrown as `SqlError`; what failed has changed nothing.
+class StoreFile {
+  public:
+    struct Options {
+        std::string path;
+        /// Each commit reaches the disk; else the system's memory.
+        bool sync_always = true;
+        Duration history{};
+        std::int64_t max_history = 0;
+        /// So many pages of the log are moved into the file at once.
+        int checkpoint_pages = 1000;
+    };
+
+    /// The file is something that Beckon must not touch, or cannot use; says it as a sentence.
+    struct Unusable : std::runtime_error {
+        using std::runtime_error::runtime_error;
+    };
+    /// The file cannot be read as what it was; says where.
+    struct Damaged : std::runtime_error {
+        using std::runtime_error::runtime_error;
+    };
+
+    explicit StoreFile(Options options);
+    ~StoreFile();
+    StoreFile(const StoreFile&) = delete;
+    StoreFile& operator=(const StoreFile&) = delete;
+
+    /// Opens the file, which may be empty, and brings it to the present version. `secret` is
+    /// kept if there is none. Throws `Unusable`, `Damaged`.
+    void open(const ClockReading& now, std::string_view secret);
+    void close();
+    /// After `close`.
+    void reopen();
+    [[nodiscard]] bool is_open() const { return database_ != nullptr; }
+
+    using Tell = std::function<void(Change&&)>;
+    /// The shortest changes that make what is remembered. Throws `Damaged`.
+    void tell_all(const Tell& tell);
+    /// No invitation has a higher number.
+    [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
+    [[nodiscard]] const std::string& secret() const { return secret_; }
+
+    /// All of them, or on an exception none.
+    void write(std::span<const Changes> batch, const ClockReading& now);
+    /// Moves what the log holds into the file when it has grown; to be called when nobody
+    /// waits. Not doing it does no harm.
+    void tidy_up() noexcept;
+    /// Whether there is history that is too old or too much; and some of it goes.
+    bool prune(const ClockReading& now);
+
+    /// What puts memory back to what is stored of all that these changes touched: for each
+    /// invitation and group, that it is gone, or all of it.
+    Changes as_stored(std::span<const Changes> touched);
+
+    HistoryPage history(const UserId& user, std::size_t limit,
+                        const std::optional<HistoryMark>& before, const ClockReading& now);
+
+  private:
+    void check_application();
+    void migrate(const ClockReading& now, std::string_view secret);
+    void read_broker(const ClockReading& now);
+    void ready();
+    void apply(const Change& change);
+    void apply(const InvitationKept& kept);
+    void apply(const DataKept& kept);
+    void apply(const NoteKept& kept);
+    void apply(const InviteeKept& kept);
+    void apply(const CallKept& kept);
+    void apply(const ParticipantKept& kept);
+    void apply(const InvitationForgotten& forgotten);
+    void apply(const GroupKept& kept);
+    void apply(const MemberKept& kept);
+    void apply(const MemberGone& gone);
+    void apply(const GroupGone& gone);
+    void all_are_due(Instant now);
+    void list_ended();
+    bool prune_some(Instant now, int most);
+    void keep_clock(const ClockReading& now);
+    void write_over_failed(const ClockReading& now) noexcept;
+    void roll_back() noexcept;
+
+    enum class Part : std::uint8_t { all, without_data };
+    void tell_invitation(const Statement& row, Part part, const Tell& tell);
+    void tell_call(std::uint64_t number, const Tell& tell);
+    void tell_group(const GroupId& group, const Tell& tell);
+    [[nodiscard]] std::int64_t to_file(Instant instant) const;
+    [[nodiscard]] Instant from_file(std::int64_t ms) const;
+
+    Options options_;
+    std::unique_ptr<Database> database_;
+    std::string secret_;
+    std::uint64_t last_number_ = 0;
+    /// The file's clock at the zero of the host's.
+    Duration offset_{};
+    /// The time that passed could not be proven: what was pending is due then. The file does
+    /// not say so before the first commit.
+    std::optional<Instant> all_due_at_{};
+    /// Invitations that are there for history only.
+    std::int64_t forgotten_ = 0;
+    int log_pages_ = 0;
+    /// Of the present transaction.
+    std::vector<std::uint64_t> ended_;
+    std::int64_t newly_forgotten_ = 0;
+};
+
+}  // namespace beckon

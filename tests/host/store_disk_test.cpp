@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What becomes of the store when the power goes at any moment, or the disk refuses.
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+
+#include "catch.hpp"
+#include "disk.hpp"
+#include "host/sqlite_journal.hpp"
+#include "sqlite.hpp"
+#include "store_samples.hpp"
+
+using namespace beckon;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Disk::Operation::Kind;
+
+const ClockReading the_time{.boot_id = "first", .since_boot = at(5000), .wall_ms = 1'700'000'000};
+
+StoreFile::Options options(const Folder& folder, bool sync_always) {
+    return {.path = folder.file("store.db"),
+            .sync_always = sync_always,
+            .history = Duration(86'400'000),
+            .max_history = 20,
+            // So that the log is moved into the file several times.
+            .checkpoint_pages = 30};
+}
+
+void make_empty(const Folder& folder) { const std::ofstream file(folder.file("store.db")); }
+
+/// A scenario with its states: `states[n]` after `n` batches.
+struct Story {
+    explicit Story(std::size_t count, std::uint32_t seed) : states(1) {
+        Scenario scenario(seed);
+        for (std::size_t i = 0; i < count; ++i) {
+            // Each batch has the changes of a few requests.
+            auto& batch = batches.emplace_back();
+            for (std::size_t left = 1 + i % 3; left > 0; --left) {
+                batch.push_back(scenario.next());
+            }
+            states.push_back(states.back());
+            for (const auto& changes : batch) {
+                states.back().add(changes);
+            }
+        }
+    }
+    std::vector<std::vector<Changes>> batches;
+    std::vector<Kept> states;
+};
+
+Kept found_in(const Folder& folder) {
+    StoreFile file(options(folder, false));
+    file.open(the_time, "secret");
+    Database database(folder.file("store.db"));
+    CHECK(database.integer_of("SELECT count(*) FROM pragma_integrity_check "
+                              "WHERE integrity_check <> 'ok'") == 0);
+    CHECK(database.integer_of("SELECT count(*) FROM invitations i WHERE ended_ms NOT NULL AND "
+                              "NOT EXISTS (SELECT 1 FROM history h WHERE h.user = i.inviter AND "
+                              "h.ended_ms = i.ended_ms AND h.invitation = i.number)") == 0);
+    return kept_by(told_by(file));
+}
+
+/// What the next start finds when the files are these.
+Kept found_in(const Files& files) {
+    const Folder folder;
+    for (const auto& [name, bytes] : files) {
+        std::ofstream(folder.file(name), std::ios::binary) << bytes;
+    }
+    return found_in(folder);
+}
+
+/// The state that is found is one after a whole batch, from what was reported as committed
+/// to what was begun.
+void check_cut(const Story& story, const Files& files, std::int64_t committed, std::int64_t begun) {
+    const auto found = found_in(files);
+    const auto from = story.states.begin() + committed;
+    const auto to = story.states.begin() + begun + 1;
+    INFO("committed " << committed << ", begun " << begun);
+    CHECK(std::find(from, to, found) != to);
+}
+
+/// Plays the story, and returns what it did to the disk. Marks: 2n before batch n, 2n+1
+/// once it is committed.
+Disk::Operations played(const Story& story, bool sync_always) {
+    const Folder folder;
+    make_empty(folder);
+    Disk disk;
+    {
+        StoreFile file(options(folder, sync_always));
+        file.open(the_time, "secret");
+        std::int64_t n = 0;
+        for (const auto& batch : story.batches) {
+            disk.mark(2 * n);
+            file.write(batch, the_time);
+            disk.mark(2 * n + 1);
+            file.tidy_up();
+            ++n;
+        }
+    }
+    return disk.operations();
+}
+
+/// Where the story stands among the operations.
+struct Place {
+    std::int64_t committed = 0;
+    std::int64_t begun = 0;
+    void pass(const Disk::Operation& operation) {
+        if (operation.kind == Kind::mark) {
+            auto& count = operation.offset % 2 == 0 ? begun : committed;
+            count = operation.offset / 2 + 1;
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("killed_at_any_write_the_store_has_all_that_was_committed_and_no_half_of_a_batch") {
+    const bool sync_always = GENERATE(true, false);
+    const Story story(36, 11);
+    const auto operations = played(story, sync_always);
+    const Disk quick;
+    std::mt19937 random(5);
+    Files files{{"store.db", ""}};
+    Place place;
+    std::size_t cuts = 0;
+    for (const auto& operation : operations) {
+        place.pass(operation);
+        if (operation.kind == Kind::write) {
+            // Torn: a part of it, by sectors or anywhere.
+            const auto size = operation.bytes.size();
+            for (const auto part : {random() % size, size / 1024 * 512}) {
+                auto torn = files;
+                auto begun = operation;
+                begun.bytes.resize(part);
+                perform(torn, begun);
+                check_cut(story, torn, place.committed, place.begun);
+                ++cuts;
+            }
+        }
+        perform(files, operation);
+        if (operation.kind != Kind::mark) {
+            check_cut(story, files, place.committed, place.begun);
+            ++cuts;
+        }
+    }
+    CHECK(place.committed == 36);
+    CHECK(found_in(files) == story.states.back());
+    CHECK(cuts > 500);
+}
+
+TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what_once_was") {
+    const bool sync_always = GENERATE(true, false);
+    const Story story(36, 12);
+    const auto operations = played(story, sync_always);
+    const Disk quick;
+    std::mt19937 random(6);
+    /// What is sure to be on the disk, and what may be.
+    Files synced{{"store.db", ""}};
+    std::vector<Disk::Operation> unsure;
+    Place place;
+    std::size_t cuts = 0;
+    for (const auto& operation : operations) {
+        place.pass(operation);
+        if (operation.kind == Kind::mark) {
+            continue;
+        }
+        if (operation.kind == Kind::sync) {
+            // A new file is synced with its folder, so what was removed stays removed.
+            if (!synced.contains(operation.file)) {
+                const auto removed =
+                    std::find_if(unsure.begin(), unsure.end(),
+                                 [](const auto& one) { return one.kind == Kind::remove; });
+                if (removed != unsure.end()) {
+                    perform(synced, *removed);
+                    unsure.erase(removed);
+                }
+            }
+            // Of one file: the others' writes stay as unsure as they were.
+            const auto rest =
+                std::stable_partition(unsure.begin(), unsure.end(),
+                                      [&](const auto& one) { return one.file != operation.file; });
+            std::for_each(rest, unsure.end(), [&](const auto& one) { perform(synced, one); });
+            unsure.erase(rest, unsure.end());
+        } else {
+            unsure.push_back(operation);
+        }
+        for (int i = 0; i < 2; ++i) {
+            auto files = synced;
+            for (const auto& one : unsure) {
+                // Some sectors of some writes.
+                if (one.kind != Kind::write) {
+                    if (random() % 2 == 0) {
+                        perform(files, one);
+                    }
+                    continue;
+                }
+                for (std::size_t from = 0; from < one.bytes.size(); from += 512) {
+                    if (random() % 2 == 0) {
+                        perform(files, {.kind = Kind::write,
+                                        .file = one.file,
+                                        .offset = one.offset + static_cast<std::int64_t>(from),
+                                        .bytes = one.bytes.substr(from, 512)});
+                    }
+                }
+            }
+            check_cut(story, files, sync_always ? place.committed : 0, place.begun);
+            ++cuts;
+        }
+    }
+    CHECK(cuts > 500);
+}
+
+TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_again") {
+    struct Fault {
+        const char* what;
+        Kind kind;
+        int code;
+        bool lasting;
+    };
+    const auto fault =
+        GENERATE(values<Fault>({{"a write fails", Kind::write, SQLITE_IOERR_WRITE, false},
+                                {"writes fail", Kind::write, SQLITE_IOERR_WRITE, true},
+                                {"the disk is full for a write", Kind::write, SQLITE_FULL, false},
+                                {"the disk is full", Kind::write, SQLITE_FULL, true},
+                                {"a sync fails", Kind::sync, SQLITE_IOERR_FSYNC, false},
+                                {"syncs fail", Kind::sync, SQLITE_IOERR_FSYNC, true},
+                                {"the disk is read-only", Kind::write, SQLITE_READONLY, true}}));
+    INFO(fault.what);
+    const Story story(12, 13);
+    Disk disk;
+    std::int64_t points = 1;
+    std::size_t refused = 0;
+    std::size_t recovered = 0;
+    for (std::int64_t point = 0; point < points; ++point) {
+        INFO("at operation " << point);
+        const Folder folder;
+        make_empty(folder);
+        Kept expected;
+        {
+            StoreFile file(options(folder, true));
+            file.open(the_time, "secret");
+            std::int64_t struck = 0;
+            disk.fail([&](Kind kind, std::int64_t nth) {
+                const bool fails = kind == fault.kind && nth >= point &&
+                                   (fault.lasting ? nth < point + 40 : struck == 0);
+                struck += fails ? 1 : 0;
+                return fails ? fault.code : SQLITE_OK;
+            });
+            for (const auto& batch : story.batches) {
+                // What rests on a refused batch may name what is not there.
+                std::vector<Changes> possible;
+                for (const auto& changes : batch) {
+                    const auto rests_on_nothing = [&] {
+                        try {
+                            auto trial = expected;
+                            for (const auto& one : possible) {
+                                trial.add(one);
+                            }
+                            trial.add(changes);
+                            return false;
+                        } catch (const std::out_of_range&) {
+                            return true;
+                        }
+                    };
+                    if (!rests_on_nothing()) {
+                        possible.push_back(changes);
+                    }
+                }
+                const bool is_over = fault.lasting ? disk.asked() >= point + 40 : struck > 0;
+                try {
+                    file.write(possible, the_time);
+                    for (const auto& changes : possible) {
+                        expected.add(changes);
+                    }
+                    recovered += is_over ? 1 : 0;
+                } catch (const SqlError& /*error*/) {
+                    ++refused;
+                    CHECK_FALSE(is_over);
+                    if (!fault.lasting) {
+                        // Killed now: nothing that was refused shows up.
+                        const Folder copy;
+                        for (const auto& entry : fs::directory_iterator(folder.path())) {
+                            if (entry.path().extension() != ".db-shm") {
+                                fs::copy(entry.path(), copy.path() / entry.path().filename());
+                            }
+                        }
+                        CHECK(found_in(copy) == expected);
+                    }
+                }
+                file.tidy_up();
+                CHECK(kept_by(told_by(file)) == expected);
+            }
+            points = std::max(points, disk.asked());
+            disk.fail({});
+        }
+        CHECK(found_in(folder) == expected);
+    }
+    CHECK(points > 50);
+    CHECK(refused > 10);
+    CHECK((fault.lasting || recovered > 10));
+}
+
+namespace {
+
+bool failed(const SqliteJournal::Progress& progress) { return progress.failure.has_value(); }
+
+Kept& put_back(Kept& memory, const SqliteJournal::Progress& progress) {
+    REQUIRE(progress.put_back.has_value());
+    return memory.add(*progress.put_back);
+}
+
+}  // namespace
+
+TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
+    const Folder folder;
+    Disk disk;
+    Kept memory;
+    {
+        Host host(folder.file("store.db"));
+        host.start();
+        Changes stored{invitation(1), DataKept{1, Data{.bytes = "ring"}}, invitee(1),
+                       GroupKept{.group = group_id("family"), .name = "Family"},
+                       MemberKept{group_id("family"), user("alice"), Rank::owner}};
+        host.keep(stored);
+        memory.add(stored);
+        const auto as_stored = memory;
+
+        disk.fail(
+            [](Kind kind, std::int64_t) { return kind == Kind::write ? SQLITE_FULL : SQLITE_OK; });
+        const std::vector<Changes> refused{
+            ended(1, at(6000)),
+            {invitation(2), invitee(2)},
+            {MemberKept{group_id("family"), user("bob"), Rank::member}},
+            {GroupKept{.group = group_id("new")}},
+            {InvitationForgotten{1}},
+            {GroupGone{group_id("family")}},
+        };
+        for (const auto& changes : refused) {
+            memory.add(changes);
+            host.store.put(changes);
+        }
+        auto progress = host.until(failed);
+        CHECK(progress.committed == 1);
+        CHECK(*progress.failure == "database or disk is full");
+        CHECK_FALSE(progress.put_back.has_value());
+        // Nobody has looked yet: this rests on what was refused.
+        memory.add({invitation(3)});
+        host.store.put({invitation(3)});
+        CHECK(host.store.progress().failure);
+
+        host.store.give_up();
+        progress = host.until([](const auto& one) { return one.put_back.has_value(); });
+        CHECK_FALSE(progress.failure);
+        CHECK(progress.committed == 8);
+        CHECK(put_back(memory, progress) == as_stored);
+        CHECK(host.store.waiting() == 0);
+
+        // Still full; history is read all the same.
+        host.store.put({invitation(4)});
+        host.until(failed);
+        host.store.ask_history(1, user("bob"), 10, {});
+        progress = host.until([](const auto& one) { return !one.history.empty(); });
+        REQUIRE(progress.history[0].page.has_value());
+        CHECK(*progress.history[0].page == HistoryPage{});
+        host.store.give_up();
+        progress = host.until([](const auto& one) { return one.put_back.has_value(); });
+        CHECK(put_back(memory, progress) == as_stored);
+
+        disk.fail({});
+        host.keep({invitation(5), invitee(5)});
+        memory.add({invitation(5), invitee(5)});
+    }
+    CHECK(kept_by(Host(folder.file("store.db")).loaded) == memory);
+}
+
+TEST_CASE("a_store_that_is_gone_for_a_while_is_opened_again") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    // As when a disk is unplugged before the writer has opened it.
+    fs::rename(path, folder.file("elsewhere"));
+    host.start();
+    host.store.put({invitation(1)});
+    CHECK(*host.until(failed).failure == "unable to open database file");
+    host.store.give_up();
+    fs::rename(folder.file("elsewhere"), path);
+    const auto progress = host.until([](const auto& one) { return one.put_back.has_value(); });
+    CHECK(kept_by(*progress.put_back) == Kept{});
+    host.keep({invitation(1), invitee(1)});
+}
+
+TEST_CASE("another_program_that_locks_the_store_is_a_failure_until_it_lets_go") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    {
+        Database shell(path);
+        shell.run("BEGIN IMMEDIATE");
+        host.store.put({invitee(1)});
+        CHECK(*host.until(failed).failure == "database is locked");
+    }
+    host.store.give_up();
+    host.until([](const auto& one) { return one.put_back.has_value(); });
+    host.keep({invitee(1)});
+    Database shell(path);
+    CHECK(shell.integer_of("SELECT count(*) FROM invitees") == 1);
+}

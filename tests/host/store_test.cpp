@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "catch.hpp"
+#include "host/sqlite_journal.hpp"
+#include "store_samples.hpp"
+
+using namespace beckon;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Keeps them in a store of an earlier run.
+void kept_before(const std::string& path, const Changes& changes,
+                 const ClockReading& when = Host::first_boot()) {
+    Host host(path, when);
+    REQUIRE_FALSE(host.damage);
+    host.start();
+    host.keep(changes);
+}
+
+std::string objection(const std::string& path) {
+    try {
+        const Host host(path);
+    } catch (const StoreFile::Unusable& unusable) {
+        return unusable.what();
+    }
+    return "none";
+}
+
+void sql(const std::string& path, const std::string& script) {
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+    const int result = sqlite3_exec(database, script.c_str(), nullptr, nullptr, nullptr);
+    INFO(sqlite3_errmsg(database));
+    CHECK(result == SQLITE_OK);
+    sqlite3_close(database);
+}
+
+/// The first column of all rows, a line each.
+std::string asked(const std::string& path, const std::string& query) {
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+    std::string lines;
+    const int result = sqlite3_exec(
+        database, query.c_str(),
+        [](void* to, int /*columns*/, char** values, char** /*names*/) {
+            *static_cast<std::string*>(to) +=
+                std::string(values[0] != nullptr ? values[0] : "NULL") + "\n";
+            return 0;
+        },
+        &lines, nullptr);
+    INFO(sqlite3_errmsg(database));
+    CHECK(result == SQLITE_OK);
+    sqlite3_close(database);
+    return lines;
+}
+
+/// One of everything, with the values that are easily lost.
+Changes one_of_everything() {
+    auto ringing = invitation(1);
+    ringing.answer = Answer::first;
+    ringing.visibility = Visibility::inviter;
+    ringing.call = true;
+    ringing.online_only = true;
+    ringing.keep_when_lost = true;
+    ringing.inviter_was_online = true;
+    auto in_group = invitation(2);
+    in_group.target = group_id("family");
+    in_group.visibility = Visibility::members;
+    auto forever = invitee(2, 0, "carol");
+    forever.deadline = Instant::max();
+    auto over = invitation(3);
+    over.rev = 3;
+    over.ended_at = at(4000);
+    auto said_no = invitee(3, 0, "bob");
+    said_no.state = State::rejected;
+    said_no.by = user("bob");
+    said_no.device = DeviceTag(0xfedcba9876543210U);
+    said_no.note = 2;
+    auto late = invitee(3, 1, "carol");
+    late.state = State::timed_out;
+    late.adder = true;
+    const std::string odd("a\0b'\"\xC3\xA4", 7);
+    return {ringing,
+            DataKept{1, Data{.bytes = odd}},
+            invitee(1),
+            CallKept{.number = 1},
+            ParticipantKept{.number = 1, .user = user("alice")},
+            in_group,
+            DataKept{2, Data{.bytes = std::string("\0\xff\xfe", 3), .is_text = false}},
+            forever,
+            over,
+            DataKept{3, Data{.bytes = "", .is_text = false}},
+            NoteKept{.number = 3, .rev = 2, .data = Data{.bytes = ""}, .reason = "busy"},
+            said_no,
+            late,
+            GroupKept{.group = group_id("family"),
+                      .made_after = 1,
+                      .name = "The 'family'",
+                      .profile = Profile{{"colour", "red"}, {"", "\xC3\xA4"}},
+                      .join_mode = JoinMode::closed},
+            MemberKept{group_id("family"), user("alice"), Rank::owner},
+            MemberKept{group_id("family"), user("bob"), Rank::admin},
+            GroupKept{.group = group_id("empty"), .profile = Profile{}},
+            MemberKept{group_id("empty"), user("carol"), Rank::owner}};
+}
+
+}  // namespace
+
+TEST_CASE("what_was_committed_is_told_at_the_next_start") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    kept_before(path, one_of_everything());
+    const Host host(path);
+    CHECK_FALSE(host.damage);
+    CHECK(kept_by(host.loaded) == kept_by(one_of_everything()));
+    CHECK(host.store.last_number() == 3);
+    CHECK(host.store.secret() == the_secret);
+}
+
+TEST_CASE("a_new_store_is_empty_and_for_its_owner_only") {
+    const Folder folder;
+    const Host host(folder.file("store.db"));
+    CHECK(host.loaded.empty());
+    CHECK_FALSE(host.damage);
+    struct stat info {};
+    REQUIRE(stat(folder.file("store.db").c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777U) == 0600U);
+}
+
+TEST_CASE("the_secret_of_device_tags_stays") {
+    const Folder folder;
+    { const Host host(folder.file("store.db")); }
+    SqliteJournal store({.file = {.path = folder.file("store.db")}, .new_secret = "another"});
+    store.load([](Change&&) {});
+    CHECK(store.secret() == the_secret);
+}
+
+TEST_CASE("a_change_says_how_its_record_stands_now") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Kept expected;
+    {
+        Host host(path);
+        host.start();
+        Scenario scenario(1);
+        for (int i = 0; i < 300; ++i) {
+            const auto changes = scenario.next();
+            expected.add(changes);
+            host.store.put(changes);
+        }
+    }
+    const Host host(path);
+    CHECK(kept_by(host.loaded) == expected);
+}
+
+TEST_CASE("an_invitation_is_told_before_its_parts_and_oldest_first") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    kept_before(path, one_of_everything());
+    const Host host(path);
+    // `remembered` throws when a part comes before its whole; what is left is the order.
+    std::vector<std::uint64_t> numbers;
+    for (const auto& change : host.loaded) {
+        if (const auto* const kept = std::get_if<InvitationKept>(&change)) {
+            numbers.push_back(kept->number);
+        }
+    }
+    CHECK(numbers == std::vector<std::uint64_t>{1, 2, 3});
+}
+
+TEST_CASE("tickets_are_committed_in_their_order") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    CHECK(host.store.put({invitation(1)}) == 1);
+    CHECK(host.store.put({}) == 2);
+    CHECK(host.store.waiting() == 1);
+    CHECK(host.store.progress().committed == 0);
+    host.start();
+    host.until([](const auto& progress) { return progress.committed == 2; });
+    CHECK(host.store.waiting() == 0);
+    CHECK(host.store.put({invitee(1)}) == 3);
+    host.until([](const auto& progress) { return progress.committed == 3; });
+}
+
+// ------------------------------------------------------------- time
+
+TEST_CASE("in_one_boot_deadlines_are_exact") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    kept_before(path, {invitation(1), invitee(1)});
+    auto later = Host::first_boot();
+    later.since_boot = at(29'000);
+    later.wall_ms = -5;
+    const Host host(path, later);
+    CHECK(kept_by(host.loaded) == kept_by({invitation(1), invitee(1)}));
+}
+
+TEST_CASE("after_another_boot_remaining_times_shrink_by_the_time_that_passed") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    auto before = Host::first_boot();
+    before.wall_is_right = true;
+    kept_before(path, {invitation(1), invitee(1)}, before);
+    ClockReading after{.boot_id = "second",
+                       .since_boot = at(77),
+                       .wall_ms = before.wall_ms + 3000,
+                       .wall_is_right = true};
+    {
+        Host host(path, after);
+        auto expected = kept_by({invitation(1), invitee(1)});
+        // 26,000 ms remained, 3,000 have passed.
+        expected.invitations[1].invitees[0].deadline = at(77 + 23'000);
+        expected.invitations[1].kept.lifetime_end = at(77 - 5000 - 3000 + 86'401'000);
+        expected.invitations[1].kept.made_at = at(77 - 5000 - 3000 + 1000);
+        CHECK(kept_by(host.loaded) == expected);
+        host.start();
+        host.keep({invitation(2)});
+    }
+    // And once more, in the clock of the third.
+    after.boot_id = "third";
+    after.since_boot = at(1);
+    after.wall_ms += 1000;
+    const Host host(path, after);
+    CHECK(kept_by(host.loaded).invitations[1].invitees[0].deadline == at(1 + 22'000));
+}
+
+TEST_CASE("where_the_time_that_passed_cannot_be_proven_all_that_is_pending_is_due") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    auto forever = invitee(1, 1, "carol");
+    forever.deadline = Instant::max();
+    auto overdue = invitee(1, 2, "dave");
+    overdue.deadline = at(4000);
+    auto others = ended(2, at(3000));
+    kept_before(path, {invitation(1), invitee(1), forever, overdue});
+    kept_before(path, others);
+    const ClockReading after{.boot_id = "second", .since_boot = at(77), .wall_ms = 0};
+    const auto due = [&](Kept told, Instant now) {
+        auto& one = told.invitations.at(1);
+        CHECK(one.invitees.at(0).deadline == now);
+        CHECK(one.invitees.at(1).deadline == Instant::max());
+        CHECK(one.kept.lifetime_end == now);
+        CHECK(one.invitees.at(2).deadline < now);
+        CHECK(told.invitations.at(2).kept.ended_at < now);
+    };
+    {
+        Host host(path, after);
+        due(kept_by(host.loaded), at(77));
+        host.start();
+        // Killed before all was told to time out.
+        host.keep({GroupKept{.group = group_id("g")},
+                   MemberKept{group_id("g"), user("alice"), Rank::owner}});
+    }
+    auto soon = after;
+    soon.since_boot = at(100);
+    const Host host(path, soon);
+    due(kept_by(host.loaded), at(77));
+}
+
+// ------------------------------------------------------------- files that are not as they should
+// be
+
+TEST_CASE("two_brokers_cannot_have_one_store") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const Host host(path);
+    CHECK(objection(path) ==
+          "the store " + path + " is in use by another broker: each needs its own");
+}
+
+TEST_CASE("a_store_that_cannot_be_opened_is_named") {
+    const Folder folder;
+    const auto path = folder.file("no/store.db");
+    CHECK(objection(path) == "cannot open the store " + path + ": No such file or directory");
+}
+
+TEST_CASE("a_store_of_a_later_version_is_left_alone") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    kept_before(path, one_of_everything());
+    sql(path, "PRAGMA user_version = 99");
+    CHECK(objection(path) == "the store " + path +
+                                 " is of version 99, from a later Beckon; this one knows up to 2: "
+                                 "use the later one, or name another file");
+    CHECK(asked(path, "SELECT count(*) FROM invitations") == "3\n");
+}
+
+TEST_CASE("the_database_of_something_else_is_left_alone") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    sql(path, "CREATE TABLE bookmarks (url); INSERT INTO bookmarks VALUES ('home')");
+    CHECK(objection(path) ==
+          "the store " + path + " is a database of something else than Beckon: name another file");
+    CHECK(asked(path, "SELECT url FROM bookmarks") == "home\n");
+}
+
+TEST_CASE("a_file_that_is_no_database_is_kept_aside") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const std::string text(5000, 'x');
+    for (int n = 1; n <= 2; ++n) {
+        std::ofstream(path) << text;
+        Host host(path);
+        REQUIRE(host.damage);
+        const auto aside = path + ".corrupt-" + std::to_string(n);
+        CHECK(*host.damage == "the store " + path +
+                                  " is damaged (file is not a database): it is kept as " + aside +
+                                  ", and a new one begins with nothing pending");
+        std::ifstream file(aside);
+        CHECK(std::string(std::istreambuf_iterator(file), {}) == text);
+        host.start();
+        host.keep(one_of_everything());
+    }
+    CHECK(kept_by(Host(folder.file("store.db.corrupt-3")).loaded) == Kept{});
+}
+
+TEST_CASE("a_row_that_cannot_be_is_damage_and_says_what") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    for (const auto& [script, what] : std::vector<std::pair<std::string, std::string>>{
+             {"UPDATE invitees SET state = 'asleep'", "'asleep' is no word of the contract"},
+             {"UPDATE invitations SET inviter = 'a b'", "'a b' is no id"},
+             {"UPDATE invitees SET device = 'x' WHERE device NOT NULL", "'x' is no device"},
+             {"UPDATE groups SET profile = '[1]'", "'[1]' is no profile"},
+             {"DELETE FROM broker", "the table broker is empty"},
+             {"DROP TABLE notes", "no such table: notes"}}) {
+        kept_before(path, one_of_everything());
+        sql(path, script);
+        const Host host(path);
+        REQUIRE(host.damage);
+        CHECK(host.damage->find("is damaged (" + what + ")") != std::string::npos);
+    }
+}
+
+TEST_CASE("damage_anywhere_is_never_a_crash") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Scenario scenario(2);
+    {
+        Host host(path);
+        host.start();
+        for (int i = 0; i < 200; ++i) {
+            host.store.put(scenario.next());
+        }
+    }
+    std::ifstream file(path, std::ios::binary);
+    const std::string whole(std::istreambuf_iterator<char>(file), {});
+    std::mt19937 random(3);
+    int damaged = 0;
+    for (int i = 0; i < 60; ++i) {
+        auto bytes = whole;
+        if (i % 5 == 0) {
+            bytes.resize(random() % bytes.size());
+        } else {
+            const auto from = random() % bytes.size();
+            bytes.replace(from, 1 + random() % 600, 1 + random() % 600,
+                          static_cast<char>(random()));
+        }
+        const Folder each;
+        std::ofstream(each.file("store.db"), std::ios::binary) << bytes;
+        try {
+            Host host(each.file("store.db"));
+            damaged += host.damage ? 1 : 0;
+            if (host.damage) {
+                CHECK(fs::exists(each.file("store.db.corrupt-1")));
+                host.start();
+                host.keep(one_of_everything());
+            }
+        } catch (const StoreFile::Unusable& /*unusable*/) {
+            // Such as a version that is not there yet.
+        }
+    }
+    CHECK(damaged > 30);
+}
+
+TEST_CASE("a_store_of_version_1_is_read") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    std::ifstream dump(STORE_VERSION_1);
+    REQUIRE(dump);
+    std::stringstream script;
+    script << dump.rdbuf();
+    sql(path, script.str());
+    const Host host(path);
+    CHECK_FALSE(host.damage);
+    CHECK(kept_by(host.loaded) == kept_by(one_of_everything()));
+    CHECK(host.store.secret() == the_secret);
+}
+
+TEST_CASE("what_version_1_was_does_not_change") {
+    const Folder folder;
+    const auto seed = folder.file("seed.db");
+    std::ifstream dump(STORE_VERSION_1);
+    std::stringstream script;
+    script << dump.rdbuf();
+    sql(seed, script.str());
+    const auto path = folder.file("store.db");
+    { const Host host(path); }
+    // What came with later versions is not of it.
+    const std::string schema =
+        "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND tbl_name NOT IN ('calls', "
+        "'participants') ORDER BY name";
+    CHECK(asked(path, schema) == asked(seed, schema));
+}
+
+// ------------------------------------------------------------- history
+
+namespace {
+
+std::vector<std::uint64_t> numbers_of(const HistoryPage& page) {
+    std::vector<std::uint64_t> numbers;
+    for (const auto& change : page.ended) {
+        if (const auto* const kept = std::get_if<InvitationKept>(&change)) {
+            numbers.push_back(kept->number);
+        }
+    }
+    return numbers;
+}
+
+HistoryPage history(Host& host, const std::string& of, std::size_t limit = 50,
+                    std::optional<HistoryMark> before = {}) {
+    static std::uint64_t last = 0;
+    host.store.ask_history(++last, user(of), limit, before);
+    auto progress = host.until([](const auto& one) { return !one.history.empty(); });
+    REQUIRE(progress.history.size() == 1);
+    CHECK(progress.history[0].asked == last);
+    REQUIRE(progress.history[0].page);
+    return *progress.history[0].page;
+}
+
+}  // namespace
+
+TEST_CASE("history_has_what_ended_for_inviter_and_invitees_newest_first") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep({invitation(1), invitee(1)});
+    host.keep(ended(2, at(4000)));
+    host.keep(ended(3, at(3000), State::rejected, "carol", "alice"));
+    host.keep(ended(4, at(4000), State::timed_out, "alice", "carol"));
+    CHECK(numbers_of(history(host, "alice")) == std::vector<std::uint64_t>{4, 2, 3});
+    CHECK(numbers_of(history(host, "bob")) == std::vector<std::uint64_t>{2});
+    CHECK(numbers_of(history(host, "carol")) == std::vector<std::uint64_t>{4, 3});
+    CHECK(history(host, "dave") == HistoryPage{});
+    CHECK(kept_by(history(host, "bob").ended) == kept_by(ended(2, at(4000))));
+}
+
+TEST_CASE("history_goes_on_where_a_page_ended") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    for (std::uint64_t number = 1; number <= 7; ++number) {
+        // Several in one millisecond.
+        host.keep(ended(number, at(3000 + static_cast<std::int64_t>(number / 4))));
+    }
+    std::vector<std::uint64_t> all;
+    std::optional<HistoryMark> before;
+    do {
+        const auto page = history(host, "bob", 2, before);
+        const auto numbers = numbers_of(page);
+        CHECK(numbers.size() == (page.next ? 2 : 1));
+        all.insert(all.end(), numbers.begin(), numbers.end());
+        before = page.next;
+    } while (before);
+    CHECK(all == std::vector<std::uint64_t>{7, 6, 5, 4, 3, 2, 1});
+}
+
+TEST_CASE("what_is_forgotten_stays_in_history_without_its_data") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    {
+        Host host(path);
+        host.start();
+        auto over = ended(1, at(4000));
+        over.insert(over.begin() + 1, DataKept{1, Data{.bytes = "secret"}});
+        std::get<NoteKept>(over[2]).data = Data{.bytes = "secret"};
+        host.keep(over);
+        host.keep({InvitationForgotten{1}});
+        CHECK(kept_by(history(host, "bob").ended) == kept_by(ended(1, at(4000))));
+    }
+    CHECK(Host(path).loaded.empty());
+    CHECK(asked(path, "SELECT data FROM invitations UNION ALL SELECT data FROM notes") ==
+          "NULL\nNULL\n");
+}
+
+TEST_CASE("an_id_may_come_again_once_it_is_forgotten") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep(ended(1, at(3000)));
+    host.keep({InvitationForgotten{1}});
+    auto again = ended(2, at(4000));
+    std::get<InvitationKept>(again[0]).id = *InvitationId::parse("i1");
+    host.keep(again);
+    CHECK(numbers_of(history(host, "bob")) == std::vector<std::uint64_t>{2, 1});
+}
+
+TEST_CASE("history_is_bounded_in_number_and_age") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    constexpr std::uint64_t most = 100;
+    Changes changes;
+    for (std::uint64_t number = 1; number <= most + 10; ++number) {
+        for (auto& change : ended(number, at(1000 + static_cast<std::int64_t>(number)))) {
+            changes.push_back(std::move(change));
+        }
+        changes.push_back(InvitationForgotten{number});
+    }
+    host.keep(changes);
+    CHECK(numbers_of(history(host, "alice", 1000)).size() == most);
+    CHECK(numbers_of(history(host, "alice", 1)) == std::vector{most + 10});
+    CHECK(asked(path,
+                "SELECT (SELECT count(*) FROM invitees) || ' ' || (SELECT count(*) FROM "
+                "notes) || ' ' || (SELECT count(*) FROM history)") == "100 100 200\n");
+
+    // A day later, but for what ended last.
+    host.now.since_boot = at(1000 + 86'400'000 + most + 10);
+    CHECK(numbers_of(history(host, "alice", 1000)) == std::vector{most + 10});
+    // Two go for each that is forgotten, so nobody waits for many.
+    for (const auto number : {most + 11, most + 12}) {
+        auto last = ended(number, host.now.since_boot);
+        last.push_back(InvitationForgotten{number});
+        host.keep(last);
+    }
+    CHECK(asked(path, "SELECT count(*) FROM invitations") == "98\n");
+}
+
+TEST_CASE("what_is_remembered_is_not_pruned") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    Changes changes;
+    for (std::uint64_t number = 1; number <= 150; ++number) {
+        for (auto& change : ended(number, at(1000))) {
+            changes.push_back(std::move(change));
+        }
+    }
+    host.keep(changes);
+    host.now.since_boot = at(200'000'000);
+    host.keep({InvitationForgotten{1}, InvitationForgotten{2}});
+    CHECK(asked(path, "SELECT count(*) FROM invitations") == "148\n");
+}
