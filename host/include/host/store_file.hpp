@@ -13,27 +13,13 @@
 #include <vector>
 
 #include "host/clocks.hpp"
+#include "host/journal.hpp"
 #include "judge/changes.hpp"
 
 namespace beckon {
 
 class Database;
 class Statement;
-
-/// Where one page of history ended.
-struct HistoryMark {
-    std::int64_t ended_ms = 0;
-    std::uint64_t number = 0;
-    bool operator==(const HistoryMark&) const = default;
-};
-
-/// Of one user, newest first: for each invitation an `InvitationKept` and its notes (without
-/// data) and invitees.
-struct HistoryPage {
-    Changes ended;
-    std::optional<HistoryMark> next{};
-    bool operator==(const HistoryPage&) const = default;
-};
 
 /// The file that the store keeps: its tables, its versions, and how changes are written
 /// there and told again. It is an SQLite database in WAL mode; docs/store.md describes

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "signaling.hpp"
+#include "host/signaling.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "host/device_tags.hpp"
-#include "wakeup.hpp"
 
 namespace beckon {
 
@@ -60,71 +59,61 @@ bool is_for_many(SomeEffects deliveries) {
     return receivers > most_at_once;
 }
 
-bool has_store(const Options& options) { return options.store && *options.store != in_memory; }
-
-CommitGate::Settings settings_of(const Options& options, const std::string& server_epoch) {
-    CommitGate::Settings settings{.switchboard = {.limits = options.limits,
-                                                  .server_epoch = server_epoch,
-                                                  .secret = {random_bits(), random_bits()}},
-                                  .on_failure = options.on_store_failure};
-    if (has_store(options)) {
-        settings.store.emplace();
-        settings.store->file = {.path = *options.store,
-                                .sync_always = options.sync_always,
-                                .history = std::chrono::days(options.history_days),
-                                .max_history = options.max_history};
-        settings.store->new_secret = DeviceTags::new_secret();
-    }
-    return settings;
-}
-
 }  // namespace
 
-Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch, Instant now)
-    : topics_(options.word),
-      server_epoch_(DeviceTag(random_bits()).text()),
-      log_(log),
-      read_watch_(read_watch),
+Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journal,
+                     std::function<Instant()> clock)
+    : settings_(std::move(settings)),
+      topics_(settings_.word),
+      bus_(bus),
+      clock_(std::move(clock)),
+      log_(bus),
       outbox_({random_bits(), random_bits()}, {},
               [this](const UserId& to, ToPublish& message) { publish(to, message); }),
-      gate_(settings_of(options, server_epoch_),
-            {.say =
-                 [this](Effects effects, const CommitGate::Asker& asker) {
-                     perform(std::move(effects), asker.get());
-                 },
-             .store_changed =
-                 [this, then = options.on_store_failure](const auto& failure) {
-                     if (failure) {
-                         BrokerLog::store_fails(*failure, then);
-                     } else {
-                         BrokerLog::store_works_again();
-                     }
-                     announce(host_now());
-                 }},
-            now) {
+      gate_(settings_.gate, gate_host(), std::move(journal), clock_()) {
     if (gate_.damage()) {
-        BrokerLog::store_damaged(*gate_.damage());
-    }
-    if (has_store(options)) {
-        BrokerLog::store(*options.store, gate_.counts());
-    } else {
-        BrokerLog::no_store(options.store.has_value());
+        log_.store_damaged(*gate_.damage());
     }
 }
 
-void Signaling::announce(Instant now) {
+CommitGate::Host Signaling::gate_host() {
+    return {
+        .say = [this](Effects effects,
+                      const CommitGate::Asker& asker) { perform(std::move(effects), asker.get()); },
+        .store_changed =
+            [this](const std::optional<std::string>& failure) {
+                if (failure) {
+                    log_.store_fails(*failure, settings_.gate.on_failure);
+                } else {
+                    log_.store_works_again();
+                }
+                announce();
+            },
+        .tell_online = [this](const auto& tell) { bus_.tell_online(tell); },
+        .new_secret =
+            [] {
+                return SipKey{random_bits(), random_bits()};
+            }};
+}
+
+void Signaling::announce() {
+    const std::string status = status_of(settings_, gate_.state());
+    if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
+        log_.not_published(clock_());
+    }
+}
+
+std::string status_of(const Signaling::Settings& settings, std::string_view store) {
     nlohmann::ordered_json limits = nlohmann::ordered_json::object();
     for (const auto& limit : limit_table) {
-        limits[std::string(limit.name)] = gate_.limits().*limit.value;
+        limits[std::string(limit.name)] = settings.gate.limits.*limit.value;
     }
-    const nlohmann::ordered_json status = {{"version", BECKON_VERSION},
+    const nlohmann::ordered_json status = {{"version", settings.version},
                                            {"protocol", protocol},
-                                           {"server_epoch", server_epoch_},
-                                           {"store", gate_.state()},
+                                           {"server_epoch", settings.gate.server_epoch},
+                                           {"store", store},
                                            {"limits", limits}};
-    if (!publish_retained(topics_.status(), status.dump())) {
-        log_.not_published(now);
-    }
+    return status.dump();
 }
 
 void Signaling::perform(Effects effects, PendingReply* asked) {
@@ -169,9 +158,9 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
     }
 }
 
-void Signaling::apply(const PresenceChanges& changes, Instant now) {
+void Signaling::apply(std::span<const PresenceChange> changes, Instant now) {
     for (const auto& change : changes) {
-        gate_.set_online({change.user, change.device}, change.online, now);
+        gate_.set_online(change.device, change.online, now);
     }
 }
 
@@ -179,8 +168,6 @@ bool Signaling::tick(Instant now) {
     const bool more = gate_.tick(now);
     return outbox_.publish_slice() || !outbox_.empty() || more;
 }
-
-std::optional<Instant> Signaling::next_deadline() const { return gate_.next_deadline(); }
 
 void Signaling::reply(const Reply& reply, PendingReply& asked) {
     const ReplyAddress& to = asked.reply_to;
@@ -190,10 +177,9 @@ void Signaling::reply(const Reply& reply, PendingReply& asked) {
     outbox_.say(std::span(&asked.sender.user, 1), {std::move(message), size});
     if (const auto* const refusal = std::get_if<Refusal>(&reply.body)) {
         if (refusal->error == Error::wrong_sender) {
-            log_.attack(Attack::wrong_sender, asked.sender.user.text(), asked.address.c_str(),
-                        host_now());
+            log_.wrong_sender(asked.sender.user, asked.address.c_str(), clock_());
         } else if (is_limit_of_the_broker(*refusal, gate_.limits())) {
-            log_.limit_reached(asked.sender.user, *refusal, host_now());
+            log_.limit_reached(asked.sender.user, *refusal, clock_());
         }
     }
 }
@@ -226,22 +212,28 @@ const std::string& EventToPublish::in(Encoding encoding, const UserId& reader) {
 void Signaling::publish(const UserId& user, ToPublish& message) {
     bool published = true;
     if (const auto* const reply = std::get_if<ReplyToPublish>(&message.what)) {
-        published = publish_reply(reply->to, reply->payload);
+        const auto& to = reply->to;
+        published = bus_.publish({.topic = to.topic,
+                                  .payload = reply->payload,
+                                  .encoding = to.encoding,
+                                  .correlation = to.correlation ? &*to.correlation : nullptr});
     } else {
         auto& event = std::get<EventToPublish>(message.what);
-        const auto only = read_watch_.only(user);
+        const auto only = bus_.only_encoding(user);
         for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
             if (only.value_or(encoding) == encoding) {
-                published &= publish_event(topics_.events(user, encoding), event.in(encoding, user),
-                                           encoding, event.qos);
+                published &= bus_.publish({.topic = topics_.events(user, encoding),
+                                           .payload = event.in(encoding, user),
+                                           .encoding = encoding,
+                                           .qos = event.qos});
             }
         }
         if (published && !only) {
-            read_watch_.published_both(user);
+            bus_.published_both(user);
         }
     }
     if (!published) {
-        log_.not_published(host_now());
+        log_.not_published(clock_());
     }
 }
 
