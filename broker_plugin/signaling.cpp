@@ -80,11 +80,12 @@ CommitGate::Settings settings_of(const Options& options, const std::string& serv
 
 }  // namespace
 
-Signaling::Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch, Instant now)
+Signaling::Signaling(const Options& options, BrokerLog& log, EncodingsRead& encodings_read,
+                     Instant now)
     : topics_(options.word),
       server_epoch_(DeviceTag(random_bits()).text()),
       log_(log),
-      read_watch_(read_watch),
+      encodings_read_(encodings_read),
       outbox_({random_bits(), random_bits()}, {},
               [this](const UserId& to, ToPublish& message) { publish(to, message); }),
       gate_(settings_of(options, server_epoch_),
@@ -229,7 +230,7 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
         published = publish_reply(reply->to, reply->payload);
     } else {
         auto& event = std::get<EventToPublish>(message.what);
-        const auto only = read_watch_.only(user);
+        const auto only = encodings_read_.only(user);
         for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
             if (only.value_or(encoding) == encoding) {
                 published &= publish_event(topics_.events(user, encoding), event.in(encoding, user),
@@ -237,7 +238,7 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
             }
         }
         if (published && !only) {
-            read_watch_.published_both(user);
+            encodings_read_.published_both(user);
         }
     }
     if (!published) {

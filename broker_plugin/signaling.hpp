@@ -9,12 +9,12 @@
 #include <variant>
 
 #include "broker_log.hpp"
+#include "encodings_read.hpp"
 #include "host/commit_gate.hpp"
 #include "host/outbox.hpp"
 #include "presence.hpp"
 #include "protocol/topics.hpp"
 #include "publishing.hpp"
-#include "read_watch.hpp"
 
 namespace beckon {
 
@@ -64,7 +64,7 @@ struct ToPublish {
 class Signaling {
   public:
     /// Throws `StoreFile::Unusable`.
-    Signaling(const Options& options, BrokerLog& log, ReadWatch& read_watch, Instant now);
+    Signaling(const Options& options, BrokerLog& log, EncodingsRead& encodings_read, Instant now);
 
     /// Publishes `status`: what Beckon is, and its limits.
     void announce(Instant now);
@@ -94,7 +94,7 @@ class Signaling {
     Topics topics_;
     std::string server_epoch_;
     BrokerLog& log_;
-    ReadWatch& read_watch_;
+    EncodingsRead& encodings_read_;
     Outbox<ToPublish> outbox_;
     CommitGate gate_;
 };
