@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "broker_stopping.hpp"
-#include "inbox_filter.hpp"
+#include "presence_filter.hpp"
 
 namespace beckon {
 
@@ -60,8 +60,8 @@ BrokerEvents::BrokerEvents(const Options& options)
       presence_([this](const UserId& user, std::string_view client_id) {
           return tags_.tag_of(user, client_id);
       }),
-      read_watch_(access_.topics(), {random_bits(), random_bits()}),
-      signaling_(options, log_, read_watch_, host_now()),
+      encodings_read_(access_.topics(), {random_bits(), random_bits()}),
+      signaling_(options, log_, encodings_read_, host_now()),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
                                         : std::string(signaling_.secret())) {
     BrokerLog::started(options);
@@ -85,7 +85,7 @@ int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
 }
 
 Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_view me) {
-    read_watch_.asked(event.topic);
+    encodings_read_.asked(event.topic);
     const auto verdict = access_.read(me, event.topic, event.retain);
     if (verdict != Verdict::allow || access_.place_of(event.topic) != Place::inbox) {
         return verdict;
@@ -114,17 +114,17 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
     if (event.retain && broker_is_stopping()) {
         return Verdict::deny;
     }
-    write_watch_.asked(event.client, event.topic, event.retain);
+    publish_origin_.asked(event.client, event.topic, event.retain);
     return verdict;
 }
 
 Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
-    read_watch_.subscribed(event.topic);
+    encodings_read_.subscribed(event.topic);
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
         log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client), host_now());
     } else if (const auto by = connection_of(event.client, me)) {
-        const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
+        const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.subscribed(*by, filter), host_now());
     }
     return verdict;
@@ -132,7 +132,7 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
 
 Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
     if (const auto by = connection_of(event.client, me)) {
-        const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
+        const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.unsubscribed(*by, filter), host_now());
     }
     return access_.unsubscribe(event.topic);
@@ -144,7 +144,7 @@ int BrokerEvents::message(mosquitto_evt_message& event) {
         return MOSQ_ERR_SUCCESS;
     }
     const auto me = UserId::parse(user_of(event.client));
-    if (place != Place::request || !me || !write_watch_.came(event.client, event.topic)) {
+    if (place != Place::request || !me || !publish_origin_.came(event.client, event.topic)) {
         return MOSQ_ERR_ACL_DENIED;  // from a bridge of this broker's, which no access check stops
     }
     handle(event, *me);
@@ -187,7 +187,7 @@ void BrokerEvents::tick() {
     if (signaling_.tick(now)) {
         wakeup_.hurry(now);
     }
-    read_watch_.ticked();
+    encodings_read_.ticked();
     wakeup_.ticked(now, signaling_.next_deadline());
 }
 
@@ -204,7 +204,7 @@ bool BrokerEvents::is_present(const mosquitto* client) const {
 }
 
 void BrokerEvents::settle_will() {
-    if (const auto topic = write_watch_.settle()) {
+    if (const auto topic = publish_origin_.settle()) {
         if (!clear_retained(*topic)) {
             log_.not_published(host_now());
         }

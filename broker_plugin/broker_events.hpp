@@ -5,13 +5,13 @@
 
 #include "access.hpp"
 #include "broker_log.hpp"
+#include "encodings_read.hpp"
 #include "host/device_tags.hpp"
 #include "mosquitto_api.hpp"
 #include "presence.hpp"
-#include "read_watch.hpp"
+#include "publish_origin.hpp"
 #include "signaling.hpp"
 #include "wakeup.hpp"
-#include "write_watch.hpp"
 
 namespace beckon {
 
@@ -44,8 +44,8 @@ class BrokerEvents {
     BrokerLog log_;
     Access access_;
     Presence presence_;
-    ReadWatch read_watch_;
-    WriteWatch write_watch_;
+    EncodingsRead encodings_read_;
+    PublishOrigin publish_origin_;
     /// Outlives the store, whose thread calls it.
     Wakeup wakeup_;
     Signaling signaling_;

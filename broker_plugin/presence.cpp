@@ -67,7 +67,7 @@ Presence::Session& Presence::recognise_or_add(const Connection& by, PresenceChan
         .first->second;
 }
 
-PresenceChanges Presence::subscribed(const Connection& by, const InboxFilter& filter) {
+PresenceChanges Presence::subscribed(const Connection& by, const PresenceFilter& filter) {
     PresenceChanges changes;
     if (!filter.reaches_us) {
         recognise(by, changes);
@@ -87,7 +87,7 @@ PresenceChanges Presence::subscribed(const Connection& by, const InboxFilter& fi
     return changes;
 }
 
-PresenceChanges Presence::unsubscribed(const Connection& by, const InboxFilter& filter) {
+PresenceChanges Presence::unsubscribed(const Connection& by, const PresenceFilter& filter) {
     PresenceChanges changes;
     if (Session* const session = recognise(by, changes)) {
         if (session->filters_of == session->user) {

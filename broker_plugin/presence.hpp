@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "inbox_filter.hpp"
+#include "presence_filter.hpp"
 #include "protocol/ids.hpp"
 
 namespace beckon {
@@ -53,8 +53,8 @@ class Presence {
     explicit Presence(TagOf tag_of, std::size_t most_away = 100'000)
         : tag_of_(std::move(tag_of)), most_away_(most_away) {}
 
-    PresenceChanges subscribed(const Connection& by, const InboxFilter& filter);
-    PresenceChanges unsubscribed(const Connection& by, const InboxFilter& filter);
+    PresenceChanges subscribed(const Connection& by, const PresenceFilter& filter);
+    PresenceChanges unsubscribed(const Connection& by, const PresenceFilter& filter);
 
     struct Requested {
         PresenceChanges changes;
@@ -75,7 +75,7 @@ class Presence {
         UserId user;
         /// Nothing while away.
         const void* connection = nullptr;
-        InboxFilters filters = 0;
+        PresenceFilters filters = 0;
         /// Whose inbox they spell; another user may have taken the session over.
         UserId filters_of{};
         /// The filters count on this connection.

@@ -39,18 +39,18 @@ Connection connection(std::size_t number, bool is_resumed = false, const UserId&
         .pointer = pointer(number), .client_id = client_id, .user = user, .resumed = is_resumed};
 }
 
-InboxFilter filter(std::string_view text, std::string_view me = "alice") {
-    return read_inbox_filter(text, "beckon/v1", me);
+PresenceFilter filter(std::string_view text, std::string_view me = "alice") {
+    return read_presence_filter(text, "beckon/v1", me);
 }
-const InboxFilter events = filter("beckon/v1/inbox/alice/event");
-const InboxFilter json = filter("beckon/v1/inbox/alice/json");
-const InboxFilter everything = filter("#");
-const InboxFilter weather = filter("weather/#");
+const PresenceFilter events = filter("beckon/v1/inbox/alice/event");
+const PresenceFilter json = filter("beckon/v1/inbox/alice/json");
+const PresenceFilter everything = filter("#");
+const PresenceFilter weather = filter("weather/#");
 
 }  // namespace
 
 TEST_CASE("a_filter_counts_that_spells_out_the_inbox_and_matches_its_events") {
-    std::vector<InboxFilters> bits;
+    std::vector<PresenceFilters> bits;
     for (const std::string share : {"", "$share/group/"}) {
         for (const std::string root : {"beckon/v1", "+/v1", "beckon/+", "+/+"}) {
             for (const std::string end : {"event", "json", "+", "#", "event/#", "json/#", "+/#"}) {
@@ -74,14 +74,14 @@ TEST_CASE("other_filters_do_not_count") {
           "beckon/v1/inbox/#", "beckon/v1/#", "+/+/+/+/+", "beckon/v1/+/alice/event",
           "beckon/v1/inbox/bob/event", "beckon/v1/status", "beckon/#", "$share/group/#"}) {
         INFO(text);
-        CHECK(filter(text) == InboxFilter{.reaches_us = true, .bit = 0});
+        CHECK(filter(text) == PresenceFilter{.reaches_us = true, .bit = 0});
     }
     for (const auto* const text :
          {"weather", "weather/v1/inbox/alice/event", "beckon", "+", "$share/g"}) {
         INFO(text);
-        CHECK(filter(text) == InboxFilter{});
+        CHECK(filter(text) == PresenceFilter{});
     }
-    CHECK(everything == InboxFilter{.reaches_us = true, .bit = 0});
+    CHECK(everything == PresenceFilter{.reaches_us = true, .bit = 0});
 }
 
 TEST_CASE("who_subscribes_to_events_is_online_until_the_connection_ends") {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "write_watch.hpp"
+#include "publish_origin.hpp"
 
 namespace beckon {
 
-void WriteWatch::asked(const void* client, std::string_view topic, bool retained) {
+void PublishOrigin::asked(const void* client, std::string_view topic, bool retained) {
     client_ = client;
     topic_ = topic;
     retained_ = retained;
 }
 
-bool WriteWatch::came(const void* client, std::string_view topic) {
+bool PublishOrigin::came(const void* client, std::string_view topic) {
     if (client_ == nullptr || client_ != client || topic_ != topic) {
         return false;
     }
@@ -17,7 +17,7 @@ bool WriteWatch::came(const void* client, std::string_view topic) {
     return true;
 }
 
-std::optional<std::string> WriteWatch::settle() {
+std::optional<std::string> PublishOrigin::settle() {
     const bool was_will = client_ != nullptr && retained_;
     client_ = nullptr;
     return was_will ? std::optional(topic_) : std::nullopt;

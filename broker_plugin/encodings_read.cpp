@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "read_watch.hpp"
+#include "encodings_read.hpp"
 
 #include <utility>
 
@@ -39,7 +39,7 @@ std::optional<std::string_view> whose_events(std::string_view filter, std::strin
 
 }  // namespace
 
-ReadWatch::ReadWatch(const Topics& topics, const SipKey& key, std::size_t most)
+EncodingsRead::EncodingsRead(const Topics& topics, const SipKey& key, std::size_t most)
     : topics_(topics),
       key_(key),
       most_(most),
@@ -47,14 +47,14 @@ ReadWatch::ReadWatch(const Topics& topics, const SipKey& key, std::size_t most)
       published_now_(0, KeyedHash{key}),
       published_before_(0, KeyedHash{key}) {}
 
-std::optional<Encoding> ReadWatch::only(const UserId& user) const {
+std::optional<Encoding> EncodingsRead::only(const UserId& user) const {
     const auto* const known = only_.find(user);
     return known != nullptr ? std::optional(*known) : std::nullopt;
 }
 
-void ReadWatch::published_both(const UserId& user) { published_now_.try_emplace(user); }
+void EncodingsRead::published_both(const UserId& user) { published_now_.try_emplace(user); }
 
-void ReadWatch::asked(std::string_view topic) {
+void EncodingsRead::asked(std::string_view topic) {
     if (published_before_.empty() && published_now_.empty()) {
         return;
     }
@@ -74,7 +74,7 @@ void ReadWatch::asked(std::string_view topic) {
     }
 }
 
-void ReadWatch::subscribed(std::string_view filter) {
+void EncodingsRead::subscribed(std::string_view filter) {
     const auto whose = whose_events(without_share(filter), topics_.root());
     if (whose == "#" || whose == "+") {
         forget_all();
@@ -85,7 +85,7 @@ void ReadWatch::subscribed(std::string_view filter) {
     }
 }
 
-void ReadWatch::ticked() {
+void EncodingsRead::ticked() {
     for (const auto& [user, asked] : published_before_) {
         if (asked[0] != asked[1]) {
             if (only_.size() >= most_) {
@@ -98,13 +98,13 @@ void ReadWatch::ticked() {
     std::swap(published_before_, published_now_);
 }
 
-void ReadWatch::forget(const UserId& user) {
+void EncodingsRead::forget(const UserId& user) {
     only_.erase(user);
     published_now_.erase(user);
     published_before_.erase(user);
 }
 
-void ReadWatch::forget_all() {
+void EncodingsRead::forget_all() {
     only_ = ShardedMap<UserId, Encoding>(key_);
     published_now_.clear();
     published_before_.clear();

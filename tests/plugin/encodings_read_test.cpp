@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "read_watch.hpp"
+#include "encodings_read.hpp"
 
 #include <optional>
 #include <string>
@@ -14,23 +14,23 @@ const UserId alice = *UserId::parse("alice");
 const UserId bob = *UserId::parse("bob");
 constexpr auto in_both = std::optional<Encoding>{};
 
-/// A watch, and a broker's loop around it.
+/// What is tested, and a broker's loop around it.
 struct Loop {
     Topics topics{"beckon"};
-    ReadWatch watch;
+    EncodingsRead encodings;
 
-    explicit Loop(std::size_t most = 100) : watch(topics, {1, 2}, most) {}
+    explicit Loop(std::size_t most = 100) : encodings(topics, {1, 2}, most) {}
 
-    void asked(const std::string& below_root) { watch.asked("beckon/v1/" + below_root); }
+    void asked(const std::string& below_root) { encodings.asked("beckon/v1/" + below_root); }
 
     /// An event is published in both encodings; READ is asked for `topics`.
     void event(const UserId& user, std::initializer_list<const char*> read) {
-        watch.published_both(user);
-        watch.ticked();
+        encodings.published_both(user);
+        encodings.ticked();
         for (const auto* const topic : read) {
             asked(topic);
         }
-        watch.ticked();
+        encodings.ticked();
     }
 };
 
@@ -38,34 +38,34 @@ struct Loop {
 
 TEST_CASE("an_encoding_that_nobody_reads_is_left_out_when_the_other_one_is_read") {
     Loop loop;
-    CHECK(loop.watch.only(alice) == in_both);
+    CHECK(loop.encodings.only(alice) == in_both);
     loop.event(alice, {"inbox/alice/json"});
     loop.event(bob, {"inbox/bob/event"});
-    CHECK(loop.watch.only(alice) == Encoding::json);
-    CHECK(loop.watch.only(bob) == Encoding::msgpack);
+    CHECK(loop.encodings.only(alice) == Encoding::json);
+    CHECK(loop.encodings.only(bob) == Encoding::msgpack);
 }
 
 TEST_CASE("both_are_read_where_both_or_neither_was_asked_for") {
     Loop loop;
     loop.event(alice, {"inbox/alice/event", "inbox/alice/json"});
-    CHECK(loop.watch.only(alice) == in_both);
+    CHECK(loop.encodings.only(alice) == in_both);
     loop.event(alice, {});
-    CHECK(loop.watch.only(alice) == in_both);
+    CHECK(loop.encodings.only(alice) == in_both);
     loop.event(alice, {"inbox/alice/reply", "inbox/bob/json", "inbox/alice/json/x", "status",
                        "inbox/alice", "user/alice/json"});
-    CHECK(loop.watch.only(alice) == in_both);
+    CHECK(loop.encodings.only(alice) == in_both);
 }
 
 TEST_CASE("nothing_is_known_before_the_broker_has_delivered") {
     Loop loop;
-    loop.watch.published_both(alice);
+    loop.encodings.published_both(alice);
     loop.asked("inbox/alice/event");  // for an earlier one
-    loop.watch.ticked();
-    CHECK(loop.watch.only(alice) == in_both);
+    loop.encodings.ticked();
+    CHECK(loop.encodings.only(alice) == in_both);
     loop.asked("inbox/alice/event");
     loop.asked("inbox/alice/json");
-    loop.watch.ticked();
-    CHECK(loop.watch.only(alice) == in_both);
+    loop.encodings.ticked();
+    CHECK(loop.encodings.only(alice) == in_both);
 }
 
 TEST_CASE("who_subscribes_to_the_other_encoding_gets_it") {
@@ -78,8 +78,8 @@ TEST_CASE("who_subscribes_to_the_other_encoding_gets_it") {
         INFO(filter);
         Loop loop;
         loop.event(alice, {"inbox/alice/json"});
-        loop.watch.subscribed(filter);
-        CHECK(loop.watch.only(alice) == in_both);
+        loop.encodings.subscribed(filter);
+        CHECK(loop.encodings.only(alice) == in_both);
     }
 }
 
@@ -92,28 +92,28 @@ TEST_CASE("other_subscriptions_change_nothing") {
         INFO(filter);
         Loop loop;
         loop.event(alice, {"inbox/alice/json"});
-        loop.watch.subscribed(filter);
-        CHECK(loop.watch.only(alice) == Encoding::json);
+        loop.encodings.subscribed(filter);
+        CHECK(loop.encodings.only(alice) == Encoding::json);
     }
 }
 
 TEST_CASE("a_subscription_counts_that_comes_while_an_event_is_under_way") {
     Loop loop;
-    loop.watch.published_both(alice);
-    loop.watch.published_both(bob);
-    loop.watch.ticked();
+    loop.encodings.published_both(alice);
+    loop.encodings.published_both(bob);
+    loop.encodings.ticked();
     loop.asked("inbox/alice/json");
     loop.asked("inbox/bob/json");
-    loop.watch.subscribed("beckon/v1/inbox/alice/event");
-    loop.watch.ticked();
-    CHECK(loop.watch.only(alice) == in_both);
-    CHECK(loop.watch.only(bob) == Encoding::json);
-    loop.watch.published_both(alice);
-    loop.watch.ticked();
+    loop.encodings.subscribed("beckon/v1/inbox/alice/event");
+    loop.encodings.ticked();
+    CHECK(loop.encodings.only(alice) == in_both);
+    CHECK(loop.encodings.only(bob) == Encoding::json);
+    loop.encodings.published_both(alice);
+    loop.encodings.ticked();
     loop.asked("inbox/alice/json");
-    loop.watch.subscribed("#");
-    loop.watch.ticked();
-    CHECK(loop.watch.only(alice) == in_both);
+    loop.encodings.subscribed("#");
+    loop.encodings.ticked();
+    CHECK(loop.encodings.only(alice) == in_both);
 }
 
 TEST_CASE("when_too_many_are_remembered_all_are_forgotten") {
@@ -122,6 +122,6 @@ TEST_CASE("when_too_many_are_remembered_all_are_forgotten") {
         const std::string topic = "inbox/" + name + "/json";
         loop.event(*UserId::parse(name), {topic.c_str()});
     }
-    CHECK(loop.watch.only(*UserId::parse("u1")) == in_both);
-    CHECK(loop.watch.only(*UserId::parse("u3")) == Encoding::json);
+    CHECK(loop.encodings.only(*UserId::parse("u1")) == in_both);
+    CHECK(loop.encodings.only(*UserId::parse("u3")) == Encoding::json);
 }

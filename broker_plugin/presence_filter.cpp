@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inbox_filter.hpp"
+#include "presence_filter.hpp"
 
 #include <algorithm>
 #include <array>
@@ -29,7 +29,8 @@ std::optional<unsigned> match_level(std::string_view& rest, std::string_view lev
 
 }  // namespace
 
-InboxFilter read_inbox_filter(std::string_view filter, std::string_view root, std::string_view me) {
+PresenceFilter read_presence_filter(std::string_view filter, std::string_view root,
+                                    std::string_view me) {
     auto rest = without_share(filter);
     const unsigned shared = rest.size() != filter.size() ? 1 : 0;
     const auto slash = root.find('/');
@@ -49,7 +50,7 @@ InboxFilter read_inbox_filter(std::string_view filter, std::string_view root, st
     }
     const auto number = ((shared * 2 + *word) * 2 + *version) * tails.size() +
                         static_cast<std::size_t>(tail - tails.begin());
-    return {.reaches_us = true, .bit = InboxFilters{1} << number};
+    return {.reaches_us = true, .bit = PresenceFilters{1} << number};
 }
 
 }  // namespace beckon

@@ -25,10 +25,10 @@ namespace beckon {
 ///
 /// Counts on this: what is published before the end of a tick, the broker has
 /// delivered to its sessions before the end of the next. One thread.
-class ReadWatch {
+class EncodingsRead {
   public:
     /// `most`: for how many users it is remembered; when there are more, all are forgotten.
-    ReadWatch(const Topics& topics, const SipKey& key, std::size_t most = 100'000);
+    EncodingsRead(const Topics& topics, const SipKey& key, std::size_t most = 100'000);
 
     /// The one encoding that is read; nothing: publish both.
     [[nodiscard]] std::optional<Encoding> only(const UserId& user) const;

@@ -14,7 +14,7 @@ namespace beckon {
 /// that was asked for and never came was a will, which the broker has stored.
 ///
 /// One thread. `client` is compared, never looked into.
-class WriteWatch {
+class PublishOrigin {
   public:
     /// WRITE was asked, and not denied, for a request.
     void asked(const void* client, std::string_view topic, bool retained);
