@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker_events.hpp"
 
+#include <chrono>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "broker_stopping.hpp"
+#include "host/sqlite_journal.hpp"
 #include "presence_filter.hpp"
 
 namespace beckon {
@@ -53,6 +56,30 @@ int code_of(Verdict verdict) {
     return MOSQ_ERR_ACL_DENIED;
 }
 
+bool has_store(const Options& options) { return options.store && *options.store != in_memory; }
+
+/// Null: nothing is to be stored.
+std::unique_ptr<Journal> journal_of(const Options& options) {
+    if (!has_store(options)) {
+        return nullptr;
+    }
+    return std::make_unique<SqliteJournal>(
+        SqliteJournal::Options{.file = {.path = *options.store,
+                                        .sync_always = options.sync_always,
+                                        .history = std::chrono::days(options.history_days),
+                                        .max_history = options.max_history},
+                               .new_secret = DeviceTags::new_secret()});
+}
+
+Signaling::Settings settings_of(const Options& options) {
+    return {.word = options.word,
+            .version = BECKON_VERSION,
+            .gate = {.limits = options.limits,
+                     .server_epoch = DeviceTag(random_bits()).text(),
+                     .on_failure = options.on_store_failure,
+                     .patience = Duration(options.store_patience_ms)}};
+}
+
 }  // namespace
 
 BrokerEvents::BrokerEvents(const Options& options)
@@ -61,11 +88,17 @@ BrokerEvents::BrokerEvents(const Options& options)
           return tags_.tag_of(user, client_id);
       }),
       encodings_read_(access_.topics(), {random_bits(), random_bits()}),
-      signaling_(options, log_, encodings_read_, host_now()),
+      bus_(encodings_read_, presence_),
+      signaling_(settings_of(options), bus_, journal_of(options), host_now),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
                                         : std::string(signaling_.secret())) {
+    if (has_store(options)) {
+        signaling_.log().store(*options.store, signaling_.counts());
+    } else {
+        signaling_.log().no_store(options.store.has_value());
+    }
     BrokerLog::started(options);
-    signaling_.announce(host_now());
+    signaling_.announce();
 }
 
 int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
@@ -175,12 +208,8 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
 }
 
 void BrokerEvents::tick() {
-    if (!ticks_) {
-        ticks_ = true;
-        if (const char* const why = wakeup_.start()) {
-            BrokerLog::no_wakeup(why);
-        }
-        signaling_.start([this] { wakeup_.call(); });
+    if (!has_started_) {
+        start();
     }
     settle_will();
     const auto now = host_now();
@@ -189,6 +218,19 @@ void BrokerEvents::tick() {
     }
     encodings_read_.ticked();
     wakeup_.ticked(now, signaling_.next_deadline());
+}
+
+/// Not before the first tick: a broker that goes into the background does so in between. What
+/// fails is tried again at the next.
+void BrokerEvents::start() {
+    if (!wakes_) {
+        wakes_ = true;
+        if (const char* const why = wakeup_.start()) {
+            BrokerLog::no_wakeup(why);
+        }
+    }
+    signaling_.start([this] { wakeup_.call(); });
+    has_started_ = true;
 }
 
 void BrokerEvents::disconnect(const mosquitto_evt_disconnect& event) {
@@ -205,15 +247,15 @@ bool BrokerEvents::is_present(const mosquitto* client) const {
 
 void BrokerEvents::settle_will() {
     if (const auto topic = publish_origin_.settle()) {
-        if (!clear_retained(*topic)) {
-            log_.not_published(host_now());
+        if (!MosquittoBus::clear_retained(*topic)) {
+            signaling_.log().not_published(host_now());
         }
     }
 }
 
 void BrokerEvents::failed(Within within, const char* what) noexcept {
     try {
-        log_.internal(within, what, host_now());
+        signaling_.log().internal(within, what, host_now());
     } catch (...) {
         // There is no memory even for the sentence.
     }

@@ -7,10 +7,11 @@
 #include "broker_log.hpp"
 #include "encodings_read.hpp"
 #include "host/device_tags.hpp"
+#include "host/signaling.hpp"
 #include "mosquitto_api.hpp"
+#include "mosquitto_bus.hpp"
 #include "presence.hpp"
 #include "publish_origin.hpp"
-#include "signaling.hpp"
 #include "wakeup.hpp"
 
 namespace beckon {
@@ -38,6 +39,7 @@ class BrokerEvents {
 
     void handle(const mosquitto_evt_message& event, const UserId& me);
     [[nodiscard]] bool is_present(const mosquitto* client) const;
+    void start();
     /// Removes the retained will that turns out to have been stored, if so.
     void settle_will();
 
@@ -46,11 +48,13 @@ class BrokerEvents {
     Presence presence_;
     EncodingsRead encodings_read_;
     PublishOrigin publish_origin_;
-    /// Outlives the store, whose thread calls it.
+    MosquittoBus bus_;
+    /// Outlives the journal, whose thread calls it.
     Wakeup wakeup_;
     Signaling signaling_;
     DeviceTags tags_;
-    bool ticks_ = false;
+    bool wakes_ = false;
+    bool has_started_ = false;
 };
 
 }  // namespace beckon

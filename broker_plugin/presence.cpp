@@ -20,10 +20,10 @@ void Presence::note(Session& session, std::string_view client_id, PresenceChange
     change();
     const bool is_other = session.user != was_user;
     if (was_online && (!session.online() || is_other)) {
-        changes.push_back({was_user, *was_tag, false});  // who came online has a tag
+        changes.push_back({{was_user, *was_tag}, false});  // who came online has a tag
     }
     if (session.online() && (!was_online || is_other)) {
-        changes.push_back({session.user, tag_of(session, client_id), true});
+        changes.push_back({{session.user, tag_of(session, client_id)}, true});
     }
 }
 
@@ -126,6 +126,14 @@ PresenceChanges Presence::disconnected(const void* pointer, std::string_view cli
 void Presence::end(Sessions::iterator session) {
     away_.erase(session->second.away);
     sessions_.erase(session);
+}
+
+void Presence::tell_online(const std::function<void(const Sender&)>& tell) const {
+    for (const auto& [client_id, session] : sessions_) {
+        if (session.online()) {
+            tell({.user = session.user, .device = *session.tag});  // who came online has a tag
+        }
+    }
 }
 
 bool Presence::is_present(const void* pointer, std::string_view client_id) const {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/bus.hpp"
 #include "presence_filter.hpp"
 #include "protocol/ids.hpp"
 
@@ -28,13 +29,6 @@ struct Connection {
     bool ends_session = false;
 };
 
-/// A device came online, or went.
-struct PresenceChange {
-    UserId user;
-    DeviceTag device;
-    bool online = false;
-    bool operator==(const PresenceChange&) const = default;
-};
 using PresenceChanges = std::vector<PresenceChange>;
 
 /// Knows which devices are there (contract, section 1).
@@ -67,6 +61,9 @@ class Presence {
 
     /// The connection has subscribed to something of ours, or sent a request.
     [[nodiscard]] bool is_present(const void* pointer, std::string_view client_id) const;
+
+    /// Calls for each device that is online.
+    void tell_online(const std::function<void(const Sender&)>& tell) const;
 
     [[nodiscard]] std::size_t sessions() const noexcept { return sessions_.size(); }
 

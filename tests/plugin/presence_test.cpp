@@ -18,10 +18,10 @@ DeviceTag tag_of(const UserId& user, std::string_view client_id) {
     return DeviceTag(std::hash<std::string>{}(user.text() + '/' + std::string(client_id)));
 }
 PresenceChange comes(const UserId& user, std::string_view client_id = "device") {
-    return {user, tag_of(user, client_id), true};
+    return {{user, tag_of(user, client_id)}, true};
 }
 PresenceChange goes(const UserId& user, std::string_view client_id = "device") {
-    return {user, tag_of(user, client_id), false};
+    return {{user, tag_of(user, client_id)}, false};
 }
 const PresenceChanges nothing{};
 const PresenceChanges alice_comes{comes(alice)};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "publishing.hpp"
+#include "mosquitto_bus.hpp"
 
 #include <cstring>
 #include <limits>
@@ -18,9 +18,10 @@ struct FreePayload {
     void operator()(void* payload) const { mosquitto_free(payload); }
 };
 
-bool publish(const std::string& topic, std::string_view payload, int qos, bool retain,
-             std::optional<Encoding> encoding, const std::optional<std::string>& correlation = {}) {
-    if (payload.size() > std::numeric_limits<int>::max()) {
+/// `encoding` nothing: no Content Type.
+bool publish_to(const std::string& topic, const Publication& what,
+                std::optional<Encoding> encoding) {
+    if (what.payload.size() > std::numeric_limits<int>::max()) {
         return false;
     }
     mosquitto_property* list = nullptr;
@@ -30,24 +31,24 @@ bool publish(const std::string& topic, std::string_view payload, int qos, bool r
                                                  std::string(content_type(*encoding)).c_str()) ==
                    MOSQ_ERR_SUCCESS;
     }
-    if (complete && correlation) {
+    if (complete && what.correlation != nullptr) {
         complete = mosquitto_property_add_binary(
-                       &list, MQTT_PROP_CORRELATION_DATA, correlation->data(),
-                       static_cast<std::uint16_t>(correlation->size())) == MOSQ_ERR_SUCCESS;
+                       &list, MQTT_PROP_CORRELATION_DATA, what.correlation->data(),
+                       static_cast<std::uint16_t>(what.correlation->size())) == MOSQ_ERR_SUCCESS;
     }
     std::unique_ptr<mosquitto_property, FreeProperties> properties(list);
     // Not mosquitto_broker_publish_copy: its copy is missing from 2.0's count of memory.
     std::unique_ptr<void, FreePayload> copy;
-    if (!payload.empty()) {
-        copy.reset(mosquitto_malloc(payload.size()));
+    if (!what.payload.empty()) {
+        copy.reset(mosquitto_malloc(what.payload.size()));
         if (copy) {
-            std::memcpy(copy.get(), payload.data(), payload.size());
+            std::memcpy(copy.get(), what.payload.data(), what.payload.size());
         }
         complete = complete && copy;
     }
-    if (!complete ||
-        mosquitto_broker_publish(nullptr, topic.c_str(), static_cast<int>(payload.size()),
-                                 copy.get(), qos, retain, properties.get()) != MOSQ_ERR_SUCCESS) {
+    if (!complete || mosquitto_broker_publish(
+                         nullptr, topic.c_str(), static_cast<int>(what.payload.size()), copy.get(),
+                         what.qos, what.retain, properties.get()) != MOSQ_ERR_SUCCESS) {
         return false;
     }
     // The broker owns both now.
@@ -101,18 +102,20 @@ ReplyAddress read_reply_address(const mosquitto_property* properties, std::strin
     return address;
 }
 
-bool publish_reply(const ReplyAddress& to, std::string_view payload) {
-    return publish(to.topic, payload, 1, false, to.encoding, to.correlation);
+bool MosquittoBus::publish(const Publication& publication) {
+    return publish_to(std::string(publication.topic), publication, publication.encoding);
 }
 
-bool publish_event(const std::string& topic, std::string_view payload, Encoding encoding, int qos) {
-    return publish(topic, payload, qos, false, encoding);
+bool MosquittoBus::clear_retained(const std::string& topic) {
+    return publish_to(topic, {.topic = topic, .payload = {}, .qos = 0, .retain = true},
+                      std::nullopt);
 }
 
-bool publish_retained(const std::string& topic, std::string_view json) {
-    return publish(topic, json, 1, true, Encoding::json);
+void MosquittoBus::log_line(LogLevel level, const std::string& sentence) {
+    const int mosquitto_level = level == LogLevel::error     ? MOSQ_LOG_ERR
+                                : level == LogLevel::warning ? MOSQ_LOG_WARNING
+                                                             : MOSQ_LOG_NOTICE;
+    mosquitto_log_printf(mosquitto_level, "beckon: %s", sentence.c_str());
 }
-
-bool clear_retained(const std::string& topic) { return publish(topic, {}, 0, true, std::nullopt); }
 
 }  // namespace beckon
