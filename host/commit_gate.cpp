@@ -111,10 +111,15 @@ void phase::Doubt::add(const Change& change) {
         change);
 }
 
-bool phase::Doubt::has(const Effect& effect) const {
+bool phase::Doubt::has(const Effect& effect, const Switchboard& switchboard) const {
     const auto* const delivery = std::get_if<Delivery>(&effect);
     const auto* const event = delivery != nullptr ? std::get_if<Event>(&delivery->event) : nullptr;
-    return event != nullptr && invitations.contains(event->id.text());
+    if (event == nullptr) {
+        return false;
+    }
+    // Its members are the audience.
+    const auto group = groups.empty() ? std::nullopt : switchboard.group_of(event->id);
+    return invitations.contains(event->id.text()) || (group && groups.contains(group->text()));
 }
 
 /// Of many things at once there is always doubt.
@@ -603,7 +608,8 @@ phase::Stalled CommitGate::stalled_from(phase::Sound sound) {
 /// Leaves what is in doubt.
 void CommitGate::say_undoubted(Effects& effects, const Doubt& doubt) const {
     const auto doubtful = std::stable_partition(
-        effects.begin(), effects.end(), [&](const Effect& effect) { return !doubt.has(effect); });
+        effects.begin(), effects.end(),
+        [&](const Effect& effect) { return !doubt.has(effect, *switchboard_); });
     Effects sure(std::make_move_iterator(effects.begin()), std::make_move_iterator(doubtful));
     effects.erase(effects.begin(), doubtful);
     host_.say(std::move(sure), nullptr);
@@ -749,7 +755,8 @@ void CommitGate::end_building(Instant now) {
         }
     };
     decide_until(said_until_, [](const Effect& /*effect*/) { return true; });
-    decide_until(back.said_until, [&](const Effect& effect) { return !back.doubt.has(effect); });
+    decide_until(back.said_until,
+                 [&](const Effect& effect) { return !back.doubt.has(effect, *switchboard_); });
     host_.tell_online([&](const Sender& device) {
         Effects due = switchboard_->set_online(device, true, now);
         std::move(due.begin(), due.end(), std::back_inserter(effects));

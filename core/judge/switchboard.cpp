@@ -89,6 +89,12 @@ class Switchboard::Impl {
         return found != nullptr && found->open();
     }
 
+    [[nodiscard]] std::optional<GroupId> group_of(const InvitationId& id) const {
+        const Records& records = shared_.records;
+        const auto* const found = records.find(id);
+        return found != nullptr && found->group ? std::optional(found->group->id) : std::nullopt;
+    }
+
     [[nodiscard]] const Limits& limits() const { return shared_.limits; }
 
     [[nodiscard]] Counts counts() const {
@@ -146,6 +152,9 @@ void Switchboard::restore(const Change& change, Instant now) { impl_->restore(ch
 void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
 bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
+std::optional<GroupId> Switchboard::group_of(const InvitationId& id) const {
+    return impl_->group_of(id);
+}
 const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
 Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }
 

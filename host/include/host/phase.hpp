@@ -42,7 +42,8 @@ struct Doubt {
     std::unordered_set<std::string> invitations{};
     std::unordered_set<std::string> groups{};
     void add(const Change& change);
-    [[nodiscard]] bool has(const Effect& effect) const;
+    /// In a switchboard that remembers what the effect is about.
+    [[nodiscard]] bool has(const Effect& effect, const Switchboard& switchboard) const;
     [[nodiscard]] bool has(const Request& request) const;
 };
 /// Until when all that the clock decided has been said; nothing: of none that is not stored.

@@ -78,6 +78,9 @@ class Switchboard {
     /// Whether an invitation goes on, so that there may be more to be said of it.
     [[nodiscard]] bool is_open(const InvitationId& id) const;
 
+    /// The group that an invitation is of; nothing: it is of none, or unknown.
+    [[nodiscard]] std::optional<GroupId> group_of(const InvitationId& id) const;
+
     [[nodiscard]] const Limits& limits() const noexcept;
 
     /// For benchmarks and operators.
