@@ -602,6 +602,19 @@ phase::Stalled CommitGate::stalled_from(phase::Sound sound) {
             stalled.held.push(std::move(held), 0);
         }
     }
+    if (overdue_ticket_ > stored_) {
+        const auto doubtful = std::stable_partition(
+            overdue_.begin(), overdue_.end(), [&](const Effect& effect) {
+                return !stalled.doubt.has(effect, *switchboard_);
+            });
+        Held held{.ticket = overdue_ticket_};
+        held.effects.assign(std::make_move_iterator(doubtful),
+                            std::make_move_iterator(overdue_.end()));
+        overdue_.erase(doubtful, overdue_.end());
+        if (!held.effects.empty()) {
+            stalled.held.push(std::move(held), 0);
+        }
+    }
     return stalled;
 }
 
