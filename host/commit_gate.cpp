@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "history.hpp"
@@ -23,6 +25,49 @@ constexpr Duration most_patience{30'000};
 
 void append(Changes& to, Changes more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+/// What makes the switchboard as it is stored, where these changes touched it.
+Changes put_back(const std::vector<Changes>& given_up, Changes stored) {
+    std::map<std::uint64_t, InvitationId> numbers;
+    std::set<GroupId> groups;
+    const auto look = [&](const auto& change) {
+        if constexpr (requires { change.number; }) {
+            auto& id = numbers[change.number];
+            if constexpr (requires { change.id; }) {
+                id = change.id;
+            }
+        } else {
+            groups.insert(change.group);
+        }
+    };
+    for (const Changes& changes : given_up) {
+        for (const Change& change : changes) {
+            std::visit(look, change);
+        }
+    }
+    Changes all;
+    for (const auto& group : groups) {
+        all.emplace_back(GroupGone{group});
+    }
+    for (const auto& [number, id] : numbers) {
+        all.emplace_back(InvitationForgotten{.number = number, .id = id});
+    }
+    for (Change& change : stored) {
+        const bool is_touched = std::visit(
+            [&](const auto& one) {
+                if constexpr (requires { one.number; }) {
+                    return numbers.contains(one.number);
+                } else {
+                    return groups.contains(one.group);
+                }
+            },
+            change);
+        if (is_touched) {
+            all.push_back(std::move(change));
+        }
+    }
+    return all;
 }
 
 Reply refusal_of(const Sender& sender, const Request& request) {
@@ -98,7 +143,7 @@ void CommitGate::handle(const Asker& asker, const Sender& sender, Request reques
         host_.say(switchboard_->handle(sender, request, now), asker);
         return;
     }
-    if (store_->waiting() > most_waiting || held_.size() + asked_.size() > most_waiting ||
+    if (store_->waiting().changes > most_waiting || held_.size() + asked_.size() > most_waiting ||
         (!is_settled() && now >= asked_until_)) {
         reply(asker, refusal_of(sender, request));
         return;
@@ -285,7 +330,7 @@ void CommitGate::by_clock(Effects effects) {
 void CommitGate::look_at_store(Instant now) {
     auto progress = store_->progress();
     tell_history(progress.history, now);
-    stored_ = progress.committed;
+    stored_ = progress.stored;
     if (failing_ && !going_back_ && stored_ > given_up_ && !progress.failure) {
         recover();
     }
@@ -294,8 +339,12 @@ void CommitGate::look_at_store(Instant now) {
         release();
         fail(*progress.failure, now);
     }
-    if (progress.put_back) {
-        go_back(*progress.put_back, now);
+    if (progress.reload_began) {
+        reloaded_.clear();
+    }
+    append(reloaded_, std::move(progress.reloaded));
+    if (progress.reload_ended) {
+        go_back(put_back(std::exchange(given_up_changes_, {}), std::exchange(reloaded_, {})), now);
     }
 }
 
@@ -309,7 +358,8 @@ void CommitGate::fail(const std::string& why, Instant now) {
     going_back_ = true;
     switchboard_->let_absences_wait(!goes_on());
     asked_until_ = now + most_going_back;
-    store_->give_up();
+    given_up_changes_ = store_->give_up();
+    store_->reload();
     if (overdue_ticket_ > stored_ && goes_on()) {
         overdue_ticket_ = stored_;
     } else if (overdue_ticket_ > stored_) {

@@ -160,6 +160,9 @@ class CommitGate {
     std::map<std::uint64_t, Reader> readers_;
     std::uint64_t history_asked_ = 0;
 
+    std::vector<Changes> given_up_changes_;
+    Changes reloaded_;
+
     std::atomic<bool> woken_ = false;
     std::unique_ptr<SqliteJournal> store_;
 };
