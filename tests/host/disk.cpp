@@ -163,8 +163,30 @@ std::int64_t Disk::asked() const {
     return asked_;
 }
 
-int Disk::before(Operation operation) {
+void Disk::hang(Operation::Kind kind) {
     const std::lock_guard lock(mutex_);
+    hanging_ = kind;
+}
+
+void Disk::wait_for_hang() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return is_stuck_; });
+}
+
+void Disk::go_on() {
+    const std::lock_guard lock(mutex_);
+    hanging_.reset();
+    changed_.notify_all();
+}
+
+int Disk::before(Operation operation) {
+    std::unique_lock lock(mutex_);
+    if (hanging_ == operation.kind) {
+        is_stuck_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return !hanging_; });
+        is_stuck_ = false;
+    }
     const auto nth = asked_++;
     const int result = failing_ ? failing_(operation.kind, nth) : SQLITE_OK;
     if (result == SQLITE_OK) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,12 @@ class Disk {
     /// How many were asked for since then.
     std::int64_t asked() const;
 
+    /// The next operation of this kind does not come back before `go_on`.
+    void hang(Operation::Kind kind);
+    /// Until one hangs.
+    void wait_for_hang();
+    void go_on();
+
     /// For the file methods.
     int before(Operation operation);
 
@@ -51,6 +59,9 @@ class Disk {
     Operations operations_;
     Failing failing_;
     std::int64_t asked_ = 0;
+    std::condition_variable changed_;
+    std::optional<Operation::Kind> hanging_;
+    bool is_stuck_ = false;
     sqlite3_vfs* vfs_ = nullptr;
 };
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -59,11 +60,13 @@ inline const std::string the_secret(32, 's');
 /// A store as a host has it. `now` is what its clocks say.
 class Host {
   public:
-    explicit Host(const std::string& path, ClockReading when = first_boot())
+    explicit Host(const std::string& path, ClockReading when = first_boot(),
+                  std::chrono::milliseconds patience_at_end = much_later)
         : now(std::move(when)),
           store({.file = {.path = path, .history = Duration(86'400'000), .max_history = 100},
                  .new_secret = the_secret,
-                 .clocks = [this] { return now; }}) {
+                 .clocks = [this] { return now; },
+                 .patience_at_end = patience_at_end}) {
         damage = store.load([this](Change&& change) { loaded.push_back(std::move(change)); });
     }
 
@@ -81,7 +84,7 @@ class Host {
         });
     }
     /// Waits for progress that suits.
-    SqliteJournal::Progress until(const auto& suits) {
+    Journal::Progress until(const auto& suits) {
         store.hand_over();
         std::unique_lock lock(mutex_);
         for (;;) {
@@ -93,9 +96,22 @@ class Host {
             wakes_ = 0;
         }
     }
+    /// What is stored, as it is told after a failure.
+    Changes reloaded() {
+        store.reload();
+        Changes all;
+        until([&](auto& progress) {
+            if (progress.reload_began) {
+                all.clear();
+            }
+            std::ranges::move(progress.reloaded, std::back_inserter(all));
+            return progress.reload_ended;
+        });
+        return all;
+    }
     void keep(const Changes& changes) {
         const auto ticket = store.put(changes);
-        until([&](const auto& progress) { return progress.committed >= ticket; });
+        until([&](const auto& progress) { return progress.stored >= ticket; });
     }
 
   private:

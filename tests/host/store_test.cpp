@@ -180,13 +180,13 @@ TEST_CASE("tickets_are_committed_in_their_order") {
     Host host(folder.file("store.db"));
     CHECK(host.store.put({invitation(1)}) == 1);
     CHECK(host.store.put({}) == 2);
-    CHECK(host.store.waiting() == 1);
-    CHECK(host.store.progress().committed == 0);
+    CHECK(host.store.waiting().changes == 1);
+    CHECK(host.store.progress().stored == 0);
     host.start();
-    host.until([](const auto& progress) { return progress.committed == 2; });
-    CHECK(host.store.waiting() == 0);
+    host.until([](const auto& progress) { return progress.stored == 2; });
+    CHECK(host.store.waiting().changes == 0);
     CHECK(host.store.put({invitee(1)}) == 3);
-    host.until([](const auto& progress) { return progress.committed == 3; });
+    host.until([](const auto& progress) { return progress.stored == 3; });
 }
 
 // ------------------------------------------------------------- time
@@ -329,14 +329,22 @@ TEST_CASE("a_row_that_cannot_be_is_damage_and_says_what") {
              {"UPDATE invitations SET inviter = 'a b'", "'a b' is no id"},
              {"UPDATE invitees SET device = 'x' WHERE device NOT NULL", "'x' is no device"},
              {"UPDATE groups SET profile = '[1]'", "'[1]' is no profile"},
-             {"DELETE FROM broker", "the table broker is empty"},
-             {"DROP TABLE notes", "no such table: notes"}}) {
+             {"DELETE FROM broker", "the table broker is empty"}}) {
         kept_before(path, one_of_everything());
         sql(path, script);
         const Host host(path);
         REQUIRE(host.damage);
         CHECK(host.damage->find("is damaged (" + what + ")") != std::string::npos);
     }
+}
+
+TEST_CASE("a_store_that_somebody_has_altered_is_left_alone") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    kept_before(path, one_of_everything());
+    sql(path, "DROP TABLE notes");
+    CHECK(objection(path) == "cannot use the store " + path + ": no such table: notes");
+    CHECK(asked(path, "SELECT count(*) FROM invitations") == "3\n");
 }
 
 TEST_CASE("damage_anywhere_is_never_a_crash") {

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -19,7 +17,23 @@
 namespace beckon {
 
 class Database;
-class Statement;
+struct SqlError;
+
+/// The clock of the store's file.
+struct StoreClock {
+    /// What it says at the zero of the host's.
+    Duration offset{};
+    /// The time that passed could not be proven: what was pending is due then. The file does
+    /// not say so before the first commit.
+    std::optional<Instant> all_due_at{};
+
+    [[nodiscard]] std::int64_t to_file(Instant instant) const {
+        return (instant.time_since_epoch() + offset).count();
+    }
+    [[nodiscard]] Instant from_file(std::int64_t ms) const {
+        return Instant(Duration(ms) - offset);
+    }
+};
 
 /// The file that the store keeps: its tables, its versions, and how changes are written
 /// there and told again. It is an SQLite database in WAL mode; docs/store.md describes
@@ -42,10 +56,7 @@ class StoreFile {
         int checkpoint_pages = 1000;
     };
 
-    /// The file is something that Beckon must not touch, or cannot use; says it as a sentence.
-    struct Unusable : std::runtime_error {
-        using std::runtime_error::runtime_error;
-    };
+    using Unusable = Journal::Unusable;
     /// The file cannot be read as what it was; says where.
     struct Damaged : std::runtime_error {
         using std::runtime_error::runtime_error;
@@ -64,12 +75,12 @@ class StoreFile {
     void reopen();
     [[nodiscard]] bool is_open() const { return database_ != nullptr; }
 
-    using Tell = std::function<void(Change&&)>;
-    /// The shortest changes that make what is remembered. Throws `Damaged`.
-    void tell_all(const Tell& tell);
+    /// The shortest changes that make what is remembered. Throws `Unusable`, `Damaged`.
+    void tell_all(const Journal::Tell& tell);
     /// No invitation has a higher number.
     [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
     [[nodiscard]] const std::string& secret() const { return secret_; }
+    [[nodiscard]] const StoreClock& clock() const { return clock_; }
 
     /// All of them, or on an exception none.
     void write(std::span<const Changes> batch, const ClockReading& now);
@@ -79,14 +90,8 @@ class StoreFile {
     /// Whether there is history that is too old or too much; and some of it goes.
     bool prune(const ClockReading& now);
 
-    /// What puts memory back to what is stored of all that these changes touched: for each
-    /// invitation and group, that it is gone, or all of it.
-    Changes as_stored(std::span<const Changes> touched);
-
-    HistoryPage history(const UserId& user, std::size_t limit,
-                        const std::optional<HistoryMark>& before, const ClockReading& now);
-
   private:
+    [[noreturn]] void cannot_use(const SqlError& error) const;
     void check_application();
     void migrate(const ClockReading& now, std::string_view secret);
     void read_broker(const ClockReading& now);
@@ -105,27 +110,21 @@ class StoreFile {
     void apply(const GroupGone& gone);
     void all_are_due(Instant now);
     void list_ended();
+    struct Forgotten {
+        std::int64_t ended_ms = 0;
+        std::int64_t number = 0;
+    };
+    std::optional<Forgotten> first_forgotten();
     bool prune_some(Instant now, int most);
     void keep_clock(const ClockReading& now);
     void write_over_failed(const ClockReading& now) noexcept;
     void roll_back() noexcept;
 
-    enum class Part : std::uint8_t { all, without_data };
-    void tell_invitation(const Statement& row, Part part, const Tell& tell);
-    void tell_call(std::uint64_t number, const Tell& tell);
-    void tell_group(const GroupId& group, const Tell& tell);
-    [[nodiscard]] std::int64_t to_file(Instant instant) const;
-    [[nodiscard]] Instant from_file(std::int64_t ms) const;
-
     Options options_;
     std::unique_ptr<Database> database_;
     std::string secret_;
     std::uint64_t last_number_ = 0;
-    /// The file's clock at the zero of the host's.
-    Duration offset_{};
-    /// The time that passed could not be proven: what was pending is due then. The file does
-    /// not say so before the first commit.
-    std::optional<Instant> all_due_at_{};
+    StoreClock clock_;
     /// Invitations that are there for history only.
     std::int64_t forgotten_ = 0;
     int log_pages_ = 0;
