@@ -57,9 +57,9 @@ int code_of(Verdict verdict) {
 
 BrokerEvents::BrokerEvents(const Options& options)
     : access_(options),
-      presence_([this](const UserId& user, std::string_view client_id) {
-          return tags_.tag_of(user, client_id);
-      }),
+      presence_([this](const UserId& user,
+                       std::string_view client_id) { return tags_.tag_of(user, client_id); },
+                {random_bits(), random_bits()}),
       encodings_read_(access_.topics(), {random_bits(), random_bits()}),
       signaling_(options, log_, encodings_read_, host_now()),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
