@@ -84,9 +84,9 @@ Signaling::Settings settings_of(const Options& options) {
 
 BrokerEvents::BrokerEvents(const Options& options)
     : access_(options),
-      presence_([this](const UserId& user, std::string_view client_id) {
-          return tags_.tag_of(user, client_id);
-      }),
+      presence_([this](const UserId& user,
+                       std::string_view client_id) { return tags_.tag_of(user, client_id); },
+                {random_bits(), random_bits()}),
       encodings_read_(access_.topics(), {random_bits(), random_bits()}),
       bus_(encodings_read_, presence_),
       signaling_(settings_of(options), bus_, journal_of(options), host_now),
