@@ -73,18 +73,6 @@ std::size_t bytes_of(const Effect& effect) {
     return bytes;
 }
 
-/// What the switchboard changes for it, if anything, is not stored (contract, section 8, 3).
-bool is_unstored(const Request& request) {
-    return std::visit(
-        []<class Asked>(const Asked& /*asked*/) {
-            return std::is_same_v<Asked, Get> || std::is_same_v<Asked, Sync> ||
-                   std::is_same_v<Asked, Signal> || std::is_same_v<Asked, Ringing> ||
-                   std::is_same_v<Asked, Message> || std::is_same_v<Asked, GetGroup> ||
-                   std::is_same_v<Asked, ListGroups> || std::is_same_v<Asked, ListHistory>;
-        },
-        request.body);
-}
-
 /// Somebody caused it, present or absent: it does not follow from what is stored.
 bool has_cause(const Effects& effects) {
     return std::any_of(effects.begin(), effects.end(), [](const Effect& effect) {
@@ -245,9 +233,7 @@ void CommitGate::judge(phase::Sound& sound, Asked asked, Instant now) {
 }
 
 void CommitGate::judge(phase::Stalled& stalled, Asked asked, Instant now) {
-    if (can_be_judged(asked.request, stalled.unstored) && !stalled.doubt.has(asked.request)) {
-        judge_and_say(asked, stalled.unstored, now);
-    } else {
+    if (stalled.doubt.has(asked.request) || !judge_and_say(asked, stalled.unstored, now)) {
         refuse(asked);
     }
 }
@@ -262,22 +248,24 @@ void CommitGate::judge(phase::GoingBack& back, Asked asked, Instant now) {
 }
 
 void CommitGate::judge(phase::Refusing& refusing, Asked asked, Instant now) {
-    if (can_be_judged(asked.request, refusing.unstored)) {
-        judge_and_say(asked, refusing.unstored, now);
-    } else if (goes_on()) {
-        refuse(asked);
-    } else {
-        Line<Asked> waiting;
-        const auto bytes = bytes_of(asked.request);
-        waiting.push(std::move(asked), bytes);
-        try_journal(std::move(waiting), now);
+    if (judge_and_say(asked, refusing.unstored, now)) {
+        return;
     }
+    if (goes_on()) {
+        refuse(asked);
+        return;
+    }
+    Line<Asked> waiting;
+    const auto bytes = bytes_of(asked.request);
+    waiting.push(std::move(asked), bytes);
+    try_journal(std::move(waiting), now);
 }
 
 void CommitGate::judge(phase::Trying& trying, Asked asked, Instant now) {
-    if (can_be_judged(asked.request, trying.unstored)) {
-        judge_and_say(asked, trying.unstored, now);
-    } else if (!goes_on() && trying.waiting.has_room() && now < trying.since + settings_.patience) {
+    if (judge_and_say(asked, trying.unstored, now)) {
+        return;
+    }
+    if (!goes_on() && trying.waiting.has_room() && now < trying.since + settings_.patience) {
         const auto bytes = bytes_of(asked.request);
         trying.waiting.push(std::move(asked), bytes);
     } else {
@@ -285,23 +273,27 @@ void CommitGate::judge(phase::Trying& trying, Asked asked, Instant now) {
     }
 }
 
-/// While the journal takes nothing.
-bool CommitGate::can_be_judged(const Request& request, const Changes& unstored) const {
-    return is_unstored(request) || (goes_on() && unstored.size() < Line<Held>::most_items);
-}
-
-void CommitGate::judge_and_say(const Asked& asked, Changes& unstored, Instant now) {
+/// While the journal takes nothing. False: it would have to be stored, and nothing was done.
+bool CommitGate::judge_and_say(const Asked& asked, Changes& unstored, Instant now) {
+    if (unstored.size() >= Line<Held>::most_items) {
+        return false;
+    }
     apply_due(now);
     Effects effects = decide([&](Switchboard& switchboard) {
         return switchboard.handle(asked.sender, asked.request, now);
     });
+    const auto& reply = std::get<Reply>(effects.front());
+    const auto* const refusal = std::get_if<Refusal>(&reply.body);
+    if (refusal != nullptr && refusal->error == Error::storage_unavailable) {
+        return false;
+    }
     append(unstored, switchboard_->take_changes());
     if (const auto* history = std::get_if<ListHistory>(&asked.request.body)) {
-        ask_history(asked.asker, asked.sender, *history,
-                    std::get<Reply>(std::move(effects.back())));
+        ask_history(asked.asker, asked.sender, *history, reply);
     } else {
         host_.say(std::move(effects), asked.asker);
     }
+    return true;
 }
 
 void CommitGate::refuse(const Asked& asked) const {
@@ -604,9 +596,8 @@ phase::Stalled CommitGate::stalled_from(phase::Sound sound) {
     }
     if (overdue_ticket_ > stored_) {
         const auto doubtful = std::stable_partition(
-            overdue_.begin(), overdue_.end(), [&](const Effect& effect) {
-                return !stalled.doubt.has(effect, *switchboard_);
-            });
+            overdue_.begin(), overdue_.end(),
+            [&](const Effect& effect) { return !stalled.doubt.has(effect, *switchboard_); });
         Held held{.ticket = overdue_ticket_};
         held.effects.assign(std::make_move_iterator(doubtful),
                             std::make_move_iterator(overdue_.end()));
@@ -637,7 +628,7 @@ void CommitGate::stall(Instant now) {
         say_all(std::get<phase::Sound>(phase_).held);
     } else {
         stalled = stalled_from(std::move(std::get<phase::Sound>(phase_)));
-        switchboard_->let_absences_wait(true);
+        switchboard_->store_takes_nothing(true);
     }
     phase_ = std::move(stalled);
 }
@@ -731,7 +722,7 @@ phase::GoingBack CommitGate::going_back_from(Instant now) {
 }
 
 void CommitGate::go_back(phase::GoingBack back) {
-    switchboard_->let_absences_wait(true);
+    switchboard_->store_takes_nothing(true);
     phase_ = std::move(back);
 }
 
@@ -741,7 +732,7 @@ void CommitGate::build(phase::GoingBack& back, Instant now) {
     const Instant as_of = std::min(said_until_.value_or(now), back.said_until.value_or(now));
     if (!back.anew) {
         back.anew = new_switchboard();
-        back.anew->let_absences_wait(true);
+        back.anew->store_takes_nothing(true);
     }
     for (std::size_t n = 0; n < made_at_once && !back.read.empty(); ++n) {
         back.anew->restore(back.read.front()[back.made], as_of);
@@ -800,7 +791,7 @@ void CommitGate::try_journal(Line<Asked> waiting, Instant now) {
 }
 
 void CommitGate::become_sound(Changes unstored, Instant now) {
-    switchboard_->let_absences_wait(false);
+    switchboard_->store_takes_nothing(false);
     auto& sound = phase_.emplace<phase::Sound>();
     if (!unstored.empty()) {
         put(sound, std::move(unstored), now);

@@ -132,7 +132,7 @@ ReplyBody Calls::signal(const Sender& sender, const Invitation& invitation, cons
         refusal.message = "nobody whom this could be for takes part";
         return refusal;
     }
-    if (auto full = shared_.take(sender.user, std::ssize(to), 0)) {
+    if (auto full = shared_.take_unstored(sender.user, std::ssize(to))) {
         return std::move(*full);
     }
     tell(std::move(to), invitation, {shared_.records.find(sender.user), sender.device},
@@ -220,7 +220,7 @@ bool Calls::lose_those_away(Call& call, Effects& events) {
         if (lost == call.participants.end()) {
             return true;
         }
-        if (shared_.absences_wait) {
+        if (shared_.store_takes_nothing) {
             lost->lost_at = shared_.now + SharedState::moment;
             continue;
         }

@@ -326,7 +326,7 @@ ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& eve
     if (to.empty() && asked.online_only) {
         return refuse(Error::user_offline);
     }
-    if (auto full = shared_.take(sender.user, std::ssize(to), 0)) {
+    if (auto full = shared_.take_unstored(sender.user, std::ssize(to))) {
         return std::move(*full);
     }
     const MessageId id = asked.id ? *asked.id : shared_.fresh_message();

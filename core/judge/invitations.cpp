@@ -550,7 +550,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     if (invitee.ringing) {
         return Done{.rev = invitation.rev};
     }
-    if (auto full = shared_.take(sender.user, 1, 0)) {
+    if (auto full = shared_.take_unstored(sender.user, 1)) {
         return std::move(*full);
     }
     invitee.ringing = true;
@@ -793,7 +793,7 @@ void Invitations::await(User& user) {
 }
 
 void Invitations::lose(User& user, Effects& events) {
-    if (shared_.absences_wait) {
+    if (shared_.store_takes_nothing) {
         shared_.wheel.arm(*user.lost, shared_.now + SharedState::moment);
         return;
     }

@@ -29,6 +29,17 @@ std::optional<Refusal> SharedState::take(const UserId& user, std::int64_t count,
     if (!records.has_room(bytes)) {
         return refuse_size("data", limits.max_total_data_bytes);
     }
+    if (store_takes_nothing) {
+        return refuse(Error::storage_unavailable);
+    }
+    events.take(user.text(), now, count);
+    return std::nullopt;
+}
+
+std::optional<Refusal> SharedState::take_unstored(const UserId& user, std::int64_t count) {
+    if (!events.allows(user.text(), now, count)) {
+        return refuse_count(Error::rate_limited, limits.events_per_second);
+    }
     events.take(user.text(), now, count);
     return std::nullopt;
 }

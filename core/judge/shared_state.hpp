@@ -26,6 +26,8 @@ class SharedState {
     /// kept; or takes nothing. The last check of each request.
     [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
                                               std::int64_t bytes);
+    /// Likewise, for what is not stored.
+    [[nodiscard]] std::optional<Refusal> take_unstored(const UserId& user, std::int64_t count);
 
     /// Charges `user` for events that no request can be refused for.
     void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }
@@ -36,8 +38,8 @@ class SharedState {
     const Limits limits;
     const std::string server_epoch;
     Instant now{};
-    /// Nobody is lost for being away, for the time being: looked at again a moment later.
-    bool absences_wait = false;
+    /// See `Switchboard::store_takes_nothing`. An absence is looked at again a moment later.
+    bool store_takes_nothing = false;
     static constexpr Duration moment{1000};
     TimerWheel wheel;
     RateLimit requests;

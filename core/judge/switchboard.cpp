@@ -64,7 +64,7 @@ class Switchboard::Impl {
         return effects;
     }
 
-    void let_absences_wait(bool wait) { shared_.absences_wait = wait; }
+    void store_takes_nothing(bool holds) { shared_.store_takes_nothing = holds; }
 
     Changes take_changes() { return shared_.records.take_changes(); }
 
@@ -146,7 +146,7 @@ std::optional<Instant> Switchboard::next_deadline() const { return impl_->next_d
 Effects Switchboard::set_online(const Sender& device, bool online, Instant now) {
     return impl_->set_online(device, online, now);
 }
-void Switchboard::let_absences_wait(bool wait) { impl_->let_absences_wait(wait); }
+void Switchboard::store_takes_nothing(bool holds) { impl_->store_takes_nothing(holds); }
 Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
 void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }

@@ -42,8 +42,8 @@ enum class OnStoreFailure : std::uint8_t { refuse, go_on };
 ///
 /// - What the clock decides is said on time, for it follows from what is stored; unless it is of an
 ///   invitation of which it is not known whether what was decided last is stored (`Doubt`).
-/// - What has to be stored is refused: at once while a commit is on its way for too long, after a
-///   trial else. That trial stores nothing but the time, so that nothing is decided on sand.
+/// - What would have to be stored is refused: at once while a commit is on its way for too long,
+///   after a trial else. That trial stores nothing but the time, so nothing is decided on sand.
 /// - Nobody is lost for being away, since that does not follow from what is stored.
 ///
 /// On failure the switchboard is built anew from the journal, as at a start, and told who is there;
@@ -119,8 +119,7 @@ class CommitGate {
     void judge(phase::GoingBack& back, Asked asked, Instant now);
     void judge(phase::Refusing& refusing, Asked asked, Instant now);
     void judge(phase::Trying& trying, Asked asked, Instant now);
-    void judge_and_say(const Asked& asked, Changes& unstored, Instant now);
-    [[nodiscard]] bool can_be_judged(const Request& request, const Changes& unstored) const;
+    bool judge_and_say(const Asked& asked, Changes& unstored, Instant now);
     Effects decide(const auto& ask);
     void refuse(const Asked& asked) const;
     void refuse_all(Line<Asked>& waiting) const;

@@ -57,9 +57,10 @@ class Switchboard {
     /// a call with a device that is away so long has left it.
     Effects set_online(const Sender& device, bool online, Instant now);
 
-    /// Nobody is lost for being away while this holds: that rests on who is there, which no store
-    /// knows.
-    void let_absences_wait(bool wait);
+    /// While this holds, what would have to be stored is refused (`storage_unavailable`, when
+    /// nothing else is wrong with it), and nobody is lost for being away, since that does not
+    /// follow from what is stored.
+    void store_takes_nothing(bool holds);
 
     /// What has changed since it was asked for last, each as it stands now: what the effects
     /// since then rest on.
