@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "guarded_vfs.hpp"
 #include "sqlite.hpp"
 #include "store_place.hpp"
 #include "store_reading.hpp"
@@ -87,15 +88,25 @@ void StoreFile::close() {
     place_->forget_log();
 }
 
+bool StoreFile::is_open() const { return database_ && !has_lost_memory(database_->handle()); }
+
 void StoreFile::reopen() {
+    notice_lost_index();
     check_place();
+    open_place();
+}
+
+void StoreFile::open_place() {
+    close_without_checkpoint();
+    make_index_void();
     database_ = std::make_unique<Database>(place_->path());
     try {
         ready();
     } catch (...) {
-        close();
+        close_without_checkpoint();
         throw;
     }
+    is_spoilt_ = false;
 }
 
 std::string StoreFile::move_aside() {
@@ -168,7 +179,7 @@ void StoreFile::check_place() {
 
 /// From what the old connection has open, which needs no name.
 void StoreFile::mend() {
-    if (!place_->is_free_of_others()) {
+    if (!place_->is_free_of_others() || (!database_ && !place_->has_file())) {
         check_place();
     }
     if (database_ && place_->has_file()) {
@@ -192,11 +203,22 @@ void StoreFile::mend() {
         close_without_checkpoint();
         place_->release_old();
     }
-    if (!database_) {
-        reopen();
-    }
+    open_place();
     check_place();
     is_misplaced_ = false;
+}
+
+void StoreFile::notice_lost_index() {
+    if (database_ && has_lost_memory(database_->handle())) {
+        is_spoilt_ = true;
+        is_index_void_ = true;
+    }
+}
+
+/// So that whoever opens it next makes it anew from the log. False: it cannot be written.
+bool StoreFile::make_index_void() {
+    is_index_void_ = is_index_void_ && !place_->make_index_void();
+    return !is_index_void_;
 }
 
 /// Which would go by the names, where other files may be by now.
@@ -268,12 +290,41 @@ void StoreFile::tell_all(const Journal::Tell& tell) {
 // ------------------------------------------------------------- writing
 
 void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
+    get_ready();
+    try {
+        write_all(batch, now);
+    } catch (const SqlError& error) {
+        is_spoilt_ = error.code == SQLITE_READONLY;
+        notice_lost_index();
+        if (is_index_void_) {
+            throw std::runtime_error(lost_index());
+        }
+        throw;
+    }
+}
+
+/// For the next attempt: what the last one found to be wrong may be well again.
+void StoreFile::get_ready() {
+    notice_lost_index();
+    if (is_misplaced_) {
+        mend();
+    } else if (!database_ || is_spoilt_ || is_index_void_) {
+        reopen();
+    }
+    if (is_index_void_) {
+        throw std::runtime_error(lost_index());
+    }
+}
+
+std::string StoreFile::lost_index() const {
+    return place_->name() +
+           "-shm cannot be read or written any more, which the broker shares as memory";
+}
+
+void StoreFile::write_all(std::span<const Changes> batch, const ClockReading& now) {
     const auto last_number_before = last_number_;
     const auto forgotten_before = forgotten_;
     bool committing = false;
-    if (is_misplaced_) {
-        mend();
-    }
     ended_.clear();
     newly_forgotten_ = 0;
     database_->run("BEGIN IMMEDIATE");

@@ -254,6 +254,18 @@ void StorePlace::release_old() {
     }
 }
 
+bool StorePlace::make_index_void() const {
+    /// Both copies of the header, which say how far the log goes.
+    constexpr std::array<char, 96> header{};
+    const int index = ::open((path_ + suffixes[2]).c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (index < 0) {
+        return errno == ENOENT;
+    }
+    const auto written = pwrite(index, header.data(), header.size(), 0);
+    ::close(index);
+    return written == static_cast<ssize_t>(header.size());
+}
+
 std::string StorePlace::move_aside() {
     std::string aside;
     for (int n = 1; aside.empty() || is_there(aside) || is_there(aside + "-wal"); ++n) {

@@ -60,6 +60,9 @@ class StorePlace {
     void put_anew(const std::string& beside);
     void release_old();
 
+    /// While SQLite has it not open. False: it cannot be written.
+    [[nodiscard]] bool make_index_void() const;
+
     /// Moves it out of the way, with its log. Returns where to.
     std::string move_aside();
 

@@ -160,7 +160,6 @@ void StoreWriter::commit(Lock& lock) {
     lock.unlock();
     std::optional<std::string> failure;
     try {
-        open_again();
         file_.write(writing_.puts(), options_.clocks());
     } catch (const std::exception& error) {
         failure = error.what();

@@ -501,6 +501,64 @@ TEST_CASE("what_stands_where_the_store_was_is_left_alone_and_nothing_is_stored_u
     CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
 }
 
+TEST_CASE("an_index_of_the_log_that_cannot_be_used_is_a_failure_and_no_signal") {
+    // Too short for what is in memory: to touch it is a SIGBUS, as when the disk is gone or the
+    // file is made immutable.
+    const auto left = GENERATE(values<std::uintmax_t>({0, 4096}));
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    host.keep(ended(2, at(4000)));
+    fs::resize_file(path + "-shm", left);
+    host.store.ask_history(1, user("bob"), 10, {});
+    host.until([](const auto& one) { return !one.history.empty(); });
+    host.store.put({invitee(1)});
+    const auto progress =
+        host.until([](const auto& one) { return one.failure || one.stored == 3; });
+    if (progress.failure) {
+        CHECK(*progress.failure ==
+              path + "-shm cannot be read or written any more, which the broker shares as memory");
+        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        CHECK(host.reloaded().size() == 4);
+        host.keep({invitee(1)});
+    }
+    host.keep({invitation(3)});
+    CHECK(host.reloaded().size() == 6);
+    host.store.ask_history(2, user("bob"), 10, {});
+    const auto last = host.until([](const auto& one) { return !one.history.empty(); });
+    REQUIRE(last.history[0].page);
+    CHECK(last.history[0].page->ended == ended(2, at(4000)));
+}
+
+TEST_CASE("an_immutable_store_fails_and_is_read_all_the_same_and_works_when_it_is_let_go") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const auto change_all = [&](const char* how) {
+        return std::system(("chattr " + std::string(how) + " '" + path + "' '" + path + "-wal' '" +
+                            path + "-shm' 2>/dev/null")
+                               .c_str()) == 0;
+    };
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    if (!change_all("+i")) {
+        WARN("nobody may make a file immutable here");
+        change_all("-i");
+        return;
+    }
+    for (int i = 0; i < 3; ++i) {
+        host.store.put({invitee(1)});
+        CHECK_FALSE(host.until(failed).failure->empty());
+        host.store.give_up();
+        CHECK(host.reloaded() == Changes{invitation(1)});
+    }
+    REQUIRE(change_all("-i"));
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
+}
+
 TEST_CASE("a_store_that_was_moved_away_and_back_is_the_same_again") {
     const Folder folder;
     const auto path = folder.file("store.db");

@@ -75,7 +75,8 @@ class StoreFile {
     void close();
     /// After `close`.
     void reopen();
-    [[nodiscard]] bool is_open() const { return database_ != nullptr; }
+    /// And can be read, as far as is known.
+    [[nodiscard]] bool is_open() const;
     /// It was deleted or replaced; what it was is open here and nowhere else.
     [[nodiscard]] bool is_misplaced() const;
     /// After `Damaged`: moves it out of the way; `open` makes a new one. Returns where to.
@@ -104,6 +105,12 @@ class StoreFile {
     void check_application();
     void check_place();
     void mend();
+    void open_place();
+    bool make_index_void();
+    void notice_lost_index();
+    [[nodiscard]] std::string lost_index() const;
+    void get_ready();
+    void write_all(std::span<const Changes> batch, const ClockReading& now);
     void close_without_checkpoint();
     void migrate(const ClockReading& now, std::string_view secret);
     void read_broker(const ClockReading& now);
@@ -137,6 +144,10 @@ class StoreFile {
     std::unique_ptr<Database> database_;
     /// Something else stands where the file was, or nothing.
     bool is_misplaced_ = false;
+    /// The connection is of no more use: it only reads, or the index of its log is lost.
+    bool is_spoilt_ = false;
+    /// The index of the log may not know all that the log has: it has to be made anew.
+    bool is_index_void_ = false;
     std::string secret_;
     std::uint64_t last_number_ = 0;
     StoreClock clock_;
