@@ -411,6 +411,39 @@ TEST_CASE("another_program_that_locks_the_store_is_a_failure_until_it_lets_go") 
     CHECK(shell.integer_of("SELECT count(*) FROM invitees") == 1);
 }
 
+TEST_CASE("a_disk_without_shared_memory_is_not_used") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const Disk disk(Disk::Where::without_shared_memory);
+    try {
+        const Host host(path);
+        FAIL("it was used");
+    } catch (const Journal::Unusable& unusable) {
+        CHECK(std::string(unusable.what())
+                  .starts_with("the store " + path + " cannot have a log beside it: "));
+    }
+}
+
+TEST_CASE("an_exception_leaves_no_reading_open") {
+    const Folder folder;
+    make_empty(folder);
+    StoreFile file(options(folder, true));
+    file.open(the_time, "secret");
+    file.write(std::vector<Changes>{ended(1, at(4000)), {invitation(2), invitee(2)}}, the_time);
+    for (const int wanted : {1, 2, 3, 4, 5}) {
+        int told = 0;
+        const auto throw_at = [&](Change&&) {
+            if (++told == wanted) {
+                throw std::runtime_error("enough");
+            }
+        };
+        CHECK_THROWS_AS(file.tell_all(throw_at), std::runtime_error);
+        // Whoever still reads keeps the log from being begun anew.
+        Database shell(folder.file("store.db"));
+        CHECK(shell.integer_of("PRAGMA wal_checkpoint(TRUNCATE)") == 0);
+    }
+}
+
 // ------------------------------------------------------------- files that are deleted or replaced
 
 namespace {
