@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 #include "sqlite.hpp"
@@ -67,6 +68,12 @@ void HistoryReader::run(const StoreClock& clock) {
             (*options_.wake)();
             lock.lock();
         }
+        if (database_ && turns_.empty()) {
+            lock.unlock();
+            database_.reset();
+            lock.lock();
+            continue;
+        }
         if (answer_ || turns_.empty()) {
             const auto has_work = [&] {
                 return stopping_ || !refused_.empty() || (!answer_ && !turns_.empty());
@@ -106,8 +113,12 @@ HistoryReader::Asked HistoryReader::next() {
 
 std::optional<HistoryPage> HistoryReader::read(const Asked& asked, const StoreClock& clock) {
     try {
-        if (!database_) {
-            database_ = std::make_unique<Database>(options_.path, Database::Access::read);
+        if (const auto objection = options_.place->objection()) {
+            throw std::runtime_error(*objection);
+        }
+        if (!database_ || opened_ != options_.place->identity()) {
+            opened_ = options_.place->identity();
+            database_ = std::make_unique<Database>(options_.place->path(), Database::Access::read);
         }
         return StoreReading(*database_, clock)
             .history(asked.user, asked.limit, asked.before,

@@ -16,6 +16,7 @@
 #include "host/clocks.hpp"
 #include "host/journal.hpp"
 #include "host/store_file.hpp"
+#include "store_place.hpp"
 
 namespace beckon {
 
@@ -37,7 +38,7 @@ class HistoryReader {
         std::optional<HistoryMark> before{};
     };
     struct Options {
-        std::string path;
+        std::shared_ptr<const StorePlace> place;
         Duration history{};
         std::function<ClockReading()> clocks;
         std::shared_ptr<const Waker> wake;
@@ -62,8 +63,10 @@ class HistoryReader {
     std::optional<HistoryPage> read(const Asked& asked, const StoreClock& clock);
 
     Options options_;
-    /// Of `run`; open once something was asked.
+    /// Of `run`; open while there is something to be read.
     std::unique_ptr<Database> database_;
+    /// The file that it has open.
+    StorePlace::Identity opened_{};
 
     std::mutex mutex_;
     std::condition_variable work_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sqlite.hpp"
 
+#include "guarded_vfs.hpp"
+
 namespace beckon {
 
 namespace {
@@ -80,7 +82,8 @@ int Statement::type(int column) const { return sqlite3_column_type(prepared_.get
 Database::Database(const std::string& path, Access access) {
     sqlite3* opened = nullptr;
     const int mode = access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    const int result = sqlite3_open_v2(path.c_str(), &opened, mode | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int result =
+        sqlite3_open_v2(path.c_str(), &opened, mode | SQLITE_OPEN_NOMUTEX, guarded_vfs());
     database_.reset(opened);
     if (result != SQLITE_OK) {
         fail(opened, result);

@@ -17,16 +17,17 @@ SqliteJournal::SqliteJournal(Options options)
       wake_(std::make_shared<Waker>()),
       writer_thread_(std::make_unique<Worker>()),
       reader_thread_(std::make_unique<Worker>()) {
-    reader_ =
-        std::make_shared<HistoryReader>(HistoryReader::Options{.path = options.file.path,
-                                                               .history = options.file.history,
-                                                               .clocks = options.clocks,
-                                                               .wake = wake_});
+    const auto history = options.file.history;
     writer_ = std::make_shared<StoreWriter>(
         StoreWriter::Options{.file = std::move(options.file),
                              .new_secret = std::move(options.new_secret),
-                             .clocks = std::move(options.clocks),
+                             .clocks = options.clocks,
                              .wake = wake_});
+    reader_ =
+        std::make_shared<HistoryReader>(HistoryReader::Options{.place = writer_->file().place(),
+                                                               .history = history,
+                                                               .clocks = std::move(options.clocks),
+                                                               .wake = wake_});
 }
 
 SqliteJournal::~SqliteJournal() {

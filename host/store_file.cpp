@@ -2,10 +2,13 @@
 #include "host/store_file.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "guarded_vfs.hpp"
 #include "sqlite.hpp"
+#include "store_place.hpp"
 #include "store_reading.hpp"
 #include "store_versions.hpp"
 
@@ -46,25 +49,29 @@ std::int64_t present_version() { return static_cast<std::int64_t>(store_migratio
 
 }  // namespace
 
-StoreFile::StoreFile(Options options) : options_(std::move(options)) {}
-StoreFile::~StoreFile() = default;
+StoreFile::StoreFile(Options options)
+    : options_(std::move(options)), place_(std::make_shared<StorePlace>(options_.path)) {}
+
+StoreFile::~StoreFile() {
+    close();
+    // Not before: that ends all locks of this process on the file, SQLite's too.
+    place_->release_old();
+    place_->release();
+}
 
 // ------------------------------------------------------------- opening
 
 void StoreFile::open(const ClockReading& now, std::string_view secret) {
+    place_->claim();
     try {
-        database_ = std::make_unique<Database>(options_.path);
+        database_ = std::make_unique<Database>(place_->path());
         check_application();
         ready();
         migrate(now, secret);
         read_broker(now);
         forgotten_ = database_->integer_of("SELECT count(*) FROM invitations WHERE NOT remembered");
     } catch (const SqlError& error) {
-        close();
         cannot_use(error);
-    } catch (...) {
-        close();
-        throw;
     }
 }
 
@@ -76,38 +83,74 @@ void StoreFile::cannot_use(const SqlError& error) const {
     throw Unusable("cannot use the store " + options_.path + ": " + error.what());
 }
 
-void StoreFile::close() { database_.reset(); }
+void StoreFile::close() {
+    database_.reset();
+    place_->forget_log();
+}
+
+bool StoreFile::is_open() const { return database_ && !has_lost_memory(database_->handle()); }
 
 void StoreFile::reopen() {
-    database_ = std::make_unique<Database>(options_.path);
+    notice_lost_index();
+    check_place();
+    open_place();
+}
+
+void StoreFile::open_place() {
+    close_without_checkpoint();
+    make_index_void();
+    database_ = std::make_unique<Database>(place_->path());
     try {
         ready();
     } catch (...) {
-        close();
+        close_without_checkpoint();
         throw;
     }
+    is_spoilt_ = false;
 }
 
-/// Before anything is changed.
+std::string StoreFile::move_aside() {
+    close_without_checkpoint();
+    auto aside = place_->move_aside();
+    place_->release();
+    return aside;
+}
+
+/// Before anything is changed, and so that nothing is if it is not ours.
 void StoreFile::check_application() {
+    sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     const auto application = database_->integer_of("PRAGMA application_id");
-    if (application != store_application_id &&
-        database_->integer_of("SELECT count(*) FROM sqlite_schema") > 0) {
+    const auto version = database_->integer_of("PRAGMA user_version");
+    const bool is_empty = database_->integer_of("SELECT count(*) FROM sqlite_schema") == 0;
+    if (application != store_application_id && !is_empty) {
         throw Unusable("the store " + options_.path +
                        " is a database of something else than Beckon: name another file");
     }
-    const auto version = database_->integer_of("PRAGMA user_version");
+    const auto of_version =
+        "the store " + options_.path + " is of version " + std::to_string(version);
     if (version > present_version()) {
-        throw Unusable("the store " + options_.path + " is of version " + std::to_string(version) +
-                       ", from a later Beckon; this one knows up to " +
+        throw Unusable(of_version + ", from a later Beckon; this one knows up to " +
                        std::to_string(present_version()) +
                        ": use the later one, or name another file");
+    }
+    if (version < 0 || (version == 0 && !is_empty)) {
+        throw Unusable(of_version + ", which no Beckon has made: name another file");
+    }
+    sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+    if (application != store_application_id) {
+        // With the first byte that is written, so that it is known for ours from then on.
+        database_->run(("PRAGMA application_id = " + std::to_string(store_application_id)).c_str());
     }
 }
 
 void StoreFile::ready() {
     database_->run("PRAGMA cell_size_check = ON");
-    database_->run("PRAGMA journal_mode = WAL");
+    if (Statement mode = database_->statement("PRAGMA journal_mode = WAL");
+        !mode.step() || mode.bytes(0) != "wal") {
+        throw Unusable("the store " + options_.path +
+                       " cannot have a log beside it: its file system has no shared memory, as "
+                       "some network disks; name a file on another");
+    }
     database_->run(options_.sync_always ? "PRAGMA synchronous = FULL"
                                         : "PRAGMA synchronous = NORMAL");
     // Instead of moving the log into the file within a commit: later, when nobody waits.
@@ -118,6 +161,72 @@ void StoreFile::ready() {
             return SQLITE_OK;
         },
         this);
+    // The log is open once something was read.
+    database_->integer_of("PRAGMA user_version");
+    place_->remember_log();
+}
+
+// ------------------------------------------------------------- a file that is not there any more
+
+bool StoreFile::is_misplaced() const { return place_->objection().has_value(); }
+
+void StoreFile::check_place() {
+    if (const auto objection = place_->objection()) {
+        is_misplaced_ = true;
+        throw std::runtime_error(*objection);
+    }
+}
+
+/// From what the old connection has open, which needs no name.
+void StoreFile::mend() {
+    if (!place_->is_free_of_others() || (!database_ && !place_->has_file())) {
+        check_place();
+    }
+    if (database_ && place_->has_file()) {
+        // Only the log was deleted: the file gets what that had.
+        const int moved = sqlite3_wal_checkpoint_v2(database_->handle(), nullptr,
+                                                    SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        if (moved != SQLITE_OK) {
+            throw SqlError(moved, sqlite3_errmsg(database_->handle()));
+        }
+        close_without_checkpoint();
+    } else if (database_) {
+        const std::string beside = place_->begin_anew();
+        try {
+            database_->statement("VACUUM INTO ?1").bind(1, std::string_view(beside)).run();
+            place_->put_anew(beside);
+        } catch (...) {
+            std::remove(beside.c_str());
+            place_->release_old();
+            throw;
+        }
+        close_without_checkpoint();
+        place_->release_old();
+    }
+    open_place();
+    check_place();
+    is_misplaced_ = false;
+}
+
+void StoreFile::notice_lost_index() {
+    if (database_ && has_lost_memory(database_->handle())) {
+        is_spoilt_ = true;
+        is_index_void_ = true;
+    }
+}
+
+/// So that whoever opens it next makes it anew from the log. False: it cannot be written.
+bool StoreFile::make_index_void() {
+    is_index_void_ = is_index_void_ && !place_->make_index_void();
+    return !is_index_void_;
+}
+
+/// Which would go by the names, where other files may be by now.
+void StoreFile::close_without_checkpoint() {
+    if (database_) {
+        sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
+    close();
 }
 
 void StoreFile::migrate(const ClockReading& now, std::string_view secret) {
@@ -143,7 +252,6 @@ void StoreFile::migrate(const ClockReading& now, std::string_view secret) {
                 .bind(5, std::int64_t{now.wall_is_right})
                 .run();
         }
-        database_->run(("PRAGMA application_id = " + std::to_string(store_application_id)).c_str());
         database_->run(("PRAGMA user_version = " + std::to_string(version)).c_str());
         database_->run("COMMIT");
     } catch (...) {
@@ -182,6 +290,38 @@ void StoreFile::tell_all(const Journal::Tell& tell) {
 // ------------------------------------------------------------- writing
 
 void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
+    get_ready();
+    try {
+        write_all(batch, now);
+    } catch (const SqlError& error) {
+        is_spoilt_ = error.code == SQLITE_READONLY;
+        notice_lost_index();
+        if (is_index_void_) {
+            throw std::runtime_error(lost_index());
+        }
+        throw;
+    }
+}
+
+/// For the next attempt: what the last one found to be wrong may be well again.
+void StoreFile::get_ready() {
+    notice_lost_index();
+    if (is_misplaced_) {
+        mend();
+    } else if (!database_ || is_spoilt_ || is_index_void_) {
+        reopen();
+    }
+    if (is_index_void_) {
+        throw std::runtime_error(lost_index());
+    }
+}
+
+std::string StoreFile::lost_index() const {
+    return place_->name() +
+           "-shm cannot be read or written any more, which the broker shares as memory";
+}
+
+void StoreFile::write_all(std::span<const Changes> batch, const ClockReading& now) {
     const auto last_number_before = last_number_;
     const auto forgotten_before = forgotten_;
     bool committing = false;
@@ -203,6 +343,7 @@ void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
             prune_some(now.since_boot, static_cast<int>(2 * newly_forgotten_));
         }
         keep_clock(now);
+        check_place();
         committing = true;
         database_->run("COMMIT");
     } catch (...) {

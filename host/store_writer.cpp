@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store_writer.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "worker.hpp"
@@ -19,79 +11,29 @@ namespace beckon {
 
 namespace {
 
-/// A byte that SQLite does not lock: it uses 512 from 0x40000000 on.
-constexpr off_t lock_byte = 0x40000000 + 1024;
-
 constexpr auto between_prunings = std::chrono::minutes(1);
 constexpr auto between_wakes = std::chrono::milliseconds(1);
 constexpr auto between_readings = std::chrono::milliseconds(100);
 /// So much is read before the host gets it.
 constexpr std::size_t changes_of_a_part = 4000;
 
-std::string why(int error) { return std::error_code(error, std::generic_category()).message(); }
-
 }  // namespace
 
 StoreWriter::StoreWriter(Options options) : options_(std::move(options)), file_(options_.file) {}
 
-StoreWriter::~StoreWriter() {
-    file_.close();
-    // Not before: closing a file ends all locks of this process on it, SQLite's too.
-    if (locked_ >= 0) {
-        ::close(locked_);
-    }
-}
-
-/// Makes the file if there is none, and claims it. Not by SQLite's own locks, so that people
-/// can read it meanwhile.
-void StoreWriter::lock_file() {
-    const std::string& path = options_.file.path;
-    locked_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (locked_ < 0) {
-        throw Journal::Unusable("cannot open the store " + path + ": " + why(errno));
-    }
-    struct flock lock {};
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = lock_byte;
-    lock.l_len = 1;
-    if (fcntl(locked_, F_OFD_SETLK, &lock) != 0) {
-        const int error = errno;
-        ::close(std::exchange(locked_, -1));
-        throw Journal::Unusable(error == EAGAIN || error == EACCES
-                                    ? "the store " + path +
-                                          " is in use by another broker: each needs its own"
-                                    : "cannot lock the store " + path + ": " + why(error));
-    }
-}
-
-std::string StoreWriter::keep_aside(const std::string& why_not) {
-    const std::string& path = options_.file.path;
-    file_.close();
-    ::close(std::exchange(locked_, -1));
-    std::string aside;
-    for (int n = 1; aside.empty() || std::filesystem::exists(aside); ++n) {
-        aside = path + ".corrupt-" + std::to_string(n);
-    }
-    std::filesystem::rename(path, aside);
-    // With its log, which belongs to it; the index of that is made anew.
-    std::error_code none;
-    std::filesystem::rename(path + "-wal", aside + "-wal", none);
-    std::filesystem::remove(path + "-shm", none);
-    return "the store " + path + " is damaged (" + why_not + "): it is kept as " + aside +
-           ", and a new one begins with nothing pending";
-}
-
 std::optional<std::string> StoreWriter::load(const Journal::Tell& tell) {
     std::optional<std::string> damage;
-    lock_file();
+    const auto read = [&](const Journal::Tell& to) {
+        file_.open(options_.clocks(), options_.new_secret);
+        file_.tell_all(to);
+    };
     try {
-        file_.open(options_.clocks(), options_.new_secret);
-        file_.tell_all(tell);
+        read(tell);
     } catch (const StoreFile::Damaged& damaged) {
-        damage = keep_aside(damaged.what());
-        lock_file();
-        file_.open(options_.clocks(), options_.new_secret);
+        damage = "the store " + options_.file.path + " is damaged (" + damaged.what() +
+                 "): it is kept as " + file_.move_aside() +
+                 ", and a new one begins with nothing pending";
+        read(tell);
     }
     file_.close();
     return damage;
@@ -171,6 +113,12 @@ void StoreWriter::stop() {
 // ------------------------------------------------------------- the writer's thread
 
 void StoreWriter::run() {
+    try {
+        // From now on it is open, so that it is not lost when its name is.
+        open_again();
+    } catch (const std::exception& /*error*/) {
+        // The first commit says so.
+    }
     Lock lock(mutex_);
     for (;;) {
         // Each time that it waits: who calls for what cannot be done yet has ended one wait, and
@@ -212,7 +160,6 @@ void StoreWriter::commit(Lock& lock) {
     lock.unlock();
     std::optional<std::string> failure;
     try {
-        open_again();
         file_.write(writing_.puts(), options_.clocks());
     } catch (const std::exception& error) {
         failure = error.what();
@@ -253,7 +200,10 @@ void StoreWriter::read_all(Lock& lock) {
         // The host does not want it any more.
     } catch (const std::exception& /*error*/) {
         // Perhaps this connection sees a disk that is gone, and a new one would not.
-        file_.close();
+        // But one that was deleted is nowhere else than here.
+        if (!file_.is_misplaced()) {
+            file_.close();
+        }
         lock.lock();
         idle_ = true;
         work_.wait_for(lock, between_readings, [&] { return stopping_ || reload_ != which; });

@@ -34,7 +34,7 @@ class StoreWriter {
     };
 
     explicit StoreWriter(Options options);
-    ~StoreWriter();
+    ~StoreWriter() = default;
     StoreWriter(const StoreWriter&) = delete;
     StoreWriter& operator=(const StoreWriter&) = delete;
 
@@ -65,8 +65,6 @@ class StoreWriter {
         bool ends = false;
     };
 
-    void lock_file();
-    std::string keep_aside(const std::string& why);
     [[nodiscard]] bool may_commit() const { return !failure_ && !queue_.empty(); }
     void notify(Lock& lock);
     void commit(Lock& lock);
@@ -79,7 +77,6 @@ class StoreWriter {
     Options options_;
     /// Of the writer, once it runs.
     StoreFile file_;
-    int locked_ = -1;
 
     mutable std::mutex mutex_;
     std::condition_variable work_;

@@ -12,6 +12,8 @@ void Worker::start(std::function<void()> run) {
     sigset_t all{};
     sigset_t before{};
     sigfillset(&all);
+    // But this one is for whoever caused it (`GuardedMemory`).
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         thread_ = std::thread(std::move(task));

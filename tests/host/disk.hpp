@@ -19,7 +19,8 @@ namespace beckon {
 /// do so in `Operation`s, not in the building.
 class Disk {
   public:
-    Disk();
+    enum class Where : std::uint8_t { here, without_shared_memory };
+    explicit Disk(Where where = Where::here);
     ~Disk();
     Disk(const Disk&) = delete;
     Disk& operator=(const Disk&) = delete;
@@ -51,10 +52,12 @@ class Disk {
     void wait_for_hang();
     void go_on();
 
+    [[nodiscard]] bool has_shared_memory() const { return where_ == Where::here; }
     /// For the file methods.
     int before(Operation operation);
 
   private:
+    Where where_;
     mutable std::mutex mutex_;
     Operations operations_;
     Failing failing_;

@@ -3,6 +3,7 @@
 // What becomes of the store when the power goes at any moment, or the disk refuses.
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -384,7 +385,8 @@ TEST_CASE("a_store_that_is_gone_for_a_while_is_opened_again") {
     fs::rename(path, folder.file("elsewhere"));
     host.start();
     host.store.put({invitation(1)});
-    CHECK(*host.until(failed).failure == "unable to open database file");
+    CHECK(*host.until(failed).failure ==
+          path + " is not there any more, which the broker has open");
     host.store.give_up();
     fs::rename(folder.file("elsewhere"), path);
     CHECK(host.reloaded().empty());
@@ -407,6 +409,202 @@ TEST_CASE("another_program_that_locks_the_store_is_a_failure_until_it_lets_go") 
     host.keep({invitee(1)});
     Database shell(path);
     CHECK(shell.integer_of("SELECT count(*) FROM invitees") == 1);
+}
+
+TEST_CASE("a_disk_without_shared_memory_is_not_used") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const Disk disk(Disk::Where::without_shared_memory);
+    try {
+        const Host host(path);
+        FAIL("it was used");
+    } catch (const Journal::Unusable& unusable) {
+        CHECK(std::string(unusable.what())
+                  .starts_with("the store " + path + " cannot have a log beside it: "));
+    }
+}
+
+TEST_CASE("an_exception_leaves_no_reading_open") {
+    const Folder folder;
+    make_empty(folder);
+    StoreFile file(options(folder, true));
+    file.open(the_time, "secret");
+    file.write(std::vector<Changes>{ended(1, at(4000)), {invitation(2), invitee(2)}}, the_time);
+    for (const int wanted : {1, 2, 3, 4, 5}) {
+        int told = 0;
+        const auto throw_at = [&](Change&&) {
+            if (++told == wanted) {
+                throw std::runtime_error("enough");
+            }
+        };
+        CHECK_THROWS_AS(file.tell_all(throw_at), std::runtime_error);
+        // Whoever still reads keeps the log from being begun anew.
+        Database shell(folder.file("store.db"));
+        CHECK(shell.integer_of("PRAGMA wal_checkpoint(TRUNCATE)") == 0);
+    }
+}
+
+// ------------------------------------------------------------- files that are deleted or replaced
+
+namespace {
+
+void remove_all_of(const std::string& path) {
+    for (const auto* const suffix : {"", "-wal", "-shm"}) {
+        fs::remove(path + suffix);
+    }
+}
+
+std::string bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a_store_that_was_deleted_is_a_failure_and_then_made_anew_with_all_that_is_stored") {
+    const std::vector<std::string> deleted = GENERATE(values<std::vector<std::string>>(
+        {{"", "-wal", "-shm"}, {""}, {"-wal"}, {"-shm"}, {"-wal", "-shm"}}));
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const Changes over = ended(2, at(4000));
+    Kept expected;
+    {
+        Host host(path);
+        host.start();
+        host.keep({invitation(1)});
+        host.keep(over);
+        for (const auto& suffix : deleted) {
+            REQUIRE(fs::remove(path + suffix));
+        }
+        host.store.put({invitee(1)});
+        CHECK(*host.until(failed).failure ==
+              path + deleted[0] + " is not there any more, which the broker has open");
+        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        Changes stored = {invitation(1)};
+        stored.insert(stored.end(), over.begin(), over.end());
+        CHECK(host.reloaded() == stored);
+
+        host.keep({invitation(3)});
+        host.keep({invitee(1)});
+        stored.insert(stored.begin() + 1, invitee(1));
+        stored.push_back(invitation(3));
+        expected = kept_by(stored);
+        CHECK(kept_by(host.reloaded()) == expected);
+        host.store.ask_history(1, user("bob"), 10, {});
+        const auto progress = host.until([](const auto& one) { return !one.history.empty(); });
+        REQUIRE(progress.history[0].page);
+        CHECK(progress.history[0].page->ended == over);
+        CHECK_THROWS_AS(Host(path), Journal::Unusable);
+
+        // As a kill would leave it.
+        const Folder copy;
+        for (const auto* const suffix : {"", "-wal"}) {
+            fs::copy(path + suffix, copy.file("store.db") + suffix);
+        }
+        CHECK(kept_by(Host(copy.file("store.db")).loaded) == expected);
+        struct stat info {};
+        REQUIRE(stat(path.c_str(), &info) == 0);
+        CHECK((info.st_mode & 0777U) == 0600U);
+        CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 3);
+    }
+    CHECK(kept_by(Host(path).loaded) == expected);
+}
+
+TEST_CASE("what_stands_where_the_store_was_is_left_alone_and_nothing_is_stored_until_it_is_gone") {
+    const std::string suffix = GENERATE("", "-wal", "-shm");
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    remove_all_of(path);
+    std::ofstream(path + suffix) << "precious";
+    for (int i = 0; i < 3; ++i) {
+        host.store.put({invitee(1)});
+        const auto failure = *host.until(failed).failure;
+        INFO(failure);
+        CHECK(failure.starts_with(path));
+        host.store.give_up();
+        CHECK(host.reloaded() == Changes{invitation(1)});
+        CHECK(bytes_of(path + suffix) == "precious");
+        CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+    }
+    remove_all_of(path);
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
+}
+
+TEST_CASE("an_index_of_the_log_that_cannot_be_used_is_a_failure_and_no_signal") {
+    // Too short for what is in memory: to touch it is a SIGBUS, as when the disk is gone or the
+    // file is made immutable.
+    const auto left = GENERATE(values<std::uintmax_t>({0, 4096}));
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    host.keep(ended(2, at(4000)));
+    fs::resize_file(path + "-shm", left);
+    host.store.ask_history(1, user("bob"), 10, {});
+    host.until([](const auto& one) { return !one.history.empty(); });
+    host.store.put({invitee(1)});
+    const auto progress =
+        host.until([](const auto& one) { return one.failure || one.stored == 3; });
+    if (progress.failure) {
+        CHECK(*progress.failure ==
+              path + "-shm cannot be read or written any more, which the broker shares as memory");
+        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        CHECK(host.reloaded().size() == 4);
+        host.keep({invitee(1)});
+    }
+    host.keep({invitation(3)});
+    CHECK(host.reloaded().size() == 6);
+    host.store.ask_history(2, user("bob"), 10, {});
+    const auto last = host.until([](const auto& one) { return !one.history.empty(); });
+    REQUIRE(last.history[0].page);
+    CHECK(last.history[0].page->ended == ended(2, at(4000)));
+}
+
+TEST_CASE("an_immutable_store_fails_and_is_read_all_the_same_and_works_when_it_is_let_go") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const auto change_all = [&](const char* how) {
+        return std::system(("chattr " + std::string(how) + " '" + path + "' '" + path + "-wal' '" +
+                            path + "-shm' 2>/dev/null")
+                               .c_str()) == 0;
+    };
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    if (!change_all("+i")) {
+        WARN("nobody may make a file immutable here");
+        change_all("-i");
+        return;
+    }
+    for (int i = 0; i < 3; ++i) {
+        host.store.put({invitee(1)});
+        CHECK_FALSE(host.until(failed).failure->empty());
+        host.store.give_up();
+        CHECK(host.reloaded() == Changes{invitation(1)});
+    }
+    REQUIRE(change_all("-i"));
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
+}
+
+TEST_CASE("a_store_that_was_moved_away_and_back_is_the_same_again") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    fs::rename(path, folder.file("elsewhere"));
+    host.store.put({invitee(1)});
+    host.until(failed);
+    host.store.give_up();
+    fs::rename(folder.file("elsewhere"), path);
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
 }
 
 namespace {
@@ -511,4 +709,22 @@ TEST_CASE("a_disk_that_hangs_does_not_keep_the_host_from_ending") {
     while (!is_free()) {
         std::this_thread::yield();
     }
+}
+
+TEST_CASE("history_is_read_while_a_commit_hangs") {
+    const Folder folder;
+    Disk disk;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep(ended(1, at(4000)));
+    disk.hang(Kind::sync);
+    host.store.put({invitation(2)});
+    host.store.hand_over();
+    disk.wait_for_hang();
+    host.store.ask_history(1, user("bob"), 10, {});
+    const auto progress = host.until([](const auto& one) { return !one.history.empty(); });
+    CHECK(progress.stored == 1);
+    REQUIRE(progress.history[0].page);
+    CHECK(progress.history[0].page->ended == ended(1, at(4000)));
+    disk.go_on();
 }

@@ -17,6 +17,7 @@
 namespace beckon {
 
 class Database;
+class StorePlace;
 struct SqlError;
 
 /// The clock of the store's file.
@@ -67,13 +68,20 @@ class StoreFile {
     StoreFile(const StoreFile&) = delete;
     StoreFile& operator=(const StoreFile&) = delete;
 
-    /// Opens the file, which may be empty, and brings it to the present version. `secret` is
-    /// kept if there is none. Throws `Unusable`, `Damaged`.
+    /// Claims the file, which is made if there is none, and brings it to the present version.
+    /// `secret` is kept if there is none. Throws `Unusable`, `Damaged`.
     void open(const ClockReading& now, std::string_view secret);
+    /// It stays claimed.
     void close();
     /// After `close`.
     void reopen();
-    [[nodiscard]] bool is_open() const { return database_ != nullptr; }
+    /// And can be read, as far as is known.
+    [[nodiscard]] bool is_open() const;
+    /// It was deleted or replaced; what it was is open here and nowhere else.
+    [[nodiscard]] bool is_misplaced() const;
+    /// After `Damaged`: moves it out of the way; `open` makes a new one. Returns where to.
+    std::string move_aside();
+    [[nodiscard]] std::shared_ptr<const StorePlace> place() const { return place_; }
 
     /// The shortest changes that make what is remembered. Throws `Unusable`, `Damaged`.
     void tell_all(const Journal::Tell& tell);
@@ -82,7 +90,9 @@ class StoreFile {
     [[nodiscard]] const std::string& secret() const { return secret_; }
     [[nodiscard]] const StoreClock& clock() const { return clock_; }
 
-    /// All of them, or on an exception none.
+    /// All of them, or on an exception none. A file that was deleted or replaced is such an
+    /// exception; where nothing stands in the way, the next `write` makes it anew, with all that is
+    /// stored: what was deleted is still open.
     void write(std::span<const Changes> batch, const ClockReading& now);
     /// Moves what the log holds into the file when it has grown; to be called when nobody
     /// waits. Not doing it does no harm.
@@ -93,6 +103,15 @@ class StoreFile {
   private:
     [[noreturn]] void cannot_use(const SqlError& error) const;
     void check_application();
+    void check_place();
+    void mend();
+    void open_place();
+    bool make_index_void();
+    void notice_lost_index();
+    [[nodiscard]] std::string lost_index() const;
+    void get_ready();
+    void write_all(std::span<const Changes> batch, const ClockReading& now);
+    void close_without_checkpoint();
     void migrate(const ClockReading& now, std::string_view secret);
     void read_broker(const ClockReading& now);
     void ready();
@@ -121,7 +140,14 @@ class StoreFile {
     void roll_back() noexcept;
 
     Options options_;
+    std::shared_ptr<StorePlace> place_;
     std::unique_ptr<Database> database_;
+    /// Something else stands where the file was, or nothing.
+    bool is_misplaced_ = false;
+    /// The connection is of no more use: it only reads, or the index of its log is lost.
+    bool is_spoilt_ = false;
+    /// The index of the log may not know all that the log has: it has to be made anew.
+    bool is_index_void_ = false;
     std::string secret_;
     std::uint64_t last_number_ = 0;
     StoreClock clock_;
