@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,59 +10,14 @@
 #include <variant>
 #include <vector>
 
-#include "device/recent_ids.hpp"
+#include "device/news.hpp"
+#include "held.hpp"
 #include "protocol/events.hpp"
 #include "protocol/replies.hpp"
 #include "protocol/requests.hpp"
+#include "recent_ids.hpp"
 
 namespace beckon {
-
-/// An event that the application is told: once each, and none that is its own echo, but for
-/// `CallEnded`, which tells how long it was.
-struct Heard {
-    InvitationId id;
-    UserId inviter;
-    std::optional<GroupId> group{};
-    /// This user's.
-    Role role = Role::invitee;
-    EventBody body;
-    std::optional<UserId> by{};
-    std::optional<DeviceTag> by_device{};
-    /// Until the deadline, when somebody is pending and there is one.
-    std::optional<Duration> remaining{};
-    /// For a cancel or a revocation: this user is among those whom it ends or, the
-    /// inviter, is left with nobody who is pending or accepted.
-    bool ends_ours = false;
-    /// Nobody said so: the deadline passed while the broker was out of reach.
-    bool assumed = false;
-    bool operator==(const Heard&) const = default;
-};
-
-/// The end of an invitation for this user: once for each that was heard of. An
-/// invitee's own part has ended; for the inviter, nobody is pending.
-struct Ended {
-    InvitationId id;
-    UserId inviter;
-    /// The inviter: `accepted` if anybody did, else the first in the order of
-    /// `State`. Absent: the broker knows nothing of it any more.
-    std::optional<State> state{};
-    std::string reason{};
-    std::optional<UserId> by{};
-    std::optional<DeviceTag> by_device{};
-    /// This device did it.
-    bool here = false;
-    bool assumed = false;
-    bool operator==(const Ended&) const = default;
-};
-
-/// This user was asked while busy, and is not told as of a ring: it is being rejected.
-struct Busy {
-    InvitationId id;
-    UserId inviter;
-    std::optional<GroupId> group{};
-    std::optional<Data> data{};
-    bool operator==(const Busy&) const = default;
-};
 
 /// What was delivered does not tell all: `get` is to be asked.
 struct Unsure {
@@ -148,66 +102,39 @@ class Inbox {
     [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
 
   private:
-    /// Why a state changed.
-    struct Cause {
-        std::optional<UserId> by{};
-        std::optional<DeviceTag> by_device{};
-        std::string reason{};
-        bool here = false;
-        bool assumed = false;
-    };
-    struct Held {
-        InvitationInfo info;
-        /// The invitee's own; for the inviter the last.
-        std::optional<Instant> deadline{};
-        /// When to look whether it ended without news.
-        std::optional<Instant> look{};
-        /// The broker has said that it exists. Until then, and while an own invite
-        /// has no reply, `rev` is as if it had just been made.
-        bool confirmed = false;
-        /// The application knows of it, and is owed its end.
-        bool announced = false;
-        bool end_told = false;
-        /// Its end was taken for a timeout while the broker was out of reach. The
-        /// inviter may still hear of an answer that came before.
-        bool assumed = false;
-        /// This device asked to cancel it.
-        bool cancelling = false;
-        /// An event is missing: `get` is asked, and nothing is over before it tells.
-        bool gap = false;
-        /// All other members of the group are asked: `get` tells who they are.
-        bool unlisted = false;
-        /// It was time to look, and `get` was asked.
-        bool looked = false;
-        /// When the call of `info.call_state` began.
-        Instant call_began{};
-        /// Not yet told by the present sync.
-        bool missing = false;
-        /// Known from an earlier start of the broker.
-        bool earlier = false;
-        /// What ended it for this user.
-        Cause ending{};
-    };
-
     [[nodiscard]] bool is_own(const std::optional<UserId>& by,
                               const std::optional<DeviceTag>& by_device) const;
-    [[nodiscard]] const InviteeInfo* own_part(const Held& held) const;
-    [[nodiscard]] bool over(const Held& held) const;
-    [[nodiscard]] std::optional<Duration> remaining(const Held& held, Instant now) const;
-    static InviteeInfo* part_of(Held& held, const UserId& user);
-    /// Somebody is pending: an invitee itself, for anyone else any.
-    [[nodiscard]] bool asks_us(const InvitationInfo& info) const;
-    /// As pending, unless it is listed already.
-    static void list(Held& held, const UserId& user);
-    /// Takes out who is thought to be pending and was never asked.
-    void skip(Held& held, const std::function<bool(const UserId&)>& skipped) const;
-    static bool anyone_pending(const Held& held);
-    /// Nobody is pending or accepted.
-    static bool nobody_left(const Held& held);
+    /// Of this nothing is told any more.
+    [[nodiscard]] bool is_past(const InvitationId& id) const;
+    Held* find(const InvitationId& id);
+    Held& hold(InvitationInfo info);
+    void drop(const InvitationId& id);
 
-    /// This user takes part in its call.
-    [[nodiscard]] bool in_call(const Held& held) const;
-    News take_of_call(const Event& event, Instant now);
+    // What is held changes (inbox.cpp).
+
+    void tell(const Held& held, EventBody body, const Cause& cause, Instant now, News& news) const;
+    /// Somebody is asked, and this user perhaps only watches.
+    void rings(Held& held, const NewInvitation& body, const Cause& cause, Instant now, News& news);
+    void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
+    /// After each change: tells the end, once, and forgets what nobody waits for.
+    void settle(Held& held, News& news);
+    static void tell_end(Held& held, News& news);
+    void assume(Held& held, Instant now, News& news);
+    void set_deadline(Held& held, std::optional<Duration> remaining, Instant now);
+    void look_at(Held& held, std::optional<Instant> when);
+    void look_now_and_then(Held& held, Instant now);
+
+    // By an event (inbox_events.cpp).
+
+    [[nodiscard]] Cause cause_of(const Event& event) const;
+    void take_new(const Event& event, const NewInvitation& body, Instant now, News& news);
+    void take_ringing(const Event& event, const InviteeRinging& body, Instant now, News& news);
+    void take_unknown(const Event& event, News& news) const;
+    void take_change(Held& held, const Event& event, Instant now, News& news);
+    void take_of_call(const Event& event, Instant now, News& news);
+
+    // By what happens in a call (inbox_calls.cpp).
+
     /// `user` has accepted.
     void join_call(Held& held, const UserId& user, Instant now, News& news) const;
     void leave_call(Held& held, const ParticipantLeft& left, const Cause& cause, Instant now,
@@ -215,19 +142,21 @@ class Inbox {
     void end_call(Held& held, CallEnded ended, const Cause& cause, Instant now, News& news) const;
     void correct_call(Held& held, const InvitationInfo& told, Instant now, News& news);
 
-    Held& hold(InvitationInfo info);
-    void apply(Held& held, const EventBody& body, Cause cause, Instant now, News& news);
+    // By what `sync` and `get` tell (inbox_standing.cpp).
+
+    void take_unheard(const InvitationInfo& info, Instant now, News& news);
+    void take_standing(Held& held, const InvitationInfo& info, Instant now, News& news);
     void apply_newer(Held& held, const InvitationInfo& told, Instant now, News& news);
-    void tell(const Held& held, EventBody body, const Cause& cause, Instant now, News& news) const;
-    /// After each change: tells the end, once, and forgets what nobody waits for.
-    void settle(Held& held, News& news);
-    void tell_end(Held& held, News& news) const;
-    void assume(Held& held, Instant now, News& news);
-    void set_deadline(Held& held, std::optional<Duration> remaining, Instant now);
-    void look_at(Held& held, std::optional<Instant> when);
-    void drop(const InvitationId& id);
-    void correct(Held& held, const InvitationInfo& told);
-    void rings(Held& held, const NewInvitation& body, const Cause& cause, Instant now, News& news);
+    void apply_modification(Held& held, const InvitationInfo& told, Instant now, News& news);
+    void apply_answers(Held& held, const InvitationInfo& told, Instant now, News& news);
+
+    // By the reply to what this device asked (inbox_replies.cpp).
+
+    void merged_into(const InvitationId& id, const std::optional<Data>& data, Instant now,
+                     News& news);
+    template <class Asked>
+    void take_reply(Held& held, const Asked& asked, const ReplyBody& reply, Instant now,
+                    News& news);
 
     UserId me_;
     std::optional<DeviceTag> device_{};
