@@ -154,6 +154,12 @@ bool ended_by(const Invitee& invitee, State how, const Sender& sender) {
            invitee.device() == sender.device;
 }
 
+/// By its `cancel`: much else that a device asks cancels too, by what it leads to.
+bool cancelled_by(const Invitee& invitee, const Sender& sender) {
+    return ended_by(invitee, State::cancelled, sender) && invitee.note() != nullptr &&
+           invitee.note()->reason == name_of(CancelReason::cancelled);
+}
+
 /// What is open for a user, oldest first: where they have a part, and what their groups
 /// show to all members.
 class OpenFor {
@@ -215,9 +221,6 @@ std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invita
 
 std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invitation,
                                   const Cancel& asked) {
-    if (*invitation.inviter->id != sender.user) {
-        return std::nullopt;  // who took it has cancelled others, by an accept
-    }
     const auto named = named_in(asked);
     if (names_stranger(named, invitation)) {
         return std::nullopt;
@@ -230,7 +233,7 @@ std::optional<ReplyBody> repeated(const Sender& sender, const Invitation& invita
         if (invitee.pending()) {
             return std::nullopt;  // there is something left to cancel
         }
-        if (ended_by(invitee, State::cancelled, sender)) {
+        if (cancelled_by(invitee, sender)) {
             reply.cancelled.push_back(*invitee.user().id);
         } else {
             reply.already.push_back({.user = *invitee.user().id, .state = invitee.state()});
