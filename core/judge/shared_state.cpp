@@ -21,15 +21,15 @@ SharedState::SharedState(const Limits& given, std::string epoch, const SipKey& h
       records(limits, hash_key, stored),
       id_key_(id_key) {}
 
-std::optional<Refusal> SharedState::take(const UserId& user, std::int64_t count,
-                                         std::int64_t bytes) {
+std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t count,
+                                           std::int64_t bytes) {
     if (!events.allows(user.text(), now, count)) {
         return refuse_count(Error::rate_limited, limits.events_per_second);
     }
     if (!records.has_room(bytes)) {
         return refuse_size("data", limits.max_total_data_bytes);
     }
-    events.take(user.text(), now, count);
+    events.charge(user.text(), now, count);
     return std::nullopt;
 }
 
