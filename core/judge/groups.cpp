@@ -67,7 +67,7 @@ ReplyBody Groups::judge(const Sender& sender, const CreateGroup& asked, Effects&
     }
     const auto bytes =
         group_bytes + count * member_bytes + size_of(asked.name) + size_of(asked.profile);
-    if (auto full = take(sender.user, count, bytes)) {
+    if (auto full = charge(sender.user, count, bytes)) {
         return std::move(*full);
     }
 
@@ -90,7 +90,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& /*a
     if (count > shared_.limits.max_group_members) {
         return refuse_count(Error::group_full, shared_.limits.max_group_members);
     }
-    if (auto full = take(sender.user, count, member_bytes)) {
+    if (auto full = charge(sender.user, count, member_bytes)) {
         return std::move(*full);
     }
     shared_.records.join(group, sender.user);
@@ -101,7 +101,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& /*a
 
 ReplyBody Groups::apply(const Sender& sender, Group& group, const QuitGroup& /*asked*/,
                         Effects& events) {
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    if (auto full = charge(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
     part(sender, group, {sender.user}, RevokeReason::left_group, MemberLeft{.user = sender.user},
@@ -122,7 +122,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
     }
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    if (auto full = charge(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
     part(sender, group, sorted.asked, RevokeReason::removed,
@@ -132,7 +132,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
 
 ReplyBody Groups::apply(const Sender& sender, Group& group, const DismissGroup& /*asked*/,
                         Effects& events) {
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    if (auto full = charge(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
     tell(sender, members_of(group), group, GroupDismissed{}, events);
@@ -154,7 +154,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const AddMembers& as
     if (count > shared_.limits.max_group_members) {
         return refuse_count(Error::group_full, shared_.limits.max_group_members);
     }
-    if (auto full = take(sender.user, count, added * member_bytes)) {
+    if (auto full = charge(sender.user, count, added * member_bytes)) {
         return std::move(*full);
     }
     for (const auto& user : sorted.asked) {
@@ -177,7 +177,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const SetRank& asked
     if (*rank == asked.role) {
         return GroupDone{.dup = true};
     }
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    if (auto full = charge(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
     shared_.records.set_rank(group, asked.user, asked.role);
@@ -198,7 +198,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const TransferGroup&
     if (auto full = over_owned(asked.user, "user")) {
         return std::move(*full);
     }
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    if (auto full = charge(sender.user, std::ssize(group.members), 0)) {
         return std::move(*full);
     }
     shared_.records.transfer(group, asked.user);
@@ -224,7 +224,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
     if (changed == GroupUpdated{}) {
         return GroupDone{.dup = true};
     }
-    if (auto full = take(sender.user, std::ssize(group.members), bytes)) {
+    if (auto full = charge(sender.user, std::ssize(group.members), bytes)) {
         return std::move(*full);
     }
     if (changed.name) {
@@ -326,7 +326,7 @@ ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& eve
     if (to.empty() && asked.online_only) {
         return refuse(Error::user_offline);
     }
-    if (auto full = shared_.take_unstored(sender.user, std::ssize(to))) {
+    if (auto full = shared_.charge_unstored(sender.user, std::ssize(to))) {
         return std::move(*full);
     }
     const MessageId id = asked.id ? *asked.id : shared_.fresh_message();
@@ -340,12 +340,12 @@ ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& eve
     return Sent{.id = id};
 }
 
-std::optional<Refusal> Groups::take(const UserId& user, std::int64_t events, std::int64_t bytes) {
+std::optional<Refusal> Groups::charge(const UserId& user, std::int64_t events, std::int64_t bytes) {
     if (shared_.events.allows(user.text(), shared_.now, events) &&
         !shared_.records.has_room_for_groups(bytes)) {
         return refuse_size("data", Records::most_for_groups(shared_.limits));
     }
-    return shared_.take(user, events, bytes);
+    return shared_.charge(user, events, bytes);
 }
 
 std::optional<Refusal> Groups::over_owned(const UserId& user, std::string_view field) const {

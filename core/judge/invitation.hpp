@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "call.hpp"
+#include "judge/invariant.hpp"
 #include "protocol/events.hpp"
 #include "timer_wheel.hpp"
 
@@ -85,7 +85,7 @@ class Invitee {
     /// The only writer of an answer.
     void end(State how, const User* by, std::optional<DeviceTag> device,
              std::shared_ptr<const Note> note) {
-        assert(pending() && how != State::pending);
+        ensure(pending() && how != State::pending, "each invitee ends exactly once");
         state_ = how;
         by_ = by;
         device_ = device;
@@ -132,7 +132,8 @@ struct Invitation : Timer {
     Instant ended_at = never;
     /// What it counts against max_total_data_bytes.
     std::int64_t kept = 0;
-    Rev rev = 1;
+    /// Its news raises it to 1.
+    Rev rev = 0;
     std::uint32_t pending = 0;
     Answer answer = Answer::all;
     Visibility visibility = Visibility::invitees;

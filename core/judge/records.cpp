@@ -2,10 +2,11 @@
 #include "records.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <memory>
 #include <unordered_set>
 #include <utility>
+
+#include "judge/invariant.hpp"
 
 namespace beckon {
 
@@ -23,7 +24,8 @@ void insert(std::vector<Invitation*>& open, Invitation& invitation) {
 
 void remove(std::vector<Invitation*>& open, const Invitation& invitation) {
     const auto after = std::upper_bound(open.begin(), open.end(), invitation.number, comes_before);
-    assert(after != open.begin() && *(after - 1) == &invitation);
+    ensure(after != open.begin() && *(after - 1) == &invitation,
+           "what is open is listed by all who have a part in it");
     open.erase(after - 1);
     if (open.empty()) {
         open.shrink_to_fit();
@@ -79,7 +81,7 @@ Invitation& Records::create(const InvitationId& id, const UserId& inviter, const
 
 Invitation& Records::create(const InvitationId& id, const UserId& inviter) {
     const auto [at, made] = invitations_.obtain(id);
-    assert(made);
+    ensure(made, "a new invitation has a new id");
     Invitation& invitation = at->second;
     invitation.id = &at->first;
     invitation.inviter = &refer(inviter);
@@ -202,7 +204,7 @@ Group* Records::find(const GroupId& id) {
 
 Group& Records::create(const CreateGroup& asked, const UserId& owner) {
     const auto [at, made] = groups_.obtain(asked.group);
-    assert(made);
+    ensure(made, "a new group has a new id");
     at->second = std::make_shared<Group>();
     Group& group = *at->second;
     group.id = asked.group;
@@ -224,8 +226,7 @@ void Records::join(Group& group, const UserId& id) {
 
 void Records::put_in(Group& group, const UserId& id, Rank rank) {
     User& user = refer(id);
-    [[maybe_unused]] const auto [at, made] = group.members.emplace(&user, rank);
-    assert(made);
+    ensure(group.members.emplace(&user, rank).second, "who comes into a group is no member yet");
     user.groups.insert(place_of(user.groups, group), &group);
     if (rank == Rank::owner) {
         group.owner = &user;
@@ -235,7 +236,7 @@ void Records::put_in(Group& group, const UserId& id, Rank rank) {
 
 void Records::leave(Group& group, const UserId& id) {
     const auto at = group.members.find(id);
-    assert(at != group.members.end());
+    ensure(at != group.members.end(), "who leaves a group is a member");
     note(MemberGone{.group = group.id, .user = id});
     take_out(group, *at->first);
 }

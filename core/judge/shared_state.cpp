@@ -21,26 +21,24 @@ SharedState::SharedState(const Limits& given, std::string epoch, const SipKey& h
       records(limits, hash_key, stored),
       id_key_(id_key) {}
 
-std::optional<Refusal> SharedState::take(const UserId& user, std::int64_t count,
-                                         std::int64_t bytes) {
-    if (!events.allows(user.text(), now, count)) {
-        return refuse_count(Error::rate_limited, limits.events_per_second);
+std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t count,
+                                           std::int64_t bytes) {
+    if (events.allows(user.text(), now, count)) {
+        if (!records.has_room(bytes)) {
+            return refuse_size("data", limits.max_total_data_bytes);
+        }
+        if (store_takes_nothing) {
+            return refuse(Error::storage_unavailable);
+        }
     }
-    if (!records.has_room(bytes)) {
-        return refuse_size("data", limits.max_total_data_bytes);
-    }
-    if (store_takes_nothing) {
-        return refuse(Error::storage_unavailable);
-    }
-    events.take(user.text(), now, count);
-    return std::nullopt;
+    return charge_unstored(user, count);
 }
 
-std::optional<Refusal> SharedState::take_unstored(const UserId& user, std::int64_t count) {
+std::optional<Refusal> SharedState::charge_unstored(const UserId& user, std::int64_t count) {
     if (!events.allows(user.text(), now, count)) {
         return refuse_count(Error::rate_limited, limits.events_per_second);
     }
-    events.take(user.text(), now, count);
+    events.charge(user.text(), now, count);
     return std::nullopt;
 }
 

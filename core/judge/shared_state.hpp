@@ -23,11 +23,11 @@ class SharedState {
     SharedState(const Limits& given, std::string epoch, const SipKey& secret, bool stored);
 
     /// Charges `user` for so many events, if they fit and so many `bytes` more can be
-    /// kept; or takes nothing. The last check of each request.
-    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
-                                              std::int64_t bytes);
+    /// kept; or charges nothing. The last check of each request.
+    [[nodiscard]] std::optional<Refusal> charge(const UserId& user, std::int64_t count,
+                                                std::int64_t bytes);
     /// Likewise, for what is not stored.
-    [[nodiscard]] std::optional<Refusal> take_unstored(const UserId& user, std::int64_t count);
+    [[nodiscard]] std::optional<Refusal> charge_unstored(const UserId& user, std::int64_t count);
 
     /// Charges `user` for events that no request can be refused for.
     void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }

@@ -115,7 +115,7 @@ class Switchboard::Impl {
         if (!shared_.requests.allows(who, shared_.now)) {
             return refuse_count(Error::rate_limited, limits().requests_per_second);
         }
-        shared_.requests.take(who, shared_.now);
+        shared_.requests.charge(who, shared_.now);
         return std::visit(
             [&](const auto& asked) {
                 if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {

@@ -19,7 +19,7 @@ bool ask(RateLimit& limit, const std::string& key, std::int64_t ms, std::int64_t
     if (!limit.allows(key, at(ms), count)) {
         return false;
     }
-    limit.take(key, at(ms), count);
+    limit.charge(key, at(ms), count);
     return true;
 }
 

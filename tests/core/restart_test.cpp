@@ -29,3 +29,29 @@ TEST_CASE("a call whose limit passes while the broker is away lasted until that 
     CHECK(event.body ==
           EventBody(CallEnded{.reason = "expired", .duration = Duration(60'000), .data = {}}));
 }
+
+TEST_CASE("what cancelled is known after a restart") {
+    // A cancel of the same device is a repeat; what its hangup cancelled is not.
+    const UserId hall = *UserId::parse("hall");
+    const UserId attic = *UserId::parse("attic");
+    const Switchboard::Options options{.limits = {}, .stored = true};
+    Switchboard before(options);
+    before.handle(
+        door,
+        {.body = Invite{.invitee = kitchen.user, .id = x, .also = {hall, attic}, .call = true}},
+        at(0));
+    before.handle(kitchen, {.body = Accept{.id = x}}, at(1000));
+    before.handle(door, {.body = Cancel{.id = x, .invitees = {{hall}}}}, at(1000));
+    before.handle(door, {.body = Hangup{.id = x}}, at(2000));
+    Switchboard after(options);
+    for (const auto& change : before.take_changes()) {
+        after.restore(change, at(2000));
+    }
+    const auto cancel = [&](const UserId& whom) {
+        const auto effects =
+            after.handle(door, {.body = Cancel{.id = x, .invitees = {{whom}}}}, at(2000));
+        return std::get<Cancelled>(std::get<Reply>(effects.at(0)).body);
+    };
+    CHECK(cancel(hall) == Cancelled{.dup = true, .rev = 4, .cancelled = {hall}});
+    CHECK(cancel(attic) == Cancelled{.rev = 4, .already = {{attic, State::cancelled}}});
+}

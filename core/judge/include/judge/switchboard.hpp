@@ -21,8 +21,11 @@ namespace beckon {
 /// No I/O, no clock, no thread: one thread calls it, time is an argument. A
 /// `now` before an earlier one counts as that earlier one. Every call first
 /// applies the deadlines that are due (`now >= deadline` has timed out), so the
-/// outcome never depends on how late the host's timer runs. Nothing throws but
-/// `std::bad_alloc`.
+/// outcome never depends on how late the host's timer runs.
+///
+/// Nothing throws but `std::bad_alloc` and `InvariantBroken` (invariant.hpp), after which only part
+/// of a request may have been done: the host says nothing of it but `internal`, and makes another
+/// switchboard from what is stored.
 class Switchboard {
   public:
     struct Options {
