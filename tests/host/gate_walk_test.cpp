@@ -12,17 +12,7 @@
 #include "../core/promises.hpp"
 #include "../core/walks.hpp"
 #include "catch.hpp"
-#include "fake_journal.hpp"
-#include "host/commit_gate.hpp"
-
-namespace beckon {
-
-/// One who asked, as the gate's user keeps it.
-struct PendingReply {
-    std::size_t number = 0;
-};
-
-}  // namespace beckon
+#include "gate_world.hpp"
 
 using namespace beckon;
 using Mode = Medium::Mode;
@@ -113,7 +103,6 @@ class GateWalk {
                         return SipKey{random_(), random_()};
                     }},
             std::move(journal), now_);
-        gate_->start([] {});
         gate_->start([] {});
     }
     void note(const std::string& line) const {
@@ -365,8 +354,9 @@ class GateWalk {
         note(std::to_string(asked_.size() - 1) + ": " + sender.user.text() + ' ' +
              std::string(verb_of(asked.request)));
         gate_->tick(now_);
-        gate_->handle(std::make_shared<PendingReply>(PendingReply{asked_.size() - 1}), sender,
-                      asked.request, now_);
+        gate_->handle(
+            std::make_shared<PendingReply>(PendingReply{.who = {}, .number = asked_.size() - 1}),
+            sender, asked.request, now_);
     }
     void go(const Sender& device, bool online) {
         gate_->tick(now_);

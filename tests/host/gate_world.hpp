@@ -13,9 +13,10 @@
 
 namespace beckon {
 
-/// One who asked.
+/// One who asked, for all tests of the gate.
 struct PendingReply {
     std::string who;
+    std::size_t number = 0;
 };
 
 /// A commit gate, its journal on a medium that a test rules over, in virtual time; and all that

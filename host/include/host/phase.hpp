@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,7 +96,12 @@ struct Trying {
 };
 
 }  // namespace phase
+
 using Phase =
     std::variant<phase::Sound, phase::Stalled, phase::GoingBack, phase::Refusing, phase::Trying>;
+
+inline void append(Changes& to, Changes more) {
+    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
 
 }  // namespace beckon
