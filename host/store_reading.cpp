@@ -34,7 +34,7 @@ enum InvitationColumn : std::uint8_t {
 };
 
 /// A page of history ends after so much, however few invitations that are.
-constexpr std::size_t page_bytes = 65'536;
+constexpr std::size_t page_bytes = 32'768;
 
 [[noreturn]] void cannot_be(std::string_view what, std::string_view text) {
     throw StoreFile::Damaged("'" + std::string(text) + "' is no " + std::string(what));

@@ -83,6 +83,11 @@ class Host {
             woken_.notify_one();
         });
     }
+    /// Does not look at what there is, though it is told so often.
+    void ignore_wakes(int count) {
+        std::unique_lock lock(mutex_);
+        REQUIRE(woken_.wait_for(lock, much_later, [&] { return wakes_ >= count; }));
+    }
     /// Waits for progress that suits.
     Journal::Progress until(const auto& suits) {
         store.hand_over();
