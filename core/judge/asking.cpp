@@ -65,6 +65,7 @@ ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects&
 
 ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Effects& events) {
     static constexpr const GroupRule& rule = group_rule_of(GroupInvite::verb);
+    static_assert(rule.announces == name_of_event(rule_of(Cause::invite).tells[0].event));
     const Invitation* known = asked.id ? shared_.records.find(*asked.id) : nullptr;
     const bool same_target = known != nullptr && known->group && known->group->id == asked.group;
     const Group* group = shared_.records.find(asked.group);
