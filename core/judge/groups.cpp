@@ -100,7 +100,7 @@ ReplyBody Groups::judge(const Sender& sender, const CreateGroup& asked, Effects&
     Group& group = shared_.records.create(asked, sender.user);
     std::for_each(std::next(members.begin()), members.end(),
                   [&](const UserId& user) { shared_.records.join(group, user); });
-    shared_.records.keep(group, bytes);
+    shared_.records.count_bytes(group, bytes);
     auto to = members;
     tell(sender, std::move(to), group,
          GroupCreated{.name = group.name, .members = std::move(members)}, events);
@@ -117,7 +117,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& ask
         return std::move(*full);
     }
     shared_.records.join(group, sender.user);
-    shared_.records.keep(group, member_bytes);
+    shared_.records.count_bytes(group, member_bytes);
     tell(sender, std::move(to), group, asked, MemberEntered{.members = {sender.user}}, events);
     return GroupDone{};
 }
@@ -189,7 +189,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const AddMembers& as
     for (const auto& user : sorted.asked) {
         shared_.records.join(group, user);
     }
-    shared_.records.keep(group, added * member_bytes);
+    shared_.records.count_bytes(group, added * member_bytes);
     tell(sender, std::move(to), group, asked, MemberInvited{.members = std::move(sorted.asked)},
          events);
     return MembersDone{.skipped = std::move(sorted.skipped)};
@@ -266,8 +266,8 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
         group.profile = changed.profile;
     }
     group.join_mode = changed.join_mode.value_or(group.join_mode);
-    shared_.records.touch(group);
-    shared_.records.keep(group, bytes);
+    shared_.changes.add(group);
+    shared_.records.count_bytes(group, bytes);
     tell(sender, std::move(to), group, asked, std::move(changed), events);
     return GroupDone{};
 }
@@ -396,7 +396,7 @@ void Groups::part(const Sender& sender, Group& group, const std::vector<UserId>&
     for (const auto& user : gone) {
         shared_.records.leave(group, user);
     }
-    shared_.records.keep(group, -std::ssize(gone) * member_bytes);
+    shared_.records.count_bytes(group, -std::ssize(gone) * member_bytes);
 }
 
 template ReplyBody Groups::judge(const Sender&, const JoinGroup&, Effects&);
