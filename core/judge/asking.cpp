@@ -26,7 +26,7 @@ std::string pair(const UserId& inviter, const UserId& invitee) {
 template <class Asked>
 void describe_by(Invitation& invitation, const Asked& asked) {
     invitation.data = asked.data;
-    invitation.data_touched = asked.data.has_value();
+    invitation.data_changed = asked.data.has_value();
     invitation.answer = asked.answer;
     invitation.visibility = asked.visibility;
     invitation.online_only = asked.online_only;
@@ -65,6 +65,7 @@ ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects&
 
 ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Effects& events) {
     static constexpr const GroupRule& rule = group_rule_of(GroupInvite::verb);
+    static_assert(rule.announces == name_of_event(rule_of(Cause::invite).tells[0].event));
     const Invitation* known = asked.id ? shared_.records.find(*asked.id) : nullptr;
     const bool same_target = known != nullptr && known->group && known->group->id == asked.group;
     const Group* group = shared_.records.find(asked.group);
@@ -155,7 +156,7 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     if (asked.call) {
         calls_.wait(invitation, sender);
     }
-    shared_.records.keep(invitation, bytes);
+    shared_.records.count_bytes(invitation, bytes);
     ask(sender.user, invitation, sorted.asked, asked.timeout);
     outcome.conclude(invitation, {invitation.inviter, sender.device}, {}, events);
 
@@ -188,8 +189,9 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     if (std::ssize(invitation.invitees) + added > shared_.limits.max_invitees) {
         return refuse_size("invitees", shared_.limits.max_invitees);
     }
-    if (auto full = Records::counts_for(invitation, sender.user) ? std::nullopt
-                                                                 : over_pending(sender.user)) {
+    if (auto full = Records::counts_as_own_of(invitation, sender.user)
+                        ? std::nullopt
+                        : over_pending(sender.user)) {
         return std::move(*full);
     }
     Circle circle = circle_of(invitation, &sender.user);
@@ -281,7 +283,7 @@ void Invitations::ask(const UserId& asker, Invitation& invitation, const std::ve
                       Duration timeout) {
     const Instant deadline = deadline_after(invitation, timeout);
     shared_.records.ask(invitation, asked, deadline);
-    shared_.records.count_for(invitation, asker);
+    shared_.records.count_as_own(invitation, asker);
     for (const auto& id : asked) {
         shared_.pair_invites.charge(pair(asker, id), shared_.now);
     }

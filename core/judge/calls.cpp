@@ -33,7 +33,7 @@ void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
     if (call.phase == Call::Phase::waiting) {
         call.phase = Call::Phase::lives;
         call.started_at = shared_.now;
-        touch(call);
+        shared_.changes.mark(call);
         Participant& inviter = call.participants.front();
         if (inviter.was_online && !inviter.user->has(inviter.device)) {
             inviter.lost_at = shared_.now + Duration(shared_.limits.grace_ms);
@@ -45,17 +45,7 @@ void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
 
 void Calls::enter(Call& call, User& user, DeviceTag device) {
     call.participants.push_back({.user = &user, .device = device, .was_online = user.has(device)});
-    touch(call, call.participants.back());
-}
-
-void Calls::touch(Call& call) {
-    call.touched = true;
-    shared_.records.touch(call.invitation);
-}
-
-void Calls::touch(Call& call, Participant& one) {
-    one.touched = true;
-    shared_.records.touch(call.invitation);
+    shared_.changes.mark(call, call.participants.back());
 }
 
 // ----------------------------------------------------------------- requests
@@ -101,7 +91,7 @@ ReplyBody Calls::resume(const Sender& sender, Invitation& invitation, Effects& e
     own.device = sender.device;
     own.was_online = own.user->has(sender.device);
     own.lost_at = never;
-    touch(call, own);
+    shared_.changes.mark(call, own);
     outcome.conclude(invitation, {own.user, sender.device}, {}, events);
     arm(call);
     return Done{.rev = invitation.rev};
@@ -172,7 +162,7 @@ void Calls::set_online(const User& user, DeviceTag device, bool online) {
             }
             if (!one.was_online) {
                 one.was_online = true;
-                touch(call, one);
+                shared_.changes.mark(call, one);
             }
             if (lives(*invitation)) {
                 one.lost_at = online ? never : shared_.now + Duration(shared_.limits.grace_ms);
@@ -193,7 +183,7 @@ Rev Calls::conclude(Call& call, Participant* gone, Outcome& outcome, const Actor
         return rev;
     }
     gone->takes_part = false;
-    touch(call, *gone);
+    shared_.changes.mark(call, *gone);
     arm(call);
     outcome.conclude(invitation, by, said, events);
     return invitation.rev;
@@ -204,14 +194,14 @@ void Calls::end(Call& call, std::string_view reason) {
     // Not later than its limit, for which the broker may have been away.
     call.ended_at = std::min(shared_.now, ends_at(call));
     call.reason = reason;
-    touch(call);
+    shared_.changes.mark(call);
     for (Participant& one : call.participants) {
         if (one.takes_part) {
             one.takes_part = false;
-            touch(call, one);
+            shared_.changes.mark(call, one);
         }
     }
-    shared_.records.keep(call.invitation, std::ssize(reason));
+    shared_.records.count_bytes(call.invitation, std::ssize(reason));
     shared_.wheel.disarm(call);
 }
 
@@ -229,7 +219,7 @@ void Calls::restored(Invitation& invitation, std::size_t position) {
         const bool is_there = one.user->has(one.device);
         if (is_there && !one.was_online) {
             one.was_online = true;
-            touch(call, one);
+            shared_.changes.mark(call, one);
         }
         one.lost_at =
             is_there || !one.was_online ? never : shared_.now + Duration(shared_.limits.grace_ms);

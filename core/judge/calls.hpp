@@ -54,9 +54,6 @@ class Calls {
     void end(Call& call, std::string_view reason);
     [[nodiscard]] Instant due(const Call& call) const;
     void arm(Call& call);
-    /// Notes that the call has changed, and who of it.
-    void touch(Call& call);
-    void touch(Call& call, Participant& one);
 
     SharedState& shared_;
 };

@@ -97,7 +97,7 @@ ReplyBody Invitations::judge(const Sender& sender, const Sync& asked, Effects& /
             break;
         }
         after = one->number;
-        bytes += one->kept;
+        bytes += one->counted_bytes;
         page.invitations.push_back(describe(*one, sender.user));
     }
     return page;

@@ -51,9 +51,9 @@ class Groups {
                                                 std::int64_t bytes);
     [[nodiscard]] std::optional<Refusal> over_owned(const UserId& user,
                                                     std::string_view field) const;
-    /// These leave or are removed: ends what is pending for them, and tells all members.
+    /// These leave or are removed: ends what is pending for them.
     void part(const Sender& sender, Group& group, const std::vector<UserId>& gone,
-              RevokeReason reason, GroupEventBody body, Effects& events);
+              RevokeReason reason, Effects& events);
 
     SharedState& shared_;
     Invitations& invitations_;

@@ -90,12 +90,12 @@ class Invitee {
         by_ = by;
         device_ = device;
         note_ = std::move(note);
-        touched = true;
+        changed = true;
     }
 
     bool ringing = false;
     /// Has changed since the changes were taken.
-    bool touched = true;
+    bool changed = true;
 
   private:
     State state_ = State::pending;
@@ -131,7 +131,7 @@ struct Invitation : Timer {
     /// `never`: it is open.
     Instant ended_at = never;
     /// What it counts against max_total_data_bytes.
-    std::int64_t kept = 0;
+    std::int64_t counted_bytes = 0;
     /// Its news raises it to 1.
     Rev rev = 0;
     std::uint32_t pending = 0;
@@ -142,8 +142,8 @@ struct Invitation : Timer {
     /// The inviter had a device online at or after the invite.
     bool inviter_was_online = false;
     /// Has changed since the changes were taken; so has its data.
-    bool touched = false;
-    bool data_touched = false;
+    bool changed = false;
+    bool data_changed = false;
 
     [[nodiscard]] bool open() const {
         return pending > 0 || (call && call->phase == Call::Phase::lives);

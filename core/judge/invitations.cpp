@@ -34,7 +34,7 @@ std::optional<Refusal> Invitations::charge(Outcome& outcome, std::int64_t bytes,
     if (auto full = outcome.charge(bytes)) {
         return full;
     }
-    shared_.records.keep(invitation, bytes);
+    shared_.records.count_bytes(invitation, bytes);
     return std::nullopt;
 }
 
@@ -117,8 +117,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
         return std::move(*full);
     }
     invitation.data = asked.data;
-    invitation.data_touched = true;
-    shared_.records.touch(invitation);
+    shared_.changes.mark_data(invitation);
     outcome.conclude(invitation, {invitation.inviter, sender.device}, {.data = &asked.data},
                      events);
     return Done{.rev = invitation.rev};

@@ -47,12 +47,10 @@ class Invitations {
     /// The group, which still is, is dismissed: all that is open in it is cancelled.
     void dismissed(const Group& group, const Sender& sender, Effects& events);
 
-    /// See `Switchboard::restore`.
-    void restore(const InvitationKept& kept);
-    void restore(const InviteeKept& kept);
-    void restore(const CallKept& kept);
-    void restore(const ParticipantKept& kept);
-    void restore(const InvitationForgotten& forgotten);
+    /// It was made as it is kept; its inviter has the grace period to be there.
+    void restored(Invitation& invitation);
+    /// So was one of it who is pending.
+    void restored(Invitation& invitation, Instant deadline);
 
   private:
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,

@@ -246,7 +246,7 @@ std::vector<Invitee*> all_pending(Invitation& invitation) {
 }
 
 void settle(SharedState& shared, Invitation& invitation) {
-    shared.records.touch(invitation);
+    shared.changes.mark(invitation);
     if (invitation.pending > 0) {
         return;
     }

@@ -18,7 +18,8 @@ SharedState::SharedState(const Limits& given, std::string epoch, const SipKey& h
       requests(limits.requests_per_second, limits.requests_burst, hash_key),
       pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst, hash_key),
       events(limits.events_per_second, limits.events_burst, hash_key, 2 * limits.events_burst),
-      records(limits, hash_key, stored),
+      changes(stored),
+      records(limits, hash_key, changes),
       id_key_(id_key) {}
 
 std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t count,

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "change_log.hpp"
 #include "judge/siphash.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/replies.hpp"
@@ -45,6 +46,7 @@ class SharedState {
     RateLimit requests;
     RateLimit pair_invites;
     RateLimit events;
+    ChangeLog changes;
     Records records;
 
   private:

@@ -10,6 +10,7 @@
 #include "groups.hpp"
 #include "invitations.hpp"
 #include "protocol/refusals.hpp"
+#include "restoring.hpp"
 #include "shared_state.hpp"
 
 namespace beckon {
@@ -20,7 +21,8 @@ class Switchboard::Impl {
         : shared_(options.limits, std::move(options.server_epoch), options.secret, options.stored),
           calls_(shared_),
           invitations_(shared_, calls_),
-          groups_(shared_, invitations_) {}
+          groups_(shared_, invitations_),
+          restoring_(shared_, invitations_, calls_) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
@@ -66,21 +68,13 @@ class Switchboard::Impl {
 
     void store_takes_nothing(bool holds) { shared_.store_takes_nothing = holds; }
 
-    Changes take_changes() { return shared_.records.take_changes(); }
+    Changes take_changes() { return shared_.changes.take(); }
 
     void restore(const Change& change, Instant now) {
         shared_.now = std::max(now, shared_.now);
-        std::visit(
-            [this](const auto& kept) {
-                if constexpr (requires { invitations_.restore(kept); }) {
-                    invitations_.restore(kept);
-                } else {
-                    shared_.records.restore(kept);
-                }
-            },
-            change);
+        std::visit(restoring_, change);
     }
-    void change_again(const Changes& stored) { shared_.records.change_again(stored); }
+    void change_again(const Changes& stored) { restoring_.change_again(stored); }
     void go_on_after(std::uint64_t last_number) { shared_.records.go_on_after(last_number); }
 
     [[nodiscard]] bool is_open(const InvitationId& id) const {
@@ -133,6 +127,7 @@ class Switchboard::Impl {
     Calls calls_;
     Invitations invitations_;
     Groups groups_;
+    Restoring restoring_;
 };
 
 Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}

@@ -87,7 +87,7 @@ void Invitations::set_online(const Sender& device, bool online) {
         for (Invitation* invitation : user.open) {
             if (invitation->inviter == &user && !invitation->inviter_was_online) {
                 invitation->inviter_was_online = true;
-                shared_.records.touch(*invitation);
+                shared_.changes.mark(*invitation);
             }
         }
     } else if (std::any_of(user.open.begin(), user.open.end(),
@@ -136,7 +136,7 @@ void Invitations::part(Invitation& invitation, const std::unordered_set<const Us
                         : reason == RevokeReason::left_group ? Cause::left_group
                                                              : Cause::removed;
     happen(cause, invitation, by, std::move(concerned), events);
-    shared_.records.keep_remover(invitation, *shared_.records.find(*by.user->id));
+    shared_.records.hold_remover(invitation, *shared_.records.find(*by.user->id));
     settle(shared_, invitation);
 }
 
@@ -169,13 +169,12 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
         }
         happen(Cause::dismissed, *invitation, {&actor, sender.device}, all_pending(*invitation),
                events);
-        shared_.records.keep_remover(*invitation, actor);
+        shared_.records.hold_remover(*invitation, actor);
         settle(shared_, *invitation);
     }
 }
 
-void Invitations::restore(const InvitationKept& kept) {
-    Invitation& invitation = shared_.records.restore(kept);
+void Invitations::restored(Invitation& invitation) {
     if (invitation.ended()) {
         shared_.wheel.disarm(invitation);
         return;
@@ -184,40 +183,14 @@ void Invitations::restore(const InvitationKept& kept) {
     User& inviter = *invitation.inviter;
     if (inviter.online() && !invitation.inviter_was_online) {
         invitation.inviter_was_online = true;
-        shared_.records.touch(invitation);
+        shared_.changes.mark(invitation);
     } else if (!inviter.online() && loses(invitation, inviter)) {
         await(inviter);
     }
 }
 
-void Invitations::restore(const InviteeKept& kept) {
-    Invitation* invitation = shared_.records.restore(kept);
-    if (invitation != nullptr && !invitation->ended() && kept.state == State::pending) {
-        look_again(*invitation, std::min(kept.deadline, invitation->lifetime_end));
-    }
-}
-
-void Invitations::restore(const CallKept& kept) {
-    if (Invitation* invitation = shared_.records.restore(kept)) {
-        calls_.restored(*invitation, invitation->call->participants.size());
-    }
-}
-
-void Invitations::restore(const ParticipantKept& kept) {
-    if (Invitation* invitation = shared_.records.restore(kept)) {
-        calls_.restored(*invitation, kept.position);
-    }
-}
-
-void Invitations::restore(const InvitationForgotten& forgotten) {
-    Invitation* invitation = shared_.records.find(forgotten.id);
-    if (invitation != nullptr && invitation->number == forgotten.number) {
-        shared_.wheel.disarm(*invitation);
-        if (invitation->call) {
-            shared_.wheel.disarm(*invitation->call);
-        }
-        shared_.records.restore(forgotten);
-    }
+void Invitations::restored(Invitation& invitation, Instant deadline) {
+    look_again(invitation, std::min(deadline, invitation.lifetime_end));
 }
 
 }  // namespace beckon
