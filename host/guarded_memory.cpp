@@ -38,7 +38,7 @@ void on_sigbus(int signal, siginfo_t* info, void* /*context*/) {
         }
         // Before there is anything in it to be misled by.
         mapping.memory.load()->lose();
-        void* const page = reinterpret_cast<void*>(at / page_size * page_size);
+        char* const page = static_cast<char*>(info->si_addr) - at % page_size;
         if (mmap(page, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
                  -1, 0) != MAP_FAILED) {
             errno = error;
@@ -48,7 +48,7 @@ void on_sigbus(int signal, siginfo_t* info, void* /*context*/) {
     // None of ours: it happens again at once, and then as if we were not here.
     sigaction(signal, &handler_before, nullptr);
     if (info->si_code <= 0) {
-        raise(signal);
+        static_cast<void>(raise(signal));
     }
     errno = error;
 }
@@ -72,6 +72,15 @@ Mapping* find(std::uintptr_t begin) {
 
 }  // namespace
 
+GuardedMemory::~GuardedMemory() {
+    const std::lock_guard lock(mappings_mutex);
+    for (Mapping& mapping : mappings) {
+        if (mapping.begin != 0 && mapping.memory == this) {
+            mapping.begin = 0;
+        }
+    }
+}
+
 bool GuardedMemory::guard(volatile void* at, std::size_t size) {
     install();
     const std::lock_guard lock(mappings_mutex);
@@ -82,6 +91,7 @@ bool GuardedMemory::guard(volatile void* at, std::size_t size) {
         if (mapping == nullptr) {
             return false;
         }
+        mapping->uses = 0;
         mapping->size = size;
         mapping->memory = this;
         mapping->begin = begin;

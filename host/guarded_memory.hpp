@@ -15,6 +15,7 @@ namespace beckon {
 class GuardedMemory {
   public:
     GuardedMemory() = default;
+    ~GuardedMemory();
     GuardedMemory(const GuardedMemory&) = delete;
     GuardedMemory& operator=(const GuardedMemory&) = delete;
 

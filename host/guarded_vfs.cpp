@@ -155,8 +155,8 @@ constexpr sqlite3_io_methods methods_of_version(int version) {
         .xUnfetch = nullptr,
     };
 }
-const sqlite3_io_methods with_index = methods_of_version(2);
-const sqlite3_io_methods without_index = methods_of_version(1);
+constexpr sqlite3_io_methods with_index = methods_of_version(2);
+constexpr sqlite3_io_methods without_index = methods_of_version(1);
 
 int open_file(sqlite3_vfs* /*vfs*/, const char* path, sqlite3_file* file, int flags,
               int* out) noexcept {

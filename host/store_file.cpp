@@ -196,7 +196,7 @@ void StoreFile::mend() {
             database_->statement("VACUUM INTO ?1").bind(1, std::string_view(beside)).run();
             place_->put_anew(beside);
         } catch (...) {
-            std::remove(beside.c_str());
+            static_cast<void>(std::remove(beside.c_str()));
             place_->release_old();
             throw;
         }

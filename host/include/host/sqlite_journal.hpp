@@ -40,6 +40,8 @@ class SqliteJournal final : public Journal {
     /// `patience_at_end` is left behind with all that it uses; its code has to stay (in a
     /// library: link it with `-z nodelete`).
     ~SqliteJournal() override;
+    SqliteJournal(const SqliteJournal&) = delete;
+    SqliteJournal& operator=(const SqliteJournal&) = delete;
 
     /// Makes the file if there is none, for its owner only.
     std::optional<std::string> load(const Tell& tell) override;
