@@ -22,7 +22,7 @@ LIBDIR = os.environ["LIBDIR"]
 VERSION = os.environ["VERSION"]
 SONAME = f"libbeckon.so.{VERSION.rpartition('.')[0]}"
 LIBRARY = f"libbeckon.so.{VERSION}"
-HEADERS = sorted(f"beckon/{header.name}" for directory in ("client_lib", "core")
+HEADERS = sorted(f"beckon/{header.name}" for directory in ("client_lib", "core/protocol")
                  for header in (SOURCES / directory / "include/beckon").glob("*.hpp"))
 
 
@@ -101,7 +101,7 @@ class Symbols(unittest.TestCase):
 
     def test_what_is_exported_is_the_public_classes(self):
         text = "".join((SOURCES / directory / "include" / header).read_text()
-                       for directory in ("client_lib", "core") for header in HEADERS
+                       for directory in ("client_lib", "core/protocol") for header in HEADERS
                        if (SOURCES / directory / "include" / header).exists())
         classes = re.findall(r"(?:class|struct) BECKON_EXPORT (\w+)", text)
         self.assertIn("Client", classes)
