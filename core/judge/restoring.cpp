@@ -53,10 +53,10 @@ void Restoring::make(Invitation& invitation, const InvitationKept& kept) {
     invitation.keep_when_lost = kept.keep_when_lost;
     invitation.inviter_was_online = kept.inviter_was_online;
     if (!kept.ended_at) {
-        records_.list(invitation, *invitation.inviter);
+        Records::list(invitation, *invitation.inviter);
         ++invitation.inviter->inviting;
         if (invitation.group) {
-            records_.list(invitation, *invitation.group);
+            Records::list(invitation, *invitation.group);
         }
     }
 }
@@ -119,7 +119,7 @@ void Restoring::add_invitee(Invitation& invitation, const InviteeKept& kept) {
     ++invitation.pending;
     ++user.invited;
     if (!invitation.ended()) {
-        records_.list(invitation, user);
+        Records::list(invitation, user);
     }
 }
 

@@ -70,10 +70,23 @@ consteval bool tells_well(const Rule& rule) {
     return !(rule.tells[0].empty() && (rule.raises_rev || !rule.tells[1].empty()));
 }
 
+/// A second demand is one that the first leaves open.
+consteval bool narrows(const Demand& first, const Demand& second) {
+    switch (second.who) {
+        case Who::anybody:
+        case Who::member:
+            return true;
+        case Who::inviter:
+            return first.who == Who::participant;
+        default:
+            return false;
+    }
+}
+
 /// The sender pays and can be told no; all else is owed.
 consteval bool is_asked_well(const Rule& rule) {
     const bool by_nobody = rule.may[0].who == Who::nobody;
-    if (by_nobody == is_request(rule) || rule.may[1].who == Who::nobody ||
+    if (by_nobody == is_request(rule) || !narrows(rule.may[0], rule.may[1]) ||
         is_request(rule) != (rule.pays == Pays::sender)) {
         return false;
     }
@@ -82,6 +95,11 @@ consteval bool is_asked_well(const Rule& rule) {
         if (can_fail != (demand.otherwise != Error::internal)) {
             return false;
         }
+    }
+    const bool only_first = by_nobody || rule.cause == Cause::invite;
+    if ((only_first && rule.may[1].who != Who::anybody) ||
+        (rule.late == Late::who_took_it && !(asks(rule) && rule.needs == Needs::open))) {
+        return false;
     }
     const bool makes_it = rule.cause == Cause::invite;
     return makes_it == (rule.may[0].who == Who::another) &&
