@@ -10,7 +10,7 @@
 #include "protocol/text.hpp"
 #include "protocol/topics.hpp"
 #include "protocol/wire.hpp"
-#include "walks.hpp"
+#include "world/walks.hpp"
 
 using namespace beckon;
 using nlohmann::json;

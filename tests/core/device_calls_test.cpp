@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
-#include "device_world.hpp"
+#include "world/device_world.hpp"
 
 using namespace beckon;
 

@@ -2,7 +2,7 @@
 #include <set>
 
 #include "catch.hpp"
-#include "device_world.hpp"
+#include "world/device_world.hpp"
 
 using namespace beckon;
 

@@ -2,14 +2,14 @@
 // Many users with several devices each do anything at any time over a network that
 // fails. What their applications are told must be true, and told once; and whenever
 // the network is whole for a moment, every device must know what the broker knows.
-#include "device_world.hpp"
+#include "world/device_world.hpp"
 
 #include <array>
 #include <random>
 #include <set>
 
 #include "catch.hpp"
-#include "walks.hpp"
+#include "world/walks.hpp"
 
 using namespace beckon;
 

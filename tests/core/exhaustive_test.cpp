@@ -8,10 +8,10 @@
 
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
-#include "kept.hpp"
-#include "promises.hpp"
 #include "protocol/topics.hpp"
-#include "walks.hpp"
+#include "world/kept.hpp"
+#include "world/promises.hpp"
+#include "world/walks.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;

@@ -6,7 +6,7 @@
 
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
-#include "kept.hpp"
+#include "world/kept.hpp"
 
 using namespace beckon;
 

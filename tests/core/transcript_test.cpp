@@ -19,10 +19,10 @@
 #include <sstream>
 #include <utility>
 
-#include "apart.hpp"
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
 #include "protocol/wire.hpp"
+#include "world/apart.hpp"
 
 namespace {
 

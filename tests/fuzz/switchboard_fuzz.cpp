@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "judge/switchboard.hpp"
-#include "promises.hpp"
 #include "protocol/wire.hpp"
+#include "world/promises.hpp"
 
 using namespace beckon;
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "../kept.hpp"
+#include "world/kept.hpp"
 #include "host/journal.hpp"
 
 namespace beckon {

@@ -9,8 +9,8 @@
 #include <tuple>
 #include <vector>
 
-#include "../core/promises.hpp"
-#include "../core/walks.hpp"
+#include "world/promises.hpp"
+#include "world/walks.hpp"
 #include "catch.hpp"
 #include "gate_world.hpp"
 

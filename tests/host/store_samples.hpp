@@ -18,7 +18,7 @@
 #include "catch.hpp"
 #include "host/sqlite_journal.hpp"
 #include "judge/changes.hpp"
-#include "kept.hpp"
+#include "world/kept.hpp"
 
 namespace beckon {
 

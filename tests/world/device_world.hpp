@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "device/device.hpp"
+#include "promises.hpp"
+
+/// One world in virtual time, for tests: a broker (a real switchboard, watched by
+/// `Promises`), users with any number of devices, and between them a network that
+/// behaves as MQTT does. Both halves of the protocol meet as bytes.
+///
+///   Device ── Send ──► line ──► take_in ──► Switchboard
+///      ▲                                       │
+///      └── line ◄── session's queue ◄── reply, event
+///
+/// A line keeps its order both ways, and takes as long as the test says. It can be
+/// cut at any moment: what was under way to the broker is lost; what the broker had
+/// sent and no acknowledgement has come for waits in the session, and comes again
+/// after the next connect and before anything newer.
+namespace beckon {
+
+/// What went against a rule.
+struct Broken : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+inline void require(bool holds, const char* otherwise) {
+    if (!holds) {
+        throw Broken(otherwise);
+    }
+}
+inline void require(bool holds, const InvitationId& id, const char* otherwise) {
+    if (!holds) {
+        throw Broken(id.text() + ": " + otherwise);
+    }
+}
+
+inline std::string text_of(std::optional<UserId> by, std::optional<DeviceTag> by_device) {
+    return (by ? " by " + by->text() : "") + (by_device ? "/" + by_device->text() : "");
+}
+
+class World {
+  public:
+    /// What a device told its application.
+    using What = std::variant<Device::Result, Heard, Ended, Busy, GroupEvent, MessageEvent,
+                              Device::LinkChanged>;
+    struct Told {
+        Instant at;
+        What what;
+    };
+
+    /// One device and its line to the broker.
+    class Site {
+      public:
+        Site(Device::Options options, std::string called)
+            : user(options.user),
+              name(std::move(called)),
+              encoding(options.encoding),
+              device(std::move(options)) {}
+
+        const UserId user;
+        const std::string name;
+        const Encoding encoding;
+        DeviceTag tag{};
+        Device device;
+        std::vector<Told> told{};
+
+        /// Bytes pass. (While they do not, one side or both may not have noticed.)
+        [[nodiscard]] bool wired() const { return wired_; }
+        /// The device believes that it is connected.
+        [[nodiscard]] bool linked() const { return linked_; }
+        /// Until then it sleeps: nothing reaches it, no timer runs.
+        [[nodiscard]] Instant asleep_until() const { return asleep_until_; }
+
+        template <class T>
+        [[nodiscard]] std::vector<T> all() const {
+            std::vector<T> all;
+            for (const auto& one : told) {
+                if (const auto* wanted = std::get_if<T>(&one.what)) {
+                    all.push_back(*wanted);
+                }
+            }
+            return all;
+        }
+        template <class Body>
+        [[nodiscard]] std::vector<Heard> heard() const {
+            auto heard = all<Heard>();
+            std::erase_if(heard,
+                          [](const Heard& one) { return !std::holds_alternative<Body>(one.body); });
+            return heard;
+        }
+        [[nodiscard]] std::optional<Device::Result> result(Device::CallId call) const {
+            for (const auto& one : all<Device::Result>()) {
+                if (one.call == call) {
+                    return one;
+                }
+            }
+            return std::nullopt;
+        }
+
+      private:
+        friend class World;
+        /// QoS 1; with QoS 0 it is never in a queue.
+        struct Packet {
+            std::uint64_t number;
+            std::string payload;
+            bool is_reply;
+            bool is_news;
+            bool queued;
+        };
+        /// Rises with each connect and each cut: what belongs to another is lost.
+        unsigned line_ = 0;
+        bool wired_ = false;
+        bool linked_ = false;
+        /// The broker believes that it is connected.
+        bool attached_ = false;
+        /// It has subscribed on this connection.
+        bool present_ = false;
+        bool has_session_ = false;
+        Instant last_up_{};
+        Instant last_down_{};
+        std::deque<Packet> session_{};
+        Instant asleep_until_{};
+        std::deque<std::function<void()>> unread_{};
+    };
+
+    /// What a faulty network does to a message.
+    enum class Fate { arrives, lost, doubled, late };
+
+    struct Settings {
+        Limits limits{};
+        /// See `Promises`.
+        bool limits_bite = false;
+        /// How long the next message takes.
+        std::function<Duration()> delay = [] { return Duration(10); };
+        std::function<Fate(const Site&, const Device::Send&)> to_broker = [](auto&&...) {
+            return Fate::arrives;
+        };
+        std::function<Fate(const Site&, const Reply&)> reply = [](auto&&...) {
+            return Fate::arrives;
+        };
+        std::function<Fate(const Site&, const AnyEvent&)> event = [](auto&&...) {
+            return Fate::arrives;
+        };
+        /// How late is late.
+        std::function<Duration()> lateness = [] { return Duration(5'000); };
+        /// Hears of each that is told.
+        std::function<void(Site&, const Told&)> watch = [](auto&&...) {};
+        /// Gets a line for each that happens.
+        std::function<void(const std::string&)> trace{};
+    };
+
+    /// What the broker decided, as its events told it.
+    struct Part {
+        State state = State::pending;
+        std::optional<UserId> by{};
+        std::optional<DeviceTag> by_device{};
+        std::string reason{};
+        Instant ended_at{};
+    };
+    struct Decided {
+        unsigned generation = 0;
+        Instant made_at{};
+        UserId inviter{};
+        std::optional<GroupId> group{};
+        /// Which made it.
+        std::optional<DeviceTag> device{};
+        Answer answer = Answer::all;
+        Visibility visibility = Visibility::invitees;
+        std::map<UserId, Part> parts{};
+        /// Who ended the last that was pending.
+        Part last{};
+        bool was_added_to = false;
+
+        [[nodiscard]] bool open() const {
+            return std::any_of(parts.begin(), parts.end(), [](const auto& part) {
+                return part.second.state == State::pending;
+            });
+        }
+    };
+
+    explicit World(Settings set) : settings(std::move(set)) { start_broker(); }
+    World() : World(Settings{}) {}
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    Settings settings;
+
+    // ------------------------------------------------------------- who is there
+
+    /// A device, not connected.
+    Site& add(std::string_view user, const std::function<void(Device::Options&)>& change = {});
+    /// A device, connected and synced.
+    Site& add_ready(std::string_view user,
+                    const std::function<void(Device::Options&)>& change = {});
+    [[nodiscard]] const std::vector<std::unique_ptr<Site>>& sites() const { return sites_; }
+    [[nodiscard]] Instant now() const { return now_; }
+    [[nodiscard]] unsigned generation() const { return generation_; }
+
+    // ---------------------------------------------------------------- the network
+
+    /// The host of the device has noticed a loss, and connects again. The device hears
+    /// of it once the inbox is subscribed to; what the session kept comes before.
+    void connect(Site& site);
+    /// Bytes pass no more; each side notices after a while.
+    void cut(Site& site, Duration at_device = {}, Duration at_broker = {});
+    /// The broker forgets what it kept for a device that is away.
+    void lose_session(Site& site);
+    /// The broker starts anew, and has nothing.
+    void restart_broker(Duration noticed_after = {});
+    void sleep(Site& site, Duration duration);
+
+    // ------------------------------------------------------------------- the users
+
+    Device::CallId call(Site& site, RequestBody body,
+                        Device::Offline offline = Device::Offline::wait);
+    void close(Site& site) { perform(site, site.device.close()); }
+
+    // ------------------------------------------------------------------------ time
+
+    /// When something happens next.
+    [[nodiscard]] std::optional<Instant> next() const;
+    void run_until(Instant until);
+    void run(Duration duration) { run_until(now_ + duration); }
+    /// Until nothing is under way.
+    void settle();
+
+    // -------------------------------------------------------------- what is decided
+
+    /// Each time that an invitation of this id was made.
+    [[nodiscard]] const std::vector<Decided>& decided(const InvitationId& id) const;
+    /// The one that the present broker knows of.
+    [[nodiscard]] const Decided* present(const InvitationId& id) const;
+    /// What the broker holds open for a user.
+    [[nodiscard]] std::vector<InvitationInfo> open(const UserId& user);
+    /// As some device that no test cares about asks it.
+    Reply ask(const Sender& sender, RequestBody body);
+    [[nodiscard]] Switchboard::Counts counts() const { return board_->counts(); }
+
+    // --------------------------------------------------------------------- as text
+
+    static std::string spelled(const Request& request);
+    static std::string spelled(const What& what);
+
+  private:
+    void note(const auto& line) const;
+
+    // ------------------------------------------------------------------------ time
+
+    void at(Instant when, std::function<void()> then) { planned_.emplace(when, std::move(then)); }
+
+    void step();
+
+    // ------------------------------------------------------------------- the lines
+
+    void up(Site& site, std::function<void()> arrives);
+    void down(Site& site, std::function<void()> arrives);
+    /// Waits for whoever sleeps, in its order.
+    void arrive(Site& site, Instant when, std::function<void()> arrives);
+
+    void notice_at_device(Site& site);
+    void notice_at_broker(Site& site);
+    void set_present(Site& site, bool present);
+
+    /// What happens to a message of the device's, or to one for it.
+    void befalls(Fate fate, const std::function<void()>& arrives,
+                 const std::function<void()>& arrives_late);
+
+    // ------------------------------------------------------------------ the devices
+
+    void perform(Site& site, const Device::Effects& effects);
+    void perform(Site& site, const Device::Send& send);
+    template <class Telling>
+    void perform(Site& site, const Telling& telling);
+
+    // ------------------------------------------------------------------- the broker
+
+    void start_broker();
+    /// Others after each start, as there is no store.
+    void give_tag(std::size_t site);
+    void advance_broker();
+    void take(Site& site, const Device::Send& send);
+    void perform(const Effects& effects, const Site* asker);
+    void deliver_all(const Delivery& delivery);
+    void deliver(const Delivery& delivery);
+
+    void publish(Site& site, std::string payload, bool is_reply, bool is_news, bool queued,
+                 Fate fate);
+    void transmit(Site& site, const Site::Packet& packet);
+    void receive(Site& site, const Site::Packet& packet);
+
+    // -------------------------------------------------------------- what is decided
+
+    void decide(const std::vector<UserId>& to, const Event& event, const NewInvitation& body);
+    void decide(const std::vector<UserId>&, const Event& event, const InviteeAccepted& body);
+    void decide(const std::vector<UserId>&, const Event& event, const InviteeRejected& body);
+    void decide(const std::vector<UserId>&, const Event& event, const InvitationCancelled& body);
+    void decide(const std::vector<UserId>&, const Event& event, const InvitationTimeout& body);
+    void decide(const std::vector<UserId>&, const Event& event, const InvitationRevoked& body);
+    void decide(const std::vector<UserId>&, const Event&, const auto&) {}
+    void end(const Event& event, const std::vector<UserId>& users, State how, std::string reason);
+
+    Instant now_{Duration(1'000'000)};
+    unsigned generation_ = 0;
+    std::unique_ptr<Switchboard> board_{};
+    std::unique_ptr<Promises> promises_{};
+    std::vector<std::unique_ptr<Site>> sites_{};
+    /// In the order in which it was planned, where the time is the same.
+    std::multimap<Instant, std::function<void()>> planned_{};
+    std::map<InvitationId, std::vector<Decided>> decided_{};
+    Device::CallId calls_ = 0;
+    std::uint64_t packets_ = 0;
+};
+
+}  // namespace beckon
