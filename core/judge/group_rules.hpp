@@ -22,7 +22,7 @@ struct Standing {
     bool done_already = false;
 };
 inline constexpr Standing may{};
-inline constexpr Standing has_done{.done_already = true};
+inline constexpr Standing already_so{.done_already = true};
 constexpr Standing no(Error error) { return {.otherwise = error}; }
 constexpr Standing in_free_groups(Error otherwise) {
     return {.otherwise = otherwise, .if_free = true};
@@ -52,8 +52,8 @@ struct GroupRule {
 };
 
 inline constexpr std::array group_rule_table{
-    GroupRule{JoinGroup::verb, in_free_groups(Error::group_closed), has_done, has_done, has_done,
-              MemberEntered::event, GroupHears::members},
+    GroupRule{JoinGroup::verb, in_free_groups(Error::group_closed), already_so, already_so,
+              already_so, MemberEntered::event, GroupHears::members},
     GroupRule{QuitGroup::verb, no(Error::not_member), may, may, no(Error::owner_cannot_quit),
               MemberLeft::event, GroupHears::members},
     GroupRule{AddMembers::verb, no(Error::not_member), in_free_groups(Error::not_admin), may, may,
