@@ -101,7 +101,7 @@ class Host {
                 std::fprintf(stderr, "not stored: %s\n", progress.failure->c_str());
                 std::exit(1);
             }
-            if (progress.committed >= ticket) {
+            if (progress.stored >= ticket) {
                 return;
             }
             wake_.wait(lock, [this] { return woken_; });

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker_events.hpp"
 
+#include <chrono>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "broker_stopping.hpp"
-#include "inbox_filter.hpp"
+#include "host/sqlite_journal.hpp"
+#include "presence_filter.hpp"
 
 namespace beckon {
 
@@ -53,19 +56,49 @@ int code_of(Verdict verdict) {
     return MOSQ_ERR_ACL_DENIED;
 }
 
+bool has_store(const Options& options) { return options.store && *options.store != in_memory; }
+
+/// Null: nothing is to be stored.
+std::unique_ptr<Journal> journal_of(const Options& options) {
+    if (!has_store(options)) {
+        return nullptr;
+    }
+    return std::make_unique<SqliteJournal>(
+        SqliteJournal::Options{.file = {.path = *options.store,
+                                        .sync_always = options.sync_always,
+                                        .history = std::chrono::days(options.history_days),
+                                        .max_history = options.max_history},
+                               .new_secret = DeviceTags::new_secret()});
+}
+
+Signaling::Settings settings_of(const Options& options) {
+    return {.word = options.word,
+            .version = BECKON_VERSION,
+            .gate = {.limits = options.limits,
+                     .server_epoch = DeviceTag(random_bits()).text(),
+                     .on_failure = options.on_store_failure,
+                     .patience = Duration(options.store_patience_ms)}};
+}
+
 }  // namespace
 
 BrokerEvents::BrokerEvents(const Options& options)
     : access_(options),
-      presence_([this](const UserId& user, std::string_view client_id) {
-          return tags_.tag_of(user, client_id);
-      }),
-      read_watch_(access_.topics(), {random_bits(), random_bits()}),
-      signaling_(options, log_, read_watch_, host_now()),
+      presence_([this](const UserId& user,
+                       std::string_view client_id) { return tags_.tag_of(user, client_id); },
+                {random_bits(), random_bits()}),
+      encodings_read_(access_.topics(), {random_bits(), random_bits()}),
+      bus_(encodings_read_, presence_),
+      signaling_(settings_of(options), bus_, journal_of(options), host_now),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
                                         : std::string(signaling_.secret())) {
+    if (has_store(options)) {
+        signaling_.log().store(*options.store, signaling_.counts());
+    } else {
+        signaling_.log().no_store(options.store.has_value());
+    }
     BrokerLog::started(options);
-    signaling_.announce(host_now());
+    signaling_.announce();
 }
 
 int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
@@ -85,7 +118,7 @@ int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
 }
 
 Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_view me) {
-    read_watch_.asked(event.topic);
+    encodings_read_.asked(event.topic);
     const auto verdict = access_.read(me, event.topic, event.retain);
     if (verdict != Verdict::allow || access_.place_of(event.topic) != Place::inbox) {
         return verdict;
@@ -114,17 +147,17 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
     if (event.retain && broker_is_stopping()) {
         return Verdict::deny;
     }
-    write_watch_.asked(event.client, event.topic, event.retain);
+    publish_origin_.asked(event.client, event.topic, event.retain);
     return verdict;
 }
 
 Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
-    read_watch_.subscribed(event.topic);
+    encodings_read_.subscribed(event.topic);
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
         log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client), host_now());
     } else if (const auto by = connection_of(event.client, me)) {
-        const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
+        const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.subscribed(*by, filter), host_now());
     }
     return verdict;
@@ -132,7 +165,7 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
 
 Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
     if (const auto by = connection_of(event.client, me)) {
-        const auto filter = read_inbox_filter(event.topic, access_.topics().root(), me);
+        const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.unsubscribed(*by, filter), host_now());
     }
     return access_.unsubscribe(event.topic);
@@ -144,7 +177,7 @@ int BrokerEvents::message(mosquitto_evt_message& event) {
         return MOSQ_ERR_SUCCESS;
     }
     const auto me = UserId::parse(user_of(event.client));
-    if (place != Place::request || !me || !write_watch_.came(event.client, event.topic)) {
+    if (place != Place::request || !me || !publish_origin_.came(event.client, event.topic)) {
         return MOSQ_ERR_ACL_DENIED;  // from a bridge of this broker's, which no access check stops
     }
     handle(event, *me);
@@ -175,20 +208,29 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
 }
 
 void BrokerEvents::tick() {
-    if (!ticks_) {
-        ticks_ = true;
-        if (const char* const why = wakeup_.start()) {
-            BrokerLog::no_wakeup(why);
-        }
-        signaling_.start([this] { wakeup_.call(); });
+    if (!has_started_) {
+        start();
     }
     settle_will();
     const auto now = host_now();
     if (signaling_.tick(now)) {
         wakeup_.hurry(now);
     }
-    read_watch_.ticked();
+    encodings_read_.ticked();
     wakeup_.ticked(now, signaling_.next_deadline());
+}
+
+/// Not before the first tick: a broker that goes into the background does so in between. What
+/// fails is tried again at the next.
+void BrokerEvents::start() {
+    if (!wakes_) {
+        wakes_ = true;
+        if (const char* const why = wakeup_.start()) {
+            BrokerLog::no_wakeup(why);
+        }
+    }
+    signaling_.start([this] { wakeup_.call(); });
+    has_started_ = true;
 }
 
 void BrokerEvents::disconnect(const mosquitto_evt_disconnect& event) {
@@ -204,16 +246,16 @@ bool BrokerEvents::is_present(const mosquitto* client) const {
 }
 
 void BrokerEvents::settle_will() {
-    if (const auto topic = write_watch_.settle()) {
-        if (!clear_retained(*topic)) {
-            log_.not_published(host_now());
+    if (const auto topic = publish_origin_.settle()) {
+        if (!MosquittoBus::clear_retained(*topic)) {
+            signaling_.log().not_published(host_now());
         }
     }
 }
 
 void BrokerEvents::failed(Within within, const char* what) noexcept {
     try {
-        log_.internal(within, what, host_now());
+        signaling_.log().internal(within, what, host_now());
     } catch (...) {
         // There is no memory even for the sentence.
     }

@@ -5,13 +5,14 @@
 
 #include "access.hpp"
 #include "broker_log.hpp"
+#include "encodings_read.hpp"
 #include "host/device_tags.hpp"
+#include "host/signaling.hpp"
 #include "mosquitto_api.hpp"
+#include "mosquitto_bus.hpp"
 #include "presence.hpp"
-#include "read_watch.hpp"
-#include "signaling.hpp"
+#include "publish_origin.hpp"
 #include "wakeup.hpp"
-#include "write_watch.hpp"
 
 namespace beckon {
 
@@ -38,19 +39,22 @@ class BrokerEvents {
 
     void handle(const mosquitto_evt_message& event, const UserId& me);
     [[nodiscard]] bool is_present(const mosquitto* client) const;
+    void start();
     /// Removes the retained will that turns out to have been stored, if so.
     void settle_will();
 
     BrokerLog log_;
     Access access_;
     Presence presence_;
-    ReadWatch read_watch_;
-    WriteWatch write_watch_;
-    /// Outlives the store, whose thread calls it.
+    EncodingsRead encodings_read_;
+    PublishOrigin publish_origin_;
+    MosquittoBus bus_;
+    /// Outlives the journal, whose thread calls it.
     Wakeup wakeup_;
     Signaling signaling_;
     DeviceTags tags_;
-    bool ticks_ = false;
+    bool wakes_ = false;
+    bool has_started_ = false;
 };
 
 }  // namespace beckon

@@ -92,6 +92,9 @@ std::optional<Complaint> read_about_store(const GivenOption& option, Options& op
             option.value, options.on_store_failure,
             {{{"refuse", OnStoreFailure::refuse}, {"continue", OnStoreFailure::go_on}}});
     }
+    if (option.name == "store_patience_ms") {
+        return read_number(option.value, 100, 60'000, options.store_patience_ms);
+    }
     if (option.name == "history_days") {
         return read_number(option.value, 0, 36'500, options.history_days);
     }

@@ -32,6 +32,8 @@ struct Options {
     std::optional<std::string> store{};
     bool sync_always = true;
     OnStoreFailure on_store_failure = OnStoreFailure::refuse;
+    /// A commit that takes longer is a failure of the store.
+    std::int64_t store_patience_ms = 2000;
     std::int64_t history_days = 30;
     std::int64_t max_history = 100'000;
 

@@ -5,6 +5,11 @@
 
 namespace beckon {
 
+Presence::Device Presence::device_of(std::string_view client_id) const noexcept {
+    const auto [low, high] = derive_key(key_, client_id);
+    return {low, high};
+}
+
 DeviceTag Presence::tag_of(Session& session, std::string_view client_id) const {
     if (!session.tag) {
         session.tag = tag_of_(session.user, client_id);
@@ -20,16 +25,16 @@ void Presence::note(Session& session, std::string_view client_id, PresenceChange
     change();
     const bool is_other = session.user != was_user;
     if (was_online && (!session.online() || is_other)) {
-        changes.push_back({was_user, *was_tag, false});  // who came online has a tag
+        changes.push_back({{was_user, *was_tag}, false});  // who came online has a tag
     }
     if (session.online() && (!was_online || is_other)) {
-        changes.push_back({session.user, tag_of(session, client_id), true});
+        changes.push_back({{session.user, tag_of(session, client_id)}, true});
     }
 }
 
 void Presence::connect(Session& session, const Connection& by, PresenceChanges& changes) {
     if (session.connection == nullptr) {
-        away_.erase(session.away);
+        forget_away(session);
     }
     note(session, by.client_id, changes, [&] {
         if (!by.resumed) {
@@ -46,7 +51,7 @@ void Presence::connect(Session& session, const Connection& by, PresenceChanges& 
 }
 
 Presence::Session* Presence::recognise(const Connection& by, PresenceChanges& changes) {
-    const auto found = sessions_.find(by.client_id);
+    const auto found = sessions_.find(device_of(by.client_id));
     if (found == sessions_.end()) {
         return nullptr;
     }
@@ -61,13 +66,13 @@ Presence::Session& Presence::recognise_or_add(const Connection& by, PresenceChan
         return *known;
     }
     return sessions_
-        .emplace(std::string(by.client_id), Session{.user = by.user,
-                                                    .connection = by.pointer,
-                                                    .ends_with_connection = by.ends_session})
+        .emplace(device_of(by.client_id), Session{.user = by.user,
+                                                  .connection = by.pointer,
+                                                  .ends_with_connection = by.ends_session})
         .first->second;
 }
 
-PresenceChanges Presence::subscribed(const Connection& by, const InboxFilter& filter) {
+PresenceChanges Presence::subscribed(const Connection& by, const PresenceFilter& filter) {
     PresenceChanges changes;
     if (!filter.reaches_us) {
         recognise(by, changes);
@@ -87,7 +92,7 @@ PresenceChanges Presence::subscribed(const Connection& by, const InboxFilter& fi
     return changes;
 }
 
-PresenceChanges Presence::unsubscribed(const Connection& by, const InboxFilter& filter) {
+PresenceChanges Presence::unsubscribed(const Connection& by, const PresenceFilter& filter) {
     PresenceChanges changes;
     if (Session* const session = recognise(by, changes)) {
         if (session->filters_of == session->user) {
@@ -108,28 +113,63 @@ Presence::Requested Presence::requested(const Connection& by) {
 
 PresenceChanges Presence::disconnected(const void* pointer, std::string_view client_id) {
     PresenceChanges changes;
-    const auto found = sessions_.find(client_id);
+    const auto found = sessions_.find(device_of(client_id));
     if (found == sessions_.end() || found->second.connection != pointer) {
         return changes;
     }
     Session& session = found->second;
+    const bool may_come_back = !session.ends_with_connection && session.filters != 0;
+    if (may_come_back) {
+        remember_away(found->first, session);
+    }
     note(session, client_id, changes, [&] { session.connection = nullptr; });
-    session.away = away_.insert(away_.end(), found->first);
-    if (session.ends_with_connection || session.filters == 0) {
-        end(found);
-    } else if (away_.size() > most_away_) {
-        end(sessions_.find(away_.front()));
+    if (!may_come_back) {
+        sessions_.erase(found);
     }
     return changes;
 }
 
-void Presence::end(Sessions::iterator session) {
-    away_.erase(session->second.away);
+void Presence::remember_away(Device device, Session& session) {
+    // All that may fail comes before the first change.
+    auto& of_user = away_of_users_[session.user];
+    Away place_in_all{device};
+    Away place_in_users{device};
+    session.in_all = place_in_all.begin();
+    session.in_users = place_in_users.begin();
+    away_.splice(away_.end(), place_in_all);
+    of_user.splice(of_user.end(), place_in_users);
+    if (of_user.size() > bounds_.away_of_one_user) {
+        forget(of_user.front());
+    } else if (away_.size() > bounds_.away) {
+        forget(away_.front());
+    }
+}
+
+void Presence::forget_away(const Session& session) {
+    away_.erase(session.in_all);
+    const auto of_user = away_of_users_.find(session.user);
+    of_user->second.erase(session.in_users);
+    if (of_user->second.empty()) {
+        away_of_users_.erase(of_user);
+    }
+}
+
+void Presence::forget(Device device) {
+    const auto session = sessions_.find(device);
+    forget_away(session->second);
     sessions_.erase(session);
 }
 
+void Presence::tell_online(const std::function<void(const Sender&)>& tell) const {
+    for (const auto& [client_id, session] : sessions_) {
+        if (session.online()) {
+            tell({.user = session.user, .device = *session.tag});  // who came online has a tag
+        }
+    }
+}
+
 bool Presence::is_present(const void* pointer, std::string_view client_id) const {
-    const auto found = sessions_.find(client_id);
+    const auto found = sessions_.find(device_of(client_id));
     return found != sessions_.end() && found->second.connection == pointer;
 }
 

@@ -6,7 +6,6 @@
 #include <cwchar>
 
 #include "facts.hpp"
-#include "protocol/events.hpp"
 #include "terminal.hpp"
 
 namespace beckon::cli {

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "device/failures.hpp"
-#include "device/inbox.hpp"
+#include "device/news.hpp"
 #include "listeners.hpp"
 #include "protocol/events.hpp"
 #include "protocol/replies.hpp"

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <vector>
 
+#include "bytes.hpp"
 #include "history.hpp"
 #include "protocol/refusals.hpp"
 
@@ -12,18 +14,11 @@ namespace beckon {
 
 namespace {
 
-/// A disk that is so far behind takes no more.
-constexpr std::size_t most_waiting = 100'000;
 /// What ended while the broker was away is said so much at a time, in each turn of its loop.
 constexpr std::size_t overdue_at_once = 64;
 constexpr std::size_t most_readers = 1000;
-constexpr Duration first_patience{1000};
-constexpr Duration most_going_back{1000};
-constexpr Duration most_patience{30'000};
-
-void append(Changes& to, Changes more) {
-    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
+/// So many changes are put at once: less than a second to store.
+constexpr std::ptrdiff_t most_at_once = 10'000;
 
 Reply refusal_of(const Sender& sender, const Request& request) {
     return {.re = std::string(verb_of(request)),
@@ -34,128 +29,237 @@ Reply refusal_of(const Sender& sender, const Request& request) {
 
 }  // namespace
 
-CommitGate::CommitGate(Settings settings, Host host, Instant now)
-    : switchboard_options_(std::move(settings.switchboard)),
-      on_failure_(settings.on_failure),
-      host_(std::move(host)) {
-    switchboard_options_.stored = settings.store.has_value();
-    switchboard_ = std::make_unique<Switchboard>(switchboard_options_);
-    if (settings.store) {
-        load(settings, now);
+// ------------------------------------------------------------- doubt
+
+void phase::Doubt::add(const Change& change) {
+    std::visit(
+        [this](const auto& one) {
+            if constexpr (requires { one.group; }) {
+                groups.insert(one.group.text());
+            } else if constexpr (requires { one.id; }) {
+                invitations.insert(one.id.text());
+            }
+        },
+        change);
+}
+
+bool phase::Doubt::has(const Effect& effect, const Switchboard& switchboard) const {
+    const auto* const delivery = std::get_if<Delivery>(&effect);
+    const auto* const event = delivery != nullptr ? std::get_if<Event>(&delivery->event) : nullptr;
+    if (event == nullptr) {
+        return false;
+    }
+    // Its members are the audience.
+    const auto group = groups.empty() ? std::nullopt : switchboard.group_of(event->id);
+    return invitations.contains(event->id.text()) || (group && groups.contains(group->text()));
+}
+
+/// Of many things at once there is always doubt.
+bool phase::Doubt::has(const Request& request) const {
+    return std::visit(
+        [this]<class Asked>(const Asked& asked) {
+            if constexpr (std::is_same_v<Asked, Message>) {
+                const auto* const group = std::get_if<GroupId>(&asked.to);
+                return group != nullptr && groups.contains(group->text());
+            } else if constexpr (std::is_same_v<Asked, ListHistory>) {
+                return false;
+            } else if constexpr (requires { asked.group; }) {
+                return groups.contains(asked.group.text());
+            } else if constexpr (requires {
+                                     requires std::is_same_v<decltype(Asked::id), InvitationId>;
+                                 }) {
+                return invitations.contains(asked.id.text());
+            } else {
+                return true;
+            }
+        },
+        request.body);
+}
+
+// ------------------------------------------------------------- the start
+
+CommitGate::CommitGate(Settings settings, Host host, std::unique_ptr<Journal> journal, Instant now)
+    : settings_(std::move(settings)), host_(std::move(host)), journal_(std::move(journal)) {
+    switchboard_ = new_switchboard();
+    if (journal_) {
+        load(now);
     }
 }
 
-void CommitGate::load(const Settings& settings, Instant now) {
-    store_ = std::make_unique<SqliteJournal>(*settings.store);
-    damage_ = store_->load([&](Change&& change) { switchboard_->restore(change, now); });
+CommitGate::~CommitGate() = default;
+
+std::unique_ptr<Switchboard> CommitGate::new_switchboard() const {
+    return std::make_unique<Switchboard>(
+        Switchboard::Options{.limits = settings_.limits,
+                             .server_epoch = settings_.server_epoch,
+                             .secret = host_.new_secret(),
+                             .stored = journal_ != nullptr});
+}
+
+void CommitGate::load(Instant now) {
+    damage_ = journal_->load([&](Change&& change) { switchboard_->restore(change, now); });
     if (damage_) {
         // What was told is void.
-        switchboard_ = std::make_unique<Switchboard>(switchboard_options_);
+        switchboard_ = new_switchboard();
     }
-    switchboard_->go_on_after(store_->last_number());
-    overdue_ = switchboard_->advance(now);
-    put(switchboard_->take_changes());
+    switchboard_->go_on_after(journal_->last_number());
+    auto& sound = std::get<phase::Sound>(phase_);
+    Effects effects = without_overdue(switchboard_->advance(now));
+    if (Changes changes = switchboard_->take_changes(); !changes.empty()) {
+        put(sound, std::move(changes), now);
+    }
     overdue_ticket_ = put_;
-    // Of what goes on there may be more to be said, after this.
-    const auto goes_on =
-        std::stable_partition(overdue_.begin(), overdue_.end(),
-                              [this](const auto& effect) { return !is_of_open(effect); });
-    if (goes_on != overdue_.end()) {
-        Held held{.ticket = put_};
-        held.effects.assign(std::make_move_iterator(goes_on),
-                            std::make_move_iterator(overdue_.end()));
-        overdue_.erase(goes_on, overdue_.end());
-        held_.push_back(std::move(held));
+    if (!effects.empty()) {
+        sound.held.push({.ticket = put_, .effects = std::move(effects)}, 0);
     }
-}
-
-bool CommitGate::is_of_open(const Effect& effect) const {
-    const auto& event = std::get<Event>(std::get<Delivery>(effect).event);
-    return switchboard_->is_open(event.id);
 }
 
 std::string_view CommitGate::secret() const {
-    return store_ ? std::string_view(store_->secret()) : std::string_view{};
+    return journal_ ? std::string_view(journal_->secret()) : std::string_view{};
 }
 
 std::string_view CommitGate::state() const {
-    return !store_ ? "memory" : failing_ ? "failing" : "ok";
+    return !journal_ ? "memory" : is_failing_ ? "failing" : "ok";
 }
 
 void CommitGate::start(const std::function<void()>& wake) {
-    if (store_) {
-        store_->start([this, wake] {
+    if (journal_) {
+        journal_->start([this, wake] {
             woken_ = true;
             wake();
         });
     }
 }
 
-// ------------------------------------------------------------- what happens
+// ------------------------------------------------------------- a request
 
 void CommitGate::handle(const Asker& asker, const Sender& sender, Request request, Instant now) {
-    if (!store_) {
+    if (!journal_) {
         host_.say(switchboard_->handle(sender, request, now), asker);
         return;
     }
-    if (store_->waiting() > most_waiting || held_.size() + asked_.size() > most_waiting ||
-        (!is_settled() && now >= asked_until_)) {
-        reply(asker, refusal_of(sender, request));
+    if (is_broken_) {
+        mend_memory(now);
+    }
+    Asked asked{asker, sender, std::move(request)};
+    std::visit([&](auto& phase) { judge(phase, std::move(asked), now); }, phase_);
+}
+
+/// An exception out of the switchboard leaves memory as nobody knows.
+Effects CommitGate::decide(const auto& ask) {
+    try {
+        return ask(*switchboard_);
+    } catch (...) {
+        is_broken_ = true;
+        throw;
+    }
+}
+
+void CommitGate::judge(phase::Sound& sound, Asked asked, Instant now) {
+    if (!has_room(sound.held)) {
+        refuse(asked);
         return;
     }
-    if (!is_settled()) {
-        asked_.push_back({asker, sender, std::move(request)});
-        return;
-    }
-    // Apart from the request, which may have to be taken back.
+    // Apart from the request, of which it may be in doubt whether it is stored.
     apply_due(now);
-    Held held{.effects = switchboard_->handle(sender, request, now), .asker = asker};
-    if (const auto* history = std::get_if<ListHistory>(&request.body)) {
+    Held held{.effects = decide([&](Switchboard& switchboard) {
+                  return switchboard.handle(asked.sender, asked.request, now);
+              }),
+              .asker = asked.asker};
+    if (const auto* history = std::get_if<ListHistory>(&asked.request.body)) {
         // What was due has been applied, so that the reply is all there is.
-        ask_history(asker, sender, *history, std::get<Reply>(std::move(held.effects.back())));
+        ask_history(asked.asker, asked.sender, *history,
+                    std::get<Reply>(std::move(held.effects.back())));
         return;
     }
-    held.asked.emplace(Asked{asker, sender, std::move(request)});
-    hold(std::move(held));
+    held.asked.emplace(std::move(asked));
+    hold(sound, std::move(held), now);
 }
 
-void CommitGate::ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
-                             Reply answer) {
-    const auto before = asked.before ? read_mark(*asked.before) : std::nullopt;
-    if (asked.before && !before && answer.ok()) {
-        answer.body = refuse_field(Error::invalid_request, "before", "is no `next` of a page");
-    } else if (readers_.size() > most_readers) {
-        answer.body = refuse(Error::storage_unavailable);
-    }
-    if (!answer.ok()) {
-        reply(asker, std::move(answer));
-        return;
-    }
-    const auto limit = std::min(asked.limit.value_or(default_history_page), most_history_page);
-    store_->ask_history(++history_asked_, sender.user, static_cast<std::size_t>(limit), before);
-    readers_.emplace(history_asked_, Reader{asker, sender.user, std::move(answer)});
-}
-
-void CommitGate::tell_history(const std::vector<SqliteJournal::HistoryAnswer>& answers,
-                              Instant now) {
-    for (const auto& answer : answers) {
-        auto reader = std::move(readers_.extract(answer.asked).mapped());
-        if (answer.page) {
-            reader.reply.body = told_of(*answer.page, reader.user, now);
-        } else {
-            reader.reply.body = refuse(Error::storage_unavailable);
-        }
-        say(reader.asker, std::move(reader.reply));
+void CommitGate::judge(phase::Stalled& stalled, Asked asked, Instant now) {
+    if (stalled.doubt.has(asked.request) || !judge_and_say(asked, stalled.unstored, now)) {
+        refuse(asked);
     }
 }
 
-void CommitGate::reply(const Asker& asker, Reply reply) {
-    if (held_.empty()) {
-        say(asker, std::move(reply));
+void CommitGate::judge(phase::GoingBack& back, Asked asked, Instant now) {
+    if (back.waiting.has_room() && now < back.wait_until) {
+        const auto bytes = bytes_of(asked.request);
+        back.waiting.push(std::move(asked), bytes);
     } else {
-        Held held{.ticket = put_, .asker = asker};
-        held.effects.emplace_back(std::move(reply));
-        held_.push_back(std::move(held));
+        refuse(asked);
+    }
+}
+
+void CommitGate::judge(phase::Refusing& refusing, Asked asked, Instant now) {
+    if (judge_and_say(asked, refusing.unstored, now)) {
+        return;
+    }
+    if (goes_on()) {
+        refuse(asked);
+        return;
+    }
+    Line<Asked> waiting;
+    const auto bytes = bytes_of(asked.request);
+    waiting.push(std::move(asked), bytes);
+    try_journal(std::move(waiting), now);
+}
+
+void CommitGate::judge(phase::Trying& trying, Asked asked, Instant now) {
+    if (judge_and_say(asked, trying.unstored, now)) {
+        return;
+    }
+    if (!goes_on() && trying.waiting.has_room() && now < trying.since + settings_.patience) {
+        const auto bytes = bytes_of(asked.request);
+        trying.waiting.push(std::move(asked), bytes);
+    } else {
+        refuse(asked);
+    }
+}
+
+/// While the journal takes nothing. False: it would have to be stored, and nothing was done.
+bool CommitGate::judge_and_say(const Asked& asked, Changes& unstored, Instant now) {
+    if (unstored.size() >= Line<Held>::most_items) {
+        return false;
+    }
+    apply_due(now);
+    Effects effects = decide([&](Switchboard& switchboard) {
+        return switchboard.handle(asked.sender, asked.request, now);
+    });
+    const auto& reply = std::get<Reply>(effects.front());
+    const auto* const refusal = std::get_if<Refusal>(&reply.body);
+    if (refusal != nullptr && refusal->error == Error::storage_unavailable) {
+        return false;
+    }
+    append(unstored, switchboard_->take_changes());
+    if (const auto* history = std::get_if<ListHistory>(&asked.request.body)) {
+        ask_history(asked.asker, asked.sender, *history, reply);
+    } else {
+        host_.say(std::move(effects), asked.asker);
+    }
+    return true;
+}
+
+void CommitGate::refuse(const Asked& asked) const {
+    say(asked.asker, refusal_of(asked.sender, asked.request));
+}
+
+void CommitGate::refuse_all(Line<Asked>& waiting) const {
+    while (!waiting.empty()) {
+        refuse(waiting.pop());
+    }
+}
+
+void CommitGate::judge_all(Line<Asked> waiting, Instant now) {
+    while (!waiting.empty()) {
+        const Asked asked = waiting.pop();
+        try {
+            handle(asked.asker, asked.sender, asked.request, now);
+        } catch (const std::exception& /*error*/) {
+            Reply reply = refusal_of(asked.sender, asked.request);
+            reply.body = beckon::refuse(Error::internal);
+            say(asked.asker, std::move(reply));
+        }
     }
 }
 
@@ -165,216 +269,275 @@ void CommitGate::say(const Asker& asker, Reply reply) const {
     host_.say(std::move(effects), asker);
 }
 
-void CommitGate::set_online(const Sender& device, bool online, Instant now) {
-    if (!failing_) {
-        hold({.effects = switchboard_->set_online(device, online, now)});
-    } else if (is_free()) {
-        by_clock(switchboard_->set_online(device, online, now));
-    } else {
-        waiting_.push_back({device, online});
+void CommitGate::reply(const Asker& asker, Reply reply) {
+    auto* const sound = std::get_if<phase::Sound>(&phase_);
+    if (sound == nullptr || sound->held.empty() || !sound->held.has_room()) {
+        say(asker, std::move(reply));
+        return;
     }
+    Held held{.ticket = put_, .asker = asker};
+    held.effects.emplace_back(std::move(reply));
+    sound->held.push(std::move(held), sizeof(Held) + sizeof(Effect));
 }
 
-bool CommitGate::tick(Instant now) {
-    if (woken_.exchange(false)) {
-        look_at_store(now);
+// ------------------------------------------------------------- the clock, and who is there
+
+void CommitGate::set_online(const Sender& device, bool online, Instant now) {
+    if (std::holds_alternative<phase::GoingBack>(phase_)) {
+        return;  // told when memory has gone back
     }
-    if (!is_settled() && now >= asked_until_) {
-        for (const auto& asked : std::exchange(asked_, {})) {
-            refuse_asked(asked);
-        }
-    }
-    release();
-    const bool more = say_overdue();
-    if (failing_ && is_free()) {
-        for (const auto& one : std::exchange(waiting_, {})) {
-            by_clock(switchboard_->set_online(one.device, one.online, now));
-        }
-        apply_due(now);
-        try_again(now);
-    } else if (!failing_) {
-        apply_due(now);
-    }
-    if (store_) {
-        store_->hand_over();
-    }
-    return more;
+    applied_ = now;
+    decided(decide([&](Switchboard& switchboard) {
+                return switchboard.set_online(device, online, now);
+            }),
+            now);
 }
 
 void CommitGate::apply_due(Instant now) {
-    if (failing_ && is_free()) {
-        by_clock(switchboard_->advance(now));
-    } else if (const auto due = switchboard_->next_deadline(); due && *due <= now) {
-        hold({.effects = switchboard_->advance(now)});
+    const auto due = switchboard_->next_deadline();
+    const auto* const back = std::get_if<phase::GoingBack>(&phase_);
+    if (back != nullptr && !back->runs) {
+        return;
+    }
+    applied_ = now;
+    if (due && *due <= now) {
+        decided(decide([&](Switchboard& switchboard) { return switchboard.advance(now); }), now);
+    }
+}
+
+void CommitGate::decided(Effects effects, Instant now) {
+    if (!journal_) {
+        host_.say(std::move(effects), nullptr);
+        return;
+    }
+    std::visit([&](auto& phase) { decided(phase, std::move(effects), now); }, phase_);
+}
+
+void CommitGate::decided(phase::Sound& sound, Effects effects, Instant now) {
+    hold(sound, {.effects = std::move(effects)}, now);
+}
+
+void CommitGate::decided(phase::Stalled& stalled, Effects effects, Instant now) {
+    append(stalled.unstored, switchboard_->take_changes());
+    stalled.said_until = now;
+    say_undoubted(effects, stalled.doubt);
+    if (!effects.empty()) {
+        stalled.held.push({.ticket = put_, .effects = std::move(effects)}, 0);
+    }
+}
+
+/// What is in doubt is decided again when memory has gone back, and what is not is not said again.
+void CommitGate::decided(phase::GoingBack& back, Effects effects, Instant now) {
+    static_cast<void>(switchboard_->take_changes());
+    back.said_until = now;
+    say_undoubted(effects, back.doubt);
+}
+
+void CommitGate::decided(phase::Refusing& refusing, Effects effects, Instant now) {
+    append(refusing.unstored, switchboard_->take_changes());
+    said_until_ = now;
+    host_.say(std::move(effects), nullptr);
+}
+
+void CommitGate::decided(phase::Trying& trying, Effects effects, Instant now) {
+    append(trying.unstored, switchboard_->take_changes());
+    said_until_ = now;
+    host_.say(std::move(effects), nullptr);
+}
+
+// ------------------------------------------------------------- a turn
+
+bool CommitGate::tick(Instant now) {
+    if (!journal_) {
+        apply_due(now);
+        return false;
+    }
+    if (woken_.exchange(false)) {
+        look_at_journal(now);
+    }
+    if (is_broken_) {
+        mend_memory(now);
+    }
+    apply_due(now);
+    std::visit([&](auto& phase) { turn(phase, now); }, phase_);
+    const bool more_overdue = say_overdue();
+    const bool more_history = tell_history(now);
+    journal_->hand_over();
+    return more_overdue || more_history || std::holds_alternative<phase::GoingBack>(phase_);
+}
+
+void CommitGate::turn(phase::Sound& sound, Instant now) {
+    if (sound.waiting_since && now >= *sound.waiting_since + settings_.patience) {
+        stall(now);
+    }
+}
+
+void CommitGate::turn(phase::Stalled& /*stalled*/, Instant /*now*/) {}  // the journal wakes us
+
+void CommitGate::turn(phase::GoingBack& back, Instant now) {
+    if (now >= back.wait_until) {
+        refuse_all(back.waiting);
+    }
+    if (!back.reads && stored_ >= put_) {
+        back.reads = true;
+        journal_->reload();
+    }
+    build(back, now);
+}
+
+void CommitGate::turn(phase::Refusing& refusing, Instant now) {
+    if (now >= refusing.try_at) {
+        try_journal({}, now);
+    }
+}
+
+void CommitGate::turn(phase::Trying& trying, Instant now) {
+    if (now >= trying.since + settings_.patience) {
+        refuse_all(trying.waiting);
     }
 }
 
 std::optional<Instant> CommitGate::next_deadline() const {
     const auto due = switchboard_->next_deadline();
-    if (!failing_) {
-        return due;
+    const auto turn = turn_at();
+    return due && turn ? std::min(*due, *turn) : due ? due : turn;
+}
+
+/// When the phase has something to do though nobody calls.
+std::optional<Instant> CommitGate::turn_at() const {
+    if (const auto* const sound = std::get_if<phase::Sound>(&phase_)) {
+        return sound->waiting_since ? std::optional(*sound->waiting_since + settings_.patience)
+                                    : std::nullopt;
     }
-    if (!is_free()) {
-        return std::nullopt;  // the store wakes us
+    if (const auto* const back = std::get_if<phase::GoingBack>(&phase_)) {
+        return back->waiting.empty() ? std::nullopt : std::optional(back->wait_until);
     }
-    return due ? std::min(*due, try_at_) : try_at_;
+    if (const auto* const refusing = std::get_if<phase::Refusing>(&phase_)) {
+        return refusing->try_at;
+    }
+    if (const auto* const trying = std::get_if<phase::Trying>(&phase_)) {
+        return trying->waiting.empty() ? std::nullopt
+                                       : std::optional(trying->since + settings_.patience);
+    }
+    return std::nullopt;
 }
 
 // ------------------------------------------------------------- stored before said
 
-void CommitGate::hold(Held held) {
-    Changes changes = switchboard_->take_changes();
-    if (failing_ && goes_on()) {
-        append(unstored_, std::move(changes));
-        host_.say(std::move(held.effects), held.asker);
-        return;
+bool CommitGate::has_room(const Line<Held>& held) const {
+    const auto waiting = journal_->waiting();
+    return held.has_room() && waiting.changes < Line<Held>::most_items &&
+           waiting.bytes < Line<Held>::most_bytes;
+}
+
+/// In parts that are each stored soon, of whole invitations.
+void CommitGate::put(phase::Sound& sound, Changes changes, Instant now) {
+    auto rest = changes.begin();
+    while (std::cmp_greater(changes.end() - rest, most_at_once)) {
+        const auto end = std::find_if(rest + most_at_once, changes.end(), [](const Change& one) {
+            return std::holds_alternative<InvitationKept>(one);
+        });
+        put_ = journal_->put({std::make_move_iterator(rest), std::make_move_iterator(end)});
+        rest = end;
     }
+    changes.erase(changes.begin(), rest);
+    if (!changes.empty()) {
+        put_ = journal_->put(std::move(changes));
+    }
+    if (!sound.waiting_since) {
+        sound.waiting_since = now;
+    }
+}
+
+void CommitGate::hold(phase::Sound& sound, Held held, Instant now) {
+    Changes changes = switchboard_->take_changes();
     held.changed = !changes.empty();
     if (held.changed) {
-        put(std::move(changes));
+        put(sound, std::move(changes), now);
     }
     held.ticket = put_;
-    if (held_.empty() && put_ <= stored_) {
+    if (sound.held.empty() && put_ <= stored_) {
         host_.say(std::move(held.effects), held.asker);
     } else if (!held.effects.empty()) {
-        held_.push_back(std::move(held));
+        std::size_t bytes = sizeof(Held) + (held.asked ? bytes_of(held.asked->request) : 0);
+        for (const Effect& effect : held.effects) {
+            bytes += bytes_of(effect);
+        }
+        sound.held.push(std::move(held), bytes);
     }
 }
 
-void CommitGate::put(Changes changes) {
-    if (!unstored_.empty()) {
-        // They stay there until they are stored.
-        Changes all = unstored_;
-        append(all, std::move(changes));
-        changes = std::move(all);
+void CommitGate::release(Line<Held>& held) {
+    while (!held.empty() && held.front().ticket <= stored_) {
+        Held first = held.pop();
+        host_.say(std::move(first.effects), first.asker);
     }
-    put_ = store_->put(std::move(changes));
 }
 
-void CommitGate::release() {
-    while (!held_.empty() && held_.front().ticket <= stored_) {
-        Held held = std::move(held_.front());
-        held_.pop_front();
-        host_.say(std::move(held.effects), held.asker);
+// ------------------------------------------------------------- history
+
+void CommitGate::ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
+                             Reply answer) {
+    const auto before = asked.before ? read_mark(*asked.before) : std::nullopt;
+    if (asked.before && !before && answer.ok()) {
+        answer.body = refuse_field(Error::invalid_request, "before", "is no `next` of a page");
+    } else if (answer.ok() && readers_.size() > most_readers) {
+        answer.body = beckon::refuse(Error::storage_unavailable);
     }
+    if (!answer.ok()) {
+        reply(asker, std::move(answer));
+        return;
+    }
+    const auto limit = std::min(asked.limit.value_or(default_history_page), most_history_page);
+    journal_->ask_history(++history_asked_, sender.user, static_cast<std::size_t>(limit), before);
+    readers_.emplace(history_asked_, Reader{asker, sender.user, std::move(answer)});
+}
+
+/// One page: to write it takes about a millisecond. True: there is more.
+bool CommitGate::tell_history(Instant now) {
+    if (pages_.empty()) {
+        return false;
+    }
+    const auto answer = std::move(pages_.front());
+    pages_.pop_front();
+    auto reader = std::move(readers_.extract(answer.asked).mapped());
+    if (answer.page) {
+        reader.reply.body = told_of(*answer.page, reader.user, now);
+    } else {
+        reader.reply.body = beckon::refuse(Error::storage_unavailable);
+    }
+    say(reader.asker, std::move(reader.reply));
+    return !pages_.empty();
+}
+
+// ------------------------------------------------------------- what ended meanwhile
+
+/// Those of what goes on, of which there may be more to be said after this; the others wait
+/// behind all else.
+Effects CommitGate::without_overdue(Effects effects) {
+    const auto is_of_open = [this](const Effect& effect) {
+        const auto& event = std::get<Event>(std::get<Delivery>(effect).event);
+        return switchboard_->is_open(event.id);
+    };
+    const auto ended = std::stable_partition(effects.begin(), effects.end(), is_of_open);
+    std::move(ended, effects.end(), std::back_inserter(overdue_));
+    effects.erase(ended, effects.end());
+    return effects;
 }
 
 /// True: there is more.
 bool CommitGate::say_overdue() {
-    if (overdue_.empty() || overdue_ticket_ > stored_) {
+    if (overdue_.empty() ||
+        (overdue_ticket_ > stored_ && std::holds_alternative<phase::Sound>(phase_))) {
         return false;
     }
-    const auto from = overdue_.begin() + static_cast<std::ptrdiff_t>(overdue_said_);
-    overdue_said_ = std::min(overdue_said_ + overdue_at_once, overdue_.size());
-    const auto to = overdue_.begin() + static_cast<std::ptrdiff_t>(overdue_said_);
-    host_.say({std::make_move_iterator(from), std::make_move_iterator(to)}, nullptr);
-    if (overdue_said_ == overdue_.size()) {
-        overdue_ = {};
+    Effects some;
+    while (!overdue_.empty() && some.size() < overdue_at_once) {
+        some.push_back(std::move(overdue_.front()));
+        overdue_.pop_front();
     }
+    host_.say(std::move(some), nullptr);
     return !overdue_.empty();
-}
-
-/// What follows from what is stored, by the clock alone or by who is there.
-void CommitGate::by_clock(Effects effects) {
-    append(unstored_, switchboard_->take_changes());
-    host_.say(std::move(effects), nullptr);
-}
-
-// ------------------------------------------------------------- when the disk refuses
-
-void CommitGate::look_at_store(Instant now) {
-    auto progress = store_->progress();
-    tell_history(progress.history, now);
-    stored_ = progress.committed;
-    if (failing_ && !going_back_ && stored_ > given_up_ && !progress.failure) {
-        recover();
-    }
-    if (progress.failure && !going_back_) {
-        // What is stored may be said before.
-        release();
-        fail(*progress.failure, now);
-    }
-    if (progress.put_back) {
-        go_back(*progress.put_back, now);
-    }
-}
-
-void CommitGate::refuse_asked(const Asked& asked) const {
-    say(asked.asker, refusal_of(asked.sender, asked.request));
-}
-
-void CommitGate::fail(const std::string& why, Instant now) {
-    const bool is_new = !std::exchange(failing_, true);
-    patience_ = is_new ? first_patience : std::min(2 * patience_, most_patience);
-    going_back_ = true;
-    switchboard_->let_absences_wait(!goes_on());
-    asked_until_ = now + most_going_back;
-    store_->give_up();
-    if (overdue_ticket_ > stored_ && goes_on()) {
-        overdue_ticket_ = stored_;
-    } else if (overdue_ticket_ > stored_) {
-        overdue_ = {};  // judged anew
-    }
-    for (auto& held : std::exchange(held_, {})) {
-        // What is of no request rests on nothing, or comes of the clock: that is judged anew.
-        if (goes_on() || (held.asker && !held.asked)) {
-            host_.say(std::move(held.effects), held.asker);
-        } else if (held.asked && held.changed) {
-            refuse_asked(*held.asked);
-        } else if (held.asked) {
-            asked_.push_back(std::move(*held.asked));
-        }
-    }
-    if (is_new) {
-        host_.store_changed(why);
-    }
-}
-
-void CommitGate::go_back(const Changes& stored, Instant now) {
-    going_back_ = false;
-    given_up_ = stored_;
-    try_at_ = now + patience_;
-    if (goes_on()) {
-        switchboard_->change_again(stored);
-        append(unstored_, switchboard_->take_changes());
-        return;
-    }
-    // Not what came since, either.
-    static_cast<void>(switchboard_->take_changes());
-    for (const auto& change : stored) {
-        switchboard_->restore(change, now);
-    }
-    for (const auto& change : unstored_) {
-        switchboard_->restore(change, now);
-    }
-    for (auto& asked : std::exchange(asked_, {})) {
-        handle(asked.asker, asked.sender, std::move(asked.request), now);
-    }
-}
-
-/// So that the store gets what it has not, and works again though nobody asks for anything.
-void CommitGate::try_again(Instant now) {
-    if (now < try_at_ || going_back_ || !held_.empty()) {
-        return;
-    }
-    try_at_ = now + most_patience;
-    if (goes_on()) {
-        put_ = store_->put(std::exchange(unstored_, {}));
-    } else {
-        put({});
-    }
-    held_.push_back({.ticket = put_});
-}
-
-void CommitGate::recover() {
-    failing_ = false;
-    switchboard_->let_absences_wait(false);
-    if (!goes_on()) {
-        unstored_.clear();
-    } else if (!unstored_.empty()) {
-        put_ = store_->put(std::exchange(unstored_, {}));
-    }
-    host_.store_changed(std::nullopt);
 }
 
 }  // namespace beckon

@@ -8,7 +8,8 @@
 #include "host/store_file.hpp"
 #include "protocol/replies.hpp"
 
-/// History as it is told (contract, section 7), of what the store's file tells. Pure.
+/// History by pages, as the journal tells them; what stands in one is core's to say
+/// (judge/history.hpp). Pure.
 namespace beckon {
 
 HistoryListed told_of(const HistoryPage& page, const UserId& reader, Instant now);

@@ -18,11 +18,12 @@ struct SqlError : std::runtime_error {
     int code;
 };
 
-/// A prepared statement: bind from 1, step through the rows, read from 0. What is bound
-/// must live until the statement is used again.
+/// A prepared statement in use: bind from 1, step through the rows, read from 0. It is reset when
+/// this goes, however it goes, so that no exception and no early return leaves a read open, which
+/// would show the rows of that moment for ever. What is bound must live until then.
 class Statement {
   public:
-    Statement(sqlite3* database, const char* text);
+    explicit Statement(sqlite3_stmt* prepared) : prepared_(prepared) {}
 
     Statement& bind(int at, std::int64_t value);
     Statement& bind(int at, std::string_view text);
@@ -33,8 +34,6 @@ class Statement {
     bool step();
     /// For a statement without rows.
     void run();
-    /// Before all rows were read.
-    void reset() noexcept;
 
     [[nodiscard]] std::int64_t integer(int column) const;
     [[nodiscard]] std::string_view bytes(int column) const;
@@ -44,21 +43,23 @@ class Statement {
   private:
     void check(int result) const;
 
-    struct Finalize {
-        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    struct Reset {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_reset(statement); }
     };
-    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+    std::unique_ptr<sqlite3_stmt, Reset> prepared_;
 };
 
 /// A connection to an existing file, with its statements. One thread at a time. Errors are
 /// thrown as `SqlError`.
 class Database {
   public:
-    explicit Database(const std::string& path);
+    enum class Access : std::uint8_t { write, read };
+
+    explicit Database(const std::string& path, Access access = Access::write);
 
     void run(const char* script);
-    /// The statement of this text, reset; it is prepared once for each literal.
-    Statement& statement(const char* text);
+    /// The statement of this text, prepared once for each literal; one use of it at a time.
+    Statement statement(const char* text);
     std::int64_t integer_of(const char* query);
 
     [[nodiscard]] bool in_transaction() const;
@@ -68,8 +69,11 @@ class Database {
     struct Close {
         void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
     };
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
     std::unique_ptr<sqlite3, Close> database_;
-    std::unordered_map<const char*, Statement> statements_;
+    std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> prepared_;
 };
 
 }  // namespace beckon

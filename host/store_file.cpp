@@ -2,188 +2,22 @@
 #include "host/store_file.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <map>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "guarded_vfs.hpp"
 #include "sqlite.hpp"
+#include "store_place.hpp"
+#include "store_reading.hpp"
+#include "store_versions.hpp"
 
 namespace beckon {
 
 namespace {
 
-/// What tells our files from those of others: "Beck".
-constexpr std::int64_t application_id = 0x4265636b;
-
-/// Each leads from the version of its index to the next; the last one is the present.
-/// Never change one that was released: add another.
-constexpr std::array migrations{
-    R"sql(
-CREATE TABLE broker (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    device_secret BLOB NOT NULL,
-    last_number INTEGER NOT NULL,
-    commits INTEGER NOT NULL DEFAULT 0,
-    clock_ms INTEGER NOT NULL,
-    boot_id TEXT NOT NULL,
-    since_boot_ms INTEGER NOT NULL,
-    wall_ms INTEGER NOT NULL,
-    wall_is_right INTEGER NOT NULL
-) STRICT;
-CREATE TABLE invitations (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
-    inviter TEXT NOT NULL,
-    invitee TEXT,
-    group_id TEXT,
-    answer TEXT NOT NULL,
-    visibility TEXT NOT NULL,
-    call INTEGER NOT NULL,
-    online_only INTEGER NOT NULL,
-    keep_when_lost INTEGER NOT NULL,
-    inviter_was_online INTEGER NOT NULL,
-    rev INTEGER NOT NULL,
-    made_ms INTEGER NOT NULL,
-    lifetime_ms INTEGER NOT NULL,
-    ended_ms INTEGER,
-    remembered INTEGER NOT NULL DEFAULT 1,
-    data ANY
-) STRICT;
-CREATE INDEX forgotten ON invitations (ended_ms) WHERE NOT remembered;
-CREATE TABLE invitees (
-    invitation INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    user TEXT NOT NULL,
-    state TEXT NOT NULL,
-    deadline_ms INTEGER,
-    ended_by TEXT,
-    device TEXT,
-    note INTEGER,
-    adder INTEGER NOT NULL,
-    PRIMARY KEY (invitation, position)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE notes (
-    invitation INTEGER NOT NULL,
-    rev INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    data ANY,
-    PRIMARY KEY (invitation, rev)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE history (
-    user TEXT NOT NULL,
-    ended_ms INTEGER NOT NULL,
-    invitation INTEGER NOT NULL,
-    PRIMARY KEY (user, ended_ms, invitation)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE groups (
-    id TEXT PRIMARY KEY,
-    made_after INTEGER NOT NULL,
-    name TEXT,
-    join_mode TEXT NOT NULL,
-    profile TEXT
-) STRICT, WITHOUT ROWID;
-CREATE TABLE members (
-    group_id TEXT NOT NULL,
-    user TEXT NOT NULL,
-    role TEXT NOT NULL,
-    PRIMARY KEY (group_id, user)
-) STRICT, WITHOUT ROWID;
-)sql",
-    R"sql(
-CREATE TABLE calls (
-    invitation INTEGER PRIMARY KEY,
-    started_ms INTEGER,
-    ended_ms INTEGER,
-    reason TEXT NOT NULL,
-    merged TEXT
-) STRICT;
-CREATE TABLE participants (
-    invitation INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    user TEXT NOT NULL,
-    device TEXT NOT NULL,
-    was_online INTEGER NOT NULL,
-    takes_part INTEGER NOT NULL,
-    hung_up TEXT,
-    PRIMARY KEY (invitation, position)
-) STRICT, WITHOUT ROWID;
--- Nobody had accepted one, and the inviter's device was not written down.
-INSERT INTO calls SELECT number, NULL, NULL, '', NULL FROM invitations WHERE call = 1;
-INSERT INTO participants
-    SELECT number, 0, inviter, '0000000000000000', 0, 1, NULL FROM invitations WHERE call = 1;
-)sql",
-};
-constexpr std::int64_t present_version = migrations.size();
-
-/// The columns of invitations, in the order of their table.
-enum InvitationColumn : std::uint8_t {
-    number_column,
-    id_column,
-    inviter_column,
-    invitee_column,
-    group_column,
-    answer_column,
-    visibility_column,
-    call_column,
-    online_only_column,
-    keep_when_lost_column,
-    inviter_was_online_column,
-    rev_column,
-    made_column,
-    lifetime_column,
-    ended_column,
-    remembered_column,
-    data_column,
-};
-
-/// A page of history ends after so many changes, however few invitations that are.
-constexpr std::size_t page_changes = 4000;
 /// So many invitations leave the history in one transaction.
 constexpr int prune_at_once = 500;
-/// How long a commit waits for another program that has locked the file.
-constexpr int locked_ms = 1000;
-
-[[noreturn]] void cannot_be(std::string_view what, std::string_view text) {
-    throw StoreFile::Damaged("'" + std::string(text) + "' is no " + std::string(what));
-}
-
-template <class SomeId>
-SomeId read_id(const Statement& row, int column) {
-    const auto id = SomeId::parse(row.bytes(column));
-    if (!id) {
-        cannot_be("id", row.bytes(column));
-    }
-    return *id;
-}
-
-template <class Enum>
-Enum read_word(const Statement& row, int column) {
-    const auto& words = Names<Enum>::list;
-    const auto at = std::find(words.begin(), words.end(), row.bytes(column));
-    if (at == words.end()) {
-        cannot_be("word of the contract", row.bytes(column));
-    }
-    return static_cast<Enum>(at - words.begin());
-}
-
-DeviceTag read_device(const Statement& row, int column) {
-    const auto device = DeviceTag::parse(row.bytes(column));
-    if (!device) {
-        cannot_be("device", row.bytes(column));
-    }
-    return *device;
-}
-
-std::optional<Data> read_data(const Statement& row, int column) {
-    if (row.is_null(column)) {
-        return std::nullopt;
-    }
-    // The type first: reading the bytes may change it.
-    const bool is_text = row.type(column) == SQLITE_TEXT;
-    return Data{.bytes = std::string(row.bytes(column)), .is_text = is_text};
-}
 
 void bind_data(Statement& statement, int at, const std::optional<Data>& data) {
     if (!data) {
@@ -210,100 +44,113 @@ std::optional<std::string_view> text_of(const auto& id) {
 }
 
 std::int64_t as_integer(std::uint64_t number) { return static_cast<std::int64_t>(number); }
-std::uint64_t read_number(const Statement& row, int column) {
-    return static_cast<std::uint64_t>(row.integer(column));
-}
 
-std::optional<Profile> read_profile(const Statement& row, int column) {
-    if (row.is_null(column)) {
-        return std::nullopt;
-    }
-    try {
-        return nlohmann::json::parse(row.bytes(column)).get<Profile>();
-    } catch (const nlohmann::json::exception& /*error*/) {
-        cannot_be("profile", row.bytes(column));
-    }
-}
-
-/// The numbers and groups that changes are about.
-struct Touched {
-    std::map<std::uint64_t, InvitationId> numbers{};
-    std::set<GroupId> groups{};
-
-    void operator()(const auto& change) {
-        if constexpr (requires { change.number; }) {
-            auto& id = numbers[change.number];
-            if constexpr (requires { change.id; }) {
-                id = change.id;
-            }
-        } else {
-            groups.insert(change.group);
-        }
-    }
-};
+std::int64_t present_version() { return static_cast<std::int64_t>(store_migrations().size()); }
 
 }  // namespace
 
-StoreFile::StoreFile(Options options) : options_(std::move(options)) {}
-StoreFile::~StoreFile() = default;
+StoreFile::StoreFile(Options options)
+    : options_(std::move(options)), place_(std::make_shared<StorePlace>(options_.path)) {}
+
+StoreFile::~StoreFile() {
+    close();
+    // Not before: that ends all locks of this process on the file, SQLite's too.
+    place_->release_old();
+    place_->release();
+}
 
 // ------------------------------------------------------------- opening
 
 void StoreFile::open(const ClockReading& now, std::string_view secret) {
+    place_->claim();
     try {
-        database_ = std::make_unique<Database>(options_.path);
+        database_ = std::make_unique<Database>(place_->path());
         check_application();
         ready();
         migrate(now, secret);
         read_broker(now);
         forgotten_ = database_->integer_of("SELECT count(*) FROM invitations WHERE NOT remembered");
     } catch (const SqlError& error) {
-        close();
-        if (error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB ||
-            error.code == SQLITE_ERROR) {
-            throw Damaged(error.what());
-        }
-        throw Unusable("cannot use the store " + options_.path + ": " + error.what());
-    } catch (...) {
-        close();
-        throw;
+        cannot_use(error);
     }
 }
 
-void StoreFile::close() { database_.reset(); }
+/// Only what SQLite itself calls damage is damage: all else may be well tomorrow.
+void StoreFile::cannot_use(const SqlError& error) const {
+    if (error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB) {
+        throw Damaged(error.what());
+    }
+    throw Unusable("cannot use the store " + options_.path + ": " + error.what());
+}
+
+void StoreFile::close() {
+    database_.reset();
+    place_->forget_log();
+}
+
+bool StoreFile::is_open() const { return database_ && !has_lost_memory(database_->handle()); }
 
 void StoreFile::reopen() {
-    database_ = std::make_unique<Database>(options_.path);
+    notice_lost_index();
+    check_place();
+    open_place();
+}
+
+void StoreFile::open_place() {
+    close_without_checkpoint();
+    make_index_void();
+    database_ = std::make_unique<Database>(place_->path());
     try {
         ready();
     } catch (...) {
-        close();
+        close_without_checkpoint();
         throw;
     }
+    is_spoilt_ = false;
 }
 
-/// Before anything is changed.
+std::string StoreFile::move_aside() {
+    close_without_checkpoint();
+    auto aside = place_->move_aside();
+    place_->release();
+    return aside;
+}
+
+/// Before anything is changed, and so that nothing is if it is not ours.
 void StoreFile::check_application() {
-    sqlite3_busy_timeout(database_->handle(), locked_ms);
+    sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     const auto application = database_->integer_of("PRAGMA application_id");
-    if (application != application_id &&
-        database_->integer_of("SELECT count(*) FROM sqlite_schema") > 0) {
+    const auto version = database_->integer_of("PRAGMA user_version");
+    const bool is_empty = database_->integer_of("SELECT count(*) FROM sqlite_schema") == 0;
+    if (application != store_application_id && !is_empty) {
         throw Unusable("the store " + options_.path +
                        " is a database of something else than Beckon: name another file");
     }
-    const auto version = database_->integer_of("PRAGMA user_version");
-    if (version > present_version) {
-        throw Unusable("the store " + options_.path + " is of version " + std::to_string(version) +
-                       ", from a later Beckon; this one knows up to " +
-                       std::to_string(present_version) +
+    const auto of_version =
+        "the store " + options_.path + " is of version " + std::to_string(version);
+    if (version > present_version()) {
+        throw Unusable(of_version + ", from a later Beckon; this one knows up to " +
+                       std::to_string(present_version()) +
                        ": use the later one, or name another file");
+    }
+    if (version < 0 || (version == 0 && !is_empty)) {
+        throw Unusable(of_version + ", which no Beckon has made: name another file");
+    }
+    sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+    if (application != store_application_id) {
+        // With the first byte that is written, so that it is known for ours from then on.
+        database_->run(("PRAGMA application_id = " + std::to_string(store_application_id)).c_str());
     }
 }
 
 void StoreFile::ready() {
-    sqlite3_busy_timeout(database_->handle(), locked_ms);
     database_->run("PRAGMA cell_size_check = ON");
-    database_->run("PRAGMA journal_mode = WAL");
+    if (Statement mode = database_->statement("PRAGMA journal_mode = WAL");
+        !mode.step() || mode.bytes(0) != "wal") {
+        throw Unusable("the store " + options_.path +
+                       " cannot have a log beside it: its file system has no shared memory, as "
+                       "some network disks; name a file on another");
+    }
     database_->run(options_.sync_always ? "PRAGMA synchronous = FULL"
                                         : "PRAGMA synchronous = NORMAL");
     // Instead of moving the log into the file within a commit: later, when nobody waits.
@@ -314,18 +161,84 @@ void StoreFile::ready() {
             return SQLITE_OK;
         },
         this);
+    // The log is open once something was read.
+    database_->integer_of("PRAGMA user_version");
+    place_->remember_log();
+}
+
+// ------------------------------------------------------------- a file that is not there any more
+
+bool StoreFile::is_misplaced() const { return place_->objection().has_value(); }
+
+void StoreFile::check_place() {
+    if (const auto objection = place_->objection()) {
+        is_misplaced_ = true;
+        throw std::runtime_error(*objection);
+    }
+}
+
+/// From what the old connection has open, which needs no name.
+void StoreFile::mend() {
+    if (!place_->is_free_of_others() || (!database_ && !place_->has_file())) {
+        check_place();
+    }
+    if (database_ && place_->has_file()) {
+        // Only the log was deleted: the file gets what that had.
+        const int moved = sqlite3_wal_checkpoint_v2(database_->handle(), nullptr,
+                                                    SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        if (moved != SQLITE_OK) {
+            throw SqlError(moved, sqlite3_errmsg(database_->handle()));
+        }
+        close_without_checkpoint();
+    } else if (database_) {
+        const std::string beside = place_->begin_anew();
+        try {
+            database_->statement("VACUUM INTO ?1").bind(1, std::string_view(beside)).run();
+            place_->put_anew(beside);
+        } catch (...) {
+            static_cast<void>(std::remove(beside.c_str()));
+            place_->release_old();
+            throw;
+        }
+        close_without_checkpoint();
+        place_->release_old();
+    }
+    open_place();
+    check_place();
+    is_misplaced_ = false;
+}
+
+void StoreFile::notice_lost_index() {
+    if (database_ && has_lost_memory(database_->handle())) {
+        is_spoilt_ = true;
+        is_index_void_ = true;
+    }
+}
+
+/// So that whoever opens it next makes it anew from the log. False: it cannot be written.
+bool StoreFile::make_index_void() {
+    is_index_void_ = is_index_void_ && !place_->make_index_void();
+    return !is_index_void_;
+}
+
+/// Which would go by the names, where other files may be by now.
+void StoreFile::close_without_checkpoint() {
+    if (database_) {
+        sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
+    close();
 }
 
 void StoreFile::migrate(const ClockReading& now, std::string_view secret) {
     auto version = database_->integer_of("PRAGMA user_version");
-    if (version == present_version) {
+    if (version == present_version()) {
         return;
     }
     database_->run("BEGIN IMMEDIATE");
     try {
         const bool is_new = version == 0;
-        for (; version < present_version; ++version) {
-            database_->run(migrations[static_cast<std::size_t>(version)]);
+        for (; version < present_version(); ++version) {
+            database_->run(store_migrations()[static_cast<std::size_t>(version)]);
         }
         if (is_new) {
             database_
@@ -339,7 +252,6 @@ void StoreFile::migrate(const ClockReading& now, std::string_view secret) {
                 .bind(5, std::int64_t{now.wall_is_right})
                 .run();
         }
-        database_->run(("PRAGMA application_id = " + std::to_string(application_id)).c_str());
         database_->run(("PRAGMA user_version = " + std::to_string(version)).c_str());
         database_->run("COMMIT");
     } catch (...) {
@@ -349,252 +261,67 @@ void StoreFile::migrate(const ClockReading& now, std::string_view secret) {
 }
 
 void StoreFile::read_broker(const ClockReading& now) {
-    Statement& row = database_->statement(
+    Statement row = database_->statement(
         "SELECT device_secret, last_number, clock_ms, boot_id, since_boot_ms, wall_ms, "
         "wall_is_right FROM broker");
     if (!row.step()) {
         throw Damaged("the table broker is empty");
     }
     secret_ = row.bytes(0);
-    last_number_ = read_number(row, 1);
+    last_number_ = static_cast<std::uint64_t>(row.integer(1));
     const auto clock_then = Duration(row.integer(2));
     const ClockReading then{.boot_id = std::string(row.bytes(3)),
                             .since_boot = Instant(Duration(row.integer(4))),
                             .wall_ms = row.integer(5),
                             .wall_is_right = row.integer(6) != 0};
-    row.reset();
     const auto passed = time_passed(then, now);
-    offset_ = clock_then + passed.value_or(Duration(0)) - now.since_boot.time_since_epoch();
-    all_due_at_ = passed ? std::nullopt : std::optional(now.since_boot);
+    clock_.offset = clock_then + passed.value_or(Duration(0)) - now.since_boot.time_since_epoch();
+    clock_.all_due_at = passed ? std::nullopt : std::optional(now.since_boot);
 }
 
-std::int64_t StoreFile::to_file(Instant instant) const {
-    return (instant.time_since_epoch() + offset_).count();
-}
-
-Instant StoreFile::from_file(std::int64_t ms) const { return Instant(Duration(ms) - offset_); }
-
-// ------------------------------------------------------------- telling
-
-void StoreFile::tell_all(const Tell& tell) {
+void StoreFile::tell_all(const Journal::Tell& tell) {
     try {
-        Statement& groups = database_->statement("SELECT id FROM groups");
-        while (groups.step()) {
-            tell_group(read_id<GroupId>(groups, 0), tell);
-        }
-        Statement& row =
-            database_->statement("SELECT * FROM invitations WHERE remembered ORDER BY number");
-        while (row.step()) {
-            tell_invitation(row, Part::all, tell);
-        }
+        StoreReading(*database_, clock_).tell_all(tell);
     } catch (const SqlError& error) {
-        throw Damaged(error.what());
+        cannot_use(error);
     }
-}
-
-void StoreFile::tell_invitation(const Statement& row, Part part, const Tell& tell) {
-    InvitationKept kept{
-        .number = read_number(row, number_column),
-        .id = read_id<InvitationId>(row, id_column),
-        .inviter = read_id<UserId>(row, inviter_column),
-        .target = {},
-        .answer = read_word<Answer>(row, answer_column),
-        .visibility = read_word<Visibility>(row, visibility_column),
-        .call = row.integer(call_column) != 0,
-        .online_only = row.integer(online_only_column) != 0,
-        .keep_when_lost = row.integer(keep_when_lost_column) != 0,
-        .inviter_was_online = row.integer(inviter_was_online_column) != 0,
-        .rev = static_cast<Rev>(row.integer(rev_column)),
-        .made_at = from_file(row.integer(made_column)),
-        .lifetime_end = from_file(row.integer(lifetime_column)),
-    };
-    if (row.is_null(group_column)) {
-        kept.target = read_id<UserId>(row, invitee_column);
-    } else {
-        kept.target = read_id<GroupId>(row, group_column);
-    }
-    if (!row.is_null(ended_column)) {
-        kept.ended_at = from_file(row.integer(ended_column));
-    } else if (all_due_at_) {
-        kept.lifetime_end = std::min(kept.lifetime_end, *all_due_at_);
-    }
-    const auto number = kept.number;
-    const bool has_notes = kept.rev > 1;
-    const bool has_call = kept.call;
-    tell(std::move(kept));
-    if (part == Part::all && !row.is_null(data_column)) {
-        tell(DataKept{.number = number, .data = read_data(row, data_column)});
-    }
-    if (has_notes) {
-        Statement& note = database_->statement(
-            "SELECT rev, reason, data FROM notes WHERE invitation = ?1 ORDER BY rev");
-        note.bind(1, as_integer(number));
-        while (note.step()) {
-            tell(NoteKept{.number = number,
-                          .rev = static_cast<Rev>(note.integer(0)),
-                          .data = part == Part::all ? read_data(note, 2) : std::nullopt,
-                          .reason = std::string(note.bytes(1))});
-        }
-    }
-    Statement& invitee = database_->statement(
-        "SELECT position, user, state, deadline_ms, ended_by, device, note, adder FROM invitees "
-        "WHERE invitation = ?1 ORDER BY position");
-    invitee.bind(1, as_integer(number));
-    while (invitee.step()) {
-        InviteeKept one{.number = number,
-                        .position = static_cast<std::uint32_t>(invitee.integer(0)),
-                        .user = read_id<UserId>(invitee, 1),
-                        .state = read_word<State>(invitee, 2),
-                        .deadline = invitee.is_null(3) ? never : from_file(invitee.integer(3)),
-                        .adder = invitee.integer(7) != 0};
-        if (all_due_at_ && one.state == State::pending && one.deadline != never) {
-            one.deadline = std::min(one.deadline, *all_due_at_);
-        }
-        if (!invitee.is_null(4)) {
-            one.by = read_id<UserId>(invitee, 4);
-        }
-        if (!invitee.is_null(5)) {
-            one.device = read_device(invitee, 5);
-        }
-        if (!invitee.is_null(6)) {
-            one.note = static_cast<Rev>(invitee.integer(6));
-        }
-        tell(std::move(one));
-    }
-    if (has_call) {
-        tell_call(number, tell);
-    }
-}
-
-void StoreFile::tell_call(std::uint64_t number, const Tell& tell) {
-    Statement& row = database_->statement(
-        "SELECT started_ms, ended_ms, reason, merged FROM calls WHERE invitation = ?1");
-    row.bind(1, as_integer(number));
-    if (!row.step()) {
-        throw Damaged("a call has no row in calls");
-    }
-    CallKept kept{.number = number, .reason = std::string(row.bytes(2))};
-    if (!row.is_null(0)) {
-        kept.started_at = from_file(row.integer(0));
-    }
-    if (!row.is_null(1)) {
-        kept.ended_at = from_file(row.integer(1));
-    }
-    if (!row.is_null(3)) {
-        kept.merged = read_id<InvitationId>(row, 3);
-    }
-    row.reset();
-    tell(std::move(kept));
-    Statement& participant = database_->statement(
-        "SELECT position, user, device, was_online, takes_part, hung_up FROM participants "
-        "WHERE invitation = ?1 ORDER BY position");
-    participant.bind(1, as_integer(number));
-    bool is_alone = true;
-    while (participant.step()) {
-        ParticipantKept one{.number = number,
-                            .position = static_cast<std::uint32_t>(participant.integer(0)),
-                            .user = read_id<UserId>(participant, 1),
-                            .device = read_device(participant, 2),
-                            .was_online = participant.integer(3) != 0,
-                            .takes_part = participant.integer(4) != 0};
-        if (!participant.is_null(5)) {
-            one.hung_up = read_device(participant, 5);
-        }
-        tell(std::move(one));
-        is_alone = false;
-    }
-    if (is_alone) {
-        throw Damaged("a call has no row in participants");
-    }
-}
-
-void StoreFile::tell_group(const GroupId& group, const Tell& tell) {
-    Statement& row = database_->statement(
-        "SELECT name, join_mode, profile, made_after FROM groups WHERE id = ?1");
-    row.bind(1, std::string_view(group.text()));
-    if (!row.step()) {
-        return;
-    }
-    GroupKept kept{.group = group,
-                   .made_after = read_number(row, 3),
-                   .profile = read_profile(row, 2),
-                   .join_mode = read_word<JoinMode>(row, 1)};
-    if (!row.is_null(0)) {
-        kept.name = std::string(row.bytes(0));
-    }
-    row.reset();
-    tell(std::move(kept));
-    Statement& member =
-        database_->statement("SELECT user, role FROM members WHERE group_id = ?1 ORDER BY user");
-    member.bind(1, std::string_view(group.text()));
-    bool has_owner = false;
-    while (member.step()) {
-        const auto rank = read_word<Rank>(member, 1);
-        has_owner |= rank == Rank::owner;
-        tell(MemberKept{.group = group, .user = read_id<UserId>(member, 0), .rank = rank});
-    }
-    if (!has_owner) {
-        throw Damaged("the group '" + group.text() + "' has no owner");
-    }
-}
-
-Changes StoreFile::as_stored(std::span<const Changes> touched) {
-    Touched what;
-    for (const Changes& changes : touched) {
-        for (const Change& change : changes) {
-            std::visit(what, change);
-        }
-    }
-    Changes stored;
-    const auto tell = [&](Change&& change) { stored.push_back(std::move(change)); };
-    for (const auto& group : what.groups) {
-        tell(GroupGone{group});
-        tell_group(group, tell);
-    }
-    for (const auto& [number, id] : what.numbers) {
-        tell(InvitationForgotten{.number = number, .id = id});
-        Statement& row =
-            database_->statement("SELECT * FROM invitations WHERE number = ?1 AND remembered");
-        row.bind(1, as_integer(number));
-        if (row.step()) {
-            tell_invitation(row, Part::all, tell);
-            row.reset();
-        }
-    }
-    return stored;
-}
-
-HistoryPage StoreFile::history(const UserId& user, std::size_t limit,
-                               const std::optional<HistoryMark>& before, const ClockReading& now) {
-    const auto from = before.value_or(HistoryMark{INT64_MAX, INT64_MAX});
-    Statement& row = database_->statement(
-        "SELECT i.* FROM history h JOIN invitations i ON i.number = h.invitation "
-        "WHERE h.user = ?1 AND (h.ended_ms, h.invitation) < (?2, ?3) AND h.ended_ms >= ?4 "
-        "ORDER BY h.ended_ms DESC, h.invitation DESC");
-    row.bind(1, std::string_view(user.text()))
-        .bind(2, from.ended_ms)
-        .bind(3, as_integer(from.number))
-        .bind(4, to_file(now.since_boot - options_.history));
-    HistoryPage page;
-    HistoryMark last;
-    std::size_t count = 0;
-    while (row.step()) {
-        if (count == limit || page.ended.size() >= page_changes) {
-            page.next = last;
-            row.reset();
-            break;
-        }
-        last = {row.integer(ended_column), read_number(row, number_column)};
-        tell_invitation(row, Part::without_data,
-                        [&](Change&& change) { page.ended.push_back(std::move(change)); });
-        ++count;
-    }
-    return page;
 }
 
 // ------------------------------------------------------------- writing
 
 void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
+    get_ready();
+    try {
+        write_all(batch, now);
+    } catch (const SqlError& error) {
+        is_spoilt_ = error.code == SQLITE_READONLY;
+        notice_lost_index();
+        if (is_index_void_) {
+            throw std::runtime_error(lost_index());
+        }
+        throw;
+    }
+}
+
+/// For the next attempt: what the last one found to be wrong may be well again.
+void StoreFile::get_ready() {
+    notice_lost_index();
+    if (is_misplaced_) {
+        mend();
+    } else if (!database_ || is_spoilt_ || is_index_void_) {
+        reopen();
+    }
+    if (is_index_void_) {
+        throw std::runtime_error(lost_index());
+    }
+}
+
+std::string StoreFile::lost_index() const {
+    return place_->name() +
+           "-shm cannot be read or written any more, which the broker shares as memory";
+}
+
+void StoreFile::write_all(std::span<const Changes> batch, const ClockReading& now) {
     const auto last_number_before = last_number_;
     const auto forgotten_before = forgotten_;
     bool committing = false;
@@ -602,8 +329,8 @@ void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
     newly_forgotten_ = 0;
     database_->run("BEGIN IMMEDIATE");
     try {
-        if (all_due_at_) {
-            all_are_due(*all_due_at_);
+        if (clock_.all_due_at) {
+            all_are_due(*clock_.all_due_at);
         }
         for (const Changes& changes : batch) {
             for (const Change& change : changes) {
@@ -616,6 +343,7 @@ void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
             prune_some(now.since_boot, static_cast<int>(2 * newly_forgotten_));
         }
         keep_clock(now);
+        check_place();
         committing = true;
         database_->run("COMMIT");
     } catch (...) {
@@ -627,7 +355,7 @@ void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
         }
         throw;
     }
-    all_due_at_.reset();
+    clock_.all_due_at.reset();
 }
 
 // When it was the sync that failed, the log may hold the whole batch, and the next start
@@ -657,7 +385,7 @@ void StoreFile::keep_clock(const ClockReading& now) {
             "?3, since_boot_ms = ?4, "
             "wall_ms = ?5, wall_is_right = ?6")
         .bind(1, as_integer(last_number_))
-        .bind(2, to_file(now.since_boot))
+        .bind(2, clock_.to_file(now.since_boot))
         .bind(3, std::string_view(now.boot_id))
         .bind(4, now.since_boot.time_since_epoch().count())
         .bind(5, now.wall_ms)
@@ -679,7 +407,7 @@ void StoreFile::apply(const Change& change) {
 
 void StoreFile::apply(const InvitationKept& kept) {
     last_number_ = std::max(last_number_, kept.number);
-    Statement& insert = database_->statement(
+    Statement insert = database_->statement(
         "INSERT INTO invitations (number, id, inviter, invitee, group_id, answer, visibility, "
         "call, online_only, keep_when_lost, inviter_was_online, rev, made_ms, lifetime_ms, "
         "ended_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
@@ -701,9 +429,10 @@ void StoreFile::apply(const InvitationKept& kept) {
         .bind(10, std::int64_t{kept.keep_when_lost})
         .bind(11, std::int64_t{kept.inviter_was_online})
         .bind(12, std::int64_t{kept.rev})
-        .bind(13, to_file(kept.made_at))
-        .bind(14, to_file(kept.lifetime_end));
-    bind_if(insert, 15, kept.ended_at ? std::optional(to_file(*kept.ended_at)) : std::nullopt);
+        .bind(13, clock_.to_file(kept.made_at))
+        .bind(14, clock_.to_file(kept.lifetime_end));
+    bind_if(insert, 15,
+            kept.ended_at ? std::optional(clock_.to_file(*kept.ended_at)) : std::nullopt);
     insert.run();
     if (kept.ended_at) {
         ended_.push_back(kept.number);
@@ -711,13 +440,13 @@ void StoreFile::apply(const InvitationKept& kept) {
 }
 
 void StoreFile::apply(const DataKept& kept) {
-    Statement& update = database_->statement("UPDATE invitations SET data = ?2 WHERE number = ?1");
+    Statement update = database_->statement("UPDATE invitations SET data = ?2 WHERE number = ?1");
     bind_data(update.bind(1, as_integer(kept.number)), 2, kept.data);
     update.run();
 }
 
 void StoreFile::apply(const NoteKept& kept) {
-    Statement& insert = database_->statement(
+    Statement insert = database_->statement(
         "INSERT INTO notes (invitation, rev, reason, data) VALUES (?1, ?2, ?3, ?4) "
         "ON CONFLICT DO UPDATE SET reason = excluded.reason, data = excluded.data");
     insert.bind(1, as_integer(kept.number))
@@ -728,7 +457,7 @@ void StoreFile::apply(const NoteKept& kept) {
 }
 
 void StoreFile::apply(const InviteeKept& kept) {
-    Statement& insert = database_->statement(
+    Statement insert = database_->statement(
         "INSERT INTO invitees (invitation, position, user, state, deadline_ms, ended_by, device, "
         "note, adder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
         "ON CONFLICT DO UPDATE SET state = excluded.state, ended_by = excluded.ended_by, "
@@ -738,7 +467,7 @@ void StoreFile::apply(const InviteeKept& kept) {
         .bind(3, std::string_view(kept.user.text()))
         .bind(4, name_of(kept.state));
     bind_if(insert, 5,
-            kept.deadline == never ? std::nullopt : std::optional(to_file(kept.deadline)));
+            kept.deadline == never ? std::nullopt : std::optional(clock_.to_file(kept.deadline)));
     bind_if(insert, 6, text_of(kept.by));
     const std::string device = kept.device ? kept.device->text() : std::string();
     bind_if(insert, 7, kept.device ? std::optional(std::string_view(device)) : std::nullopt);
@@ -747,20 +476,22 @@ void StoreFile::apply(const InviteeKept& kept) {
 }
 
 void StoreFile::apply(const CallKept& kept) {
-    Statement& insert = database_->statement(
+    Statement insert = database_->statement(
         "INSERT INTO calls (invitation, started_ms, ended_ms, reason, merged) "
         "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET started_ms = excluded.started_ms, "
         "ended_ms = excluded.ended_ms, reason = excluded.reason, merged = excluded.merged");
     insert.bind(1, as_integer(kept.number));
-    bind_if(insert, 2, kept.started_at ? std::optional(to_file(*kept.started_at)) : std::nullopt);
-    bind_if(insert, 3, kept.ended_at ? std::optional(to_file(*kept.ended_at)) : std::nullopt);
+    bind_if(insert, 2,
+            kept.started_at ? std::optional(clock_.to_file(*kept.started_at)) : std::nullopt);
+    bind_if(insert, 3,
+            kept.ended_at ? std::optional(clock_.to_file(*kept.ended_at)) : std::nullopt);
     insert.bind(4, std::string_view(kept.reason));
     bind_if(insert, 5, text_of(kept.merged));
     insert.run();
 }
 
 void StoreFile::apply(const ParticipantKept& kept) {
-    Statement& insert = database_->statement(
+    Statement insert = database_->statement(
         "INSERT INTO participants (invitation, position, user, device, was_online, takes_part, "
         "hung_up) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET "
         "device = excluded.device, was_online = excluded.was_online, "
@@ -793,7 +524,7 @@ void StoreFile::apply(const InvitationForgotten& forgotten) {
 }
 
 void StoreFile::apply(const GroupKept& kept) {
-    Statement& insert = database_->statement(
+    Statement insert = database_->statement(
         "INSERT INTO groups (id, name, join_mode, profile, made_after) VALUES (?1, ?2, ?3, ?4, ?5) "
         "ON CONFLICT DO UPDATE SET name = excluded.name, join_mode = excluded.join_mode, "
         "profile = excluded.profile");
@@ -838,13 +569,13 @@ void StoreFile::all_are_due(Instant now) {
         ->statement(
             "UPDATE invitations SET lifetime_ms = min(lifetime_ms, ?1) "
             "WHERE ended_ms IS NULL")
-        .bind(1, to_file(now))
+        .bind(1, clock_.to_file(now))
         .run();
     database_
         ->statement(
             "UPDATE invitees SET deadline_ms = min(deadline_ms, ?1) "
             "WHERE state = 'pending'")
-        .bind(1, to_file(now))
+        .bind(1, clock_.to_file(now))
         .run();
 }
 
@@ -876,21 +607,20 @@ bool StoreFile::prune(const ClockReading& now) {
     }
 }
 
+std::optional<StoreFile::Forgotten> StoreFile::first_forgotten() {
+    Statement row = database_->statement(
+        "SELECT ended_ms, number FROM invitations WHERE NOT remembered ORDER BY ended_ms LIMIT 1");
+    return row.step() ? std::optional(Forgotten{row.integer(0), row.integer(1)}) : std::nullopt;
+}
+
 bool StoreFile::prune_some(Instant now, int most) {
-    const auto oldest = to_file(now - options_.history);
+    const auto oldest = clock_.to_file(now - options_.history);
     for (int pruned = 0; pruned < most; ++pruned) {
-        Statement& row = database_->statement(
-            "SELECT number, ended_ms, inviter FROM invitations WHERE NOT remembered "
-            "ORDER BY ended_ms LIMIT 1");
-        if (!row.step()) {
+        const auto first = first_forgotten();
+        if (!first || (first->ended_ms >= oldest && forgotten_ <= options_.max_history)) {
             return false;
         }
-        const auto number = row.integer(0);
-        const auto ended = row.integer(1);
-        row.reset();
-        if (ended >= oldest && forgotten_ <= options_.max_history) {
-            return false;
-        }
+        const auto [ended, number] = *first;
         database_
             ->statement(
                 "DELETE FROM history WHERE invitation = ?1 AND ended_ms = ?2 AND user IN "

@@ -2,18 +2,20 @@
 #include "device/device.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <type_traits>
+
+#include "busy_mode.hpp"
+#include "errands.hpp"
+#include "inbox.hpp"
+#include "open_requests.hpp"
+#include "protocol/wire.hpp"
+#include "recent_ids.hpp"
 
 namespace beckon {
 namespace {
 
 /// Until a request of the device's own that was refused for the moment is tried again.
 constexpr Duration soon{1'000};
-/// Of the device's own errands, so that they do not get in the way of calls.
-constexpr std::size_t max_errands_in_flight = 4;
-/// That are remembered, to be called off.
-constexpr std::size_t max_errands = 1000;
 
 /// The device's own requests that it may try again.
 bool for_the_moment(Error error) {
@@ -56,7 +58,20 @@ void age(Asked& asked, Duration waited) {
 
 }  // namespace
 
-Device::Device(Options options) : options_(std::move(options)), inbox_(options_.user) {}
+Device::Device(Options options)
+    : options_(std::move(options)),
+      inbox_(std::make_unique<Inbox>(options_.user)),
+      requests_(std::make_unique<OpenRequests>(options_.req_prefix)),
+      errands_(std::make_unique<Errands>()),
+      busy_(std::make_unique<BusyMode>()),
+      messages_(std::make_unique<RecentIds<std::pair<UserId, MessageId>>>()) {}
+Device::~Device() = default;
+Device::Device(Device&&) noexcept = default;
+Device& Device::operator=(Device&&) noexcept = default;
+
+void Device::set_busy(std::optional<Reject> as) { busy_->set(std::move(as)); }
+
+std::vector<InvitationInfo> Device::open(Instant now) const { return inbox_->open(now); }
 
 Device::Effects Device::done() { return std::exchange(effects_, {}); }
 
@@ -79,24 +94,24 @@ Device::Effects Device::call(CallId call, RequestBody body, Offline offline, Ins
             return done();
         }
     }
-    if (waiting_.size() >= options_.max_waiting) {
+    if (requests_->waiting().size() >= options_.max_waiting) {
         return refuse(Failure::too_many_waiting);
     }
     const auto patience = std::visit(
         [&](const auto& asked) {
-            if constexpr (requires { inbox_.inviting(asked); }) {
-                inbox_.inviting(asked);
+            if constexpr (requires { inbox_->inviting(asked); }) {
+                inbox_->inviting(asked);
             } else if constexpr (std::is_same_v<std::decay_t<decltype(asked)>, Cancel>) {
-                inbox_.cancelling(asked.id, !asked.invitees);
+                inbox_->cancelling(asked.id, !asked.invitees);
             }
             return patience_for(asked, options_.patience);
         },
         body);
-    add({.name = call,
-         .body = std::move(body),
-         .offline = offline,
-         .asked = now,
-         .deadline = now + patience});
+    requests_->add({.call = call,
+                    .body = std::move(body),
+                    .offline = offline,
+                    .asked = now,
+                    .deadline = now + patience});
     pump(now);
     return done();
 }
@@ -106,8 +121,8 @@ bool Device::withdraw(CallId call, const Cancel& cancel) {
     if (cancel.invitees) {
         return false;
     }
-    for (const auto number : waiting_) {
-        const Call& waiting = calls_.at(number);
+    for (const auto number : requests_->waiting()) {
+        const OpenRequest& waiting = requests_->at(number);
         const auto* made = made_by(waiting.body);
         if (made != nullptr && *made == cancel.id && waiting.sent == 0) {
             Cancelled cancelled;
@@ -128,90 +143,44 @@ bool Device::withdraw(CallId call, const Cancel& cancel) {
     return false;
 }
 
-Device::Number Device::add(Call call) {
-    const Number number = next_number_++;
-    deadlines_.emplace(call.deadline, number);
-    waiting_.push_back(number);
-    calls_.emplace(number, std::move(call));
-    return number;
-}
-
-Device::Call Device::take(Number number) {
-    auto node = calls_.extract(number);
-    Call& call = node.mapped();
-    deadlines_.erase({call.deadline, number});
-    if (call.in_flight) {
-        --in_flight_;
-    } else {
-        waiting_.erase(std::find(waiting_.begin(), waiting_.end(), number));
-    }
-    return std::move(call);
-}
-
 void Device::pump(Instant now) {
-    if (link_ == Link::ready) {
-        run_errands(now);
-        while (in_flight_ < options_.max_in_flight && !waiting_.empty()) {
-            if (!was_made(waiting_.front())) {
-                send(waiting_.front(), now);
-            }
+    if (link_ != Link::ready) {
+        return;
+    }
+    while (auto errand = errands_->begin(now)) {
+        send_own(std::move(*errand), options_.patience, now);
+    }
+    while (requests_->in_flight() < options_.max_in_flight && !requests_->waiting().empty()) {
+        if (!was_made(requests_->waiting().front())) {
+            send(requests_->waiting().front(), now);
         }
     }
 }
 
-Device::Errand Device::errand_of(const Call& call) {
-    if (const auto* get = std::get_if<Get>(&call.body)) {
-        return {Errand::What::get, get->id};
-    }
-    if (const auto* reject = std::get_if<Reject>(&call.body)) {
-        return {Errand::What::reject, reject->id};
-    }
-    return {Errand::What::cancel, std::get<Cancel>(call.body).id};
-}
-
-void Device::run_errands(Instant now) {
-    for (auto& [errand, when] : errands_) {
-        if (errands_in_flight_ >= max_errands_in_flight) {
-            return;
-        }
-        if (when && *when <= now) {
-            when.reset();
-            ++errands_in_flight_;
-            Call call{.body = Get{errand.id}, .asked = now, .deadline = now + options_.patience};
-            if (errand.what == Errand::What::cancel) {
-                call.body = Cancel{.id = errand.id};
-            } else if (errand.what == Errand::What::reject) {
-                call.body = rejects_.at(errand.id);
-            }
-            send(add(std::move(call)), now);
-        }
-    }
+void Device::send_own(RequestBody body, Duration patience, Instant now) {
+    send(requests_->add({.body = std::move(body), .asked = now, .deadline = now + patience}), now);
 }
 
 void Device::send(Number number, Instant now) {
-    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), number));
-    Call& call = calls_.at(number);
-    call.in_flight = true;
-    ++in_flight_;
-    ++call.sent;
-    const auto req = options_.req_prefix + ":" + std::to_string(number);
-    Request request{.req = req, .body = call.body};
-    std::visit([&](auto& asked) { age(asked, now - call.asked); }, request.body);
+    const OpenRequest& open = requests_->begin(number);
+    const auto req = requests_->req_of(number);
+    Request request{.req = req, .body = open.body};
+    std::visit([&](auto& asked) { age(asked, now - open.asked); }, request.body);
     effects_.emplace_back(Send{options_.topics.request(request.body, options_.user),
                                encode(request, options_.encoding), req});
 }
 
 /// Another invite is not sent, and none fails, when the broker was heard to have made it.
 bool Device::was_made(Number number) {
-    const auto* id = made_by(calls_.at(number).body);
-    const auto state = id != nullptr ? inbox_.made(*id) : std::nullopt;
-    if (!state || calls_.at(number).sent == 0) {
+    const auto* id = made_by(requests_->at(number).body);
+    const auto state = id != nullptr ? inbox_->made(*id) : std::nullopt;
+    if (!state || requests_->at(number).sent == 0) {
         return false;
     }
     Reply reply{.re = std::string(Invite::verb),
                 .device = device_,
                 .body = Invited{.dup = true, .id = *id, .state = state}};
-    effects_.emplace_back(Result{*take(number).name, std::move(reply)});
+    effects_.emplace_back(Result{*requests_->take(number).call, std::move(reply)});
     return true;
 }
 
@@ -219,25 +188,24 @@ void Device::fail(Number number, Failure failure) {
     if (was_made(number)) {
         return;
     }
-    const Call call = take(number);
-    effects_.emplace_back(Result{*call.name, failure});
-    if (const auto* id = made_by(call.body)) {
-        if (call.sent == 0) {
-            inbox_.not_invited(*id);
+    const OpenRequest request = requests_->take(number);
+    effects_.emplace_back(Result{*request.call, failure});
+    if (const auto* id = made_by(request.body)) {
+        if (request.sent == 0) {
+            inbox_->not_invited(*id);
         } else {
             call_off(*id);
         }
-    } else if (const auto* cancel = std::get_if<Cancel>(&call.body); cancel && call.sent == 0) {
-        inbox_.cancelling(cancel->id, false);
+    } else if (const auto* cancel = std::get_if<Cancel>(&request.body);
+               cancel && request.sent == 0) {
+        inbox_->cancelling(cancel->id, false);
     }
 }
 
 void Device::call_off(const InvitationId& id) {
-    inbox_.disown(id);
-    inbox_.cancelling(id, true);
-    if (errands_.size() < max_errands) {
-        errands_.insert_or_assign({Errand::What::cancel, id}, Instant{});
-    }
+    inbox_->disown(id);
+    inbox_->cancelling(id, true);
+    errands_->call_off(id);
 }
 
 // --------------------------------------------------------------- connection
@@ -266,50 +234,32 @@ Device::Effects Device::disconnected(Instant now) {
 
 /// What was in flight waits to be sent again, if its caller waits.
 void Device::lose_connection() {
-    std::vector<Number> again;
-    std::vector<Number> over;
-    for (const auto& [number, call] : calls_) {
-        if (call.name && call.offline == Offline::wait) {
-            if (call.in_flight) {
-                again.push_back(number);
-            }
-        } else {
-            over.push_back(number);
+    for (const auto number : requests_->all()) {
+        const OpenRequest& request = requests_->at(number);
+        if (!request.call) {
+            requests_->take(number);
+        } else if (request.offline == Offline::fail) {
+            fail(number, failure_of(number, Failure::not_connected));
         }
     }
-    for (const auto number : over) {
-        const Call& call = calls_.at(number);
-        if (call.name) {
-            fail(number, call.sent > 0 ? Failure::no_reply : Failure::not_connected);
-        } else {
-            take(number);
-        }
-    }
-    for (const auto number : again) {
-        calls_.at(number).in_flight = false;
-    }
-    in_flight_ = 0;
-    // What is asked by `get`, the next sync tells.
-    std::erase_if(errands_, [](const auto& one) { return one.first.what == Errand::What::get; });
-    for (auto& [errand, when] : errands_) {
-        when = Instant{};
-    }
-    errands_in_flight_ = 0;
-    waiting_.insert(waiting_.begin(), again.begin(), again.end());
+    requests_->wait_again();
+    errands_->lose_connection();
     sync_at_.reset();
     syncing_ = false;
 }
 
+/// Why a request fails that gets no reply; `unsent`: when it was never sent.
+Failure Device::failure_of(Number number, Failure unsent) const {
+    return requests_->at(number).sent > 0 ? Failure::no_reply : unsent;
+}
+
 void Device::start_sync(std::optional<std::string> after, Instant now) {
     if (!after) {
-        inbox_.begin_sync();
+        inbox_->begin_sync();
         sync_at_.reset();
     }
     syncing_ = true;
-    send(add({.body = Sync{std::move(after)},
-              .asked = now,
-              .deadline = now + options_.sync_patience}),
-         now);
+    send_own(Sync{std::move(after)}, options_.sync_patience, now);
 }
 
 void Device::synced(const Reply& reply, Instant now) {
@@ -319,27 +269,27 @@ void Device::synced(const Reply& reply, Instant now) {
         sync_at_ = now + soon;
         return;
     }
-    inbox_.speaks(page->server_epoch);
+    inbox_->speaks(page->server_epoch);
     for (const auto& invitation : page->invitations) {
-        pass_on(inbox_.listed(invitation, now), now);
+        pass_on(inbox_->listed(invitation, now), now);
     }
     if (page->next) {
         start_sync(page->next, now);
         return;
     }
     set_link(Link::ready);
-    pass_on(inbox_.end_sync(), now);
+    pass_on(inbox_->end_sync(), now);
 }
 
 // --------------------------------------------------------------- deliveries
 
-void Device::pass_on(Inbox::News news, Instant now) {
+void Device::pass_on(News news, Instant now) {
     for (auto& one : news) {
         std::visit(
             [&](auto& told) {
                 if constexpr (std::is_same_v<std::decay_t<decltype(told)>, Unsure>) {
                     if (link_ == Link::syncing || link_ == Link::ready) {
-                        errands_.try_emplace({Errand::What::get, told.id}, now);
+                        errands_->get(told.id, now);
                     }
                 } else if constexpr (std::is_same_v<std::decay_t<decltype(told)>, Doubtful>) {
                     if (link_ == Link::ready) {
@@ -349,7 +299,7 @@ void Device::pass_on(Inbox::News news, Instant now) {
                     if (!is_rejected(told, now)) {
                         effects_.emplace_back(std::move(told));
                     }
-                } else if (!rejected_.contains(told.id)) {
+                } else if (!busy_->rejected(told.id)) {
                     effects_.emplace_back(std::move(told));
                 }
             },
@@ -360,15 +310,13 @@ void Device::pass_on(Inbox::News news, Instant now) {
 bool Device::is_rejected(const Heard& heard, Instant now) {
     const auto* rings = std::get_if<NewInvitation>(&heard.body);
     if (rings == nullptr || heard.role != Role::invitee) {
-        return rejected_.contains(heard.id);
+        return busy_->rejected(heard.id);
     }
-    if (!busy_) {
-        rejected_.erase(heard.id);
+    auto reject = busy_->reject(heard.id);
+    if (!reject) {
         return false;
     }
-    rejected_.insert(heard.id);
-    rejects_.insert_or_assign(heard.id, *busy_).first->second.id = heard.id;
-    errands_.try_emplace({Errand::What::reject, heard.id}, now);
+    errands_->reject(std::move(*reject), now);
     effects_.emplace_back(Busy{heard.id, heard.inviter, heard.group, rings->data});
     return true;
 }
@@ -381,9 +329,9 @@ Device::Effects Device::receive_event(std::string_view payload, Instant now) {
             [&](auto& told) {
                 using Told = std::decay_t<decltype(told)>;
                 if constexpr (std::is_same_v<Told, Event>) {
-                    pass_on(inbox_.take(told, now), now);
+                    pass_on(inbox_->take(told, now), now);
                 } else if constexpr (std::is_same_v<Told, MessageEvent>) {
-                    if (messages_.insert({told.from, told.id})) {
+                    if (messages_->insert({told.from, told.id})) {
                         effects_.emplace_back(std::move(told));
                     }
                 } else {
@@ -411,14 +359,14 @@ void Device::note_own_part(const GroupEvent& event, Instant now) {
                 }
             } else if constexpr (std::is_same_v<Body, MemberRemoved>) {
                 if (me(body.members)) {
-                    inbox_.left(event.group);
+                    inbox_->left(event.group);
                 }
             } else if constexpr (std::is_same_v<Body, MemberLeft>) {
                 if (body.user == options_.user) {
-                    inbox_.left(event.group);
+                    inbox_->left(event.group);
                 }
             } else if constexpr (std::is_same_v<Body, GroupDismissed>) {
-                inbox_.left(event.group);
+                inbox_->left(event.group);
             }
         },
         event.body);
@@ -432,131 +380,98 @@ Device::Effects Device::receive_reply(std::string_view payload, Instant now,
     if (reply == nullptr) {
         return done();
     }
-    if (const auto number = number_of(*reply, correlation)) {
+    if (const auto number = requests_->asked_by(*reply, correlation)) {
         device_ = reply->device;
-        inbox_.set_device(device_);
-        replied(take(*number), std::move(*reply), now);
+        inbox_->set_device(device_);
+        replied(requests_->take(*number), std::move(*reply), now);
         pump(now);
     }
     return done();
 }
 
-/// The call that it answers; nothing if that is over, or somebody else's.
-std::optional<Device::Number> Device::number_of(const Reply& reply,
-                                                std::string_view correlation) const {
-    const auto* text = reply.req ? std::get_if<std::string>(&*reply.req) : nullptr;
-    const std::string_view req = text != nullptr ? std::string_view(*text) : correlation;
-    const auto prefix = options_.req_prefix + ":";
-    if (!req.starts_with(prefix)) {
-        return std::nullopt;
-    }
-    Number number = 0;
-    const char* end = req.data() + req.size();
-    const auto read = std::from_chars(req.data() + prefix.size(), end, number);
-    const auto found = calls_.find(number);
-    if (read.ec != std::errc{} || read.ptr != end || found == calls_.end() ||
-        reply.re != verb_of({.body = found->second.body})) {
-        return std::nullopt;
-    }
-    return number;
-}
-
-void Device::replied(Call call, Reply reply, Instant now) {
-    if (!call.name) {
-        if (std::holds_alternative<Sync>(call.body)) {
+void Device::replied(const OpenRequest& asked, Reply reply, Instant now) {
+    if (!asked.call) {
+        if (std::holds_alternative<Sync>(asked.body)) {
             synced(reply, now);
         } else {
-            errand_replied(call, reply, now);
+            errand_replied(asked.body, reply, now);
         }
         return;
     }
-    effects_.emplace_back(Result{*call.name, reply});
+    effects_.emplace_back(Result{*asked.call, reply});
     if (const auto* got = std::get_if<Got>(&reply.body)) {
         // What is over and was not held is no news: the caller asked for the past.
         const auto& info = got->invitation;
-        if (inbox_.holds(info.id) || info.state == Openness::open) {
-            pass_on(inbox_.take(info, now), now);
+        if (inbox_->holds(info.id) || info.state == Openness::open) {
+            pass_on(inbox_->take(info, now), now);
         }
         return;
     }
-    pass_on(inbox_.take(call.body, reply.body, now), now);
+    pass_on(inbox_->take(asked.body, reply.body, now), now);
     const auto* refusal = std::get_if<Refusal>(&reply.body);
-    const auto* made = made_by(call.body);
+    const auto* made = made_by(asked.body);
     if (made != nullptr && refusal != nullptr && for_the_moment(refusal->error) &&
-        (call.sent > 1 || refusal->error == Error::internal)) {
+        (asked.sent > 1 || refusal->error == Error::internal)) {
         // When it was sent before, it may have been made.
         call_off(*made);
     }
 }
 
-void Device::errand_replied(const Call& call, const Reply& reply, Instant now) {
+void Device::errand_replied(const RequestBody& asked, const Reply& reply, Instant now) {
     const auto* refusal = std::get_if<Refusal>(&reply.body);
-    const Errand errand = errand_of(call);
-    --errands_in_flight_;
+    const Errand errand = Errands::of(asked);
     if (refusal != nullptr && for_the_moment(refusal->error)) {
-        errands_[errand] = now + soon;
+        errands_->again(errand, now + soon);
         return;
     }
-    if (refusal != nullptr && refusal->error == Error::too_large &&
-        errand.what == Errand::What::reject && rejects_.at(errand.id).data) {
+    if (refusal != nullptr && refusal->error == Error::too_large && errands_->drop_data(errand)) {
         // What this broker does not take: that it stops ringing counts for more.
-        rejects_.at(errand.id).data = {};
-        errands_[errand] = now;
+        errands_->again(errand, now);
         return;
     }
-    errands_.erase(errand);
-    if (errand.what == Errand::What::reject) {
-        rejects_.erase(errand.id);
-    }
+    errands_->done(errand);
     if (errand.what != Errand::What::get) {
-        pass_on(inbox_.take(call.body, reply.body, now), now);
+        pass_on(inbox_->take(asked, reply.body, now), now);
     } else if (const auto* got = std::get_if<Got>(&reply.body)) {
-        pass_on(inbox_.take(got->invitation, now), now);
+        pass_on(inbox_->take(got->invitation, now), now);
     } else {
-        pass_on(inbox_.forgotten(errand.id, now), now);
+        pass_on(inbox_->forgotten(errand.id, now), now);
     }
 }
 
 // --------------------------------------------------------------------- time
 
 void Device::apply_due(Instant now) {
-    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-        const Number number = deadlines_.begin()->second;
-        const Call& call = calls_.at(number);
-        if (call.name) {
-            fail(number, call.sent > 0              ? Failure::no_reply
-                         : link_ == Link::no_beckon ? Failure::no_beckon
-                                                    : Failure::not_connected);
-        } else if (std::holds_alternative<Sync>(call.body)) {
-            take(number);
+    while (const auto number = requests_->due(now)) {
+        if (requests_->at(*number).call) {
+            fail(*number, failure_of(*number, link_ == Link::no_beckon ? Failure::no_beckon
+                                                                       : Failure::not_connected));
+            continue;
+        }
+        const OpenRequest own = requests_->take(*number);
+        if (std::holds_alternative<Sync>(own.body)) {
             syncing_ = false;
             sync_at_ = now + options_.sync_again;
             no_beckon();
         } else {
             // There was no answer: again.
-            errands_[errand_of(call)] = now;
-            --errands_in_flight_;
-            take(number);
+            errands_->again(Errands::of(own.body), now);
         }
     }
     if (sync_at_ && *sync_at_ <= now && !syncing_) {
         start_sync(std::nullopt, now);
     }
     const bool connected = link_ == Link::syncing || link_ == Link::ready;
-    pass_on(inbox_.advance(connected, now), now);
+    pass_on(inbox_->advance(connected, now), now);
     pump(now);
 }
 
 void Device::no_beckon() {
     set_link(Link::no_beckon);
-    std::vector<Number> named;
-    for (const auto& [number, call] : calls_) {
-        if (call.name) {
-            named.push_back(number);
+    for (const auto number : requests_->all()) {
+        if (requests_->at(number).call) {
+            fail(number, failure_of(number, Failure::no_beckon));
         }
-    }
-    for (const auto number : named) {
-        fail(number, calls_.at(number).sent > 0 ? Failure::no_reply : Failure::no_beckon);
     }
 }
 
@@ -566,41 +481,31 @@ Device::Effects Device::advance(Instant now) {
 }
 
 std::optional<Instant> Device::next_deadline() const {
-    std::optional<Instant> next = inbox_.next_deadline();
+    std::optional<Instant> next = inbox_->next_deadline();
     const auto consider = [&next](std::optional<Instant> when) {
         if (when && (!next || *when < *next)) {
             next = when;
         }
     };
-    if (!deadlines_.empty()) {
-        consider(deadlines_.begin()->first);
-    }
+    consider(requests_->next_deadline());
     if (!syncing_) {
         consider(sync_at_);
     }
-    if (link_ == Link::ready && errands_in_flight_ < max_errands_in_flight) {
-        for (const auto& [errand, when] : errands_) {
-            consider(when);
-        }
+    if (link_ == Link::ready) {
+        consider(errands_->next_deadline());
     }
     return next;
 }
 
 Device::Effects Device::close() {
-    std::vector<Number> all;
-    for (const auto& [number, call] : calls_) {
-        all.push_back(number);
-    }
-    for (const auto number : all) {
-        if (calls_.at(number).name) {
+    for (const auto number : requests_->all()) {
+        if (requests_->at(number).call) {
             fail(number, Failure::closed);
         } else {
-            take(number);
+            requests_->take(number);
         }
     }
-    errands_.clear();
-    rejects_.clear();
-    errands_in_flight_ = 0;
+    errands_->clear();
     return done();
 }
 

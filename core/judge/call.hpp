@@ -28,7 +28,7 @@ struct Participant {
     /// The device that hung up, once one has.
     std::optional<DeviceTag> hung_up{};
     /// Has changed since the changes were taken.
-    bool touched = true;
+    bool changed = true;
 };
 
 /// The call of an invitation with `call:true`; it has one at most.
@@ -55,7 +55,7 @@ struct Call : Timer {
     /// The id of the invite that crossed this one and became its accept.
     std::optional<InvitationId> merged{};
     /// Has changed since the changes were taken, but for the participants.
-    bool touched = true;
+    bool changed = true;
 
     [[nodiscard]] std::int64_t size() const {
         return std::count_if(participants.begin(), participants.end(),

@@ -5,67 +5,27 @@
 #include <string_view>
 #include <utility>
 
+#include "judge/invariant.hpp"
 #include "protocol/refusals.hpp"
 
 namespace beckon {
 
 namespace {
 
-constexpr std::string_view connection_lost = "connection_lost";
-constexpr std::string_view expired = "expired";
-
-/// Those who take part.
-std::vector<UserId> users_of(const Call& call) {
-    std::vector<UserId> users;
-    for (const Participant& one : call.participants) {
-        if (one.takes_part) {
-            users.push_back(*one.user->id);
-        }
-    }
-    return users;
-}
-
 /// Of one who takes part.
 Participant& part_of(Call& call, const UserId& user) {
-    return *std::find_if(
+    const auto at = std::find_if(
         call.participants.begin(), call.participants.end(),
         [&](const Participant& one) { return one.takes_part && *one.user->id == user; });
+    ensure(at != call.participants.end(), "who may hang up or resume takes part");
+    return *at;
 }
 
 }  // namespace
 
-bool lives(const Invitation& invitation) {
-    return invitation.call && invitation.call->phase == Call::Phase::lives;
-}
-
-bool call_has_ended(const Invitation& invitation) {
-    return invitation.call && invitation.call->phase == Call::Phase::ended;
-}
-
-const Participant* in_call(const Invitation& invitation, const UserId& user) {
-    if (!lives(invitation) && !call_has_ended(invitation)) {
-        return nullptr;
-    }
-    const auto& all = invitation.call->participants;
-    const auto at = std::find_if(all.begin(), all.end(), [&](const Participant& one) {
-        return *one.user->id == user && (one.takes_part || call_has_ended(invitation));
-    });
-    return at == all.end() ? nullptr : &*at;
-}
-
-Voice voice_of(const Invitation& invitation, const UserId& user) {
-    const Invitee* invitee = invitee_of(invitation, user);
-    Voice voice{.inviter = *invitation.inviter->id == user,
-                .pending = invitee != nullptr && invitee->pending()};
-    voice.talks = lives(invitation) ? in_call(invitation, user) != nullptr
-                                    : voice.inviter || (invitee != nullptr &&
-                                                        invitee->state() == State::accepted);
-    return voice;
-}
-
 void Calls::wait(Invitation& invitation, const Sender& inviter) {
     invitation.call = std::make_unique<Call>(invitation);
-    take_part(*invitation.call, *invitation.inviter, inviter.device);
+    enter(*invitation.call, *invitation.inviter, inviter.device);
 }
 
 void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
@@ -73,107 +33,66 @@ void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
     if (call.phase == Call::Phase::waiting) {
         call.phase = Call::Phase::lives;
         call.started_at = shared_.now;
-        touch(call);
+        shared_.changes.mark(call);
         Participant& inviter = call.participants.front();
         if (inviter.was_online && !inviter.user->has(inviter.device)) {
             inviter.lost_at = shared_.now + Duration(shared_.limits.grace_ms);
         }
     }
-    take_part(call, invitee, device);
+    enter(call, invitee, device);
     arm(call);
 }
 
-void Calls::take_part(Call& call, User& user, DeviceTag device) {
+void Calls::enter(Call& call, User& user, DeviceTag device) {
     call.participants.push_back({.user = &user, .device = device, .was_online = user.has(device)});
-    touch(call, call.participants.back());
-}
-
-void Calls::touch(Call& call) {
-    call.touched = true;
-    shared_.records.touch(call.invitation);
-}
-
-void Calls::touch(Call& call, Participant& one) {
-    one.touched = true;
-    shared_.records.touch(call.invitation);
+    shared_.changes.mark(call, call.participants.back());
 }
 
 // ----------------------------------------------------------------- requests
 
-std::vector<UserId> Calls::addressees(const Invitation& invitation, const UserId& from) {
-    const Voice voice = voice_of(invitation, from);
-    std::vector<UserId> to;
-    if (lives(invitation) && voice.talks) {
-        to = users_of(*invitation.call);
-        std::erase(to, from);
-    } else if (voice.inviter && !lives(invitation)) {
-        for (const Invitee& invitee : invitation.invitees) {
-            if (invitee.pending()) {
-                to.push_back(*invitee.user().id);
-            }
-        }
-    } else if (voice.pending) {
-        to.push_back(*invitation.inviter->id);
-    }
-    return to;
-}
-
-ReplyBody Calls::signal(const Sender& sender, const Invitation& invitation, const Signal& asked,
+ReplyBody Calls::signal(const Sender& sender, Invitation& invitation, const Signal& asked,
                         Effects& events) {
-    std::vector<UserId> to;
-    if (!asked.to) {
-        to = addressees(invitation, sender.user);
-    } else if (*asked.to != sender.user &&
-               voice_of(invitation, sender.user).reaches(voice_of(invitation, *asked.to))) {
-        to.push_back(*asked.to);
-    }
-    if (to.empty()) {
+    Circle circle = circle_of(invitation, &sender.user);
+    circle.to = asked.to ? &*asked.to : nullptr;
+    Outcome outcome(shared_, rule_for(asked), std::move(circle));
+    if (outcome.heard() == 0) {
         auto refusal = refuse(Error::not_participant);
         refusal.message = "nobody whom this could be for takes part";
         return refusal;
     }
-    if (auto full = shared_.take(sender.user, std::ssize(to), 0)) {
+    if (auto full = outcome.charge()) {
         return std::move(*full);
     }
-    tell(std::move(to), invitation, {shared_.records.find(sender.user), sender.device},
-         SignalEvent{.from = sender.user, .seq = asked.seq, .data = asked.data}, events);
+    outcome.conclude(invitation, {shared_.records.find(sender.user), sender.device},
+                     {.data = &asked.data, .seq = asked.seq}, events);
     return Done{.rev = invitation.rev};
 }
 
 ReplyBody Calls::hang_up(const Sender& sender, Invitation& invitation, const Hangup& asked,
                          Effects& events) {
     Call& call = *invitation.call;
-    const bool ends = asked.all || call.size() <= 2;
-    const auto cancels =
-        ends && invitation.pending > 0 ? hearers(invitation, invitation.pending) : 0;
-    const auto bytes = ends ? std::ssize(asked.reason) : 0;
-    if (auto full = shared_.take(sender.user, call.size() + cancels, bytes)) {
+    Participant& gone = part_of(call, sender.user);
+    Outcome outcome(shared_, rule_for(asked), circle_of(invitation, &sender.user));
+    if (auto full = outcome.charge(outcome.ends_call() ? std::ssize(asked.reason) : 0)) {
         return std::move(*full);
     }
-    Participant& gone = part_of(call, sender.user);
     gone.hung_up = sender.device;
-    const Actor by{gone.user, sender.device};
-    const Rev rev = invitation.rev;
-    if (asked.all) {
-        end(call, by, asked.reason, asked.data, events);
-    } else {
-        leave(call, gone, by, asked.reason, asked.data, events);
-    }
-    return Done{.rev = rev + (cancels > 0 ? 1U : 0U)};
+    return Done{.rev = conclude(call, &gone, outcome, {gone.user, sender.device},
+                                {.data = said(asked.data), .reason = asked.reason}, events)};
 }
 
 ReplyBody Calls::resume(const Sender& sender, Invitation& invitation, Effects& events) {
     Call& call = *invitation.call;
-    if (auto full = shared_.take(sender.user, call.size(), 0)) {
+    Participant& own = part_of(call, sender.user);
+    Outcome outcome(shared_, rule_of(Cause::resume), circle_of(invitation, &sender.user));
+    if (auto full = outcome.charge()) {
         return std::move(*full);
     }
-    Participant& own = part_of(call, sender.user);
     own.device = sender.device;
     own.was_online = own.user->has(sender.device);
     own.lost_at = never;
-    touch(call, own);
-    tell(users_of(call), invitation, {own.user, sender.device},
-         ParticipantMoved{.user = sender.user}, events);
+    shared_.changes.mark(call, own);
+    outcome.conclude(invitation, {own.user, sender.device}, {}, events);
     arm(call);
     return Done{.rev = invitation.rev};
 }
@@ -200,34 +119,35 @@ void Calls::arm(Call& call) {
 }
 
 void Calls::come_due(Call& call, Effects& events) {
-    const auto before = events.size();
-    const UserId inviter = *call.invitation.inviter->id;
-    if (lose_those_away(call, events)) {
-        arm(call);
+    while (apply_next_due(call, events)) {
     }
-    owe(shared_, inviter, events, before);
 }
 
-bool Calls::lose_those_away(Call& call, Effects& events) {
-    for (;;) {
-        if (ends_at(call) <= shared_.now) {
-            end(call, the_clock, std::string(expired), {}, events);
-            return false;
-        }
-        const auto lost = std::find_if(
-            call.participants.begin(), call.participants.end(),
-            [&](const Participant& one) { return one.takes_part && one.lost_at <= shared_.now; });
-        if (lost == call.participants.end()) {
-            return true;
-        }
-        if (shared_.absences_wait) {
-            lost->lost_at = shared_.now + SharedState::moment;
-            continue;
-        }
-        if (!leave(call, *lost, {lost->user}, std::string(connection_lost), {}, events)) {
-            return false;
-        }
+bool Calls::apply_next_due(Call& call, Effects& events) {
+    const auto apply = [&](const Rule& rule, Participant* gone) {
+        const Actor by{.user = gone != nullptr ? gone->user : nullptr};
+        Outcome outcome(shared_, rule,
+                        circle_of(call.invitation, gone != nullptr ? gone->user->id : nullptr));
+        static_cast<void>(outcome.charge());
+        const bool goes_on = !outcome.ends_call();
+        conclude(call, gone, outcome, by, {}, events);
+        return goes_on;
+    };
+    if (ends_at(call) <= shared_.now) {
+        return apply(rule_of(Cause::max_call), nullptr);
     }
+    const auto lost = std::find_if(
+        call.participants.begin(), call.participants.end(),
+        [&](const Participant& one) { return one.takes_part && one.lost_at <= shared_.now; });
+    if (lost == call.participants.end()) {
+        arm(call);
+        return false;
+    }
+    if (shared_.store_takes_nothing) {
+        lost->lost_at = shared_.now + SharedState::moment;
+        return true;
+    }
+    return apply(rule_of(Cause::participant_lost), &*lost);
 }
 
 void Calls::set_online(const User& user, DeviceTag device, bool online) {
@@ -242,7 +162,7 @@ void Calls::set_online(const User& user, DeviceTag device, bool online) {
             }
             if (!one.was_online) {
                 one.was_online = true;
-                touch(call, one);
+                shared_.changes.mark(call, one);
             }
             if (lives(*invitation)) {
                 one.lost_at = online ? never : shared_.now + Duration(shared_.limits.grace_ms);
@@ -252,44 +172,37 @@ void Calls::set_online(const User& user, DeviceTag device, bool online) {
     }
 }
 
-bool Calls::leave(Call& call, Participant& gone, const Actor& by, const std::string& reason,
-                  const std::optional<Data>& data, Effects& events) {
-    if (call.size() <= 2) {
-        end(call, by, reason, data, events);
-        return false;
+Rev Calls::conclude(Call& call, Participant* gone, Outcome& outcome, const Actor& by,
+                    const Said& said, Effects& events) {
+    Invitation& invitation = call.invitation;
+    if (outcome.ends_call()) {
+        end(call, outcome.reason(said));
+        outcome.conclude(invitation, by, said, events);
+        const Rev rev = invitation.rev;
+        settle(shared_, invitation);
+        return rev;
     }
-    tell(users_of(call), call.invitation, by,
-         ParticipantLeft{.user = *gone.user->id, .reason = reason, .data = data}, events);
-    gone.takes_part = false;
-    touch(call, gone);
+    gone->takes_part = false;
+    shared_.changes.mark(call, *gone);
     arm(call);
-    return true;
+    outcome.conclude(invitation, by, said, events);
+    return invitation.rev;
 }
 
-void Calls::end(Call& call, const Actor& by, const std::string& reason,
-                const std::optional<Data>& data, Effects& events) {
-    Invitation& invitation = call.invitation;
-    const auto all = users_of(call);
+void Calls::end(Call& call, std::string_view reason) {
     call.phase = Call::Phase::ended;
     // Not later than its limit, for which the broker may have been away.
     call.ended_at = std::min(shared_.now, ends_at(call));
     call.reason = reason;
-    touch(call);
+    shared_.changes.mark(call);
     for (Participant& one : call.participants) {
         if (one.takes_part) {
             one.takes_part = false;
-            touch(call, one);
+            shared_.changes.mark(call, one);
         }
     }
-    shared_.records.keep(invitation, std::ssize(reason));
+    shared_.records.count_bytes(call.invitation, std::ssize(reason));
     shared_.wheel.disarm(call);
-    tell(all, invitation, by,
-         CallEnded{.reason = reason, .duration = call.ended_at - call.started_at, .data = data},
-         events);
-    if (invitation.pending > 0) {
-        cancel(invitation, all_pending(invitation), by, CancelReason::call_ended, {}, events);
-    }
-    settle(shared_, invitation);
 }
 
 void Calls::restored(Invitation& invitation, std::size_t position) {
@@ -306,7 +219,7 @@ void Calls::restored(Invitation& invitation, std::size_t position) {
         const bool is_there = one.user->has(one.device);
         if (is_there && !one.was_online) {
             one.was_online = true;
-            touch(call, one);
+            shared_.changes.mark(call, one);
         }
         one.lost_at =
             is_there || !one.was_online ? never : shared_.now + Duration(shared_.limits.grace_ms);
@@ -322,7 +235,7 @@ std::optional<CallInfo> Calls::describe(const Invitation& invitation, const User
     if (call_has_ended(invitation)) {
         return CallInfo{.duration = call.ended_at - call.started_at, .reason = call.reason};
     }
-    CallInfo told{.participants = users_of(call), .duration = shared_.now - call.started_at};
+    CallInfo told{.participants = participants_of(call), .duration = shared_.now - call.started_at};
     // Who is told of nobody else's answer reads of nobody else in the call, unless it is there.
     if (invitation.visibility == Visibility::inviter && *invitation.inviter->id != reader &&
         std::find(told.participants.begin(), told.participants.end(), reader) ==

@@ -48,7 +48,7 @@ struct Group {
     /// The last invitation before it was made: up to that, they are of an earlier group.
     std::uint64_t made_after = 0;
     /// What it counts against max_total_data_bytes.
-    std::int64_t kept = 0;
+    std::int64_t counted_bytes = 0;
     /// The limit of who may hear of each answer to an invitation of it.
     std::int64_t max_audience = 0;
     JoinMode join_mode = JoinMode::free;

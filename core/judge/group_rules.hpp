@@ -10,7 +10,7 @@
 #include "protocol/requests.hpp"
 
 /// Who may do what in a group (contract, section 7): what each hears who asks. The
-/// switchboard judges by this table alone; README shows it.
+/// switchboard judges by this table alone, and tells by it; README's is printed from it.
 namespace beckon {
 
 /// One who asks: may, or hears why not.
@@ -18,12 +18,26 @@ struct Standing {
     std::optional<Error> otherwise{};
     /// `otherwise` is for closed groups alone.
     bool if_free = false;
+    /// It is done already: ok, with `dup`.
+    bool done_already = false;
 };
 inline constexpr Standing may{};
+inline constexpr Standing has_done{.done_already = true};
 constexpr Standing no(Error error) { return {.otherwise = error}; }
 constexpr Standing in_free_groups(Error otherwise) {
     return {.otherwise = otherwise, .if_free = true};
 }
+
+/// Who gets the event.
+enum class GroupHears : std::uint8_t {
+    nobody,
+    /// Everyone who is a member before or after it.
+    members,
+    /// The members but the sender.
+    others,
+    /// The invitation's own rule says it (rules.hpp).
+    whom_it_invites,
+};
 
 struct GroupRule {
     std::string_view verb;
@@ -31,30 +45,34 @@ struct GroupRule {
     Standing member;
     Standing admin;
     Standing owner;
-    /// To everyone who is a member before or after it.
     std::string_view announces;
+    GroupHears heard_by;
+    /// Whoever is named has to be below the sender in rank.
+    bool of_lower_rank = false;
 };
 
 inline constexpr std::array group_rule_table{
-    GroupRule{JoinGroup::verb, in_free_groups(Error::group_closed), may, may, may,
-              MemberEntered::event},
+    GroupRule{JoinGroup::verb, in_free_groups(Error::group_closed), has_done, has_done, has_done,
+              MemberEntered::event, GroupHears::members},
     GroupRule{QuitGroup::verb, no(Error::not_member), may, may, no(Error::owner_cannot_quit),
-              MemberLeft::event},
+              MemberLeft::event, GroupHears::members},
     GroupRule{AddMembers::verb, no(Error::not_member), in_free_groups(Error::not_admin), may, may,
-              MemberInvited::event},
+              MemberInvited::event, GroupHears::members},
     GroupRule{RemoveMembers::verb, no(Error::not_member), no(Error::not_admin), may, may,
-              MemberRemoved::event},
+              MemberRemoved::event, GroupHears::members, true},
     GroupRule{SetRank::verb, no(Error::not_member), no(Error::not_owner), no(Error::not_owner), may,
-              RoleChanged::event},
+              RoleChanged::event, GroupHears::members},
     GroupRule{TransferGroup::verb, no(Error::not_member), no(Error::not_owner),
-              no(Error::not_owner), may, OwnerChanged::event},
+              no(Error::not_owner), may, OwnerChanged::event, GroupHears::members},
     GroupRule{UpdateGroup::verb, no(Error::not_member), no(Error::not_admin), may, may,
-              GroupUpdated::event},
+              GroupUpdated::event, GroupHears::members},
     GroupRule{DismissGroup::verb, no(Error::not_member), no(Error::not_owner), no(Error::not_owner),
-              may, GroupDismissed::event},
-    GroupRule{GetGroup::verb, no(Error::not_member), may, may, may, ""},
-    GroupRule{GroupInvite::verb, no(Error::not_member), may, may, may, NewInvitation::event},
-    GroupRule{Message::verb, no(Error::not_member), may, may, may, MessageEvent::event},
+              may, GroupDismissed::event, GroupHears::members},
+    GroupRule{GetGroup::verb, no(Error::not_member), may, may, may, "", GroupHears::nobody},
+    GroupRule{GroupInvite::verb, no(Error::not_member), may, may, may, NewInvitation::event,
+              GroupHears::whom_it_invites},
+    GroupRule{Message::verb, no(Error::not_member), may, may, may, MessageEvent::event,
+              GroupHears::others},
 };
 
 constexpr const GroupRule& group_rule_of(std::string_view verb) {
@@ -66,13 +84,17 @@ constexpr const GroupRule& group_rule_of(std::string_view verb) {
     throw "no rule for this verb";  // in a constant expression: does not compile
 }
 
+constexpr const Standing& standing_of(const GroupRule& rule, std::optional<Rank> rank) {
+    return !rank                  ? rule.stranger
+           : *rank == Rank::owner ? rule.owner
+           : *rank == Rank::admin ? rule.admin
+                                  : rule.member;
+}
+
 /// What who has this rank hears; nothing: may.
 constexpr std::optional<Error> refusal_of(const GroupRule& rule, std::optional<Rank> rank,
                                           JoinMode mode) {
-    const Standing& standing = !rank                  ? rule.stranger
-                               : *rank == Rank::owner ? rule.owner
-                               : *rank == Rank::admin ? rule.admin
-                                                      : rule.member;
+    const Standing& standing = standing_of(rule, rank);
     return standing.if_free && mode == JoinMode::free ? std::nullopt : standing.otherwise;
 }
 
@@ -80,6 +102,11 @@ consteval bool group_rules_are_sound() {
     for (const GroupRule& rule : group_rule_table) {
         if (&group_rule_of(rule.verb) != &rule) {
             return false;  // two rules for one verb
+        }
+        if (rule.announces.empty() != (rule.heard_by == GroupHears::nobody) ||
+            (rule.announces == NewInvitation::event) !=
+                (rule.heard_by == GroupHears::whom_it_invites)) {
+            return false;
         }
         for (const JoinMode mode : {JoinMode::free, JoinMode::closed}) {
             const auto stranger = refusal_of(rule, std::nullopt, mode);

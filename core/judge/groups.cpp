@@ -16,13 +16,28 @@ constexpr std::size_t page_members = 500;
 constexpr std::size_t page_groups = 500;
 constexpr std::size_t groups_page_bytes = std::size_t{64} * 1024;
 
-std::vector<UserId> members_of(const Group& group) {
-    std::vector<UserId> all;
-    all.reserve(group.members.size());
-    for (const auto& [member, rank] : group.members) {
-        all.push_back(*member->id);
+/// Of a group that changes: before it does, with those who come into it.
+std::vector<UserId> hearers(GroupHears who, const Group& group, const UserId& sender,
+                            std::vector<UserId> entering = {}) {
+    std::vector<UserId> to;
+    if (who == GroupHears::nobody || who == GroupHears::whom_it_invites) {
+        return to;
     }
-    return all;
+    to.reserve(group.members.size() + entering.size());
+    for (const auto& [member, rank] : group.members) {
+        if (who == GroupHears::members || *member->id != sender) {
+            to.push_back(*member->id);
+        }
+    }
+    std::sort(entering.begin(), entering.end());
+    const auto middle = to.insert(to.end(), entering.begin(), entering.end());
+    std::inplace_merge(to.begin(), middle, to.end());
+    return to;
+}
+template <class Verb>
+std::vector<UserId> hearers(const Sender& sender, const Group& group, const Verb& /*asked*/,
+                            std::vector<UserId> entering = {}) {
+    return hearers(group_rule_of(Verb::verb).heard_by, group, sender.user, std::move(entering));
 }
 
 void tell(const Sender& by, std::vector<UserId> to, const Group& group, GroupEventBody body,
@@ -31,6 +46,13 @@ void tell(const Sender& by, std::vector<UserId> to, const Group& group, GroupEve
         .to = std::move(to),
         .event = GroupEvent{
             .group = group.id, .by = by.user, .by_device = by.device, .body = std::move(body)}});
+}
+/// What the row of this verb announces.
+template <class Verb, class Body>
+void tell(const Sender& by, std::vector<UserId> to, const Group& group, const Verb& /*asked*/,
+          Body body, Effects& events) {
+    static_assert(group_rule_of(Verb::verb).announces == Body::event);
+    tell(by, std::move(to), group, GroupEventBody(std::move(body)), events);
 }
 
 }  // namespace
@@ -42,8 +64,12 @@ ReplyBody Groups::judge(const Sender& sender, const Verb& asked, Effects& events
     if (group == nullptr) {
         return refuse(Error::unknown_group);
     }
-    if (const auto error = refusal_of(rule, group->rank_of(sender.user), group->join_mode)) {
+    const auto rank = group->rank_of(sender.user);
+    if (const auto error = refusal_of(rule, rank, group->join_mode)) {
         return refuse(*error);
+    }
+    if (standing_of(rule, rank).done_already) {
+        return GroupDone{.dup = true};
     }
     return apply(sender, *group, asked, events);
 }
@@ -67,75 +93,78 @@ ReplyBody Groups::judge(const Sender& sender, const CreateGroup& asked, Effects&
     }
     const auto bytes =
         group_bytes + count * member_bytes + size_of(asked.name) + size_of(asked.profile);
-    if (auto full = take(sender.user, count, bytes)) {
+    if (auto full = charge(sender.user, count, bytes)) {
         return std::move(*full);
     }
 
     Group& group = shared_.records.create(asked, sender.user);
     std::for_each(std::next(members.begin()), members.end(),
                   [&](const UserId& user) { shared_.records.join(group, user); });
-    shared_.records.keep(group, bytes);
+    shared_.records.count_bytes(group, bytes);
     auto to = members;
     tell(sender, std::move(to), group,
          GroupCreated{.name = group.name, .members = std::move(members)}, events);
     return GroupDone{};
 }
 
-ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& /*asked*/,
+ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& asked,
                         Effects& events) {
-    if (group.has(sender.user)) {
-        return GroupDone{.dup = true};
-    }
-    const auto count = std::ssize(group.members) + 1;
-    if (count > shared_.limits.max_group_members) {
+    if (std::cmp_greater_equal(group.members.size(), shared_.limits.max_group_members)) {
         return refuse_count(Error::group_full, shared_.limits.max_group_members);
     }
-    if (auto full = take(sender.user, count, member_bytes)) {
+    auto to = hearers(sender, group, asked, {sender.user});
+    if (auto full = charge(sender.user, std::ssize(to), member_bytes)) {
         return std::move(*full);
     }
     shared_.records.join(group, sender.user);
-    shared_.records.keep(group, member_bytes);
-    tell(sender, members_of(group), group, MemberEntered{.members = {sender.user}}, events);
+    shared_.records.count_bytes(group, member_bytes);
+    tell(sender, std::move(to), group, asked, MemberEntered{.members = {sender.user}}, events);
     return GroupDone{};
 }
 
-ReplyBody Groups::apply(const Sender& sender, Group& group, const QuitGroup& /*asked*/,
+ReplyBody Groups::apply(const Sender& sender, Group& group, const QuitGroup& asked,
                         Effects& events) {
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    auto to = hearers(sender, group, asked);
+    if (auto full = charge(sender.user, std::ssize(to), 0)) {
         return std::move(*full);
     }
-    part(sender, group, {sender.user}, RevokeReason::left_group, MemberLeft{.user = sender.user},
-         events);
+    // Membership counts at the moment of the request: who goes still hears of all this.
+    tell(sender, std::move(to), group, asked, MemberLeft{.user = sender.user}, events);
+    part(sender, group, {sender.user}, RevokeReason::left_group, events);
     return GroupDone{};
 }
 
 ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers& asked,
                         Effects& events) {
+    constexpr bool must_be_lower = group_rule_of(RemoveMembers::verb).of_lower_rank;
     const Rank own = *group.rank_of(sender.user);
     Sorted sorted = sort_out(distinct(asked.members), [&](const UserId& user) -> WhyNot {
         const auto rank = group.rank_of(user);
         if (!rank) {
             return refuse_stranger();
         }
-        return *rank < own ? std::nullopt : WhyNot(refuse_rank());
+        return !must_be_lower || *rank < own ? std::nullopt : WhyNot(refuse_rank());
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
     }
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    auto to = hearers(sender, group, asked);
+    if (auto full = charge(sender.user, std::ssize(to), 0)) {
         return std::move(*full);
     }
-    part(sender, group, sorted.asked, RevokeReason::removed,
+    tell(sender, std::move(to), group, asked,
          MemberRemoved{.members = sorted.asked, .reason = asked.reason}, events);
+    part(sender, group, sorted.asked, RevokeReason::removed, events);
     return MembersDone{.skipped = std::move(sorted.skipped)};
 }
 
-ReplyBody Groups::apply(const Sender& sender, Group& group, const DismissGroup& /*asked*/,
+ReplyBody Groups::apply(const Sender& sender, Group& group, const DismissGroup& asked,
                         Effects& events) {
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    auto to = hearers(sender, group, asked);
+    if (auto full = charge(sender.user, std::ssize(to), 0)) {
         return std::move(*full);
     }
-    tell(sender, members_of(group), group, GroupDismissed{}, events);
+    tell(sender, std::move(to), group, asked, GroupDismissed{}, events);
     invitations_.dismissed(group, sender, events);
     shared_.records.dismiss(group);
     return GroupDone{};
@@ -150,18 +179,18 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const AddMembers& as
         return MembersDone{.skipped = std::move(sorted.skipped)};
     }
     const auto added = std::ssize(sorted.asked);
-    const auto count = std::ssize(group.members) + added;
-    if (count > shared_.limits.max_group_members) {
+    if (std::ssize(group.members) + added > shared_.limits.max_group_members) {
         return refuse_count(Error::group_full, shared_.limits.max_group_members);
     }
-    if (auto full = take(sender.user, count, added * member_bytes)) {
+    auto to = hearers(sender, group, asked, sorted.asked);
+    if (auto full = charge(sender.user, std::ssize(to), added * member_bytes)) {
         return std::move(*full);
     }
     for (const auto& user : sorted.asked) {
         shared_.records.join(group, user);
     }
-    shared_.records.keep(group, added * member_bytes);
-    tell(sender, members_of(group), group, MemberInvited{.members = std::move(sorted.asked)},
+    shared_.records.count_bytes(group, added * member_bytes);
+    tell(sender, std::move(to), group, asked, MemberInvited{.members = std::move(sorted.asked)},
          events);
     return MembersDone{.skipped = std::move(sorted.skipped)};
 }
@@ -177,11 +206,12 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const SetRank& asked
     if (*rank == asked.role) {
         return GroupDone{.dup = true};
     }
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    auto to = hearers(sender, group, asked);
+    if (auto full = charge(sender.user, std::ssize(to), 0)) {
         return std::move(*full);
     }
     shared_.records.set_rank(group, asked.user, asked.role);
-    tell(sender, members_of(group), group, RoleChanged{.user = asked.user, .role = asked.role},
+    tell(sender, std::move(to), group, asked, RoleChanged{.user = asked.user, .role = asked.role},
          events);
     return GroupDone{};
 }
@@ -198,11 +228,12 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const TransferGroup&
     if (auto full = over_owned(asked.user, "user")) {
         return std::move(*full);
     }
-    if (auto full = take(sender.user, std::ssize(group.members), 0)) {
+    auto to = hearers(sender, group, asked);
+    if (auto full = charge(sender.user, std::ssize(to), 0)) {
         return std::move(*full);
     }
     shared_.records.transfer(group, asked.user);
-    tell(sender, members_of(group), group, OwnerChanged{.owner = asked.user}, events);
+    tell(sender, std::move(to), group, asked, OwnerChanged{.owner = asked.user}, events);
     return GroupDone{};
 }
 
@@ -224,7 +255,8 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
     if (changed == GroupUpdated{}) {
         return GroupDone{.dup = true};
     }
-    if (auto full = take(sender.user, std::ssize(group.members), bytes)) {
+    auto to = hearers(sender, group, asked);
+    if (auto full = charge(sender.user, std::ssize(to), bytes)) {
         return std::move(*full);
     }
     if (changed.name) {
@@ -234,9 +266,9 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
         group.profile = changed.profile;
     }
     group.join_mode = changed.join_mode.value_or(group.join_mode);
-    shared_.records.touch(group);
-    shared_.records.keep(group, bytes);
-    tell(sender, members_of(group), group, std::move(changed), events);
+    shared_.changes.add(group);
+    shared_.records.count_bytes(group, bytes);
+    tell(sender, std::move(to), group, asked, std::move(changed), events);
     return GroupDone{};
 }
 
@@ -301,32 +333,30 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
 
 ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& events) {
     std::vector<UserId> to;
-    const auto reach = [&](const UserId& id, const User* user) {
-        if (!asked.online_only || (user != nullptr && user->online())) {
-            to.push_back(id);
-        }
-    };
     if (const auto* peer = std::get_if<UserId>(&asked.to)) {
-        reach(*peer, shared_.records.find(*peer));
+        to.push_back(*peer);
     } else {
         const Group* group = shared_.records.find(std::get<GroupId>(asked.to));
         if (group == nullptr) {
             return refuse(Error::unknown_group);
         }
         static constexpr const GroupRule& rule = group_rule_of(Message::verb);
+        static_assert(rule.announces == MessageEvent::event);
         if (const auto error = refusal_of(rule, group->rank_of(sender.user), group->join_mode)) {
             return refuse(*error);
         }
-        for (const auto& [member, rank] : group->members) {
-            if (*member->id != sender.user) {
-                reach(*member->id, member);
-            }
+        to = hearers(sender, *group, asked);
+    }
+    if (asked.online_only) {
+        std::erase_if(to, [&](const UserId& id) {
+            const User* user = shared_.records.find(id);
+            return user == nullptr || !user->online();
+        });
+        if (to.empty()) {
+            return refuse(Error::user_offline);
         }
     }
-    if (to.empty() && asked.online_only) {
-        return refuse(Error::user_offline);
-    }
-    if (auto full = shared_.take(sender.user, std::ssize(to), 0)) {
+    if (auto full = shared_.charge_unstored(sender.user, std::ssize(to))) {
         return std::move(*full);
     }
     const MessageId id = asked.id ? *asked.id : shared_.fresh_message();
@@ -340,12 +370,12 @@ ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& eve
     return Sent{.id = id};
 }
 
-std::optional<Refusal> Groups::take(const UserId& user, std::int64_t events, std::int64_t bytes) {
+std::optional<Refusal> Groups::charge(const UserId& user, std::int64_t events, std::int64_t bytes) {
     if (shared_.events.allows(user.text(), shared_.now, events) &&
         !shared_.records.has_room_for_groups(bytes)) {
         return refuse_size("data", Records::most_for_groups(shared_.limits));
     }
-    return shared_.take(user, events, bytes);
+    return shared_.charge(user, events, bytes);
 }
 
 std::optional<Refusal> Groups::over_owned(const UserId& user, std::string_view field) const {
@@ -361,14 +391,12 @@ std::optional<Refusal> Groups::over_owned(const UserId& user, std::string_view f
 }
 
 void Groups::part(const Sender& sender, Group& group, const std::vector<UserId>& gone,
-                  RevokeReason reason, GroupEventBody body, Effects& events) {
-    // Membership counts at the moment of the request: who goes still hears of all this.
-    tell(sender, members_of(group), group, std::move(body), events);
+                  RevokeReason reason, Effects& events) {
     invitations_.parted(group, gone, sender, reason, events);
     for (const auto& user : gone) {
         shared_.records.leave(group, user);
     }
-    shared_.records.keep(group, -std::ssize(gone) * member_bytes);
+    shared_.records.count_bytes(group, -std::ssize(gone) * member_bytes);
 }
 
 template ReplyBody Groups::judge(const Sender&, const JoinGroup&, Effects&);

@@ -46,14 +46,14 @@ class Groups {
     ReplyBody apply(const Sender& sender, const Group& group, const GetGroup& asked,
                     Effects& events) const;
 
-    /// `SharedState::take` for a group, by the limit on what groups keep.
-    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
-                                              std::int64_t bytes);
+    /// `SharedState::charge` for a group, by the limit on what groups keep.
+    [[nodiscard]] std::optional<Refusal> charge(const UserId& user, std::int64_t events,
+                                                std::int64_t bytes);
     [[nodiscard]] std::optional<Refusal> over_owned(const UserId& user,
                                                     std::string_view field) const;
-    /// These leave or are removed: ends what is pending for them, and tells all members.
+    /// These leave or are removed: ends what is pending for them.
     void part(const Sender& sender, Group& group, const std::vector<UserId>& gone,
-              RevokeReason reason, GroupEventBody body, Effects& events);
+              RevokeReason reason, Effects& events);
 
     SharedState& shared_;
     Invitations& invitations_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "call.hpp"
+#include "judge/invariant.hpp"
 #include "protocol/events.hpp"
 #include "timer_wheel.hpp"
 
@@ -85,17 +85,17 @@ class Invitee {
     /// The only writer of an answer.
     void end(State how, const User* by, std::optional<DeviceTag> device,
              std::shared_ptr<const Note> note) {
-        assert(pending() && how != State::pending);
+        ensure(pending() && how != State::pending, "each invitee ends exactly once");
         state_ = how;
         by_ = by;
         device_ = device;
         note_ = std::move(note);
-        touched = true;
+        changed = true;
     }
 
     bool ringing = false;
     /// Has changed since the changes were taken.
-    bool touched = true;
+    bool changed = true;
 
   private:
     State state_ = State::pending;
@@ -131,8 +131,9 @@ struct Invitation : Timer {
     /// `never`: it is open.
     Instant ended_at = never;
     /// What it counts against max_total_data_bytes.
-    std::int64_t kept = 0;
-    Rev rev = 1;
+    std::int64_t counted_bytes = 0;
+    /// Its news raises it to 1.
+    Rev rev = 0;
     std::uint32_t pending = 0;
     Answer answer = Answer::all;
     Visibility visibility = Visibility::invitees;
@@ -141,8 +142,8 @@ struct Invitation : Timer {
     /// The inviter had a device online at or after the invite.
     bool inviter_was_online = false;
     /// Has changed since the changes were taken; so has its data.
-    bool touched = false;
-    bool data_touched = false;
+    bool changed = false;
+    bool data_changed = false;
 
     [[nodiscard]] bool open() const {
         return pending > 0 || (call && call->phase == Call::Phase::lives);

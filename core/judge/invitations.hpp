@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "calls.hpp"
 #include "judge/effects.hpp"
+#include "outcome.hpp"
 #include "protocol/intake.hpp"
 #include "protocol/refusals.hpp"
 #include "shared_state.hpp"
@@ -45,12 +47,10 @@ class Invitations {
     /// The group, which still is, is dismissed: all that is open in it is cancelled.
     void dismissed(const Group& group, const Sender& sender, Effects& events);
 
-    /// See `Switchboard::restore`.
-    void restore(const InvitationKept& kept);
-    void restore(const InviteeKept& kept);
-    void restore(const CallKept& kept);
-    void restore(const ParticipantKept& kept);
-    void restore(const InvitationForgotten& forgotten);
+    /// It was made as it is kept; its inviter has the grace period to be there.
+    void restored(Invitation& invitation);
+    /// So was one of it who is pending.
+    void restored(Invitation& invitation, Instant deadline);
 
   private:
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Accept& asked,
@@ -67,7 +67,7 @@ class Invitations {
                     Effects& events);
     ReplyBody apply(const Sender& sender, const Invitation& invitation, const Get& asked,
                     Effects& events);
-    ReplyBody apply(const Sender& sender, const Invitation& invitation, const Signal& asked,
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Signal& asked,
                     Effects& events);
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Hangup& asked,
                     Effects& events);
@@ -91,18 +91,23 @@ class Invitations {
     [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const;
     [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
                                                        std::int64_t audience) const;
-    /// `SharedState::take`, the bytes being kept by `invitation`.
-    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t events,
-                                              std::int64_t bytes, Invitation& invitation);
+    /// `Outcome::charge`, the bytes being kept by `invitation`.
+    [[nodiscard]] std::optional<Refusal> charge(Outcome& outcome, std::int64_t bytes,
+                                                Invitation& invitation);
+    /// The sender's part in it ends, by this row.
+    ReplyBody answer(const Rule& rule, const Sender& sender, Invitation& invitation,
+                     const Said& said, Effects& events);
+    /// What nobody asks for; to be settled after it.
+    void happen(Cause cause, Invitation& invitation, const Actor& by,
+                std::vector<Invitee*> concerned, Effects& events);
+    /// Some of those concerned leave the group, or are removed.
+    void part(Invitation& invitation, const std::unordered_set<const User*>& leaving,
+              const Actor& by, RevokeReason reason, Effects& events);
 
-    /// `new_invitation` to the invitees from index `first` on, and to observers.
-    void announce_new(const Actor& by, const Invitation& invitation, std::size_t first,
-                      Effects& events) const;
     [[nodiscard]] InvitationInfo describe(const Invitation& invitation, const UserId& reader) const;
     /// An invitee's own time, anyone else's the last; none when nothing runs.
     [[nodiscard]] std::optional<Duration> remaining(const Invitation& invitation,
                                                     const UserId& reader) const;
-    [[nodiscard]] std::optional<Duration> remaining_until(Instant deadline) const;
 
     /// When those who are asked now have to have answered (0: when the lifetime ends).
     [[nodiscard]] Instant deadline_after(const Invitation& invitation, Duration timeout) const;

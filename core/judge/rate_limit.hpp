@@ -32,15 +32,17 @@ class RateLimit {
           depth_(cost_ * burst),
           turn_(depth_ + cost_ * most_owed) {}
 
-    /// Whether `count` more fit now. Takes nothing.
+    /// Whether `count` more fit now. Charges nothing.
     [[nodiscard]] bool allows(const std::string& key, Instant now, std::int64_t count = 1) const {
         return full_at(key, now) + cost_ * count <= Nanos(now) + depth_;
     }
 
-    /// Takes `count`, to be called after `allows` said yes.
-    void take(const std::string& key, Instant now, std::int64_t count = 1) { owe(key, now, count); }
+    /// Charges `count`, to be called after `allows` said yes.
+    void charge(const std::string& key, Instant now, std::int64_t count = 1) {
+        owe(key, now, count);
+    }
 
-    /// Takes `count`, whether they fit or not.
+    /// Charges `count`, whether they fit or not.
     void owe(const std::string& key, Instant now, std::int64_t count) {
         if (Nanos(now) >= turn_at_) {
             older_.swap(newer_);

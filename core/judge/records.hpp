@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
+#include "change_log.hpp"
 #include "group.hpp"
 #include "invitation.hpp"
-#include "judge/changes.hpp"
 #include "judge/sharded_map.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/requests.hpp"
@@ -20,14 +20,14 @@ namespace beckon {
 
 /// What the switchboard remembers: invitations, open and ended, groups, and the users
 /// whom they concern. It decides nothing; it keeps each record as long as
-/// something needs it, and within the limits. One thread; records stay where they
-/// are in memory until they are forgotten.
+/// something needs it, and within the limits, and marks what it changes. One thread; records stay
+/// where they are in memory until they are forgotten.
 class Records {
   public:
-    /// `key` is for hashing, and a secret. `stored`: somebody takes the changes.
-    Records(const Limits& limits, const SipKey& key, bool stored)
+    /// `key` is for hashing, and a secret. What changes is marked in `changes`.
+    Records(const Limits& limits, const SipKey& key, ChangeLog& changes)
         : limits_(limits),
-          stored_(stored),
+          changes_(changes),
           users_(key),
           invitations_(key),
           merged_(key),
@@ -57,10 +57,10 @@ class Records {
     /// Asks these users too, each until `deadline`.
     void ask(Invitation& invitation, const std::vector<UserId>& invitees, Instant deadline);
     /// Whether it counts as this user's own, as its inviter or by an `add`; and to make it so.
-    [[nodiscard]] static bool counts_for(const Invitation& invitation, const UserId& user);
-    void count_for(Invitation& invitation, const UserId& adder);
-    /// Keeps `user`, who ended a part in it, whether or not they have one.
-    void keep_remover(Invitation& invitation, User& user);
+    [[nodiscard]] static bool counts_as_own_of(const Invitation& invitation, const UserId& user);
+    void count_as_own(Invitation& invitation, const UserId& adder);
+    /// Holds on to `user`, who ended a part in it, whether or not they have one.
+    void hold_remover(Invitation& invitation, User& user);
     /// An invite with this id became the accept of `invitation`, which has a call.
     void merge(Invitation& invitation, const InvitationId& id);
     /// It is not open any more: remembers it as ended, perhaps only for a while,
@@ -96,33 +96,9 @@ class Records {
         return limits.max_total_data_bytes / 2;
     }
     /// Counts them for this invitation, or group.
-    void keep(Invitation& invitation, std::int64_t bytes);
-    void keep(Group& group, std::int64_t bytes);
+    void count_bytes(Invitation& invitation, std::int64_t bytes);
+    void count_bytes(Group& group, std::int64_t bytes);
 
-    /// Notes that an invitation has changed, or what a group is called and the like. Who comes
-    /// to be asked, who ended and who comes into a group is noted anyway.
-    void touch(Invitation& invitation);
-    void touch(const Group& group);
-    /// What has changed since they were taken last, as it stands now.
-    Changes take_changes();
-
-    /// What changes like those that `restore` takes are about is to be told again, as it stands
-    /// in memory.
-    void change_again(const Changes& stored);
-
-    /// Makes what changes tell (changes.hpp), which is no change itself. What cannot be is
-    /// passed over.
-    Invitation& restore(const InvitationKept& kept);
-    void restore(const DataKept& kept);
-    void restore(const NoteKept& kept);
-    Invitation* restore(const InviteeKept& kept);
-    Invitation* restore(const CallKept& kept);
-    Invitation* restore(const ParticipantKept& kept);
-    void restore(const InvitationForgotten& forgotten);
-    void restore(const GroupKept& kept);
-    void restore(const MemberKept& kept);
-    void restore(const MemberGone& gone);
-    void restore(const GroupGone& gone);
     /// The next invitation's number is above this.
     void go_on_after(std::uint64_t number) { last_number_ = std::max(last_number_, number); }
 
@@ -135,30 +111,29 @@ class Records {
     }
 
   private:
+    /// Makes them as they were, from what they are made of.
+    friend class Restoring;
+
     Invitation& create(const InvitationId& id, const UserId& inviter);
+    /// Among what is open for a user, or in a group.
+    static void list(Invitation& invitation, User& user);
+    static void list(Invitation& invitation, Group& group);
     /// It is not open any more.
-    void take_out(Invitation& invitation);
+    void unlist(Invitation& invitation);
     void become_ended(Invitation& invitation, Instant now);
     void erase(Invitation& invitation);
-    void put_in(Group& group, const UserId& id, Rank rank);
-    void take_out(Group& group, User& member);
-    std::shared_ptr<Group> take_away(Group& group);
-    std::shared_ptr<Group> group_at(const GroupId& id, std::uint64_t number);
-    void count(Invitation& invitation, std::int64_t bytes);
-    void count(Group& group, std::int64_t bytes);
-    Invitation* restored(std::uint64_t number);
-    template <class SomeChange>
-    void note(SomeChange change);
-    void tell_touched();
-    void tell(Invitation& invitation);
-    void tell(Call& call);
+    void insert(Group& group, const UserId& id, Rank rank);
+    void remove(Group& group, User& member);
+    std::shared_ptr<Group> erase(Group& group);
+    void add_bytes(Invitation& invitation, std::int64_t bytes);
+    void add_bytes(Group& group, std::int64_t bytes);
     User& refer(const UserId& id);
     void unrefer(User& user);
     void trim_ended();
     void forget_oldest();
 
     const Limits& limits_;
-    const bool stored_;
+    ChangeLog& changes_;
     ShardedMap<UserId, User> users_;
     ShardedMap<InvitationId, Invitation> invitations_;
     ShardedMap<InvitationId, Invitation*> merged_;
@@ -170,14 +145,6 @@ class Records {
     std::int64_t open_bytes_ = 0;
     std::int64_t ended_bytes_ = 0;
     std::int64_t group_bytes_ = 0;
-
-    std::vector<Invitation*> touched_;
-    Changes changes_;
-    /// The last that was restored, and its notes.
-    Invitation* restored_ = nullptr;
-    std::vector<std::shared_ptr<const Note>> restored_notes_;
-    /// The last group that was taken away; it may come again.
-    std::shared_ptr<Group> gone_;
 };
 
 }  // namespace beckon

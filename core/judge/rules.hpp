@@ -2,16 +2,21 @@
 #pragma once
 
 #include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <variant>
 
+#include "protocol/errors.hpp"
 #include "protocol/events.hpp"
 #include "protocol/requests.hpp"
 
-/// Who may do what to an invitation, when, and who hears of it (contract,
-/// section 4). The switchboard judges by this table alone; README shows it.
+/// All that can happen to an invitation (contract, sections 4 and 7): who may ask for it and when,
+/// what it writes, and who hears of it. The switchboard does what this table says: demands.hpp
+/// judges by it, audience.hpp finds who hears, outcome.hpp concludes. README's table is printed
+/// from it; rules.cpp lets no row compile that cannot be.
 ///
 ///   invite, add
 ///        │
@@ -20,7 +25,7 @@
 ///   │ pending │ ── reject, by the invitee ─────────────────────► rejected
 ///   │         │ ── cancel, by the inviter ─────────────────────► cancelled
 ///   │         │      (or another took it, the lifetime is over,
-///   │         │       the inviter was lost)
+///   │         │       the call ended, the inviter was lost or left)
 ///   │         │ ── the deadline, by the broker's clock ────────► timed_out
 ///   └─────────┘ ── left the group or removed from it ──────────► revoked
 ///
@@ -28,8 +33,48 @@
 /// is drawn in call.hpp.
 namespace beckon {
 
+/// What makes it happen: a request, time, absence, a group, or another row.
+enum class Cause : std::uint8_t {
+    invite,
+    accept,
+    reject,
+    cancel,
+    modify,
+    ringing,
+    add,
+    get,
+    signal,
+    hangup,
+    /// With `all`.
+    hangup_all,
+    resume,
+    /// Somebody took it, and one answer is enough.
+    taken,
+    deadline,
+    lifetime_over,
+    /// One who is asked left the group, or was removed.
+    left_group,
+    removed,
+    /// The inviter is in the group no more.
+    inviter_left,
+    dismissed,
+    /// Away for longer than the grace period.
+    inviter_lost,
+    participant_lost,
+    max_call,
+    /// Nobody is left to talk to.
+    call_over,
+    /// Others were still pending.
+    call_was_over,
+};
+
 /// Who may ask; a hearer is told of it, asked or not.
 enum class Who : std::uint8_t {
+    /// Nobody: it is no request.
+    nobody,
+    anybody,
+    /// Anybody but whom the topic names.
+    another,
     invitee,
     inviter,
     inviter_or_accepted,
@@ -38,116 +83,345 @@ enum class Who : std::uint8_t {
     speaker,
     /// In the call.
     participant,
+    /// In a group, only a member of it.
+    member,
 };
-/// What must hold, or the request comes too late.
+struct Demand {
+    Who who = Who::anybody;
+    /// What anybody else hears.
+    Error otherwise = Error::internal;
+};
+/// What must hold, or a request comes too late, and the rest does not happen.
 enum class Needs : std::uint8_t {
     nothing,
+    new_id,
     sender_pending,
     somebody_pending,
     /// Likewise, but who names some of several is told of each.
     somebody_pending_unless_named,
+    /// Somebody is pending, and one answer is enough.
+    first_answer_counts,
     /// Somebody is pending, or the call lives.
     open,
     call_lives,
 };
-/// Who gets the event.
+/// What a request hears that is too late for an invitation of several.
+enum class Late : std::uint8_t {
+    /// That it has ended.
+    ended,
+    /// Who took it, when that is all that stands against it.
+    who_took_it,
+};
+/// By what a request that the same device made before is known again: it hears ok with `dup`.
+enum class Repeat : std::uint8_t {
+    nothing,
+    same_id,
+    /// This device ended the sender's part so.
+    own_answer,
+    /// A cancel of this device ended it.
+    own_cancel,
+    /// This device hung up.
+    hung_up,
+    /// It did, and the call is over.
+    hung_up_for_all,
+    /// This device takes part.
+    own_place,
+};
+/// Whose rate of events it counts for.
+enum class Pays : std::uint8_t {
+    /// The sender's, who is refused if there is not enough of it.
+    sender,
+    /// What nobody can be refused for is owed.
+    actor_owes,
+    inviter_owes,
+    /// Whoever pays for the row that led to this one.
+    with_its_cause,
+};
+/// Who gets an event.
 enum class Hears : std::uint8_t {
     nobody,
     inviter,
+    /// The inviter and all invitees, with visibility `inviter` only those whom it concerns; with
+    /// `members` the group too, unless it has grown so large that they would be over the limit.
     audience,
-    added_and_those_before,
+    /// Whom this row asks.
+    asked,
+    /// With visibility `members`, who is in the group and has no part in it.
+    onlookers,
+    /// The audience as it was before this row asked others.
+    those_before,
     /// Of those whom the sender can speak to, `to`; without it all of the call or, before one
     /// lives, the inviter or all who are pending.
     addressees,
     participants,
 };
+/// What it does to a call.
+enum class OnCall : std::uint8_t {
+    nothing,
+    joins,
+    moves,
+    /// With two in it, this is `call_over` instead.
+    leaves,
+    /// It is `call_over`, always.
+    ends,
+};
+
+/// Of an event, its place among the bodies of `EventBody`.
+template <class Body>
+inline constexpr std::size_t index_of =
+    []<class... Bodies>(const std::variant<Bodies...>* /*all*/) {
+        std::size_t index = 0;
+        static_cast<void>(((std::same_as<Body, Bodies> || (++index, false)) || ...));
+        return index;
+    }(static_cast<const EventBody*>(nullptr));
+inline constexpr std::size_t no_event = std::variant_size_v<EventBody>;
+
+/// One event, and who gets it.
+struct Told {
+    std::size_t event = no_event;
+    Hears heard_by = Hears::nobody;
+
+    [[nodiscard]] constexpr bool empty() const { return event == no_event; }
+};
+template <class Body>
+constexpr Told tell(Hears who) {
+    return {.event = index_of<Body>, .heard_by = who};
+}
+
+/// Why, as events and notes say it; nothing: as whoever asks says it.
+using Reason = std::variant<std::monostate, CancelReason, RevokeReason, std::string_view>;
 
 struct Rule {
-    std::string_view verb;
-    Who who;
-    /// What anybody else hears.
-    Error otherwise;
-    Needs needs;
-    /// In a group, only a member of it; anybody else hears `not_member`.
-    bool members_only;
-    /// The same device asking again hears ok with `dup`, while its effect stands.
-    bool repeatable;
-    /// What becomes of the pending invitees that it is about.
-    std::optional<State> writes;
-    std::string_view announces;
-    Hears heard_by;
-    bool raises_rev;
+    Cause cause = Cause::invite;
+    /// Empty: no request.
+    std::string_view verb{};
+    /// All of these.
+    std::array<Demand, 2> may{Demand{.who = Who::nobody}};
+    Needs needs = Needs::nothing;
+    Late late = Late::ended;
+    Repeat repeat = Repeat::nothing;
+    Pays pays = Pays::sender;
+    /// What becomes of the pending invitees that it is about; `pending`: it asks them.
+    std::optional<State> writes{};
+    Reason reason{};
+    std::array<Told, 2> tells{};
+    /// Once, whatever it tells.
+    bool raises_rev = false;
+    OnCall call = OnCall::nothing;
+    /// What happens next to all others who are pending, if what that needs holds.
+    std::optional<Cause> then{};
 };
 
 inline constexpr std::array rule_table{
-    Rule{Accept::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, true,
-         State::accepted, InviteeAccepted::event, Hears::audience, true},
-    Rule{Reject::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, true,
-         State::rejected, InviteeRejected::event, Hears::audience, true},
-    Rule{Cancel::verb, Who::inviter, Error::not_inviter, Needs::somebody_pending_unless_named,
-         false, true, State::cancelled, InvitationCancelled::event, Hears::audience, true},
-    Rule{Modify::verb, Who::inviter, Error::not_inviter, Needs::somebody_pending, false, false,
-         std::nullopt, InvitationModified::event, Hears::audience, true},
-    Rule{Ringing::verb, Who::invitee, Error::not_invitee, Needs::sender_pending, false, false,
-         std::nullopt, InviteeRinging::event, Hears::inviter, false},
-    Rule{Add::verb, Who::inviter_or_accepted, Error::not_participant, Needs::open, true, false,
-         State::pending, InvitationModified::event, Hears::added_and_those_before, true},
-    Rule{Get::verb, Who::hearer, Error::not_participant, Needs::nothing, false, false, std::nullopt,
-         "", Hears::nobody, false},
-    Rule{Signal::verb, Who::speaker, Error::not_participant, Needs::open, false, false,
-         std::nullopt, SignalEvent::event, Hears::addressees, false},
-    // With two in the call, or `all`: `call_ended`.
-    Rule{Hangup::verb, Who::participant, Error::not_participant, Needs::call_lives, false, true,
-         std::nullopt, ParticipantLeft::event, Hears::participants, false},
-    Rule{Resume::verb, Who::participant, Error::not_participant, Needs::call_lives, false, true,
-         std::nullopt, ParticipantMoved::event, Hears::participants, false},
+    Rule{.cause = Cause::invite,
+         .verb = Invite::verb,
+         .may = {Demand{Who::another, Error::invalid_request}},
+         .needs = Needs::new_id,
+         .repeat = Repeat::same_id,
+         .writes = State::pending,
+         .tells = {tell<NewInvitation>(Hears::asked), tell<NewInvitation>(Hears::onlookers)},
+         .raises_rev = true},
+    Rule{.cause = Cause::accept,
+         .verb = Accept::verb,
+         .may = {Demand{Who::invitee, Error::not_invitee}},
+         .needs = Needs::sender_pending,
+         .repeat = Repeat::own_answer,
+         .writes = State::accepted,
+         .tells = {tell<InviteeAccepted>(Hears::audience)},
+         .raises_rev = true,
+         .call = OnCall::joins,
+         .then = Cause::taken},
+    Rule{.cause = Cause::reject,
+         .verb = Reject::verb,
+         .may = {Demand{Who::invitee, Error::not_invitee}},
+         .needs = Needs::sender_pending,
+         .repeat = Repeat::own_answer,
+         .writes = State::rejected,
+         .tells = {tell<InviteeRejected>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::cancel,
+         .verb = Cancel::verb,
+         .may = {Demand{Who::inviter, Error::not_inviter}},
+         .needs = Needs::somebody_pending_unless_named,
+         .repeat = Repeat::own_cancel,
+         .writes = State::cancelled,
+         .reason = CancelReason::cancelled,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::modify,
+         .verb = Modify::verb,
+         .may = {Demand{Who::inviter, Error::not_inviter}},
+         .needs = Needs::somebody_pending,
+         .tells = {tell<InvitationModified>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::ringing,
+         .verb = Ringing::verb,
+         .may = {Demand{Who::invitee, Error::not_invitee}},
+         .needs = Needs::sender_pending,
+         .tells = {tell<InviteeRinging>(Hears::inviter)}},
+    Rule{
+        .cause = Cause::add,
+        .verb = Add::verb,
+        .may = {Demand{Who::inviter_or_accepted, Error::not_participant},
+                Demand{Who::member, Error::not_member}},
+        .needs = Needs::open,
+        .late = Late::who_took_it,
+        .writes = State::pending,
+        .tells = {tell<NewInvitation>(Hears::asked), tell<InvitationModified>(Hears::those_before)},
+        .raises_rev = true},
+    Rule{.cause = Cause::get,
+         .verb = Get::verb,
+         .may = {Demand{Who::hearer, Error::not_participant}}},
+    Rule{.cause = Cause::signal,
+         .verb = Signal::verb,
+         .may = {Demand{Who::speaker, Error::not_participant}},
+         .needs = Needs::open,
+         .tells = {tell<SignalEvent>(Hears::addressees)}},
+    Rule{.cause = Cause::hangup,
+         .verb = Hangup::verb,
+         .may = {Demand{Who::participant, Error::not_participant}},
+         .needs = Needs::call_lives,
+         .repeat = Repeat::hung_up,
+         .tells = {tell<ParticipantLeft>(Hears::participants)},
+         .call = OnCall::leaves},
+    Rule{.cause = Cause::hangup_all,
+         .verb = Hangup::verb,
+         .may = {Demand{Who::participant, Error::not_participant},
+                 Demand{Who::inviter, Error::not_inviter}},
+         .needs = Needs::call_lives,
+         .repeat = Repeat::hung_up_for_all,
+         .call = OnCall::ends},
+    Rule{.cause = Cause::resume,
+         .verb = Resume::verb,
+         .may = {Demand{Who::participant, Error::not_participant}},
+         .needs = Needs::call_lives,
+         .repeat = Repeat::own_place,
+         .tells = {tell<ParticipantMoved>(Hears::participants)},
+         .call = OnCall::moves},
+    Rule{.cause = Cause::taken,
+         .needs = Needs::first_answer_counts,
+         .pays = Pays::with_its_cause,
+         .writes = State::cancelled,
+         .reason = CancelReason::answered,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::deadline,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::inviter_owes,
+         .writes = State::timed_out,
+         .tells = {tell<InvitationTimeout>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::lifetime_over,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::inviter_owes,
+         .writes = State::cancelled,
+         .reason = CancelReason::expired,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::left_group,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::actor_owes,
+         .writes = State::revoked,
+         .reason = RevokeReason::left_group,
+         .tells = {tell<InvitationRevoked>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::removed,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::actor_owes,
+         .writes = State::revoked,
+         .reason = RevokeReason::removed,
+         .tells = {tell<InvitationRevoked>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::inviter_left,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::actor_owes,
+         .writes = State::cancelled,
+         .reason = CancelReason::left_group,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::dismissed,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::actor_owes,
+         .writes = State::cancelled,
+         .reason = CancelReason::group_dismissed,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::inviter_lost,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::inviter_owes,
+         .writes = State::cancelled,
+         .reason = CancelReason::inviter_lost,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::participant_lost,
+         .needs = Needs::call_lives,
+         .pays = Pays::inviter_owes,
+         .reason = std::string_view("connection_lost"),
+         .tells = {tell<ParticipantLeft>(Hears::participants)},
+         .call = OnCall::leaves},
+    Rule{.cause = Cause::max_call,
+         .needs = Needs::call_lives,
+         .pays = Pays::inviter_owes,
+         .reason = std::string_view("expired"),
+         .call = OnCall::ends},
+    Rule{.cause = Cause::call_over,
+         .needs = Needs::call_lives,
+         .pays = Pays::with_its_cause,
+         .tells = {tell<CallEnded>(Hears::participants)},
+         .then = Cause::call_was_over},
+    Rule{.cause = Cause::call_was_over,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::with_its_cause,
+         .writes = State::cancelled,
+         .reason = CancelReason::call_ended,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
 };
 
-constexpr const Rule& rule_of(std::string_view verb) {
+constexpr const Rule& rule_of(Cause cause) { return rule_table[static_cast<std::size_t>(cause)]; }
+
+/// What it does is stored (contract, section 8).
+constexpr bool is_stored(const Rule& rule) {
+    return rule.writes || rule.raises_rev || rule.call != OnCall::nothing;
+}
+
+/// The row of a request that needs only its verb to be told.
+consteval const Rule& rule_of(std::string_view verb) {
     for (const Rule& rule : rule_table) {
-        if (rule.verb == verb) {
+        if (!verb.empty() && rule.verb == verb) {
             return rule;
         }
     }
-    throw "no rule for this verb";  // in a constant expression: does not compile
+    throw "no rule for this verb";  // does not compile
+}
+template <class Verb>
+constexpr const Rule& rule_for(const Verb& /*asked*/) {
+    return rule_of(Verb::verb);
+}
+constexpr const Rule& rule_for(const Hangup& asked) {
+    return rule_of(asked.all ? Cause::hangup_all : Cause::hangup);
 }
 
-/// Of an event by its name; nothing: none.
-constexpr bool event_raises_rev(std::string_view event) {
-    return []<class... Body>(std::string_view name, const std::variant<Body...>*) {
-        return ((raises_rev<Body> && Body::event == name) || ...);
+/// The wire's word.
+constexpr std::string_view name_of_event(std::size_t event) {
+    return []<class... Bodies>(std::size_t index, const std::variant<Bodies...>* /*all*/) {
+        return std::array{Bodies::event...}[index];
     }(event, static_cast<const EventBody*>(nullptr));
 }
-
-consteval bool rules_are_sound() {
-    for (const Rule& rule : rule_table) {
-        if (&rule_of(rule.verb) != &rule) {
-            return false;  // two rules for one verb
-        }
-        if (rule.announces.empty() != (rule.heard_by == Hears::nobody)) {
-            return false;
-        }
-        // Whoever writes an answer must find it pending, and says so to the audience.
-        if (rule.writes && *rule.writes != State::pending &&
-            (rule.needs == Needs::nothing || rule.heard_by != Hears::audience)) {
-            return false;
-        }
-        // What can be repeated leaves something to know it by: an answer, or a place in the call.
-        if (rule.repeatable && !rule.writes && rule.who != Who::participant) {
-            return false;
-        }
-        if ((rule.who == Who::participant) !=
-            (rule.needs == Needs::call_lives && rule.heard_by == Hears::participants)) {
-            return false;
-        }
-        // Only `ringing` and what is of the call leave `rev` as it is (contract, section 3).
-        if (rule.raises_rev != event_raises_rev(rule.announces)) {
-            return false;
-        }
-    }
-    return true;
+/// The wire's word for it; empty: whoever asks says it.
+constexpr std::string_view name_of(const Reason& reason) {
+    return std::visit(
+        []<class Why>(const Why& why) -> std::string_view {
+            if constexpr (std::same_as<Why, std::monostate>) {
+                return {};
+            } else if constexpr (std::same_as<Why, std::string_view>) {
+                return why;
+            } else {
+                return name_of(why);
+            }
+        },
+        reason);
 }
-static_assert(rules_are_sound());
 
 /// What a late request hears about an invitee's end.
 constexpr Error already(State state) {

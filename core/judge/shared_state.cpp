@@ -18,18 +18,28 @@ SharedState::SharedState(const Limits& given, std::string epoch, const SipKey& h
       requests(limits.requests_per_second, limits.requests_burst, hash_key),
       pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst, hash_key),
       events(limits.events_per_second, limits.events_burst, hash_key, 2 * limits.events_burst),
-      records(limits, hash_key, stored),
+      changes(stored),
+      records(limits, hash_key, changes),
       id_key_(id_key) {}
 
-std::optional<Refusal> SharedState::take(const UserId& user, std::int64_t count,
-                                         std::int64_t bytes) {
+std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t count,
+                                           std::int64_t bytes) {
+    if (events.allows(user.text(), now, count)) {
+        if (!records.has_room(bytes)) {
+            return refuse_size("data", limits.max_total_data_bytes);
+        }
+        if (store_takes_nothing) {
+            return refuse(Error::storage_unavailable);
+        }
+    }
+    return charge_unstored(user, count);
+}
+
+std::optional<Refusal> SharedState::charge_unstored(const UserId& user, std::int64_t count) {
     if (!events.allows(user.text(), now, count)) {
         return refuse_count(Error::rate_limited, limits.events_per_second);
     }
-    if (!records.has_room(bytes)) {
-        return refuse_size("data", limits.max_total_data_bytes);
-    }
-    events.take(user.text(), now, count);
+    events.charge(user.text(), now, count);
     return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "change_log.hpp"
 #include "judge/siphash.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/replies.hpp"
@@ -23,9 +24,11 @@ class SharedState {
     SharedState(const Limits& given, std::string epoch, const SipKey& secret, bool stored);
 
     /// Charges `user` for so many events, if they fit and so many `bytes` more can be
-    /// kept; or takes nothing. The last check of each request.
-    [[nodiscard]] std::optional<Refusal> take(const UserId& user, std::int64_t count,
-                                              std::int64_t bytes);
+    /// kept; or charges nothing. The last check of each request.
+    [[nodiscard]] std::optional<Refusal> charge(const UserId& user, std::int64_t count,
+                                                std::int64_t bytes);
+    /// Likewise, for what is not stored.
+    [[nodiscard]] std::optional<Refusal> charge_unstored(const UserId& user, std::int64_t count);
 
     /// Charges `user` for events that no request can be refused for.
     void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }
@@ -36,13 +39,14 @@ class SharedState {
     const Limits limits;
     const std::string server_epoch;
     Instant now{};
-    /// Nobody is lost for being away, for the time being: looked at again a moment later.
-    bool absences_wait = false;
+    /// See `Switchboard::store_takes_nothing`. An absence is looked at again a moment later.
+    bool store_takes_nothing = false;
     static constexpr Duration moment{1000};
     TimerWheel wheel;
     RateLimit requests;
     RateLimit pair_invites;
     RateLimit events;
+    ChangeLog changes;
     Records records;
 
   private:

@@ -10,6 +10,7 @@
 #include "groups.hpp"
 #include "invitations.hpp"
 #include "protocol/refusals.hpp"
+#include "restoring.hpp"
 #include "shared_state.hpp"
 
 namespace beckon {
@@ -20,7 +21,8 @@ class Switchboard::Impl {
         : shared_(options.limits, std::move(options.server_epoch), options.secret, options.stored),
           calls_(shared_),
           invitations_(shared_, calls_),
-          groups_(shared_, invitations_) {}
+          groups_(shared_, invitations_),
+          restoring_(shared_, invitations_, calls_) {}
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
@@ -64,29 +66,27 @@ class Switchboard::Impl {
         return effects;
     }
 
-    void let_absences_wait(bool wait) { shared_.absences_wait = wait; }
+    void store_takes_nothing(bool holds) { shared_.store_takes_nothing = holds; }
 
-    Changes take_changes() { return shared_.records.take_changes(); }
+    Changes take_changes() { return shared_.changes.take(); }
 
     void restore(const Change& change, Instant now) {
         shared_.now = std::max(now, shared_.now);
-        std::visit(
-            [this](const auto& kept) {
-                if constexpr (requires { invitations_.restore(kept); }) {
-                    invitations_.restore(kept);
-                } else {
-                    shared_.records.restore(kept);
-                }
-            },
-            change);
+        std::visit(restoring_, change);
     }
-    void change_again(const Changes& stored) { shared_.records.change_again(stored); }
+    void change_again(const Changes& stored) { restoring_.change_again(stored); }
     void go_on_after(std::uint64_t last_number) { shared_.records.go_on_after(last_number); }
 
     [[nodiscard]] bool is_open(const InvitationId& id) const {
         const Records& records = shared_.records;
         const auto* const found = records.find(id);
         return found != nullptr && found->open();
+    }
+
+    [[nodiscard]] std::optional<GroupId> group_of(const InvitationId& id) const {
+        const Records& records = shared_.records;
+        const auto* const found = records.find(id);
+        return found != nullptr && found->group ? std::optional(found->group->id) : std::nullopt;
     }
 
     [[nodiscard]] const Limits& limits() const { return shared_.limits; }
@@ -109,7 +109,7 @@ class Switchboard::Impl {
         if (!shared_.requests.allows(who, shared_.now)) {
             return refuse_count(Error::rate_limited, limits().requests_per_second);
         }
-        shared_.requests.take(who, shared_.now);
+        shared_.requests.charge(who, shared_.now);
         return std::visit(
             [&](const auto& asked) {
                 if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {
@@ -127,6 +127,7 @@ class Switchboard::Impl {
     Calls calls_;
     Invitations invitations_;
     Groups groups_;
+    Restoring restoring_;
 };
 
 Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -140,12 +141,15 @@ std::optional<Instant> Switchboard::next_deadline() const { return impl_->next_d
 Effects Switchboard::set_online(const Sender& device, bool online, Instant now) {
     return impl_->set_online(device, online, now);
 }
-void Switchboard::let_absences_wait(bool wait) { impl_->let_absences_wait(wait); }
+void Switchboard::store_takes_nothing(bool holds) { impl_->store_takes_nothing(holds); }
 Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
 void Switchboard::change_again(const Changes& stored) { impl_->change_again(stored); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
 bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
+std::optional<GroupId> Switchboard::group_of(const InvitationId& id) const {
+    return impl_->group_of(id);
+}
 const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
 Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }
 

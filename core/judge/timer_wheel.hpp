@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cassert>
 #include <cstdint>
 #include <optional>
 
+#include "judge/invariant.hpp"
 #include "protocol/instant.hpp"
 
 namespace beckon {
@@ -54,7 +54,7 @@ class TimerWheel {
 
     /// Due at or before an instant that was popped already: the next `pop` gives it.
     void arm(Timer& timer, Instant due) {
-        assert(!timer.armed());
+        ensure(!timer.armed(), "a timer is armed once");
         timer.due_ = due;
         place(timer);
     }
@@ -118,7 +118,7 @@ class TimerWheel {
         const auto differ = static_cast<std::uint64_t>(time ^ cursor_);
         const auto level =
             differ == 0 ? 0U : static_cast<unsigned>(std::bit_width(differ) - 1) / bits;
-        assert(level < levels);
+        ensure(level < levels, "a deadline lies within the wheel");
         timer.level_ = static_cast<std::uint8_t>(level);
         timer.slot_ = static_cast<std::uint8_t>(digit(time, level));
         occupied_[level] |= bit(timer.slot_);

@@ -28,6 +28,8 @@ bool names_the_option_that_cannot_be() {
     return false;
 }
 
+static_assert(beckon::name_of(beckon::State::timed_out) == "timed_out");
+
 }  // namespace
 
 int main() {

@@ -2,22 +2,20 @@
 #include <set>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 #include "world/device_world.hpp"
 
 using namespace beckon;
 
 namespace {
 
-UserId user(std::string_view name) { return *UserId::parse(name); }
-InvitationId invitation(std::string_view name) { return *InvitationId::parse(name); }
-
 const UserId alice = user("alice");
 const UserId bob = user("bob");
 const UserId carol = user("carol");
 const UserId dave = user("dave");
-const InvitationId x = invitation("x");
-const InvitationId y = invitation("y");
-const InvitationId z = invitation("z");
+const InvitationId x = id("x");
+const InvitationId y = id("y");
+const InvitationId z = id("z");
 
 constexpr DeviceTag here_tag{0xb1};
 constexpr DeviceTag elsewhere_tag{0xb2};
@@ -714,6 +712,45 @@ TEST_CASE("an invite that failed for want of a reply is called off, as it may ha
     CHECK(only<Ended>(told).empty());
 }
 
+TEST_CASE("an invite that is refused for the moment is called off when it may have been made",
+          "[device]") {
+    Alone alone({}, alice);
+    alone.connect_and_sync();
+    Request request;
+    const auto call = calls_of_alice(alone, request);
+    auto error = Error::internal;
+    SECTION("since the broker failed over it") {}
+    SECTION("since it was sent before") {
+        error = GENERATE(Error::rate_limited, Error::storage_unavailable);
+        alone.disconnect();
+        alone.connect_and_sync();
+        request = alone.sent();
+        CHECK(std::get<Invite>(request.body).id == x);
+    }
+    alone.reply(request, refusal(error));
+    CHECK(refusal_of(alone.result(call)) == error);
+    const auto cancel = alone.sent();
+    REQUIRE(std::holds_alternative<Cancel>(cancel.body));
+    CHECK(std::get<Cancel>(cancel.body) == Cancel{.id = x});
+    // What comes of it meanwhile is not told: for the caller there is none.
+    alone.event(accepted(2, bob, here_tag));
+    alone.reply(cancel, Cancelled{.rev = 3});
+    CHECK(only<Heard>(alone.told()).empty());
+    alone.wait(Duration(60'000));
+    CHECK(alone.silent());
+}
+
+TEST_CASE("an invite that was sent once and refused for the moment was not made", "[device]") {
+    Alone alone({}, alice);
+    alone.connect_and_sync();
+    Request request;
+    const auto call = calls_of_alice(alone, request);
+    alone.reply(request, refusal(Error::rate_limited));
+    CHECK(refusal_of(alone.result(call)) == Error::rate_limited);
+    alone.wait(Duration(60'000));
+    CHECK(alone.silent());
+}
+
 TEST_CASE("an invite that failed and was called off is told no more", "[device]") {
     World world;
     auto& panel = world.add_ready("alice");
@@ -1116,6 +1153,41 @@ TEST_CASE("a reply's rev hides no event that is still under way", "[device]") {
     CHECK(heard<InviteeAccepted>(told).empty());
     CHECK(only<Ended>(told).size() == 1);
     CHECK(alone.silent());
+}
+
+TEST_CASE("an event that is not above the last rev is told no more", "[device]") {
+    Alone alone;
+    const auto modified = [](Rev rev, std::string_view text) {
+        return Event{.id = x,
+                     .rev = rev,
+                     .by = alice,
+                     .by_device = alice_tag,
+                     .body = InvitationModified{.data = Data{std::string(text)}}};
+    };
+    auto info = ring();
+    info.rev = 3;
+    info.data = Data{"third"};
+    SECTION("had from an event") {
+        alone.connect_and_sync();
+        alone.event(new_event(ring()));
+        alone.event(modified(2, "second"));
+        alone.event(modified(3, "third"));
+        CHECK(heard<InvitationModified>(alone.told()).size() == 2);
+    }
+    SECTION("had from sync") { alone.connect_and_sync({info}); }
+    SECTION("had from get") {
+        alone.connect_and_sync({ring()});
+        alone.event(modified(3, "third"));
+        alone.reply(alone.sent(), Got{info});
+    }
+    alone.told();
+    alone.event(modified(2, "second"));
+    alone.event(modified(3, "third"));
+    CHECK(heard<InvitationModified>(alone.told()).empty());
+    CHECK(alone.device().open(alone.now())[0].data == Data{"third"});
+    CHECK(alone.silent());
+    alone.event(modified(4, "fourth"));
+    CHECK(heard<InvitationModified>(alone.told()).size() == 1);
 }
 
 TEST_CASE("that somebody rings is told whatever the rev", "[device]") {
@@ -1901,7 +1973,7 @@ TEST_CASE("a hundred and more that are pending are synced page by page", "[devic
     World world(settings);
     for (int i = 0; i < 130; ++i) {
         world.ask({alice, DeviceTag(1)}, Invite{.invitee = bob,
-                                                .id = invitation("i-" + std::to_string(i)),
+                                                .id = id("i-" + std::to_string(i)),
                                                 .on_inviter_lost = OnInviterLost::keep});
     }
     auto& phone = world.add_ready("bob");

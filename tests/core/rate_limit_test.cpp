@@ -7,19 +7,18 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
-
-Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
 
 /// Whether one more fits, and takes it then.
 bool ask(RateLimit& limit, const std::string& key, std::int64_t ms, std::int64_t count = 1) {
     if (!limit.allows(key, at(ms), count)) {
         return false;
     }
-    limit.take(key, at(ms), count);
+    limit.charge(key, at(ms), count);
     return true;
 }
 

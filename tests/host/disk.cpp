@@ -83,27 +83,31 @@ int unmap_shared(sqlite3_file* file, int remove) {
     return of(file).real->pMethods->xShmUnmap(of(file).real, remove);
 }
 
-const sqlite3_io_methods methods{
-    .iVersion = 2,
-    .xClose = close_file,
-    .xRead = read_file,
-    .xWrite = write_file,
-    .xTruncate = truncate_file,
-    .xSync = sync_file,
-    .xFileSize = file_size,
-    .xLock = lock_file,
-    .xUnlock = unlock_file,
-    .xCheckReservedLock = check_reserved,
-    .xFileControl = control,
-    .xSectorSize = sector_size,
-    .xDeviceCharacteristics = characteristics,
-    .xShmMap = map_shared,
-    .xShmLock = lock_shared,
-    .xShmBarrier = barrier,
-    .xShmUnmap = unmap_shared,
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
+constexpr sqlite3_io_methods methods_of_version(int version) {
+    return {
+        .iVersion = version,
+        .xClose = close_file,
+        .xRead = read_file,
+        .xWrite = write_file,
+        .xTruncate = truncate_file,
+        .xSync = sync_file,
+        .xFileSize = file_size,
+        .xLock = lock_file,
+        .xUnlock = unlock_file,
+        .xCheckReservedLock = check_reserved,
+        .xFileControl = control,
+        .xSectorSize = sector_size,
+        .xDeviceCharacteristics = characteristics,
+        .xShmMap = map_shared,
+        .xShmLock = lock_shared,
+        .xShmBarrier = barrier,
+        .xShmUnmap = unmap_shared,
+        .xFetch = nullptr,
+        .xUnfetch = nullptr,
+    };
+}
+const sqlite3_io_methods methods = methods_of_version(2);
+const sqlite3_io_methods methods_without_shared_memory = methods_of_version(1);
 
 int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int* out) {
     OpenFile& opened = of(file);
@@ -113,7 +117,8 @@ int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
     opened.real = reinterpret_cast<sqlite3_file*>(&opened + 1);
     const int result = the_real()->xOpen(the_real(), path, opened.real, flags, out);
     if (opened.real->pMethods != nullptr) {
-        opened.base.pMethods = &methods;
+        opened.base.pMethods =
+            opened.disk->has_shared_memory() ? &methods : &methods_without_shared_memory;
     }
     return result;
 }
@@ -125,7 +130,7 @@ int remove_file(sqlite3_vfs* vfs, const char* path, int sync_folder) {
 
 }  // namespace
 
-Disk::Disk() {
+Disk::Disk(Where where) : where_(where) {
     vfs_ = new sqlite3_vfs(*the_real());
     vfs_->pNext = nullptr;
     vfs_->zName = "disk";
@@ -163,8 +168,30 @@ std::int64_t Disk::asked() const {
     return asked_;
 }
 
-int Disk::before(Operation operation) {
+void Disk::hang(Operation::Kind kind) {
     const std::lock_guard lock(mutex_);
+    hanging_ = kind;
+}
+
+void Disk::wait_for_hang() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return is_stuck_; });
+}
+
+void Disk::go_on() {
+    const std::lock_guard lock(mutex_);
+    hanging_.reset();
+    changed_.notify_all();
+}
+
+int Disk::before(Operation operation) {
+    std::unique_lock lock(mutex_);
+    if (hanging_ == operation.kind) {
+        is_stuck_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return !hanging_; });
+        is_stuck_ = false;
+    }
     const auto nth = asked_++;
     const int result = failing_ ? failing_(operation.kind, nth) : SQLITE_OK;
     if (result == SQLITE_OK) {

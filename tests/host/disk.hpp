@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,8 @@ namespace beckon {
 /// do so in `Operation`s, not in the building.
 class Disk {
   public:
-    Disk();
+    enum class Where : std::uint8_t { here, without_shared_memory };
+    explicit Disk(Where where = Where::here);
     ~Disk();
     Disk(const Disk&) = delete;
     Disk& operator=(const Disk&) = delete;
@@ -43,14 +46,25 @@ class Disk {
     /// How many were asked for since then.
     std::int64_t asked() const;
 
+    /// The next operation of this kind does not come back before `go_on`.
+    void hang(Operation::Kind kind);
+    /// Until one hangs.
+    void wait_for_hang();
+    void go_on();
+
+    [[nodiscard]] bool has_shared_memory() const { return where_ == Where::here; }
     /// For the file methods.
     int before(Operation operation);
 
   private:
+    Where where_;
     mutable std::mutex mutex_;
     Operations operations_;
     Failing failing_;
     std::int64_t asked_ = 0;
+    std::condition_variable changed_;
+    std::optional<Operation::Kind> hanging_;
+    bool is_stuck_ = false;
     sqlite3_vfs* vfs_ = nullptr;
 };
 

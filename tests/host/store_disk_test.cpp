@@ -3,6 +3,7 @@
 // What becomes of the store when the power goes at any moment, or the disk refuses.
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <thread>
 
 #include "catch.hpp"
 #include "disk.hpp"
@@ -311,16 +313,11 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
 
 namespace {
 
-bool failed(const SqliteJournal::Progress& progress) { return progress.failure.has_value(); }
-
-Kept& put_back(Kept& memory, const SqliteJournal::Progress& progress) {
-    REQUIRE(progress.put_back.has_value());
-    return memory.add(*progress.put_back);
-}
+bool failed(const Journal::Progress& progress) { return progress.failure.has_value(); }
 
 }  // namespace
 
-TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
+TEST_CASE("what_could_not_be_stored_is_handed_back_and_the_rest_is_told_anew") {
     const Folder folder;
     Disk disk;
     Kept memory;
@@ -332,7 +329,6 @@ TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
                        MemberKept{group_id("family"), user("alice"), Rank::owner}};
         host.keep(stored);
         memory.add(stored);
-        const auto as_stored = memory;
 
         disk.fail(
             [](Kind kind, std::int64_t) { return kind == Kind::write ? SQLITE_FULL : SQLITE_OK; });
@@ -345,24 +341,24 @@ TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
             {GroupGone{group_id("family")}},
         };
         for (const auto& changes : refused) {
-            memory.add(changes);
             host.store.put(changes);
         }
         auto progress = host.until(failed);
-        CHECK(progress.committed == 1);
+        CHECK(progress.stored == 1);
         CHECK(*progress.failure == "database or disk is full");
-        CHECK_FALSE(progress.put_back.has_value());
         // Nobody has looked yet: this rests on what was refused.
-        memory.add({invitation(3)});
         host.store.put({invitation(3)});
         CHECK(host.store.progress().failure);
 
-        host.store.give_up();
-        progress = host.until([](const auto& one) { return one.put_back.has_value(); });
+        auto given_up = refused;
+        given_up.push_back({invitation(3)});
+        CHECK(host.store.give_up() == given_up);
+        progress = host.store.progress();
         CHECK_FALSE(progress.failure);
-        CHECK(progress.committed == 8);
-        CHECK(put_back(memory, progress) == as_stored);
-        CHECK(host.store.waiting() == 0);
+        CHECK(progress.stored == 8);
+        CHECK(host.store.waiting().changes == 0);
+        CHECK(host.store.waiting().bytes == 0);
+        CHECK(kept_by(host.reloaded()) == memory);
 
         // Still full; history is read all the same.
         host.store.put({invitation(4)});
@@ -372,8 +368,7 @@ TEST_CASE("a_failure_is_told_once_memory_is_put_back_and_the_next_is_stored") {
         REQUIRE(progress.history[0].page.has_value());
         CHECK(*progress.history[0].page == HistoryPage{});
         host.store.give_up();
-        progress = host.until([](const auto& one) { return one.put_back.has_value(); });
-        CHECK(put_back(memory, progress) == as_stored);
+        CHECK(kept_by(host.reloaded()) == memory);
 
         disk.fail({});
         host.keep({invitation(5), invitee(5)});
@@ -390,11 +385,11 @@ TEST_CASE("a_store_that_is_gone_for_a_while_is_opened_again") {
     fs::rename(path, folder.file("elsewhere"));
     host.start();
     host.store.put({invitation(1)});
-    CHECK(*host.until(failed).failure == "unable to open database file");
+    CHECK(*host.until(failed).failure ==
+          path + " is not there any more, which the broker has open");
     host.store.give_up();
     fs::rename(folder.file("elsewhere"), path);
-    const auto progress = host.until([](const auto& one) { return one.put_back.has_value(); });
-    CHECK(kept_by(*progress.put_back) == Kept{});
+    CHECK(host.reloaded().empty());
     host.keep({invitation(1), invitee(1)});
 }
 
@@ -410,9 +405,326 @@ TEST_CASE("another_program_that_locks_the_store_is_a_failure_until_it_lets_go") 
         host.store.put({invitee(1)});
         CHECK(*host.until(failed).failure == "database is locked");
     }
-    host.store.give_up();
-    host.until([](const auto& one) { return one.put_back.has_value(); });
+    CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
     host.keep({invitee(1)});
     Database shell(path);
     CHECK(shell.integer_of("SELECT count(*) FROM invitees") == 1);
+}
+
+TEST_CASE("a_disk_without_shared_memory_is_not_used") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const Disk disk(Disk::Where::without_shared_memory);
+    try {
+        const Host host(path);
+        FAIL("it was used");
+    } catch (const Journal::Unusable& unusable) {
+        CHECK(std::string(unusable.what())
+                  .starts_with("the store " + path + " cannot have a log beside it: "));
+    }
+}
+
+TEST_CASE("an_exception_leaves_no_reading_open") {
+    const Folder folder;
+    make_empty(folder);
+    StoreFile file(options(folder, true));
+    file.open(the_time, "secret");
+    file.write(std::vector<Changes>{ended(1, at(4000)), {invitation(2), invitee(2)}}, the_time);
+    for (const int wanted : {1, 2, 3, 4, 5}) {
+        int told = 0;
+        const auto throw_at = [&](Change&&) {
+            if (++told == wanted) {
+                throw std::runtime_error("enough");
+            }
+        };
+        CHECK_THROWS_AS(file.tell_all(throw_at), std::runtime_error);
+        // Whoever still reads keeps the log from being begun anew.
+        Database shell(folder.file("store.db"));
+        CHECK(shell.integer_of("PRAGMA wal_checkpoint(TRUNCATE)") == 0);
+    }
+}
+
+// ------------------------------------------------------------- files that are deleted or replaced
+
+namespace {
+
+void remove_all_of(const std::string& path) {
+    for (const auto* const suffix : {"", "-wal", "-shm"}) {
+        fs::remove(path + suffix);
+    }
+}
+
+std::string bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a_store_that_was_deleted_is_a_failure_and_then_made_anew_with_all_that_is_stored") {
+    const std::vector<std::string> deleted = GENERATE(values<std::vector<std::string>>(
+        {{"", "-wal", "-shm"}, {""}, {"-wal"}, {"-shm"}, {"-wal", "-shm"}}));
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const Changes over = ended(2, at(4000));
+    Kept expected;
+    {
+        Host host(path);
+        host.start();
+        host.keep({invitation(1)});
+        host.keep(over);
+        for (const auto& suffix : deleted) {
+            REQUIRE(fs::remove(path + suffix));
+        }
+        host.store.put({invitee(1)});
+        CHECK(*host.until(failed).failure ==
+              path + deleted[0] + " is not there any more, which the broker has open");
+        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        Changes stored = {invitation(1)};
+        stored.insert(stored.end(), over.begin(), over.end());
+        CHECK(host.reloaded() == stored);
+
+        host.keep({invitation(3)});
+        host.keep({invitee(1)});
+        stored.insert(stored.begin() + 1, invitee(1));
+        stored.push_back(invitation(3));
+        expected = kept_by(stored);
+        CHECK(kept_by(host.reloaded()) == expected);
+        host.store.ask_history(1, user("bob"), 10, {});
+        const auto progress = host.until([](const auto& one) { return !one.history.empty(); });
+        REQUIRE(progress.history[0].page);
+        CHECK(progress.history[0].page->ended == over);
+        CHECK_THROWS_AS(Host(path), Journal::Unusable);
+
+        // As a kill would leave it.
+        const Folder copy;
+        for (const auto* const suffix : {"", "-wal"}) {
+            fs::copy(path + suffix, copy.file("store.db") + suffix);
+        }
+        CHECK(kept_by(Host(copy.file("store.db")).loaded) == expected);
+        struct stat info {};
+        REQUIRE(stat(path.c_str(), &info) == 0);
+        CHECK((info.st_mode & 0777U) == 0600U);
+        CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 3);
+    }
+    CHECK(kept_by(Host(path).loaded) == expected);
+}
+
+TEST_CASE("what_stands_where_the_store_was_is_left_alone_and_nothing_is_stored_until_it_is_gone") {
+    const std::string suffix = GENERATE("", "-wal", "-shm");
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    remove_all_of(path);
+    std::ofstream(path + suffix) << "precious";
+    for (int i = 0; i < 3; ++i) {
+        host.store.put({invitee(1)});
+        const auto failure = *host.until(failed).failure;
+        INFO(failure);
+        CHECK(failure.starts_with(path));
+        host.store.give_up();
+        CHECK(host.reloaded() == Changes{invitation(1)});
+        CHECK(bytes_of(path + suffix) == "precious");
+        CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+    }
+    remove_all_of(path);
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
+}
+
+TEST_CASE("an_index_of_the_log_that_cannot_be_used_is_a_failure_and_no_signal") {
+    // Too short for what is in memory: to touch it is a SIGBUS, as when the disk is gone or the
+    // file is made immutable.
+    const auto left = GENERATE(values<std::uintmax_t>({0, 4096}));
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    host.keep(ended(2, at(4000)));
+    fs::resize_file(path + "-shm", left);
+    host.store.ask_history(1, user("bob"), 10, {});
+    host.until([](const auto& one) { return !one.history.empty(); });
+    host.store.put({invitee(1)});
+    const auto progress =
+        host.until([](const auto& one) { return one.failure || one.stored == 3; });
+    if (progress.failure) {
+        CHECK(*progress.failure ==
+              path + "-shm cannot be read or written any more, which the broker shares as memory");
+        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        CHECK(host.reloaded().size() == 4);
+        host.keep({invitee(1)});
+    }
+    host.keep({invitation(3)});
+    CHECK(host.reloaded().size() == 6);
+    host.store.ask_history(2, user("bob"), 10, {});
+    const auto last = host.until([](const auto& one) { return !one.history.empty(); });
+    REQUIRE(last.history[0].page);
+    CHECK(last.history[0].page->ended == ended(2, at(4000)));
+}
+
+TEST_CASE("an_immutable_store_fails_and_is_read_all_the_same_and_works_when_it_is_let_go") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const auto change_all = [&](const char* how) {
+        return std::system(("chattr " + std::string(how) + " '" + path + "' '" + path + "-wal' '" +
+                            path + "-shm' 2>/dev/null")
+                               .c_str()) == 0;
+    };
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    if (!change_all("+i")) {
+        WARN("nobody may make a file immutable here");
+        change_all("-i");
+        return;
+    }
+    for (int i = 0; i < 3; ++i) {
+        host.store.put({invitee(1)});
+        CHECK_FALSE(host.until(failed).failure->empty());
+        host.store.give_up();
+        CHECK(host.reloaded() == Changes{invitation(1)});
+    }
+    REQUIRE(change_all("-i"));
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
+}
+
+TEST_CASE("a_store_that_was_moved_away_and_back_is_the_same_again") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    Host host(path);
+    host.start();
+    host.keep({invitation(1)});
+    fs::rename(path, folder.file("elsewhere"));
+    host.store.put({invitee(1)});
+    host.until(failed);
+    host.store.give_up();
+    fs::rename(folder.file("elsewhere"), path);
+    host.keep({invitee(1)});
+    CHECK(host.reloaded() == Changes{invitation(1), invitee(1)});
+}
+
+namespace {
+
+/// What waits for the disk, as `ticket: number of changes`.
+std::vector<std::string> unstored(const Host& host) {
+    std::vector<std::string> all;
+    host.store.look_at_unstored([&](std::uint64_t ticket, const Changes& changes) {
+        all.push_back(std::to_string(ticket) + ": " + std::to_string(changes.size()));
+    });
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("while_the_disk_hangs_what_it_has_in_hands_counts_and_can_be_looked_at") {
+    const Folder folder;
+    Disk disk;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep({invitation(1)});
+    disk.hang(Kind::sync);
+    host.store.put({invitation(2), DataKept{2, Data{.bytes = std::string(5000, 'x')}}});
+    host.store.hand_over();
+    disk.wait_for_hang();
+    host.store.put({NoteKept{.number = 2, .rev = 2, .reason = std::string(100, 'y')}});
+    host.store.put({});
+    host.store.hand_over();
+    host.store.put({invitation(3)});
+    CHECK(unstored(host) == std::vector<std::string>{"2: 2", "3: 1", "4: 0", "5: 1"});
+    auto waiting = host.store.waiting();
+    CHECK(waiting.changes == 4);
+    CHECK(waiting.bytes > 5100 + 4 * sizeof(Change));
+    CHECK(waiting.bytes < 5100 + 4 * sizeof(Change) + 1000);
+    CHECK(host.store.progress().stored == 1);
+    // It has not failed, so nothing is given up: it may be stored yet.
+    CHECK(host.store.give_up().empty());
+    disk.go_on();
+    host.until([](const auto& progress) { return progress.stored == 5; });
+    waiting = host.store.waiting();
+    CHECK(waiting.changes == 0);
+    CHECK(waiting.bytes == 0);
+    CHECK(unstored(host).empty());
+}
+
+TEST_CASE("what_is_looked_at_after_a_failure_is_what_would_be_given_up") {
+    const Folder folder;
+    Disk disk;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep({invitation(1)});
+    disk.fail([](Kind, std::int64_t) { return SQLITE_IOERR; });
+    host.store.put({invitee(1)});
+    host.until(failed);
+    host.store.put({invitation(2), invitee(2)});
+    CHECK(unstored(host) == std::vector<std::string>{"2: 1", "3: 2"});
+    CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}, {invitation(2), invitee(2)}});
+    CHECK(unstored(host).empty());
+}
+
+TEST_CASE("a_reload_comes_in_parts_and_from_its_beginning_when_it_is_asked_for_again") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    Changes many;
+    for (std::uint64_t number = 1; number <= 5000; ++number) {
+        many.push_back(invitation(number));
+        many.push_back(invitee(number));
+    }
+    host.keep(many);
+    host.store.reload();
+    const auto begun = host.until([](const auto& one) { return one.reload_began; });
+    CHECK(begun.reloaded.size() < many.size());
+    CHECK_FALSE(begun.reload_ended);
+    CHECK(host.reloaded() == many);
+    host.keep({invitation(5001)});
+}
+
+TEST_CASE("a_disk_that_hangs_does_not_keep_the_host_from_ending") {
+    const Folder folder;
+    Disk disk;
+    {
+        Host host(folder.file("store.db"), Host::first_boot(), std::chrono::milliseconds(10));
+        host.start();
+        host.keep({invitation(1)});
+        disk.hang(Kind::sync);
+        host.store.put({invitee(1)});
+        host.store.hand_over();
+        disk.wait_for_hang();
+    }
+    // What was left behind still has the store.
+    CHECK_THROWS_AS(Host(folder.file("store.db")), Journal::Unusable);
+    disk.go_on();
+    const auto is_free = [&] {
+        try {
+            return kept_by(Host(folder.file("store.db")).loaded) ==
+                   kept_by({invitation(1), invitee(1)});
+        } catch (const Journal::Unusable& /*unusable*/) {
+            return false;
+        }
+    };
+    while (!is_free()) {
+        std::this_thread::yield();
+    }
+}
+
+TEST_CASE("history_is_read_while_a_commit_hangs") {
+    const Folder folder;
+    Disk disk;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep(ended(1, at(4000)));
+    disk.hang(Kind::sync);
+    host.store.put({invitation(2)});
+    host.store.hand_over();
+    disk.wait_for_hang();
+    host.store.ask_history(1, user("bob"), 10, {});
+    const auto progress = host.until([](const auto& one) { return !one.history.empty(); });
+    CHECK(progress.stored == 1);
+    REQUIRE(progress.history[0].page);
+    CHECK(progress.history[0].page->ended == ended(1, at(4000)));
+    disk.go_on();
 }

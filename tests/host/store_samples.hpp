@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "catch.hpp"
 #include "host/sqlite_journal.hpp"
 #include "judge/changes.hpp"
+#include "world/actors.hpp"
 #include "world/kept.hpp"
 
 namespace beckon {
@@ -43,10 +45,6 @@ class Folder {
     std::filesystem::path path_;
 };
 
-inline UserId user(const std::string& name) { return *UserId::parse(name); }
-inline GroupId group_id(const std::string& name) { return *GroupId::parse(name); }
-constexpr Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
-
 inline Changes told_by(StoreFile& file) {
     Changes told;
     file.tell_all([&](Change&& change) { told.push_back(std::move(change)); });
@@ -59,11 +57,13 @@ inline const std::string the_secret(32, 's');
 /// A store as a host has it. `now` is what its clocks say.
 class Host {
   public:
-    explicit Host(const std::string& path, ClockReading when = first_boot())
+    explicit Host(const std::string& path, ClockReading when = first_boot(),
+                  std::chrono::milliseconds patience_at_end = much_later)
         : now(std::move(when)),
           store({.file = {.path = path, .history = Duration(86'400'000), .max_history = 100},
                  .new_secret = the_secret,
-                 .clocks = [this] { return now; }}) {
+                 .clocks = [this] { return now; },
+                 .patience_at_end = patience_at_end}) {
         damage = store.load([this](Change&& change) { loaded.push_back(std::move(change)); });
     }
 
@@ -80,8 +80,13 @@ class Host {
             woken_.notify_one();
         });
     }
+    /// Does not look at what there is, though it is told so often.
+    void ignore_wakes(int count) {
+        std::unique_lock lock(mutex_);
+        REQUIRE(woken_.wait_for(lock, much_later, [&] { return wakes_ >= count; }));
+    }
     /// Waits for progress that suits.
-    SqliteJournal::Progress until(const auto& suits) {
+    Journal::Progress until(const auto& suits) {
         store.hand_over();
         std::unique_lock lock(mutex_);
         for (;;) {
@@ -93,9 +98,22 @@ class Host {
             wakes_ = 0;
         }
     }
+    /// What is stored, as it is told after a failure.
+    Changes reloaded() {
+        store.reload();
+        Changes all;
+        until([&](auto& progress) {
+            if (progress.reload_began) {
+                all.clear();
+            }
+            std::ranges::move(progress.reloaded, std::back_inserter(all));
+            return progress.reload_ended;
+        });
+        return all;
+    }
     void keep(const Changes& changes) {
         const auto ticket = store.put(changes);
-        until([&](const auto& progress) { return progress.committed >= ticket; });
+        until([&](const auto& progress) { return progress.stored >= ticket; });
     }
 
   private:
@@ -114,7 +132,7 @@ class Host {
 /// An open invitation of bob by alice.
 inline InvitationKept invitation(std::uint64_t number) {
     return {.number = number,
-            .id = *InvitationId::parse("i" + std::to_string(number)),
+            .id = id("i" + std::to_string(number)),
             .inviter = user("alice"),
             .target = user("bob"),
             .made_at = at(1000),
@@ -222,7 +240,7 @@ class Scenario {
                           .ended_at = one.kept.ended_at,
                           .reason = below(2) == 0 ? "hangup" : "connection_lost"};
             if (below(2) == 0) {
-                call.merged = InvitationId::parse("crossing" + std::to_string(one.number));
+                call.merged = id("crossing" + std::to_string(one.number));
             }
             changes.push_back(call);
             for (std::uint32_t i = 0; i <= one.invitees; ++i) {

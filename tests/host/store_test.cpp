@@ -2,12 +2,14 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
 #include "catch.hpp"
 #include "host/sqlite_journal.hpp"
 #include "store_samples.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
@@ -180,13 +182,13 @@ TEST_CASE("tickets_are_committed_in_their_order") {
     Host host(folder.file("store.db"));
     CHECK(host.store.put({invitation(1)}) == 1);
     CHECK(host.store.put({}) == 2);
-    CHECK(host.store.waiting() == 1);
-    CHECK(host.store.progress().committed == 0);
+    CHECK(host.store.waiting().changes == 1);
+    CHECK(host.store.progress().stored == 0);
     host.start();
-    host.until([](const auto& progress) { return progress.committed == 2; });
-    CHECK(host.store.waiting() == 0);
+    host.until([](const auto& progress) { return progress.stored == 2; });
+    CHECK(host.store.waiting().changes == 0);
     CHECK(host.store.put({invitee(1)}) == 3);
-    host.until([](const auto& progress) { return progress.committed == 3; });
+    host.until([](const auto& progress) { return progress.stored == 3; });
 }
 
 // ------------------------------------------------------------- time
@@ -301,24 +303,166 @@ TEST_CASE("the_database_of_something_else_is_left_alone") {
     CHECK(asked(path, "SELECT url FROM bookmarks") == "home\n");
 }
 
-TEST_CASE("a_file_that_is_no_database_is_kept_aside") {
+namespace {
+
+std::string bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// A store with something in it, closed.
+std::string a_store() {
+    const Folder folder;
+    kept_before(folder.file("store.db"), one_of_everything());
+    return bytes_of(folder.file("store.db"));
+}
+
+std::string with(std::string bytes, std::size_t at, const std::string& other) {
+    return bytes.replace(at, other.size(), other);
+}
+
+}  // namespace
+
+TEST_CASE("a_file_that_is_no_store_of_ours_is_left_alone_to_the_byte") {
+    const std::string header("SQLite format 3\0", 16);
+    const std::string foreign = "is a database of something else than Beckon: name another file";
+    const std::string no_store = "is no store of Beckon: name another file";
+    struct Case {
+        const char* what;
+        std::string bytes;
+        std::string objection;
+    };
+    const auto one = GENERATE_COPY(values<Case>({
+        {"a configuration", "listener 1883\nallow_anonymous false\n", no_store},
+        {"one character", "x", no_store},
+        {"a large text", std::string(100'000, 'x'), no_store},
+        {"zeros, more than we would have written", std::string(100'000, '\0'), no_store},
+        {"the start of a header", header.substr(0, 9), no_store},
+        {"a header and nothing else", header + std::string(50, '\0'), no_store},
+        {"our store with another header", with(a_store(), 3, "ITE"), no_store},
+        {"our store without its header", with(a_store(), 0, std::string(100, '\0')), no_store},
+        {"with another application's id", with(a_store(), 68, std::string("\0\0\0\7", 4)), foreign},
+        {"without an application's id", with(a_store(), 68, std::string(4, '\0')), foreign},
+    }));
+    INFO(one.what);
     const Folder folder;
     const auto path = folder.file("store.db");
-    const std::string text(5000, 'x');
-    for (int n = 1; n <= 2; ++n) {
-        std::ofstream(path) << text;
-        Host host(path);
-        REQUIRE(host.damage);
-        const auto aside = path + ".corrupt-" + std::to_string(n);
-        CHECK(*host.damage == "the store " + path +
-                                  " is damaged (file is not a database): it is kept as " + aside +
-                                  ", and a new one begins with nothing pending");
-        std::ifstream file(aside);
-        CHECK(std::string(std::istreambuf_iterator(file), {}) == text);
+    std::ofstream(path, std::ios::binary) << one.bytes;
+    CHECK(objection(path) == "the store " + path + " " + one.objection);
+    CHECK(bytes_of(path) == one.bytes);
+    CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+}
+
+TEST_CASE("a_version_that_no_beckon_made_is_left_alone_to_the_byte") {
+    const auto version = GENERATE(values<std::int64_t>({-1, -2147483648, 0, 3, 2147483647}));
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    std::ofstream(path, std::ios::binary) << a_store();
+    sql(path, "PRAGMA user_version = " + std::to_string(version));
+    const auto bytes = bytes_of(path);
+    CHECK(objection(path).starts_with("the store " + path + " is of version " +
+                                      std::to_string(version) + ", "));
+    CHECK(bytes_of(path) == bytes);
+    CHECK_FALSE(fs::exists(path + ".corrupt-1"));
+}
+
+TEST_CASE("what_is_no_regular_file_is_left_alone") {
+    const Folder folder;
+    CHECK(objection(folder.path().string()) ==
+          "the store " + folder.path().string() + " is no regular file: name another");
+    CHECK(objection("/dev/null") == "the store /dev/null is no regular file: name another");
+    CHECK(objection("/proc/self/mem").starts_with("cannot "));
+    REQUIRE(mkfifo(folder.file("pipe").c_str(), 0600) == 0);
+    CHECK(objection(folder.file("pipe")) ==
+          "the store " + folder.file("pipe") + " is no regular file: name another");
+}
+
+TEST_CASE("the_log_of_another_program_is_left_alone") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const auto copy = folder.file("copy.db");
+    // Never moved into its file, so the header of that says nothing yet.
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+    sqlite3_exec(database, "PRAGMA journal_mode = WAL; CREATE TABLE bookmarks (url)", nullptr,
+                 nullptr, nullptr);
+    for (const auto* const suffix : {"", "-wal"}) {
+        fs::copy(path + suffix, copy + suffix);
+    }
+    sqlite3_close(database);
+    const auto file = bytes_of(copy);
+    const auto log = bytes_of(copy + "-wal");
+    REQUIRE(log.size() > 1000);
+    CHECK(objection(copy) ==
+          "the store " + copy + " is a database of something else than Beckon: name another file");
+    CHECK(bytes_of(copy) == file);
+    CHECK(bytes_of(copy + "-wal") == log);
+}
+
+TEST_CASE("an_empty_file_is_begun_and_so_is_what_a_power_cut_leaves_of_a_first_moment") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    std::ofstream(path) << std::string(GENERATE(values<std::size_t>({0, 512, 4096})), '\0');
+    Host host(path);
+    CHECK_FALSE(host.damage);
+    host.start();
+    host.keep(one_of_everything());
+}
+
+TEST_CASE("a_name_is_a_path_and_nothing_else") {
+    const Folder folder;
+    const auto before = fs::current_path();
+    fs::current_path(folder.path());
+    const std::string name = GENERATE("file:x?mode=memory", ":memory:", "relative.db", "it's");
+    {
+        Host host(name);
+        // A broker in the background is elsewhere.
+        fs::current_path("/");
         host.start();
         host.keep(one_of_everything());
     }
-    CHECK(kept_by(Host(folder.file("store.db.corrupt-3")).loaded) == Kept{});
+    fs::current_path(folder.path());
+    CHECK(kept_by(Host(name).loaded) == kept_by(one_of_everything()));
+    fs::current_path(before);
+    CHECK(fs::exists(folder.path() / name));
+}
+
+TEST_CASE("a_link_to_a_store_leads_to_it") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    fs::create_symlink("elsewhere.db", path);
+    kept_before(path, one_of_everything());
+    CHECK(kept_by(Host(folder.file("elsewhere.db")).loaded) == kept_by(one_of_everything()));
+}
+
+TEST_CASE("a_store_that_is_damaged_is_kept_aside") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const auto whole = a_store();
+    struct Case {
+        const char* what;
+        std::string bytes;
+    };
+    const std::vector<Case> damaged{
+        {"all but its header is lost", with(whole, 100, std::string(whole.size() - 100, 'x'))},
+        {"cut off", whole.substr(0, 100)},
+        {"an impossible size of pages", with(whole, 16, "\xff")},
+    };
+    int n = 0;
+    for (const auto& one : damaged) {
+        INFO(one.what);
+        std::ofstream(path, std::ios::binary) << one.bytes;
+        Host host(path);
+        REQUIRE(host.damage);
+        const auto aside = path + ".corrupt-" + std::to_string(++n);
+        INFO(*host.damage);
+        CHECK(host.damage->starts_with("the store " + path + " is damaged ("));
+        CHECK(host.damage->ends_with("): it is kept as " + aside +
+                                     ", and a new one begins with nothing pending"));
+        CHECK(bytes_of(aside) == one.bytes);
+        host.start();
+        host.keep(one_of_everything());
+    }
 }
 
 TEST_CASE("a_row_that_cannot_be_is_damage_and_says_what") {
@@ -329,14 +473,22 @@ TEST_CASE("a_row_that_cannot_be_is_damage_and_says_what") {
              {"UPDATE invitations SET inviter = 'a b'", "'a b' is no id"},
              {"UPDATE invitees SET device = 'x' WHERE device NOT NULL", "'x' is no device"},
              {"UPDATE groups SET profile = '[1]'", "'[1]' is no profile"},
-             {"DELETE FROM broker", "the table broker is empty"},
-             {"DROP TABLE notes", "no such table: notes"}}) {
+             {"DELETE FROM broker", "the table broker is empty"}}) {
         kept_before(path, one_of_everything());
         sql(path, script);
         const Host host(path);
         REQUIRE(host.damage);
         CHECK(host.damage->find("is damaged (" + what + ")") != std::string::npos);
     }
+}
+
+TEST_CASE("a_store_that_somebody_has_altered_is_left_alone") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    kept_before(path, one_of_everything());
+    sql(path, "DROP TABLE notes");
+    CHECK(objection(path) == "cannot use the store " + path + ": no such table: notes");
+    CHECK(asked(path, "SELECT count(*) FROM invitations") == "3\n");
 }
 
 TEST_CASE("damage_anywhere_is_never_a_crash") {
@@ -497,7 +649,7 @@ TEST_CASE("an_id_may_come_again_once_it_is_forgotten") {
     host.keep(ended(1, at(3000)));
     host.keep({InvitationForgotten{1}});
     auto again = ended(2, at(4000));
-    std::get<InvitationKept>(again[0]).id = *InvitationId::parse("i1");
+    std::get<InvitationKept>(again[0]).id = id("i1");
     host.keep(again);
     CHECK(numbers_of(history(host, "bob")) == std::vector<std::uint64_t>{2, 1});
 }
@@ -549,4 +701,84 @@ TEST_CASE("what_is_remembered_is_not_pruned") {
     host.now.since_boot = at(200'000'000);
     host.keep({InvitationForgotten{1}, InvitationForgotten{2}});
     CHECK(asked(path, "SELECT count(*) FROM invitations") == "148\n");
+}
+
+TEST_CASE("a_page_of_history_ends_by_what_it_takes_to_tell_it") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    const std::string name(64, 'u');
+    Changes changes;
+    for (std::uint64_t number = 1; number <= 30; ++number) {
+        auto one = ended(number, at(static_cast<std::int64_t>(1000 + number)));
+        std::get<NoteKept>(one[1]).reason = std::string(100, 'r');
+        // Each is told what was said of all.
+        for (std::uint32_t position = 1; position <= 40; ++position) {
+            auto other = invitee(number, position, std::to_string(position) + name.substr(3));
+            other.state = State::cancelled;
+            other.note = 2;
+            one.emplace_back(other);
+        }
+        changes.insert(changes.end(), one.begin(), one.end());
+    }
+    host.keep(changes);
+    const auto page = history(host, "bob", 100);
+    const auto count = numbers_of(page).size();
+    CHECK(count >= 3);
+    CHECK(count <= 5);
+    REQUIRE(page.next);
+    CHECK(numbers_of(history(host, "bob", 100, page.next))[0] == 30 - count);
+
+    CHECK(numbers_of(history(host, "bob", 2)).size() == 2);
+}
+
+TEST_CASE("who_asks_for_much_history_keeps_nobody_else_waiting") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep(ended(1, at(4000)));
+    for (std::uint64_t asked = 1; asked <= 300; ++asked) {
+        host.store.ask_history(asked, user("bob"), 10, {});
+    }
+    host.store.ask_history(1000, user("alice"), 10, {});
+    std::vector<std::uint64_t> answered;
+    std::size_t refused = 0;
+    while (answered.size() + refused < 301) {
+        host.until([&](const auto& progress) {
+            std::size_t pages = 0;
+            for (const auto& one : progress.history) {
+                if (one.page) {
+                    answered.push_back(one.asked);
+                    ++pages;
+                } else {
+                    ++refused;
+                }
+            }
+            // So that they are told one by one.
+            CHECK(pages <= 1);
+            return !progress.history.empty();
+        });
+    }
+    // One may have been read before the others were asked for.
+    CHECK(refused >= 300 - 256 - 1);
+    CHECK(refused <= 300 - 256);
+    const auto at_place = std::find(answered.begin(), answered.end(), 1000) - answered.begin();
+    CHECK(at_place <= 3);
+}
+
+TEST_CASE("no_page_is_read_before_the_host_has_the_last_which_it_is_told_of_until_then") {
+    const Folder folder;
+    Host host(folder.file("store.db"));
+    host.start();
+    host.keep(ended(1, at(4000)));
+    for (std::uint64_t asked = 1; asked <= 3; ++asked) {
+        host.store.ask_history(asked, user("bob"), 10, {});
+    }
+    for (std::uint64_t asked = 1; asked <= 3; ++asked) {
+        host.ignore_wakes(20);
+        const auto progress = host.until([](const auto& one) { return !one.history.empty(); });
+        REQUIRE(progress.history.size() == 1);
+        CHECK(progress.history[0].asked == asked);
+        CHECK(progress.history[0].page);
+    }
 }

@@ -5,7 +5,8 @@
 
 #include "catch.hpp"
 #include "protocol/wire.hpp"
-#include "write_watch.hpp"
+#include "publish_origin.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
@@ -127,12 +128,12 @@ TEST_CASE("a_request_can_be_overwritten_by_the_topic_that_nobody_reads") {
 }
 
 TEST_CASE("news_is_recognised_as_core_writes_it") {
-    Event event{.id = *InvitationId::parse("i"), .body = NewInvitation{}};
+    Event event{.id = id("i"), .body = NewInvitation{}};
     Event full{.id = event.id,
-               .by = UserId::parse("alice"),
+               .by = user("alice"),
                .by_device = DeviceTag(1),
-               .body = NewInvitation{.inviter = *UserId::parse("alice"),
-                                     .group = GroupId::parse("g"),
+               .body = NewInvitation{.inviter = user("alice"),
+                                     .group = group_id("g"),
                                      .data = Data{.bytes = "x"},
                                      .remaining = Duration(1)}};
     for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
@@ -149,25 +150,25 @@ TEST_CASE("news_is_recognised_as_core_writes_it") {
 TEST_CASE("a_message_that_was_not_asked_for_is_no_request") {
     const int client = 0;
     const int bridge = 0;
-    WriteWatch watch;
-    CHECK_FALSE(watch.came(&bridge, "t"));
-    watch.asked(&client, "t", false);
-    CHECK_FALSE(watch.came(&bridge, "t"));
-    CHECK_FALSE(watch.came(&client, "other"));
-    CHECK(watch.came(&client, "t"));
-    CHECK_FALSE(watch.came(&client, "t"));
+    PublishOrigin origin;
+    CHECK_FALSE(origin.came(&bridge, "t"));
+    origin.asked(&client, "t", false);
+    CHECK_FALSE(origin.came(&bridge, "t"));
+    CHECK_FALSE(origin.came(&client, "other"));
+    CHECK(origin.came(&client, "t"));
+    CHECK_FALSE(origin.came(&client, "t"));
 }
 
 TEST_CASE("a_retained_message_that_was_asked_for_and_did_not_come_was_a_will") {
     const int client = 0;
-    WriteWatch watch;
-    CHECK_FALSE(watch.settle());
-    watch.asked(&client, "t", true);
-    CHECK(watch.settle() == "t");
-    CHECK_FALSE(watch.settle());
-    watch.asked(&client, "t", false);
-    CHECK_FALSE(watch.settle());
-    watch.asked(&client, "t", true);
-    CHECK(watch.came(&client, "t"));
-    CHECK_FALSE(watch.settle());
+    PublishOrigin origin;
+    CHECK_FALSE(origin.settle());
+    origin.asked(&client, "t", true);
+    CHECK(origin.settle() == "t");
+    CHECK_FALSE(origin.settle());
+    origin.asked(&client, "t", false);
+    CHECK_FALSE(origin.settle());
+    origin.asked(&client, "t", true);
+    CHECK(origin.came(&client, "t"));
+    CHECK_FALSE(origin.settle());
 }

@@ -5,27 +5,30 @@
 #include <string>
 
 #include "catch.hpp"
-#include "line_limiter.hpp"
+#include "host/line_limiter.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-const UserId alice = *UserId::parse("alice");
-const UserId bob = *UserId::parse("bob");
+const UserId alice = user("alice");
+const UserId bob = user("bob");
 /// Any that tells users and client ids apart.
 DeviceTag tag_of(const UserId& user, std::string_view client_id) {
     return DeviceTag(std::hash<std::string>{}(user.text() + '/' + std::string(client_id)));
 }
 PresenceChange comes(const UserId& user, std::string_view client_id = "device") {
-    return {user, tag_of(user, client_id), true};
+    return {{user, tag_of(user, client_id)}, true};
 }
 PresenceChange goes(const UserId& user, std::string_view client_id = "device") {
-    return {user, tag_of(user, client_id), false};
+    return {{user, tag_of(user, client_id)}, false};
 }
 const PresenceChanges nothing{};
 const PresenceChanges alice_comes{comes(alice)};
 const PresenceChanges alice_goes{goes(alice)};
+
+constexpr SipKey key{1, 2};
 
 /// Addresses that stand for the broker's connections.
 const std::array<char, 10> place{};
@@ -39,18 +42,18 @@ Connection connection(std::size_t number, bool is_resumed = false, const UserId&
         .pointer = pointer(number), .client_id = client_id, .user = user, .resumed = is_resumed};
 }
 
-InboxFilter filter(std::string_view text, std::string_view me = "alice") {
-    return read_inbox_filter(text, "beckon/v1", me);
+PresenceFilter filter(std::string_view text, std::string_view me = "alice") {
+    return read_presence_filter(text, "beckon/v1", me);
 }
-const InboxFilter events = filter("beckon/v1/inbox/alice/event");
-const InboxFilter json = filter("beckon/v1/inbox/alice/json");
-const InboxFilter everything = filter("#");
-const InboxFilter weather = filter("weather/#");
+const PresenceFilter events = filter("beckon/v1/inbox/alice/event");
+const PresenceFilter json = filter("beckon/v1/inbox/alice/json");
+const PresenceFilter everything = filter("#");
+const PresenceFilter weather = filter("weather/#");
 
 }  // namespace
 
 TEST_CASE("a_filter_counts_that_spells_out_the_inbox_and_matches_its_events") {
-    std::vector<InboxFilters> bits;
+    std::vector<PresenceFilters> bits;
     for (const std::string share : {"", "$share/group/"}) {
         for (const std::string root : {"beckon/v1", "+/v1", "beckon/+", "+/+"}) {
             for (const std::string end : {"event", "json", "+", "#", "event/#", "json/#", "+/#"}) {
@@ -74,18 +77,18 @@ TEST_CASE("other_filters_do_not_count") {
           "beckon/v1/inbox/#", "beckon/v1/#", "+/+/+/+/+", "beckon/v1/+/alice/event",
           "beckon/v1/inbox/bob/event", "beckon/v1/status", "beckon/#", "$share/group/#"}) {
         INFO(text);
-        CHECK(filter(text) == InboxFilter{.reaches_us = true, .bit = 0});
+        CHECK(filter(text) == PresenceFilter{.reaches_us = true, .bit = 0});
     }
     for (const auto* const text :
          {"weather", "weather/v1/inbox/alice/event", "beckon", "+", "$share/g"}) {
         INFO(text);
-        CHECK(filter(text) == InboxFilter{});
+        CHECK(filter(text) == PresenceFilter{});
     }
-    CHECK(everything == InboxFilter{.reaches_us = true, .bit = 0});
+    CHECK(everything == PresenceFilter{.reaches_us = true, .bit = 0});
 }
 
 TEST_CASE("who_subscribes_to_events_is_online_until_the_connection_ends") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     CHECK(presence.subscribed(connection(1), events) == alice_comes);
     CHECK(presence.subscribed(connection(1), events) == nothing);
     CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
@@ -93,7 +96,7 @@ TEST_CASE("who_subscribes_to_events_is_online_until_the_connection_ends") {
 }
 
 TEST_CASE("who_subscribes_to_something_else_or_only_sends_requests_is_not") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     CHECK(presence.subscribed(connection(1), weather) == nothing);
     CHECK(presence.subscribed(connection(1), everything) == nothing);
     CHECK(presence.requested(connection(1)).changes == nothing);
@@ -102,7 +105,7 @@ TEST_CASE("who_subscribes_to_something_else_or_only_sends_requests_is_not") {
 }
 
 TEST_CASE("who_unsubscribes_the_last_filter_is_offline") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     CHECK(presence.subscribed(connection(1), json) == nothing);
     CHECK(presence.unsubscribed(connection(1), events) == nothing);
@@ -112,7 +115,7 @@ TEST_CASE("who_unsubscribes_the_last_filter_is_offline") {
 }
 
 TEST_CASE("each_device_of_a_user_comes_and_goes_by_itself") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     CHECK(presence.subscribed(connection(2, false, alice, "tablet"), events) ==
           PresenceChanges{comes(alice, "tablet")});
@@ -121,7 +124,7 @@ TEST_CASE("each_device_of_a_user_comes_and_goes_by_itself") {
 }
 
 TEST_CASE("a_resumed_session_counts_from_its_first_request") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     CHECK(presence.subscribed(connection(2, resumed), weather) == nothing);
@@ -130,7 +133,7 @@ TEST_CASE("a_resumed_session_counts_from_its_first_request") {
 }
 
 TEST_CASE("a_resumed_session_counts_when_it_subscribes_again") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     CHECK(presence.subscribed(connection(2, resumed), json) == alice_comes);
@@ -139,14 +142,14 @@ TEST_CASE("a_resumed_session_counts_when_it_subscribes_again") {
 }
 
 TEST_CASE("a_new_session_of_the_same_client_id_has_no_filters_of_the_old_one") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     CHECK(presence.requested(connection(2)).changes == nothing);
 }
 
 TEST_CASE("that_holds_although_it_has_subscribed_elsewhere_before_its_first_request") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
     presence.subscribed(connection(2), weather);
@@ -155,7 +158,7 @@ TEST_CASE("that_holds_although_it_has_subscribed_elsewhere_before_its_first_requ
 }
 
 TEST_CASE("what_a_session_unsubscribed_it_does_not_resume") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     presence.unsubscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
@@ -163,7 +166,7 @@ TEST_CASE("what_a_session_unsubscribed_it_does_not_resume") {
 }
 
 TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_subscribes") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.subscribed(connection(1), events);
     SECTION("before") {
         CHECK(presence.disconnected(pointer(1), "device") == alice_goes);
@@ -180,7 +183,7 @@ TEST_CASE("a_connection_that_was_taken_over_may_end_before_or_after_the_new_one_
 }
 
 TEST_CASE("another_user_who_takes_a_client_id_over_has_none_of_its_filters") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     presence.requested(connection(1));
     presence.subscribed(connection(1), events);
     const auto taken = presence.requested(connection(2, resumed, bob));
@@ -196,10 +199,12 @@ TEST_CASE("another_user_who_takes_a_client_id_over_has_none_of_its_filters") {
 
 TEST_CASE("a_tag_is_remembered_with_its_session") {
     int derived = 0;
-    Presence presence([&](const UserId& user, std::string_view client_id) {
-        ++derived;
-        return tag_of(user, client_id);
-    });
+    Presence presence(
+        [&](const UserId& user, std::string_view client_id) {
+            ++derived;
+            return tag_of(user, client_id);
+        },
+        key);
     CHECK(presence.requested(connection(1)).device == tag_of(alice, "device"));
     presence.subscribed(connection(1), events);
     presence.disconnected(pointer(1), "device");
@@ -210,7 +215,7 @@ TEST_CASE("a_tag_is_remembered_with_its_session") {
 }
 
 TEST_CASE("who_is_present_has_subscribed_or_sent_a_request_on_this_very_connection") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     CHECK_FALSE(presence.is_present(pointer(1), "device"));
     presence.subscribed(connection(1), weather);
     CHECK_FALSE(presence.is_present(pointer(1), "device"));
@@ -226,7 +231,7 @@ TEST_CASE("who_is_present_has_subscribed_or_sent_a_request_on_this_very_connecti
 }
 
 TEST_CASE("a_session_that_ends_with_its_connection_is_forgotten_with_it") {
-    Presence presence(tag_of);
+    Presence presence(tag_of, key);
     auto by = connection(1);
     by.ends_session = true;
     presence.subscribed(by, events);
@@ -234,26 +239,75 @@ TEST_CASE("a_session_that_ends_with_its_connection_is_forgotten_with_it") {
     CHECK(presence.sessions() == 0);
 }
 
+namespace {
+
+/// A session that stays, and is away.
+void come_and_go(Presence& presence, const UserId& user, std::string_view client_id) {
+    const auto own = filter("beckon/v1/inbox/" + user.text() + "/event", user.text());
+    presence.subscribed(connection(1, false, user, client_id), own);
+    presence.disconnected(pointer(1), client_id);
+}
+
+/// Whether it is known what the session had subscribed, when it comes back and when it goes.
+bool is_remembered(Presence& presence, const UserId& user, std::string_view client_id) {
+    const bool comes_online =
+        !presence.requested(connection(2, resumed, user, client_id)).changes.empty();
+    presence.disconnected(pointer(2), client_id);
+    return comes_online;
+}
+
+}  // namespace
+
 TEST_CASE("of_the_sessions_that_are_away_those_that_went_first_are_forgotten_first") {
-    Presence presence(tag_of, 2);
-    const auto come_and_go = [&](std::string_view client_id) {
-        presence.subscribed(connection(1, false, alice, client_id), events);
-        presence.disconnected(pointer(1), client_id);
-    };
-    come_and_go("a");
-    come_and_go("b");
-    presence.requested(connection(2, resumed, alice, "a"));
-    presence.disconnected(pointer(2), "a");
-    come_and_go("c");
+    Presence presence(tag_of, key, {.away = 2});
+    come_and_go(presence, alice, "a");
+    come_and_go(presence, bob, "b");
+    CHECK(is_remembered(presence, alice, "a"));  // and went again, after b
+    come_and_go(presence, alice, "c");
     CHECK(presence.sessions() == 2);
-    CHECK(presence.requested(connection(3, resumed, alice, "b")).changes == nothing);
-    CHECK(presence.requested(connection(4, resumed, alice, "a")).changes ==
-          PresenceChanges{comes(alice, "a")});
+    CHECK_FALSE(is_remembered(presence, bob, "b"));
+    CHECK(is_remembered(presence, alice, "a"));
+    CHECK(is_remembered(presence, alice, "c"));
+}
+
+TEST_CASE("who_has_too_many_that_are_away_loses_those_that_went_first_and_nobody_else_does") {
+    Presence presence(tag_of, key, {.away = 4, .away_of_one_user = 2});
+    come_and_go(presence, bob, "b");
+    for (int i = 0; i < 1'000; ++i) {
+        come_and_go(presence, alice, std::to_string(i));
+    }
+    CHECK(presence.sessions() == 3);
+    CHECK_FALSE(is_remembered(presence, alice, "997"));
+    CHECK(is_remembered(presence, alice, "998"));
+    CHECK(is_remembered(presence, alice, "999"));
+    CHECK(is_remembered(presence, bob, "b"));
+}
+
+TEST_CASE("a_session_that_another_user_took_over_counts_for_that_one") {
+    Presence presence(tag_of, key, {.away_of_one_user = 1});
+    come_and_go(presence, alice, "a");
+    come_and_go(presence, bob, "b");
+    come_and_go(presence, bob, "a");
+    CHECK(presence.sessions() == 1);
+    CHECK(is_remembered(presence, bob, "a"));
+    come_and_go(presence, alice, "c");
+    CHECK(is_remembered(presence, bob, "a"));
+    CHECK(is_remembered(presence, alice, "c"));
+}
+
+TEST_CASE("sessions_that_are_there_are_not_counted") {
+    Presence presence(tag_of, key, {.away = 1, .away_of_one_user = 1});
+    for (std::size_t i = 3; i < 8; ++i) {
+        presence.subscribed(connection(i, false, alice, std::to_string(i)), events);
+    }
+    come_and_go(presence, alice, "a");
+    CHECK(presence.sessions() == 6);
+    CHECK(presence.disconnected(pointer(3), "3") == PresenceChanges{goes(alice, "3")});
+    CHECK(presence.sessions() == 5);
 }
 
 TEST_CASE("one_line_of_a_kind_is_logged_in_ten_seconds_and_the_others_are_counted") {
     LineLimiter limiter;
-    const auto at = [](std::int64_t ms) { return Instant(Duration(ms)); };
     CHECK(limiter.pass(at(0)) == 0U);
     CHECK_FALSE(limiter.pass(at(1)));
     CHECK_FALSE(limiter.pass(at(9'999)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loaded into a broker before all else (LD_PRELOAD): while the file that FAILING_DISK names holds
-// an errno other than 0 (an int, in the machine's order), no write into the store succeeds.
+// an errno other than 0 (an int, in the machine's order), no write into the store succeeds; while
+// it holds -1, none returns.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -44,8 +45,13 @@ extern "C" __attribute__((visibility("default"))) ssize_t pwrite64(int fd, const
     static const auto* const control = open_control();
     static const auto real = reinterpret_cast<Write>(dlsym(RTLD_NEXT, "pwrite64"));
     if (control != nullptr && control->load() != 0 && is_of_the_store(fd)) {
-        errno = control->load();
-        return -1;
+        while (control->load() < 0) {
+            usleep(1000);
+        }
+        if (control->load() != 0) {
+            errno = control->load();
+            return -1;
+        }
     }
     return real(fd, from, size, at);
 }

@@ -154,6 +154,10 @@ class Broker:
         self._process = None
         return self.log()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def stop(self):
         """Ends the broker, which must still be alive and leave cleanly."""
         if self._process is None:

@@ -3,10 +3,13 @@
 
 import hashlib
 import os
+import re
 import secrets
+import socket
+import struct
 import unittest
 
-from harness import SystemTest
+from harness import PATIENCE, SystemTest
 
 FORGED = b'{"event":"new_invitation","id":"forged","rev":1,"inviter":"alice"}'
 
@@ -399,6 +402,49 @@ class Names(AttackTest):
             self.assert_refused(double.ask("user/bob/invite/alice"), "wrong_sender")
             self.assertEqual(double.sync(), {})
         self.assert_silent()
+
+
+def text(string):
+    return struct.pack(">H", len(string)) + string.encode()
+
+
+def packet(kind, body):
+    """An MQTT packet."""
+    length, rest = b"", len(body)
+    while rest >= 128:
+        length, rest = length + bytes([rest % 128 + 128]), rest // 128
+    return bytes([kind]) + length + bytes([rest]) + body
+
+
+class Growing(SystemTest):
+    """Without Paho, a client of which takes a thread."""
+
+    def come_and_go(self, broker, user, client_id):
+        """A clean session of MQTT 5 with an expiry of 0, which the broker forgets when this returns."""
+        with socket.create_connection(("127.0.0.1", broker.port), PATIENCE) as connection:
+            connection.sendall(packet(0x10, text("MQTT") + b"\x05\x82\x00\x00\x00" + text(client_id) + text(user)))
+            self.assertEqual(connection.recv(100)[:1], b"\x20")
+            connection.sendall(packet(0x82, b"\x00\x01\x00" + text(f"{broker.root}/inbox/{user}/event") + b"\x01"))
+            self.assertEqual(connection.recv(100)[:1], b"\x90")
+            connection.sendall(b"\xe0\x00")
+            self.assertEqual(connection.recv(100), b"")
+
+    def resident(self, broker):
+        with open(f"/proc/{broker.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
+
+    @unittest.skipIf(os.environ.get("BECKON_SANITIZER_PRELOAD"), "what is freed stays resident")
+    def test_the_client_ids_that_a_user_had_leave_nothing_behind(self):
+        broker = self.start_broker()
+
+        def come_and_go_as(numbers):
+            for number in numbers:
+                self.come_and_go(broker, "mallory", f"{number:08}".ljust(20000, "x"))
+
+        come_and_go_as(range(500))
+        before = self.resident(broker)
+        come_and_go_as(range(500, 2000))
+        self.assertLess(self.resident(broker) - before, 4096)
 
 
 if __name__ == "__main__":

@@ -172,6 +172,7 @@ class Files(StoreTest):
         alice.leave()
         broker.stop()
         with open(self.store_of(broker), "r+b") as file:
+            file.seek(100)  # behind the header, by which it is known for Beckon's
             file.write(b"this is no database any more" * 100)
         broker.start()
         broker.wait_log(r"beckon: the store .*/beckon\.db is damaged .* it is kept as .*/beckon\.db\.corrupt-1")

@@ -9,7 +9,7 @@ import unittest
 
 from harness import SystemTest, data_of, states
 
-DUMPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plugin", "store_version_*.sql")
+DUMPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "host", "store_version_*.sql")
 
 
 def make_store(broker, dump):

@@ -984,6 +984,11 @@ class Promises::Model {
         }
         return parts;
     }
+    /// By a `cancel` of this device: not by its hangup, or by its leaving or ending the group.
+    static bool cancelled_by(const Part& part, const Sender& sender) {
+        return part.state == State::cancelled && part.by == sender.user &&
+               part.device == sender.device && part.reason == name_of(CancelReason::cancelled);
+    }
     [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known,
                                           const Cancel& asked) {
         if (known.inviter != sender.user) {
@@ -992,10 +997,8 @@ class Promises::Model {
         const auto parts = named(known, asked);
         const bool any_pending =
             std::any_of(parts.begin(), parts.end(), [](auto* part) { return part->pending(); });
-        const bool repeats = std::any_of(parts.begin(), parts.end(), [&](auto* part) {
-            return part->state == State::cancelled && part->by == sender.user &&
-                   part->device == sender.device;
-        });
+        const bool repeats = std::any_of(parts.begin(), parts.end(),
+                                         [&](auto* part) { return cancelled_by(*part, sender); });
         const auto& invitees = asked.invitees;
         const bool stranger =
             invitees && std::any_of(invitees->begin(), invitees->end(),
@@ -1348,9 +1351,7 @@ class Promises::Model {
         Cancelled right{.dup = verdict.dup, .rev = told.rev, .cancelled = {}, .already = {}};
         bool changes = false;
         for (const Part* part : named(known, asked)) {
-            const bool own = part->state == State::cancelled && part->by == sender.user &&
-                             part->device == sender.device;
-            if (part->pending() || (verdict.dup && own)) {
+            if (part->pending() || (verdict.dup && cancelled_by(*part, sender))) {
                 right.cancelled.push_back(part->user);
             } else {
                 right.already.push_back({.user = part->user, .state = part->state});

@@ -11,9 +11,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_set>
+#include <variant>
 
-#include "host/sqlite_journal.hpp"
+#include "host/journal.hpp"
+#include "host/phase.hpp"
+#include "judge/siphash.hpp"
 #include "judge/switchboard.hpp"
 
 namespace beckon {
@@ -21,55 +24,77 @@ namespace beckon {
 /// When the store takes nothing: `refuse` what would have to be stored, or `go_on` from memory.
 enum class OnStoreFailure : std::uint8_t { refuse, go_on };
 
-/// Who waits for a reply, and where; the host knows.
-struct PendingReply;
-
-/// The switchboard and the store behind it: what is decided takes effect in memory at once, and
+/// The switchboard and the journal behind it: what is decided takes effect in memory at once, and
 /// is said when all that it rests on is stored (contract, section 8), in the order of the
-/// decisions. Without a store it is said at once.
+/// decisions. Without a journal it is said at once.
 ///
-/// When the disk refuses: what was not stored was not said, so its requests are refused and
-/// memory goes back to what is stored. A request that changed nothing may have seen what was
-/// not stored: it is judged anew then, and so is what comes meanwhile. From then on, what the clock
-/// decides is said at once, for it follows from what is stored, and so is what changes nothing;
-/// each other request tries the disk, and nobody is lost for being away. With
-/// `OnStoreFailure::go_on` all is said from memory meanwhile. Either way what the store has not
-/// is put there when the disk takes it.
+///            a commit is older than `patience`
+///     sound ───────────────────────────────────► stalled ─┐
+///      ▲ │ ◄──────────────────────── it is stored ┘       │ it fails
+///      │ └──────── a commit fails ───────────────────────►├──► going back
+///      │                                                  ┘        │ read and built anew
+///      │  it is stored                a request, or in time        ▼
+///      └──────────────── trying ◄──────────────────────────── refusing
+///                          └──────────── it fails ────────────────►┘
 ///
-/// History is read from the store, and told when it is read: other replies may come before.
+/// Each phase owns what waits in it, so nothing can wait in a phase that is over. What holds in
+/// all but `sound`:
 ///
-/// The host's thread; only `wake` is called on another.
+/// - What the clock decides is said on time, for it follows from what is stored; unless it is of an
+///   invitation of which it is not known whether what was decided last is stored (`Doubt`).
+/// - What would have to be stored is refused: at once while a commit is on its way for too long,
+///   after a trial else. That trial stores nothing but the time, so nothing is decided on sand.
+/// - Nobody is lost for being away, since that does not follow from what is stored.
+///
+/// On failure the switchboard is built anew from the journal, as at a start, and told who is there;
+/// what the clock had decided by then is decided again, and not said twice. With
+/// `OnStoreFailure::go_on` memory is what counts: all is said from it, and the journal gets the
+/// rest when it takes it.
+///
+/// History is read from the journal and told a page a turn: other replies may come before.
+///
+/// The host's thread; only the function that `start` hands to the journal is called on another.
 class CommitGate {
   public:
     using Asker = std::shared_ptr<PendingReply>;
     struct Host {
-        /// `asker` is null when nobody asked.
+        /// `asker` is null when nobody asked. Must not call back.
         std::function<void(Effects effects, const Asker& asker)> say;
         /// The store fails, and why; nothing: it works again.
         std::function<void(const std::optional<std::string>& failure)> store_changed;
+        /// Calls for each device that is online.
+        std::function<void(const std::function<void(const Sender&)>& tell)> tell_online;
+        /// Random bits, others each time.
+        std::function<SipKey()> new_secret;
     };
     struct Settings {
-        Switchboard::Options switchboard{};
-        /// Nothing: without a store.
-        std::optional<SqliteJournal::Options> store{};
+        Limits limits{};
+        std::string server_epoch = "0";
         OnStoreFailure on_failure = OnStoreFailure::refuse;
+        /// A commit that takes longer is a failure.
+        Duration patience{2000};
     };
 
-    /// Goes on from what is stored. Throws `StoreFile::Unusable`.
-    CommitGate(Settings settings, Host host, Instant now);
+    /// Goes on from what the journal holds; null: from nothing, and stores nothing. Throws
+    /// `Journal::Unusable`.
+    CommitGate(Settings settings, Host host, std::unique_ptr<Journal> journal, Instant now);
+    ~CommitGate();
+    CommitGate(const CommitGate&) = delete;
+    CommitGate& operator=(const CommitGate&) = delete;
 
-    /// A sentence about a store that was damaged.
+    /// A sentence about a journal that was damaged.
     [[nodiscard]] const std::optional<std::string>& damage() const { return damage_; }
-    /// What device tags are derived by; empty: there is no store.
+    /// What device tags are derived by; empty: there is no journal.
     [[nodiscard]] std::string_view secret() const;
     [[nodiscard]] Switchboard::Counts counts() const { return switchboard_->counts(); }
-    [[nodiscard]] const Limits& limits() const { return switchboard_->limits(); }
+    [[nodiscard]] const Limits& limits() const { return settings_.limits; }
     /// For `status`: `memory`, `ok` or `failing`.
     [[nodiscard]] std::string_view state() const;
 
     /// Starts to store. `wake` is to have `tick` called soon.
     void start(const std::function<void()>& wake);
 
+    /// Judges a request; an exception has done nothing of it that will last.
     void handle(const Asker& asker, const Sender& sender, Request request, Instant now);
     /// A reply that needs no switchboard, in its turn.
     void reply(const Asker& asker, Reply reply);
@@ -79,77 +104,68 @@ class CommitGate {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   private:
-    struct Asked {
-        Asker asker;
-        Sender sender;
-        Request request;
-    };
-    struct Held {
-        std::uint64_t ticket = 0;
-        Effects effects{};
-        Asker asker{};
-        /// What the effects are of, if a request; and whether that changed something.
-        std::optional<Asked> asked{};
-        bool changed = false;
-    };
-    struct Presence {
-        Sender device;
-        bool online = false;
-    };
+    using Asked = phase::Asked;
+    using Held = phase::Held;
+    using Doubt = phase::Doubt;
+    using SaidUntil = phase::SaidUntil;
 
-    void load(const Settings& settings, Instant now);
-    [[nodiscard]] bool is_of_open(const Effect& effect) const;
-    void look_at_store(Instant now);
-    void fail(const std::string& why, Instant now);
-    void refuse_asked(const Asked& asked) const;
-    void ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
-                     Reply answer);
-    void tell_history(const std::vector<SqliteJournal::HistoryAnswer>& answers, Instant now);
-    void go_back(const Changes& stored, Instant now);
-    void recover();
-    void try_again(Instant now);
-    void by_clock(Effects effects);
-    void apply_due(Instant now);
+    // At the start.
+    [[nodiscard]] std::unique_ptr<Switchboard> new_switchboard() const;
+    void load(Instant now);
+
+    // A request, by phase.
+    void judge(phase::Sound& sound, Asked asked, Instant now);
+    void judge(phase::Stalled& stalled, Asked asked, Instant now);
+    void judge(phase::GoingBack& back, Asked asked, Instant now);
+    void judge(phase::Refusing& refusing, Asked asked, Instant now);
+    void judge(phase::Trying& trying, Asked asked, Instant now);
+    bool judge_and_say(const Asked& asked, Changes& unstored, Instant now);
+    Effects decide(const auto& ask);
+    void refuse(const Asked& asked) const;
+    void refuse_all(Line<Asked>& waiting) const;
+    void judge_all(Line<Asked> waiting, Instant now);
     void say(const Asker& asker, Reply reply) const;
-    void hold(Held held);
-    void put(Changes changes);
-    void release();
-    bool say_overdue();
-    [[nodiscard]] bool goes_on() const { return on_failure_ == OnStoreFailure::go_on; }
-    /// Memory is what is stored, or is to be, or all that counts.
-    [[nodiscard]] bool is_settled() const { return !going_back_ || goes_on(); }
-    /// And nothing is on its way that may have to be taken back, though the disk fails.
-    [[nodiscard]] bool is_free() const { return is_settled() && (held_.empty() || goes_on()); }
 
-    Switchboard::Options switchboard_options_;
-    OnStoreFailure on_failure_;
-    Host host_;
-    std::unique_ptr<Switchboard> switchboard_;
-    std::optional<std::string> damage_{};
+    // What the clock decides, by phase.
+    void apply_due(Instant now);
+    void decided(Effects effects, Instant now);
+    void decided(phase::Sound& sound, Effects effects, Instant now);
+    void decided(phase::Stalled& stalled, Effects effects, Instant now);
+    void decided(phase::GoingBack& back, Effects effects, Instant now);
+    void decided(phase::Refusing& refusing, Effects effects, Instant now);
+    void decided(phase::Trying& trying, Effects effects, Instant now);
 
-    std::deque<Held> held_;
-    std::uint64_t put_ = 0;
-    std::uint64_t stored_ = 0;
+    // A turn, by phase.
+    void turn(phase::Sound& sound, Instant now);
+    void turn(phase::Stalled& stalled, Instant now);
+    void turn(phase::GoingBack& back, Instant now);
+    void turn(phase::Refusing& refusing, Instant now);
+    void turn(phase::Trying& trying, Instant now);
+    [[nodiscard]] std::optional<Instant> turn_at() const;
 
-    /// What ended while the broker was away, and nothing more is to be said of: there may be
-    /// very many, so all else goes first.
-    Effects overdue_{};
-    std::size_t overdue_said_ = 0;
-    std::uint64_t overdue_ticket_ = 0;
+    // Stored before said.
+    [[nodiscard]] bool has_room(const Line<Held>& held) const;
+    void hold(phase::Sound& sound, Held held, Instant now);
+    void put(phase::Sound& sound, Changes changes, Instant now);
+    void release(Line<Held>& held);
 
-    /// The disk refuses; since this ticket, which was the last to be given up.
-    bool failing_ = false;
-    std::uint64_t given_up_ = 0;
-    /// Memory waits for what is stored.
-    bool going_back_ = false;
-    Duration patience_{};
-    Instant try_at_{};
-    /// Said, but not stored.
-    Changes unstored_;
-    std::vector<Presence> waiting_;
-    /// What is judged when memory has gone back, if that does not take too long.
-    std::vector<Asked> asked_;
-    Instant asked_until_{};
+    // From phase to phase; each is the last thing that is done in the phase before.
+    void look_at_journal(Instant now);
+    void stall(Instant now);
+    phase::Stalled stalled_from(phase::Sound sound);
+    void say_undoubted(Effects& effects, const Doubt& doubt) const;
+    void say_all(Line<Held>& held) const;
+    void fail(const std::string& why, Instant now);
+    Changes give_up();
+    void mend_memory(Instant now);
+    phase::GoingBack going_back_from(Instant now);
+    void go_back(phase::GoingBack back);
+    void build(phase::GoingBack& back, Instant now);
+    void end_building(Instant now);
+    void become_refusing(Changes unstored, Instant now);
+    void try_journal(Line<Asked> waiting, Instant now);
+    void become_sound(Changes unstored, Instant now);
+    void tell_failing(const std::string& why);
 
     /// Who waits for a page of history.
     struct Reader {
@@ -157,11 +173,44 @@ class CommitGate {
         UserId user;
         Reply reply;
     };
+    void ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,
+                     Reply answer);
+    bool tell_history(Instant now);
+
+    Effects without_overdue(Effects effects);
+    bool say_overdue();
+
+    [[nodiscard]] bool goes_on() const { return settings_.on_failure == OnStoreFailure::go_on; }
+
+    Settings settings_;
+    Host host_;
+    std::unique_ptr<Journal> journal_;
+    std::unique_ptr<Switchboard> switchboard_;
+    std::optional<std::string> damage_{};
+
+    Phase phase_{};
+    /// When the clock was applied last.
+    Instant applied_{};
+    std::uint64_t put_ = 0;
+    std::uint64_t stored_ = 0;
+    SaidUntil said_until_{};
+    bool is_failing_ = false;
+    /// Until the next trial, when the last one failed.
+    Duration pause_{};
+    /// An exception has left memory half changed.
+    bool is_broken_ = false;
+
+    /// What ended while nobody could tell, and nothing more is to be said of: there may be very
+    /// many, so all else goes first.
+    std::deque<Effect> overdue_;
+    std::uint64_t overdue_ticket_ = 0;
+
     std::map<std::uint64_t, Reader> readers_;
     std::uint64_t history_asked_ = 0;
+    /// What was read for them, told one a turn.
+    std::deque<Journal::HistoryAnswer> pages_;
 
     std::atomic<bool> woken_ = false;
-    std::unique_ptr<SqliteJournal> store_;
 };
 
 }  // namespace beckon

@@ -65,7 +65,9 @@ class Journal {
         std::uint64_t stored = 0;
         /// Why what was put after that could not be stored; until `give_up`.
         std::optional<std::string> failure{};
-        /// The next part of what `reload` reads, since it was asked for last.
+        /// `reload` has begun, or begun again: what it told before is void.
+        bool reload_began = false;
+        /// The next part of what it reads, since it was asked for last.
         Changes reloaded{};
         /// And that was all of it.
         bool reload_ended = false;
@@ -104,8 +106,9 @@ class Journal {
     virtual void hand_over() = 0;
     virtual Progress progress() = 0;
     [[nodiscard]] virtual Waiting waiting() const = 0;
-    /// Looks at each change that was put and is not stored, as far as is known, in their order.
-    virtual void look_at_unstored(const std::function<void(const Change&)>& look) const = 0;
+    /// Looks at what was put and is not stored, as far as is known, in its order.
+    virtual void look_at_unstored(
+        const std::function<void(std::uint64_t ticket, const Changes& changes)>& look) const = 0;
 
     /// After a failure: hands back, in their order, the changes that are not stored, and they are
     /// not to be stored any more. All tickets up to now count as `stored`.

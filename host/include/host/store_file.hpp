@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -13,26 +11,29 @@
 #include <vector>
 
 #include "host/clocks.hpp"
+#include "host/journal.hpp"
 #include "judge/changes.hpp"
 
 namespace beckon {
 
 class Database;
-class Statement;
+class StorePlace;
+struct SqlError;
 
-/// Where one page of history ended.
-struct HistoryMark {
-    std::int64_t ended_ms = 0;
-    std::uint64_t number = 0;
-    bool operator==(const HistoryMark&) const = default;
-};
+/// The clock of the store's file.
+struct StoreClock {
+    /// What it says at the zero of the host's.
+    Duration offset{};
+    /// The time that passed could not be proven: what was pending is due then. The file does
+    /// not say so before the first commit.
+    std::optional<Instant> all_due_at{};
 
-/// Of one user, newest first: for each invitation an `InvitationKept` and its notes (without
-/// data) and invitees.
-struct HistoryPage {
-    Changes ended;
-    std::optional<HistoryMark> next{};
-    bool operator==(const HistoryPage&) const = default;
+    [[nodiscard]] std::int64_t to_file(Instant instant) const {
+        return (instant.time_since_epoch() + offset).count();
+    }
+    [[nodiscard]] Instant from_file(std::int64_t ms) const {
+        return Instant(Duration(ms) - offset);
+    }
 };
 
 /// The file that the store keeps: its tables, its versions, and how changes are written
@@ -56,10 +57,7 @@ class StoreFile {
         int checkpoint_pages = 1000;
     };
 
-    /// The file is something that Beckon must not touch, or cannot use; says it as a sentence.
-    struct Unusable : std::runtime_error {
-        using std::runtime_error::runtime_error;
-    };
+    using Unusable = Journal::Unusable;
     /// The file cannot be read as what it was; says where.
     struct Damaged : std::runtime_error {
         using std::runtime_error::runtime_error;
@@ -70,22 +68,31 @@ class StoreFile {
     StoreFile(const StoreFile&) = delete;
     StoreFile& operator=(const StoreFile&) = delete;
 
-    /// Opens the file, which may be empty, and brings it to the present version. `secret` is
-    /// kept if there is none. Throws `Unusable`, `Damaged`.
+    /// Claims the file, which is made if there is none, and brings it to the present version.
+    /// `secret` is kept if there is none. Throws `Unusable`, `Damaged`.
     void open(const ClockReading& now, std::string_view secret);
+    /// It stays claimed.
     void close();
     /// After `close`.
     void reopen();
-    [[nodiscard]] bool is_open() const { return database_ != nullptr; }
+    /// And can be read, as far as is known.
+    [[nodiscard]] bool is_open() const;
+    /// It was deleted or replaced; what it was is open here and nowhere else.
+    [[nodiscard]] bool is_misplaced() const;
+    /// After `Damaged`: moves it out of the way; `open` makes a new one. Returns where to.
+    std::string move_aside();
+    [[nodiscard]] std::shared_ptr<const StorePlace> place() const { return place_; }
 
-    using Tell = std::function<void(Change&&)>;
-    /// The shortest changes that make what is remembered. Throws `Damaged`.
-    void tell_all(const Tell& tell);
+    /// The shortest changes that make what is remembered. Throws `Unusable`, `Damaged`.
+    void tell_all(const Journal::Tell& tell);
     /// No invitation has a higher number.
     [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
     [[nodiscard]] const std::string& secret() const { return secret_; }
+    [[nodiscard]] const StoreClock& clock() const { return clock_; }
 
-    /// All of them, or on an exception none.
+    /// All of them, or on an exception none. A file that was deleted or replaced is such an
+    /// exception; where nothing stands in the way, the next `write` makes it anew, with all that is
+    /// stored: what was deleted is still open.
     void write(std::span<const Changes> batch, const ClockReading& now);
     /// Moves what the log holds into the file when it has grown; to be called when nobody
     /// waits. Not doing it does no harm.
@@ -93,15 +100,18 @@ class StoreFile {
     /// Whether there is history that is too old or too much; and some of it goes.
     bool prune(const ClockReading& now);
 
-    /// What puts memory back to what is stored of all that these changes touched: for each
-    /// invitation and group, that it is gone, or all of it.
-    Changes as_stored(std::span<const Changes> touched);
-
-    HistoryPage history(const UserId& user, std::size_t limit,
-                        const std::optional<HistoryMark>& before, const ClockReading& now);
-
   private:
+    [[noreturn]] void cannot_use(const SqlError& error) const;
     void check_application();
+    void check_place();
+    void mend();
+    void open_place();
+    bool make_index_void();
+    void notice_lost_index();
+    [[nodiscard]] std::string lost_index() const;
+    void get_ready();
+    void write_all(std::span<const Changes> batch, const ClockReading& now);
+    void close_without_checkpoint();
     void migrate(const ClockReading& now, std::string_view secret);
     void read_broker(const ClockReading& now);
     void ready();
@@ -119,27 +129,28 @@ class StoreFile {
     void apply(const GroupGone& gone);
     void all_are_due(Instant now);
     void list_ended();
+    struct Forgotten {
+        std::int64_t ended_ms = 0;
+        std::int64_t number = 0;
+    };
+    std::optional<Forgotten> first_forgotten();
     bool prune_some(Instant now, int most);
     void keep_clock(const ClockReading& now);
     void write_over_failed(const ClockReading& now) noexcept;
     void roll_back() noexcept;
 
-    enum class Part : std::uint8_t { all, without_data };
-    void tell_invitation(const Statement& row, Part part, const Tell& tell);
-    void tell_call(std::uint64_t number, const Tell& tell);
-    void tell_group(const GroupId& group, const Tell& tell);
-    [[nodiscard]] std::int64_t to_file(Instant instant) const;
-    [[nodiscard]] Instant from_file(std::int64_t ms) const;
-
     Options options_;
+    std::shared_ptr<StorePlace> place_;
     std::unique_ptr<Database> database_;
+    /// Something else stands where the file was, or nothing.
+    bool is_misplaced_ = false;
+    /// The connection is of no more use: it only reads, or the index of its log is lost.
+    bool is_spoilt_ = false;
+    /// The index of the log may not know all that the log has: it has to be made anew.
+    bool is_index_void_ = false;
     std::string secret_;
     std::uint64_t last_number_ = 0;
-    /// The file's clock at the zero of the host's.
-    Duration offset_{};
-    /// The time that passed could not be proven: what was pending is due then. The file does
-    /// not say so before the first commit.
-    std::optional<Instant> all_due_at_{};
+    StoreClock clock_;
     /// Invitations that are there for history only.
     std::int64_t forgotten_ = 0;
     int log_pages_ = 0;

@@ -3,10 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,11 +12,22 @@
 #include <vector>
 
 #include "device/failures.hpp"
-#include "device/inbox.hpp"
+#include "device/news.hpp"
+#include "protocol/replies.hpp"
+#include "protocol/requests.hpp"
 #include "protocol/topics.hpp"
-#include "protocol/wire.hpp"
 
 namespace beckon {
+
+class BusyMode;
+class Errands;
+class Inbox;
+class OpenRequests;
+struct Doubtful;
+struct OpenRequest;
+struct Unsure;
+template <class Key>
+class RecentIds;
 
 /// One device of one user: the client's half of the protocol, for any transport.
 ///
@@ -90,6 +99,11 @@ class Device {
     using Effects = std::vector<Effect>;
 
     explicit Device(Options options);
+    ~Device();
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+    Device(Device&&) noexcept;
+    Device& operator=(Device&&) noexcept;
 
     /// What makes an invitation, and a `Message`, carries its id. `Get`, too, is a call; `Sync`
     /// is the device's own.
@@ -97,7 +111,7 @@ class Device {
 
     /// From now on every ring is rejected as `busy`, with this data; absent: no more. What rings
     /// already rings on.
-    void set_busy(std::optional<Reject> as) { busy_ = std::move(as); }
+    void set_busy(std::optional<Reject> as);
 
     /// The connection is up, and the inbox is subscribed to (events, replies).
     Effects connected(Instant now);
@@ -115,44 +129,22 @@ class Device {
 
     [[nodiscard]] Link link() const noexcept { return link_; }
     /// What is open for this user, as far as is known.
-    [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const { return inbox_.open(now); }
+    [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
 
   private:
-    /// Rises with each call; part of its `req`.
     using Number = std::uint64_t;
-    /// Calls of the device's own have no name.
-    struct Call {
-        std::optional<CallId> name{};
-        RequestBody body;
-        Offline offline = Offline::wait;
-        Instant asked{};
-        Instant deadline{};
-        unsigned sent = 0;
-        bool in_flight = false;
-    };
+    using News = std::vector<std::variant<Heard, Ended, Unsure, Doubtful>>;
 
-    /// What the device asks for by itself until there is an answer: to learn how an
-    /// invitation stands, to call one off, or to reject one as busy.
-    struct Errand {
-        enum class What : std::uint8_t { get, cancel, reject };
-        What what = What::get;
-        InvitationId id{};
-        // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
-        auto operator<=>(const Errand&) const = default;
-    };
-
-    Number add(Call call);
     void pump(Instant now);
     void send(Number number, Instant now);
-    /// Takes the call out; it is over.
-    Call take(Number number);
+    /// A request that no caller waits for.
+    void send_own(RequestBody body, Duration patience, Instant now);
     void fail(Number number, Failure failure);
+    [[nodiscard]] Failure failure_of(Number number, Failure unsent) const;
     bool was_made(Number number);
     bool withdraw(CallId call, const Cancel& cancel);
     /// Cancels an invite that failed for its caller and may have been made.
     void call_off(const InvitationId& id);
-    static Errand errand_of(const Call& call);
-    void run_errands(Instant now);
 
     void set_link(Link link);
     void lose_connection();
@@ -160,40 +152,29 @@ class Device {
     void synced(const Reply& reply, Instant now);
     void no_beckon();
 
-    void pass_on(Inbox::News news, Instant now);
+    void pass_on(News news, Instant now);
     /// Whether this is of an invitation that is rejected as busy, or will be.
     bool is_rejected(const Heard& heard, Instant now);
     void note_own_part(const GroupEvent& event, Instant now);
-    [[nodiscard]] std::optional<Number> number_of(const Reply& reply,
-                                                  std::string_view correlation) const;
-    void replied(Call call, Reply reply, Instant now);
-    void errand_replied(const Call& call, const Reply& reply, Instant now);
+    void replied(const OpenRequest& asked, Reply reply, Instant now);
+    void errand_replied(const RequestBody& asked, const Reply& reply, Instant now);
     void apply_due(Instant now);
     Effects done();
 
     Options options_;
-    Inbox inbox_;
     Link link_ = Link::offline;
-    std::map<Number, Call> calls_;
-    std::set<std::pair<Instant, Number>> deadlines_;
-    std::deque<Number> waiting_;
-    std::size_t in_flight_ = 0;
-    Number next_number_ = 1;
     /// When to sync (again), while connected; one after the other.
     std::optional<Instant> sync_at_{};
     bool syncing_ = false;
-    /// When to ask (again); absent: it is in flight.
-    std::map<Errand, std::optional<Instant>> errands_;
-    std::size_t errands_in_flight_ = 0;
-    /// How rings are rejected, while busy; and how those are that the broker was not told of yet.
-    std::optional<Reject> busy_{};
-    std::map<InvitationId, Reject> rejects_;
-    /// Of those that were nothing is told.
-    RecentIds<InvitationId> rejected_{};
-    /// Messages that were told.
-    RecentIds<std::pair<UserId, MessageId>> messages_{};
     DeviceTag device_{};
     Effects effects_;
+    /// What of the broker's news is told.
+    std::unique_ptr<Inbox> inbox_;
+    std::unique_ptr<OpenRequests> requests_;
+    std::unique_ptr<Errands> errands_;
+    std::unique_ptr<BusyMode> busy_;
+    /// Messages that were told.
+    std::unique_ptr<RecentIds<std::pair<UserId, MessageId>>> messages_;
 };
 
 }  // namespace beckon

@@ -21,8 +21,11 @@ namespace beckon {
 /// No I/O, no clock, no thread: one thread calls it, time is an argument. A
 /// `now` before an earlier one counts as that earlier one. Every call first
 /// applies the deadlines that are due (`now >= deadline` has timed out), so the
-/// outcome never depends on how late the host's timer runs. Nothing throws but
-/// `std::bad_alloc`.
+/// outcome never depends on how late the host's timer runs.
+///
+/// Nothing throws but `std::bad_alloc` and `InvariantBroken` (invariant.hpp), after which only part
+/// of a request may have been done: the host says nothing of it but `internal`, and makes another
+/// switchboard from what is stored.
 class Switchboard {
   public:
     struct Options {
@@ -57,9 +60,10 @@ class Switchboard {
     /// a call with a device that is away so long has left it.
     Effects set_online(const Sender& device, bool online, Instant now);
 
-    /// Nobody is lost for being away while this holds: that rests on who is there, which no store
-    /// knows.
-    void let_absences_wait(bool wait);
+    /// While this holds, what would have to be stored is refused (`storage_unavailable`, when
+    /// nothing else is wrong with it), and nobody is lost for being away, since that does not
+    /// follow from what is stored.
+    void store_takes_nothing(bool holds);
 
     /// What has changed since it was asked for last, each as it stands now: what the effects
     /// since then rest on.
@@ -77,6 +81,9 @@ class Switchboard {
 
     /// Whether an invitation goes on, so that there may be more to be said of it.
     [[nodiscard]] bool is_open(const InvitationId& id) const;
+
+    /// The group that an invitation is of; nothing: it is of none, or unknown.
+    [[nodiscard]] std::optional<GroupId> group_of(const InvitationId& id) const;
 
     [[nodiscard]] const Limits& limits() const noexcept;
 

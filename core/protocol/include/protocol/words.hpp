@@ -47,32 +47,13 @@ enum class CancelReason : std::uint8_t {
 /// Why an invitee has no part any more.
 enum class RevokeReason : std::uint8_t { left_group, removed };
 
-template <class Enum>
-struct Names;
-template <>
-struct Names<State> {
-    static constexpr std::array<std::string_view, 6> list{"pending",   "accepted",  "rejected",
-                                                          "cancelled", "timed_out", "revoked"};
-};
 template <>
 struct Names<Openness> {
     static constexpr std::array<std::string_view, 2> list{"open", "ended"};
 };
 template <>
-struct Names<Answer> {
-    static constexpr std::array<std::string_view, 2> list{"all", "first"};
-};
-template <>
-struct Names<Visibility> {
-    static constexpr std::array<std::string_view, 3> list{"members", "invitees", "inviter"};
-};
-template <>
 struct Names<OnInviterLost> {
     static constexpr std::array<std::string_view, 2> list{"cancel", "keep"};
-};
-template <>
-struct Names<Role> {
-    static constexpr std::array<std::string_view, 3> list{"inviter", "invitee", "observer"};
 };
 template <>
 struct Names<CancelReason> {
@@ -85,19 +66,5 @@ template <>
 struct Names<RevokeReason> {
     static constexpr std::array<std::string_view, 2> list{"left_group", "removed"};
 };
-template <>
-struct Names<JoinMode> {
-    static constexpr std::array<std::string_view, 2> list{"free", "closed"};
-};
-template <>
-struct Names<Rank> {
-    static constexpr std::array<std::string_view, 3> list{"member", "admin", "owner"};
-};
-
-/// The wire's word for an enumerator.
-template <class Enum>
-constexpr std::string_view name_of(Enum value) {
-    return Names<Enum>::list[static_cast<std::size_t>(value)];
-}
 
 }  // namespace beckon

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is asked: `invite`, of a user or a group, and `add`.
+#include <algorithm>
+#include <concepts>
+#include <set>
+#include <utility>
+
+#include "demands.hpp"
+#include "group_rules.hpp"
+#include "invitations.hpp"
+#include "protocol/refusals.hpp"
+
+namespace beckon {
+
+namespace {
+
+// Each deadline is an event for the whole audience, and an invitation may have one for each
+// invitee. So no more of them lie in one second; one more moves to its end.
+constexpr std::size_t deadlines_in_a_second = 4;
+
+std::string pair(const UserId& inviter, const UserId& invitee) {
+    return inviter.text() + '/' + invitee.text();
+}
+
+/// An invitation as an invite asks for it.
+template <class Asked>
+void describe_by(Invitation& invitation, const Asked& asked) {
+    invitation.data = asked.data;
+    invitation.data_changed = asked.data.has_value();
+    invitation.answer = asked.answer;
+    invitation.visibility = asked.visibility;
+    invitation.online_only = asked.online_only;
+    invitation.keep_when_lost = asked.on_inviter_lost == OnInviterLost::keep;
+    invitation.inviter_was_online = invitation.inviter->online();
+}
+
+}  // namespace
+
+ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects& events) {
+    if (const Invitation* known = asked.id ? shared_.records.find(*asked.id) : nullptr) {
+        const bool same_target = known->target != nullptr && *known->target->id == asked.invitee;
+        return known_already(sender, *known, same_target);
+    }
+    if (const Invitation* into = asked.id ? shared_.records.find_merged(*asked.id) : nullptr) {
+        if (*into->inviter->id == asked.invitee && invitee_of(*into, sender.user) != nullptr) {
+            return Merged{.dup = true, .merged_into = *into->id};
+        }
+    }
+    if (asked.invitee == sender.user) {
+        return refuse_field(rule_for(asked).may[0].otherwise, "invitee", "is the inviter");
+    }
+    if (Invitation* crossed = crossed_by(sender, asked)) {
+        const InvitationId into = *crossed->id;
+        auto reply = apply(sender, *crossed, Accept{.id = into, .data = asked.data}, events);
+        if (!std::holds_alternative<Done>(reply)) {
+            return reply;
+        }
+        if (asked.id) {
+            shared_.records.merge(*crossed, *asked.id);
+        }
+        return Merged{.merged_into = into};
+    }
+    return invite(sender, asked, asked.invitee, "also", invitees_of(asked), events);
+}
+
+ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Effects& events) {
+    static constexpr const GroupRule& rule = group_rule_of(GroupInvite::verb);
+    static_assert(rule.announces == name_of_event(rule_of(Cause::invite).tells[0].event));
+    const Invitation* known = asked.id ? shared_.records.find(*asked.id) : nullptr;
+    const bool same_target = known != nullptr && known->group && known->group->id == asked.group;
+    const Group* group = shared_.records.find(asked.group);
+    // A repeat is about an invitation that exists, whatever became of its group.
+    if (group == nullptr && !(same_target && *known->inviter->id == sender.user)) {
+        return refuse(Error::unknown_group);
+    }
+    if (known != nullptr) {
+        return known_already(sender, *known, same_target);
+    }
+    if (const auto error = refusal_of(rule, group->rank_of(sender.user), group->join_mode)) {
+        return refuse(*error);
+    }
+    std::vector<UserId> named;
+    if (asked.invitees) {
+        named = distinct(*asked.invitees);
+    } else {
+        for (const auto& [member, rank] : group->members) {
+            if (*member->id != sender.user) {
+                named.push_back(*member->id);
+            }
+        }
+        if (named.empty()) {
+            return refuse_field(Error::invalid_request, "invitees",
+                                "are all other members, and there are none");
+        }
+    }
+    return invite(sender, asked, asked.group, "invitees", std::move(named), events);
+}
+
+Invitation* Invitations::crossed_by(const Sender& sender, const Invite& asked) {
+    const User* caller = shared_.records.find(sender.user);
+    if (!asked.call || !asked.also.empty() || caller == nullptr) {
+        return nullptr;
+    }
+    const auto& open = caller->open;
+    const auto crossed = std::find_if(open.begin(), open.end(), [&](const Invitation* one) {
+        return one->call && !one->group && *one->inviter->id == asked.invitee &&
+               one->invitees.size() == 1 && one->pending == 1 &&
+               (one->inviter->online() || !asked.online_only);
+    });
+    return crossed == open.end() ? nullptr : *crossed;
+}
+
+template <class Asked, class Target>
+ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Target& target,
+                              std::string_view field, std::vector<UserId> named, Effects& events) {
+    constexpr bool in_group = std::same_as<Target, GroupId>;
+    const Group* group = nullptr;
+    if constexpr (in_group) {
+        group = shared_.records.find(target);
+    }
+    if (std::cmp_greater(named.size(), shared_.limits.max_invitees)) {
+        return refuse_size(field, shared_.limits.max_invitees);
+    }
+    Sorted sorted = sort_out(std::move(named), [&](const UserId& user) {
+        return why_not(sender.user, sender.user, user, group, asked.online_only);
+    });
+    if (sorted.asked.empty()) {
+        return std::move(*sorted.common);
+    }
+    if (auto full = over_pending(sender.user)) {
+        return std::move(*full);
+    }
+    if (std::cmp_greater_equal(shared_.records.open(), shared_.limits.max_pending)) {
+        return refuse_count(Error::too_many_pending, shared_.limits.max_pending);
+    }
+    Outcome outcome(shared_, rule_of(Cause::invite),
+                    {.inviter = sender.user,
+                     .visibility = asked.visibility,
+                     .group = group,
+                     .actor = &sender.user,
+                     .asked = sorted.asked});
+    // The inviter, who hears of no news of their own, is one of the audience.
+    if (auto loud = over_audience(asked.visibility, outcome.heard() + 1)) {
+        return std::move(*loud);
+    }
+    const auto bytes = size_of(asked.data) + (std::ssize(sorted.asked) - 1) * invitee_bytes;
+    if (auto full = outcome.charge(bytes)) {
+        return std::move(*full);
+    }
+
+    Invitation& invitation = shared_.records.create(
+        asked.id ? *asked.id : shared_.fresh_invitation(), sender.user, target);
+    describe_by(invitation, asked);
+    invitation.made_at = shared_.now;
+    invitation.lifetime_end = shared_.now + Duration(shared_.limits.max_lifetime_ms);
+    if (asked.call) {
+        calls_.wait(invitation, sender);
+    }
+    shared_.records.count_bytes(invitation, bytes);
+    ask(sender.user, invitation, sorted.asked, asked.timeout);
+    outcome.conclude(invitation, {invitation.inviter, sender.device}, {}, events);
+
+    Invited reply{.id = *invitation.id,
+                  .rev = invitation.rev,
+                  .remaining = remaining(invitation, sender.user)};
+    if (in_group || !sorted.skipped.empty()) {
+        reply.skipped = std::move(sorted.skipped);
+    }
+    return reply;
+}
+
+ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Add& asked,
+                             Effects& events) {
+    Sorted sorted = sort_out(distinct(asked.invitees), [&](const UserId& user) -> WhyNot {
+        if (const Invitee* listed = invitee_of(invitation, user)) {
+            // With visibility `inviter`, invitees are not told how the others answered.
+            const bool told = *invitation.inviter->id == sender.user ||
+                              invitation.visibility != Visibility::inviter;
+            return listed->pending() || !told ? refuse(Error::already_invited)
+                                              : told_late(invitation, *listed);
+        }
+        return why_not(sender.user, *invitation.inviter->id, user, invitation.group.get(),
+                       invitation.online_only);
+    });
+    if (sorted.asked.empty()) {
+        return std::move(*sorted.common);
+    }
+    const auto added = std::ssize(sorted.asked);
+    if (std::ssize(invitation.invitees) + added > shared_.limits.max_invitees) {
+        return refuse_size("invitees", shared_.limits.max_invitees);
+    }
+    if (auto full = Records::counts_as_own_of(invitation, sender.user)
+                        ? std::nullopt
+                        : over_pending(sender.user)) {
+        return std::move(*full);
+    }
+    Circle circle = circle_of(invitation, &sender.user);
+    circle.asked = sorted.asked;
+    Outcome outcome(shared_, rule_for(asked), std::move(circle));
+    if (auto loud = over_audience(invitation.visibility, outcome.heard())) {
+        return std::move(*loud);
+    }
+    if (auto full = charge(outcome, added * invitee_bytes, invitation)) {
+        return std::move(*full);
+    }
+
+    if (lives(invitation)) {
+        // Who is called into a call may be asked as long as that may last.
+        invitation.lifetime_end =
+            std::max(invitation.lifetime_end, calls_.ends_at(*invitation.call));
+    }
+    ask(sender.user, invitation, sorted.asked, asked.timeout);
+    outcome.conclude(invitation, {shared_.records.find(sender.user), sender.device}, {}, events);
+
+    Invited reply{.id = *invitation.id,
+                  .rev = invitation.rev,
+                  .remaining = remaining_until(invitation.invitees.back().deadline(), shared_.now)};
+    reply.skipped = std::move(sorted.skipped);
+    return reply;
+}
+
+WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const UserId& user,
+                            const Group* group, bool online_only) const {
+    if (user == inviter) {
+        return refuse_field(Error::invalid_request, "invitees", "names the inviter");
+    }
+    if (group != nullptr && !group->has(user)) {
+        return refuse_stranger();
+    }
+    const User* known = shared_.records.find(user);
+    if (online_only && (known == nullptr || !known->online())) {
+        return refuse(Error::user_offline);
+    }
+    if (known != nullptr &&
+        std::cmp_greater_equal(known->invited, shared_.limits.max_pending_per_invitee)) {
+        return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_invitee);
+    }
+    if (!shared_.pair_invites.allows(pair(asker, user), shared_.now)) {
+        return refuse_count(Error::rate_limited, shared_.limits.pair_invites_per_second);
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> Invitations::over_pending(const UserId& user) const {
+    const User* known = shared_.records.find(user);
+    if (known != nullptr &&
+        std::cmp_greater_equal(known->inviting, shared_.limits.max_pending_per_inviter)) {
+        return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_inviter);
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> Invitations::over_audience(Visibility visibility,
+                                                  std::int64_t audience) const {
+    if (visibility != Visibility::inviter && audience > shared_.limits.max_audience) {
+        auto refusal = refuse_size("visibility", shared_.limits.max_audience);
+        refusal.message = "more than " + std::to_string(shared_.limits.max_audience) +
+                          " would hear each answer; visibility inviter has no such limit";
+        return refusal;
+    }
+    return std::nullopt;
+}
+
+Instant Invitations::deadline_after(const Invitation& invitation, Duration timeout) const {
+    if (timeout.count() == 0) {
+        return never;
+    }
+    const Instant exact = std::min(shared_.now + timeout, invitation.lifetime_end);
+    const auto second = std::chrono::floor<std::chrono::seconds>(exact);
+    std::set<Instant> others;
+    for (const Invitee& invitee : invitation.invitees) {
+        if (invitee.pending() && invitee.deadline() >= second &&
+            invitee.deadline() < second + std::chrono::seconds(1)) {
+            others.insert(invitee.deadline());
+        }
+    }
+    return others.size() < deadlines_in_a_second || others.contains(exact)
+               ? exact
+               : std::min<Instant>(second + std::chrono::seconds(1), invitation.lifetime_end);
+}
+
+void Invitations::ask(const UserId& asker, Invitation& invitation, const std::vector<UserId>& asked,
+                      Duration timeout) {
+    const Instant deadline = deadline_after(invitation, timeout);
+    shared_.records.ask(invitation, asked, deadline);
+    shared_.records.count_as_own(invitation, asker);
+    for (const auto& id : asked) {
+        shared_.pair_invites.charge(pair(asker, id), shared_.now);
+    }
+    look_again(invitation, std::min(deadline, invitation.lifetime_end));
+}
+
+}  // namespace beckon

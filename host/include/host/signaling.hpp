@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "host/bus.hpp"
+#include "host/commit_gate.hpp"
+#include "host/host_log.hpp"
+#include "host/outbox.hpp"
+#include "protocol/topics.hpp"
+
+namespace beckon {
+
+/// Who sent a request, as the host knows it.
+struct Caller {
+    Sender sender;
+    const char* address = nullptr;
+};
+
+/// A request that waits for its reply.
+struct PendingReply {
+    Sender sender;
+    std::string address;
+    ReplyAddress reply_to;
+    bool is_said = false;
+};
+
+/// A reply, encoded, and where it goes.
+struct ReplyToPublish {
+    ReplyAddress to;
+    std::string payload;
+};
+
+/// An event, encoded when somebody reads that encoding, once for all who read the same.
+struct EventToPublish {
+    AnyEvent event;
+    int qos = 1;
+    /// As in `Delivery`.
+    bool alone = false;
+    std::string msgpack{};
+    std::string json{};
+    const std::string& in(Encoding encoding, const UserId& reader);
+};
+
+/// What a user's inbox is to get.
+struct ToPublish {
+    std::variant<ReplyToPublish, EventToPublish> what;
+    /// About what it takes once it is encoded.
+    std::size_t size = 0;
+    [[nodiscard]] std::size_t bytes() const { return size; }
+};
+
+/// Hands the switchboard what happens in the broker, and publishes what it decides. Each user gets
+/// replies and events in the order of the decisions (outbox.hpp); an invitation with many receivers
+/// does not delay the others. The host's thread.
+class Signaling {
+  public:
+    struct Settings {
+        /// The first level of all topics.
+        std::string word = "beckon";
+        std::string version;
+        CommitGate::Settings gate{};
+    };
+
+    /// `journal` null: nothing is stored. `clock`: now, for what happens by itself. Throws
+    /// `Journal::Unusable`.
+    Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journal,
+              std::function<Instant()> clock);
+
+    /// Publishes `status`: what Beckon is, and its limits.
+    void announce();
+    /// What device tags are derived by; empty: there is no journal that has a secret.
+    [[nodiscard]] std::string_view secret() const { return gate_.secret(); }
+    [[nodiscard]] Switchboard::Counts counts() const { return gate_.counts(); }
+    [[nodiscard]] HostLog& log() { return log_; }
+    /// Call when the host's loop has begun; `wake` is to have `tick` called soon, from any thread.
+    void start(const std::function<void()>& wake) { gate_.start(wake); }
+
+    /// Judges one request. It gets a reply in any case: `internal` when there is
+    /// no memory for another.
+    void handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
+                Instant now);
+
+    void apply(std::span<const PresenceChange> changes, Instant now);
+
+    /// Does what is due, and publishes more of what waits; true if it published
+    /// some of that, or there is more.
+    bool tick(Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return gate_.next_deadline(); }
+
+  private:
+    CommitGate::Host gate_host();
+    void perform(Effects effects, PendingReply* asked);
+    void reply(const Reply& reply, PendingReply& asked);
+    void deliver(Delivery& delivery, bool to_many);
+    void publish(const UserId& user, ToPublish& message);
+
+    Settings settings_;
+    Topics topics_;
+    Bus& bus_;
+    std::function<Instant()> clock_;
+    HostLog log_;
+    Outbox<ToPublish> outbox_;
+    CommitGate gate_;
+};
+
+/// The retained `status` (contract, section 2), as JSON.
+std::string status_of(const Signaling::Settings& settings, std::string_view store);
+
+}  // namespace beckon

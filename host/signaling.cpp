@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/signaling.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "host/device_tags.hpp"
+
+namespace beckon {
+
+namespace {
+
+constexpr int protocol = 1;
+
+bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
+    return refusal.error == Error::rate_limited || refusal.error == Error::too_many_pending ||
+           (refusal.error == Error::too_large && refusal.field == "data" &&
+            refusal.limit != limits.max_data_bytes);
+}
+
+/// More receivers than that are many.
+constexpr std::size_t most_at_once = 16;
+
+using SomeEffects = std::span<Effect>;
+
+/// The id of the invitation, the group or the message that it is about.
+std::string_view subject_of(const AnyEvent& event) {
+    return std::visit(
+        [](const auto& told) -> std::string_view {
+            if constexpr (requires { told.group; }) {
+                return told.group.text();
+            } else {
+                return told.id.text();
+            }
+        },
+        event);
+}
+
+/// How many of the first effects are events about one subject.
+std::size_t events_of_one_subject(SomeEffects effects) {
+    const auto* const first = std::get_if<Delivery>(&effects.front());
+    const auto end = std::ranges::find_if(effects, [first](const Effect& effect) {
+        const auto* const delivery = std::get_if<Delivery>(&effect);
+        return first == nullptr || delivery == nullptr ||
+               delivery->event.index() != first->event.index() ||
+               subject_of(delivery->event) != subject_of(first->event);
+    });
+    return static_cast<std::size_t>(end - effects.begin());
+}
+
+bool is_for_many(SomeEffects deliveries) {
+    std::size_t receivers = 0;
+    for (const auto& delivery : deliveries) {
+        receivers += std::get<Delivery>(delivery).to.size();
+    }
+    return receivers > most_at_once;
+}
+
+}  // namespace
+
+Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journal,
+                     std::function<Instant()> clock)
+    : settings_(std::move(settings)),
+      topics_(settings_.word),
+      bus_(bus),
+      clock_(std::move(clock)),
+      log_(bus),
+      outbox_({random_bits(), random_bits()}, {},
+              [this](const UserId& to, ToPublish& message) { publish(to, message); }),
+      gate_(settings_.gate, gate_host(), std::move(journal), clock_()) {
+    if (gate_.damage()) {
+        log_.store_damaged(*gate_.damage());
+    }
+}
+
+CommitGate::Host Signaling::gate_host() {
+    return {
+        .say = [this](Effects effects,
+                      const CommitGate::Asker& asker) { perform(std::move(effects), asker.get()); },
+        .store_changed =
+            [this](const std::optional<std::string>& failure) {
+                if (failure) {
+                    log_.store_fails(*failure, settings_.gate.on_failure);
+                } else {
+                    log_.store_works_again();
+                }
+                announce();
+            },
+        .tell_online = [this](const auto& tell) { bus_.tell_online(tell); },
+        .new_secret =
+            [] {
+                return SipKey{random_bits(), random_bits()};
+            }};
+}
+
+void Signaling::announce() {
+    const std::string status = status_of(settings_, gate_.state());
+    if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
+        log_.not_published(clock_());
+    }
+}
+
+std::string status_of(const Signaling::Settings& settings, std::string_view store) {
+    nlohmann::ordered_json limits = nlohmann::ordered_json::object();
+    for (const auto& limit : limit_table) {
+        limits[std::string(limit.name)] = settings.gate.limits.*limit.value;
+    }
+    const nlohmann::ordered_json status = {{"version", settings.version},
+                                           {"protocol", protocol},
+                                           {"server_epoch", settings.gate.server_epoch},
+                                           {"store", store},
+                                           {"limits", limits}};
+    return status.dump();
+}
+
+void Signaling::perform(Effects effects, PendingReply* asked) {
+    auto rest = std::span(effects);
+    while (!rest.empty()) {
+        const auto same = rest.first(events_of_one_subject(rest));
+        const bool to_many = is_for_many(same);
+        for (auto& delivery : same) {
+            deliver(std::get<Delivery>(delivery), to_many);
+        }
+        rest = rest.subspan(same.size());
+        if (same.empty()) {
+            reply(std::get<Reply>(rest.front()), *asked);
+            asked->is_said = true;
+            rest = rest.subspan(1);
+        }
+    }
+}
+
+void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
+                       Instant now) {
+    Reply failure{.re = "unknown", .device = caller.sender.device, .body = Refusal{}};
+    const auto asked = std::make_shared<PendingReply>(
+        PendingReply{.sender = caller.sender,
+                     .address = caller.address != nullptr ? caller.address : "",
+                     .reply_to = reply_to});
+    try {
+        auto taken = take_in(caller.sender, raw, gate_.limits());
+        if (auto* const refused = std::get_if<Reply>(&taken)) {
+            gate_.reply(asked, std::move(*refused));
+            return;
+        }
+        auto& request = std::get<Request>(taken);
+        failure.re = verb_of(request);
+        failure.req = request.req;
+        gate_.handle(asked, caller.sender, std::move(request), now);
+    } catch (const std::exception& error) {
+        log_.internal(Within::message, error.what(), now);
+        if (!asked->is_said) {
+            gate_.reply(asked, std::move(failure));
+        }
+    }
+}
+
+void Signaling::apply(std::span<const PresenceChange> changes, Instant now) {
+    for (const auto& change : changes) {
+        gate_.set_online(change.device, change.online, now);
+    }
+}
+
+bool Signaling::tick(Instant now) {
+    const bool more = gate_.tick(now);
+    return outbox_.publish_slice() || !outbox_.empty() || more;
+}
+
+void Signaling::reply(const Reply& reply, PendingReply& asked) {
+    const ReplyAddress& to = asked.reply_to;
+    ReplyToPublish message{to, encode(reply, to.encoding)};
+    const auto size = sizeof(ToPublish) + message.to.topic.size() + message.payload.size() +
+                      (to.correlation ? to.correlation->size() : 0);
+    outbox_.say(std::span(&asked.sender.user, 1), {std::move(message), size});
+    if (const auto* const refusal = std::get_if<Refusal>(&reply.body)) {
+        if (refusal->error == Error::wrong_sender) {
+            log_.wrong_sender(asked.sender.user, asked.address.c_str(), clock_());
+        } else if (is_limit_of_the_broker(*refusal, gate_.limits())) {
+            log_.limit_reached(asked.sender.user, *refusal, clock_());
+        }
+    }
+}
+
+void Signaling::deliver(Delivery& delivery, bool to_many) {
+    // What is for those who are there is not to be kept for those who are not.
+    const int qos = delivery.online_only ? 0 : 1;
+    EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};
+    // The event itself, and its two encodings.
+    const auto size =
+        sizeof(ToPublish) + 3 * event.in(Encoding::msgpack, delivery.to.front()).size();
+    if (to_many) {
+        outbox_.say_in_turn(delivery.to, {std::move(event), size});
+    } else {
+        outbox_.say(delivery.to, {std::move(event), size});
+    }
+}
+
+const std::string& EventToPublish::in(Encoding encoding, const UserId& reader) {
+    auto& payload = encoding == Encoding::json ? json : msgpack;
+    if (alone) {
+        name_alone(event, reader);
+    }
+    if (alone || payload.empty()) {
+        payload = encode(event, encoding);
+    }
+    return payload;
+}
+
+void Signaling::publish(const UserId& user, ToPublish& message) {
+    bool published = true;
+    if (const auto* const reply = std::get_if<ReplyToPublish>(&message.what)) {
+        const auto& to = reply->to;
+        published = bus_.publish({.topic = to.topic,
+                                  .payload = reply->payload,
+                                  .encoding = to.encoding,
+                                  .correlation = to.correlation ? &*to.correlation : nullptr});
+    } else {
+        auto& event = std::get<EventToPublish>(message.what);
+        const auto only = bus_.only_encoding(user);
+        for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
+            if (only.value_or(encoding) == encoding) {
+                published &= bus_.publish({.topic = topics_.events(user, encoding),
+                                           .payload = event.in(encoding, user),
+                                           .encoding = encoding,
+                                           .qos = event.qos});
+            }
+        }
+        if (published && !only) {
+            bus_.published_both(user);
+        }
+    }
+    if (!published) {
+        log_.not_published(clock_());
+    }
+}
+
+}  // namespace beckon

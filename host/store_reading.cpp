@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store_reading.hpp"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sqlite.hpp"
+
+namespace beckon {
+
+namespace {
+
+/// The columns of invitations, in the order of their table.
+enum InvitationColumn : std::uint8_t {
+    number_column,
+    id_column,
+    inviter_column,
+    invitee_column,
+    group_column,
+    answer_column,
+    visibility_column,
+    call_column,
+    online_only_column,
+    keep_when_lost_column,
+    inviter_was_online_column,
+    rev_column,
+    made_column,
+    lifetime_column,
+    ended_column,
+    remembered_column,
+    data_column,
+};
+
+/// A page of history ends after so much, however few invitations that are.
+constexpr std::size_t page_bytes = 32'768;
+
+[[noreturn]] void cannot_be(std::string_view what, std::string_view text) {
+    throw StoreFile::Damaged("'" + std::string(text) + "' is no " + std::string(what));
+}
+
+template <class SomeId>
+SomeId read_id(const Statement& row, int column) {
+    const auto id = SomeId::parse(row.bytes(column));
+    if (!id) {
+        cannot_be("id", row.bytes(column));
+    }
+    return *id;
+}
+
+template <class Enum>
+Enum read_word(const Statement& row, int column) {
+    const auto& words = Names<Enum>::list;
+    const auto at = std::find(words.begin(), words.end(), row.bytes(column));
+    if (at == words.end()) {
+        cannot_be("word of the contract", row.bytes(column));
+    }
+    return static_cast<Enum>(at - words.begin());
+}
+
+DeviceTag read_device(const Statement& row, int column) {
+    const auto device = DeviceTag::parse(row.bytes(column));
+    if (!device) {
+        cannot_be("device", row.bytes(column));
+    }
+    return *device;
+}
+
+std::optional<Data> read_data(const Statement& row, int column) {
+    if (row.is_null(column)) {
+        return std::nullopt;
+    }
+    // The type first: reading the bytes may change it.
+    const bool is_text = row.type(column) == SQLITE_TEXT;
+    return Data{.bytes = std::string(row.bytes(column)), .is_text = is_text};
+}
+
+std::int64_t as_integer(std::uint64_t number) { return static_cast<std::int64_t>(number); }
+std::uint64_t read_number(const Statement& row, int column) {
+    return static_cast<std::uint64_t>(row.integer(column));
+}
+
+std::optional<Profile> read_profile(const Statement& row, int column) {
+    if (row.is_null(column)) {
+        return std::nullopt;
+    }
+    try {
+        return nlohmann::json::parse(row.bytes(column)).get<Profile>();
+    } catch (const nlohmann::json::exception& /*error*/) {
+        cannot_be("profile", row.bytes(column));
+    }
+}
+
+/// About what a page takes when it is told, in either encoding: so one page costs whoever tells it
+/// about a millisecond, however many were invited and however much they said.
+class Told {
+  public:
+    void operator()(const Change& change) {
+        std::visit([this](const auto& one) { count(one); }, change);
+    }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+  private:
+    static constexpr std::size_t names_of_fields = 60;
+
+    void count(const InvitationKept& kept) {
+        reasons_.clear();
+        bytes_ += kept.id.text().size() + kept.inviter.text().size() + 3 * names_of_fields;
+    }
+    void count(const NoteKept& note) { reasons_[note.rev] = note.reason.size(); }
+    void count(const InviteeKept& invitee) {
+        // Each is told what was said of all.
+        bytes_ += invitee.user.text().size() + names_of_fields;
+        bytes_ += invitee.note ? reasons_[*invitee.note] : 0;
+    }
+    void count(const auto& /*other*/) {}
+
+    std::size_t bytes_ = 0;
+    std::map<Rev, std::size_t> reasons_{};
+};
+
+}  // namespace
+
+void StoreReading::tell_all(const Journal::Tell& tell) {
+    Statement groups = database_.statement("SELECT id FROM groups");
+    while (groups.step()) {
+        tell_group(read_id<GroupId>(groups, 0), tell);
+    }
+    Statement row =
+        database_.statement("SELECT * FROM invitations WHERE remembered ORDER BY number");
+    while (row.step()) {
+        tell_invitation(row, Part::all, tell);
+    }
+}
+
+void StoreReading::tell_invitation(const Statement& row, Part part, const Journal::Tell& tell) {
+    InvitationKept kept = read_invitation(row);
+    const auto number = kept.number;
+    const bool has_notes = kept.rev > 1;
+    const bool has_call = kept.call;
+    tell(std::move(kept));
+    if (part == Part::all && !row.is_null(data_column)) {
+        tell(DataKept{.number = number, .data = read_data(row, data_column)});
+    }
+    if (has_notes) {
+        tell_notes(number, part, tell);
+    }
+    tell_invitees(number, tell);
+    if (has_call) {
+        tell_call(number, tell);
+    }
+}
+
+InvitationKept StoreReading::read_invitation(const Statement& row) const {
+    InvitationKept kept{
+        .number = read_number(row, number_column),
+        .id = read_id<InvitationId>(row, id_column),
+        .inviter = read_id<UserId>(row, inviter_column),
+        .target = {},
+        .answer = read_word<Answer>(row, answer_column),
+        .visibility = read_word<Visibility>(row, visibility_column),
+        .call = row.integer(call_column) != 0,
+        .online_only = row.integer(online_only_column) != 0,
+        .keep_when_lost = row.integer(keep_when_lost_column) != 0,
+        .inviter_was_online = row.integer(inviter_was_online_column) != 0,
+        .rev = static_cast<Rev>(row.integer(rev_column)),
+        .made_at = clock_.from_file(row.integer(made_column)),
+        .lifetime_end = clock_.from_file(row.integer(lifetime_column)),
+    };
+    if (row.is_null(group_column)) {
+        kept.target = read_id<UserId>(row, invitee_column);
+    } else {
+        kept.target = read_id<GroupId>(row, group_column);
+    }
+    if (!row.is_null(ended_column)) {
+        kept.ended_at = clock_.from_file(row.integer(ended_column));
+    } else if (clock_.all_due_at) {
+        kept.lifetime_end = std::min(kept.lifetime_end, *clock_.all_due_at);
+    }
+    return kept;
+}
+
+void StoreReading::tell_notes(std::uint64_t number, Part part, const Journal::Tell& tell) {
+    Statement note = database_.statement(
+        "SELECT rev, reason, data FROM notes WHERE invitation = ?1 ORDER BY rev");
+    note.bind(1, as_integer(number));
+    while (note.step()) {
+        tell(NoteKept{.number = number,
+                      .rev = static_cast<Rev>(note.integer(0)),
+                      .data = part == Part::all ? read_data(note, 2) : std::nullopt,
+                      .reason = std::string(note.bytes(1))});
+    }
+}
+
+void StoreReading::tell_invitees(std::uint64_t number, const Journal::Tell& tell) {
+    Statement invitee = database_.statement(
+        "SELECT position, user, state, deadline_ms, ended_by, device, note, adder FROM invitees "
+        "WHERE invitation = ?1 ORDER BY position");
+    invitee.bind(1, as_integer(number));
+    while (invitee.step()) {
+        InviteeKept one{
+            .number = number,
+            .position = static_cast<std::uint32_t>(invitee.integer(0)),
+            .user = read_id<UserId>(invitee, 1),
+            .state = read_word<State>(invitee, 2),
+            .deadline = invitee.is_null(3) ? never : clock_.from_file(invitee.integer(3)),
+            .adder = invitee.integer(7) != 0};
+        if (clock_.all_due_at && one.state == State::pending && one.deadline != never) {
+            one.deadline = std::min(one.deadline, *clock_.all_due_at);
+        }
+        if (!invitee.is_null(4)) {
+            one.by = read_id<UserId>(invitee, 4);
+        }
+        if (!invitee.is_null(5)) {
+            one.device = read_device(invitee, 5);
+        }
+        if (!invitee.is_null(6)) {
+            one.note = static_cast<Rev>(invitee.integer(6));
+        }
+        tell(std::move(one));
+    }
+}
+
+void StoreReading::tell_call(std::uint64_t number, const Journal::Tell& tell) {
+    Statement row = database_.statement(
+        "SELECT started_ms, ended_ms, reason, merged FROM calls WHERE invitation = ?1");
+    row.bind(1, as_integer(number));
+    if (!row.step()) {
+        throw StoreFile::Damaged("a call has no row in calls");
+    }
+    CallKept kept{.number = number, .reason = std::string(row.bytes(2))};
+    if (!row.is_null(0)) {
+        kept.started_at = clock_.from_file(row.integer(0));
+    }
+    if (!row.is_null(1)) {
+        kept.ended_at = clock_.from_file(row.integer(1));
+    }
+    if (!row.is_null(3)) {
+        kept.merged = read_id<InvitationId>(row, 3);
+    }
+    tell(std::move(kept));
+    Statement participant = database_.statement(
+        "SELECT position, user, device, was_online, takes_part, hung_up FROM participants "
+        "WHERE invitation = ?1 ORDER BY position");
+    participant.bind(1, as_integer(number));
+    bool is_alone = true;
+    while (participant.step()) {
+        ParticipantKept one{.number = number,
+                            .position = static_cast<std::uint32_t>(participant.integer(0)),
+                            .user = read_id<UserId>(participant, 1),
+                            .device = read_device(participant, 2),
+                            .was_online = participant.integer(3) != 0,
+                            .takes_part = participant.integer(4) != 0};
+        if (!participant.is_null(5)) {
+            one.hung_up = read_device(participant, 5);
+        }
+        tell(std::move(one));
+        is_alone = false;
+    }
+    if (is_alone) {
+        throw StoreFile::Damaged("a call has no row in participants");
+    }
+}
+
+void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
+    Statement row = database_.statement(
+        "SELECT name, join_mode, profile, made_after FROM groups WHERE id = ?1");
+    row.bind(1, std::string_view(group.text()));
+    if (!row.step()) {
+        return;
+    }
+    GroupKept kept{.group = group,
+                   .made_after = read_number(row, 3),
+                   .profile = read_profile(row, 2),
+                   .join_mode = read_word<JoinMode>(row, 1)};
+    if (!row.is_null(0)) {
+        kept.name = std::string(row.bytes(0));
+    }
+    tell(std::move(kept));
+    Statement member =
+        database_.statement("SELECT user, role FROM members WHERE group_id = ?1 ORDER BY user");
+    member.bind(1, std::string_view(group.text()));
+    bool has_owner = false;
+    while (member.step()) {
+        const auto rank = read_word<Rank>(member, 1);
+        has_owner |= rank == Rank::owner;
+        tell(MemberKept{.group = group, .user = read_id<UserId>(member, 0), .rank = rank});
+    }
+    if (!has_owner) {
+        throw StoreFile::Damaged("the group '" + group.text() + "' has no owner");
+    }
+}
+
+HistoryPage StoreReading::history(const UserId& user, std::size_t limit,
+                                  const std::optional<HistoryMark>& before, Instant oldest) {
+    const auto from = before.value_or(HistoryMark{INT64_MAX, INT64_MAX});
+    Statement row = database_.statement(
+        "SELECT i.* FROM history h JOIN invitations i ON i.number = h.invitation "
+        "WHERE h.user = ?1 AND (h.ended_ms, h.invitation) < (?2, ?3) AND h.ended_ms >= ?4 "
+        "ORDER BY h.ended_ms DESC, h.invitation DESC");
+    row.bind(1, std::string_view(user.text()))
+        .bind(2, from.ended_ms)
+        .bind(3, as_integer(from.number))
+        .bind(4, clock_.to_file(oldest));
+    HistoryPage page;
+    HistoryMark last;
+    Told told;
+    for (std::size_t count = 0; row.step(); ++count) {
+        if (count == limit || told.bytes() >= page_bytes) {
+            page.next = last;
+            break;
+        }
+        last = {row.integer(ended_column), read_number(row, number_column)};
+        tell_invitation(row, Part::without_data, [&](Change&& change) {
+            told(change);
+            page.ended.push_back(std::move(change));
+        });
+    }
+    return page;
+}
+
+}  // namespace beckon

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "host/store_file.hpp"
+
+namespace beckon {
+
+class Database;
+class Statement;
+
+/// Tells what the tables of the store hold. Of any connection, while that lives; errors are thrown
+/// as `SqlError`, and `StoreFile::Damaged` for a row that cannot be.
+class StoreReading {
+  public:
+    StoreReading(Database& database, const StoreClock& clock)
+        : database_(database), clock_(clock) {}
+
+    /// The shortest changes that make what is remembered.
+    void tell_all(const Journal::Tell& tell);
+    /// What ended since `oldest`, as far as a page goes.
+    HistoryPage history(const UserId& user, std::size_t limit,
+                        const std::optional<HistoryMark>& before, Instant oldest);
+
+  private:
+    enum class Part : std::uint8_t { all, without_data };
+    void tell_invitation(const Statement& row, Part part, const Journal::Tell& tell);
+    [[nodiscard]] InvitationKept read_invitation(const Statement& row) const;
+    void tell_notes(std::uint64_t number, Part part, const Journal::Tell& tell);
+    void tell_invitees(std::uint64_t number, const Journal::Tell& tell);
+    void tell_call(std::uint64_t number, const Journal::Tell& tell);
+    void tell_group(const GroupId& group, const Journal::Tell& tell);
+
+    Database& database_;
+    const StoreClock& clock_;
+};
+
+}  // namespace beckon
