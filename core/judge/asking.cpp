@@ -24,7 +24,7 @@ std::string pair(const UserId& inviter, const UserId& invitee) {
 
 /// An invitation as an invite asks for it.
 template <class Asked>
-void describe_by(Invitation& invitation, const Asked& asked) {
+void set_up(Invitation& invitation, const Asked& asked) {
     invitation.data = asked.data;
     invitation.data_changed = asked.data.has_value();
     invitation.answer = asked.answer;
@@ -150,7 +150,7 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
 
     Invitation& invitation = shared_.records.create(
         asked.id ? *asked.id : shared_.fresh_invitation(), sender.user, target);
-    describe_by(invitation, asked);
+    set_up(invitation, asked);
     invitation.made_at = shared_.now;
     invitation.lifetime_end = shared_.now + Duration(shared_.limits.max_lifetime_ms);
     if (asked.call) {

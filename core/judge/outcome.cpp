@@ -41,6 +41,10 @@ Outcome::Outcome(SharedState& shared, const Rule& cause, Circle circle)
       row_(what_comes_of(cause, circle)),
       payer_(cause.pays == Pays::inviter_owes ? &circle.inviter : circle.actor),
       asked_(circle.asked.size()) {
+    if (cause.verb.empty()) {
+        ensure(holds(cause.needs, *circle.invitation, circle.invitation->pending),
+               "what nobody asks for happens only while it can");
+    }
     if (row_.writes == State::pending) {
         ensure(asked_ > 0, "a row that asks has somebody to ask");
     } else if (row_.writes) {

@@ -2,7 +2,6 @@
 #include "restoring.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 #include <variant>
 
@@ -53,10 +52,10 @@ void Restoring::make(Invitation& invitation, const InvitationKept& kept) {
     invitation.keep_when_lost = kept.keep_when_lost;
     invitation.inviter_was_online = kept.inviter_was_online;
     if (!kept.ended_at) {
-        records_.list(invitation, *invitation.inviter);
+        Records::list(invitation, *invitation.inviter);
         ++invitation.inviter->inviting;
         if (invitation.group) {
-            records_.list(invitation, *invitation.group);
+            Records::list(invitation, *invitation.group);
         }
     }
 }
@@ -119,7 +118,7 @@ void Restoring::add_invitee(Invitation& invitation, const InviteeKept& kept) {
     ++invitation.pending;
     ++user.invited;
     if (!invitation.ended()) {
-        records_.list(invitation, user);
+        Records::list(invitation, user);
     }
 }
 
@@ -257,47 +256,6 @@ void Restoring::operator()(const GroupGone& gone) {
     gone_ = nullptr;
     if (Group* group = records_.find(gone.group)) {
         gone_ = records_.erase(*group);
-    }
-}
-
-void Restoring::change_again(const Changes& stored) {
-    std::unordered_set<std::uint64_t> known;
-    for (const Change& change : stored) {
-        if (const auto* kept = std::get_if<InvitationKept>(&change)) {
-            known.insert(kept->number);
-        }
-    }
-    for (const Change& change : stored) {
-        if (const auto* gone = std::get_if<InvitationForgotten>(&change)) {
-            Invitation* invitation = records_.find(gone->id);
-            if (invitation != nullptr && invitation->number == gone->number) {
-                mark_all(*invitation);
-            } else if (known.contains(gone->number)) {
-                shared_.changes.add(*gone);
-            }
-        } else if (const auto* group_gone = std::get_if<GroupGone>(&change)) {
-            shared_.changes.add(*group_gone);
-            if (const Group* group = records_.find(group_gone->group)) {
-                shared_.changes.add(*group);
-                for (const auto& [member, rank] : group->members) {
-                    shared_.changes.add(
-                        MemberKept{.group = group->id, .user = *member->id, .rank = rank});
-                }
-            }
-        }
-    }
-}
-
-void Restoring::mark_all(Invitation& invitation) {
-    shared_.changes.mark_data(invitation);
-    for (Invitee& invitee : invitation.invitees) {
-        invitee.changed = true;
-    }
-    if (invitation.call) {
-        shared_.changes.mark(*invitation.call);
-        for (Participant& one : invitation.call->participants) {
-            shared_.changes.mark(*invitation.call, one);
-        }
     }
 }
 

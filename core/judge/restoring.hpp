@@ -31,9 +31,6 @@ class Restoring {
     void operator()(const MemberGone& gone);
     void operator()(const GroupGone& gone);
 
-    /// What changes like these are about is to be told again, as it stands in memory.
-    void change_again(const Changes& stored);
-
   private:
     /// The last invitation, if it has this number.
     Invitation* last(std::uint64_t number);
@@ -41,7 +38,6 @@ class Restoring {
     std::shared_ptr<Group> group_at(const GroupId& id, std::uint64_t number);
     void add_invitee(Invitation& invitation, const InviteeKept& kept);
     void end_part(Invitation& invitation, Invitee& invitee, const InviteeKept& kept);
-    void mark_all(Invitation& invitation);
 
     SharedState& shared_;
     Records& records_;

@@ -17,6 +17,16 @@ consteval bool event_raises_rev(std::size_t event) {
 consteval bool asks(const Rule& rule) { return rule.writes == State::pending; }
 consteval bool ends_parts(const Rule& rule) { return rule.writes && !asks(rule); }
 consteval bool is_request(const Rule& rule) { return !rule.verb.empty(); }
+/// Only another row leads to it.
+consteval bool is_led_to(const Rule& rule) {
+    return rule.cause == Cause::taken || rule.cause == Cause::call_over ||
+           rule.cause == Cause::call_was_over;
+}
+/// By a member, who is neither the inviter nor one who is asked, perhaps.
+consteval bool is_of_group(const Rule& rule) {
+    return rule.cause == Cause::left_group || rule.cause == Cause::removed ||
+           rule.cause == Cause::inviter_left || rule.cause == Cause::dismissed;
+}
 
 /// The event that tells this, and why.
 consteval bool tells_what_it_writes(const Rule& rule) {
@@ -42,7 +52,10 @@ consteval bool tells_what_it_writes(const Rule& rule) {
 /// who are asked.
 consteval bool writes_well(const Rule& rule) {
     if (!rule.writes) {
-        return rule.reason.index() == 0 || std::holds_alternative<std::string_view>(rule.reason);
+        // Why a call is left or ends, where nobody says it.
+        const bool needs_reason = !is_request(rule) && rule.call != OnCall::nothing;
+        return needs_reason ? std::holds_alternative<std::string_view>(rule.reason)
+                            : std::holds_alternative<std::monostate>(rule.reason);
     }
     if (!tells_what_it_writes(rule)) {
         return false;
@@ -50,10 +63,11 @@ consteval bool writes_well(const Rule& rule) {
     if (asks(rule)) {
         return rule.tells[0].heard_by == Hears::asked && !rule.tells[1].empty();
     }
-    const bool finds_them_pending = rule.needs == Needs::sender_pending ||
-                                    rule.needs == Needs::somebody_pending ||
-                                    rule.needs == Needs::somebody_pending_unless_named ||
-                                    rule.needs == Needs::first_answer_counts;
+    const bool finds_them_pending =
+        is_request(rule) ? rule.needs == Needs::sender_pending ||
+                               rule.needs == Needs::somebody_pending_unless_named
+        : rule.cause == Cause::taken ? rule.needs == Needs::first_answer_counts
+                                     : rule.needs == Needs::somebody_pending;
     return finds_them_pending && rule.tells[0].heard_by == Hears::audience && rule.tells[1].empty();
 }
 
@@ -66,15 +80,40 @@ consteval bool tells_well(const Rule& rule) {
         if (!told.empty() && event_raises_rev(told.event) != rule.raises_rev) {
             return false;
         }
+        if ((told.event == index_of<SignalEvent>) != (told.heard_by == Hears::addressees) ||
+            (told.event == index_of<InviteeRinging>) != (told.heard_by == Hears::inviter)) {
+            return false;
+        }
     }
     return !(rule.tells[0].empty() && (rule.raises_rev || !rule.tells[1].empty()));
 }
 
-/// The sender pays and can be told no; all else is owed.
+/// A second demand is one that the first leaves open.
+consteval bool narrows(const Demand& first, const Demand& second) {
+    switch (second.who) {
+        case Who::anybody:
+        case Who::member:
+            return true;
+        case Who::inviter:
+            return first.who == Who::participant;
+        default:
+            return false;
+    }
+}
+
+/// The sender pays and can be told no; all else is owed: by the member who acts, else by the
+/// inviter.
+consteval Pays payer_of(const Rule& rule) {
+    return is_request(rule)    ? Pays::sender
+           : is_led_to(rule)   ? Pays::with_its_cause
+           : is_of_group(rule) ? Pays::actor_owes
+                               : Pays::inviter_owes;
+}
+
 consteval bool is_asked_well(const Rule& rule) {
     const bool by_nobody = rule.may[0].who == Who::nobody;
-    if (by_nobody == is_request(rule) || rule.may[1].who == Who::nobody ||
-        is_request(rule) != (rule.pays == Pays::sender)) {
+    if (by_nobody == is_request(rule) || !narrows(rule.may[0], rule.may[1]) ||
+        rule.pays != payer_of(rule)) {
         return false;
     }
     for (const Demand& demand : rule.may) {
@@ -82,6 +121,11 @@ consteval bool is_asked_well(const Rule& rule) {
         if (can_fail != (demand.otherwise != Error::internal)) {
             return false;
         }
+    }
+    const bool only_first = by_nobody || rule.cause == Cause::invite;
+    if ((only_first && rule.may[1].who != Who::anybody) ||
+        (rule.late == Late::who_took_it && !(asks(rule) && rule.needs == Needs::open))) {
+        return false;
     }
     const bool makes_it = rule.cause == Cause::invite;
     return makes_it == (rule.may[0].who == Who::another) &&
@@ -91,6 +135,10 @@ consteval bool is_asked_well(const Rule& rule) {
 
 /// What can be repeated leaves something to know it by: an answer, or a place in the call.
 consteval bool is_repeated_well(const Rule& rule) {
+    if ((rule.repeat == Repeat::own_cancel) !=
+        (rule.needs == Needs::somebody_pending_unless_named)) {
+        return false;
+    }
     switch (rule.repeat) {
         case Repeat::nothing:
             return true;
@@ -99,7 +147,7 @@ consteval bool is_repeated_well(const Rule& rule) {
         case Repeat::own_answer:
             return ends_parts(rule) && rule.needs == Needs::sender_pending;
         case Repeat::own_cancel:
-            return std::holds_alternative<CancelReason>(rule.reason);
+            return is_request(rule) && std::holds_alternative<CancelReason>(rule.reason);
         case Repeat::hung_up:
             return is_request(rule) && rule.call == OnCall::leaves;
         case Repeat::hung_up_for_all:
@@ -121,16 +169,19 @@ consteval bool calls_well(const Rule& rule) {
     if (rule.call == OnCall::ends) {
         return rule.tells[0].empty();
     }
+    if (is_led_to(rule) && rule.call != OnCall::nothing) {
+        return false;
+    }
     return of_call == (rule.tells[0].heard_by == Hears::participants);
 }
 
-/// One row leads to another, which leads nowhere.
+/// Who takes it may end it for the others, and so does the end of the call.
 consteval bool leads_well(const Rule& rule) {
-    if (!rule.then) {
-        return true;
-    }
-    const Rule& next = rule_of(*rule.then);
-    return !is_request(next) && next.pays == Pays::with_its_cause && ends_parts(next) && !next.then;
+    const bool takes_it = rule.call == OnCall::joins;
+    const bool ends_call = rule.cause == Cause::call_over;
+    return takes_it == (rule.then == Cause::taken) &&
+           ends_call == (rule.then == Cause::call_was_over) &&
+           (takes_it || ends_call || !rule.then);
 }
 
 consteval bool rules_are_sound() {

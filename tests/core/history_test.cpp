@@ -6,7 +6,10 @@
 
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
+<<<<<<< HEAD
 #include "world/actors.hpp"
+=======
+>>>>>>> gate
 #include "world/kept.hpp"
 
 using namespace beckon;

@@ -69,13 +69,11 @@ class Switchboard {
     /// since then rest on.
     Changes take_changes();
 
-    /// Makes what changes tell, in their order, to go on from there after a restart, or to go
-    /// back to what is stored. Deadlines go on; what is due is applied by the next call.
-    /// Nobody is online, until the host says so: an inviter has the grace period from `now` on.
+    /// Makes what changes tell, in their order, in a switchboard that is new, to go on from there
+    /// after a restart or a failure of the store. Deadlines go on; what is due is applied by the
+    /// next call. Nobody is online, until the host says so: an inviter has the grace period from
+    /// `now` on.
     void restore(const Change& change, Instant now);
-    /// What is stored is this, of all that a store did not take: what there is instead has
-    /// changed (again).
-    void change_again(const Changes& stored);
     /// No invitation gets a number up to this one, which was given before.
     void go_on_after(std::uint64_t last_number);
 
