@@ -6,10 +6,7 @@
 
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
-<<<<<<< HEAD
 #include "world/actors.hpp"
-=======
->>>>>>> gate
 #include "world/kept.hpp"
 
 using namespace beckon;
