@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t most_of_a_user = 256;
 constexpr std::size_t most_waiting = 4096;
-constexpr auto between_wakes = std::chrono::milliseconds(1);
 
 }  // namespace
 

@@ -22,7 +22,7 @@ bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
 }
 
 /// More receivers than that are many.
-constexpr std::size_t most_at_once = 16;
+constexpr std::size_t most_that_are_few = 16;
 
 using SomeEffects = std::span<Effect>;
 
@@ -56,7 +56,7 @@ bool is_for_many(SomeEffects deliveries) {
     for (const auto& delivery : deliveries) {
         receivers += std::get<Delivery>(delivery).to.size();
     }
-    return receivers > most_at_once;
+    return receivers > most_that_are_few;
 }
 
 }  // namespace

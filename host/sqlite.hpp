@@ -18,6 +18,11 @@ struct SqlError : std::runtime_error {
     int code;
 };
 
+/// As SQLite keeps it: its integers have a sign.
+constexpr std::int64_t as_integer(std::uint64_t number) {
+    return static_cast<std::int64_t>(number);
+}
+
 /// A prepared statement in use: bind from 1, step through the rows, read from 0. It is reset when
 /// this goes, however it goes, so that no exception and no early return leaves a read open, which
 /// would show the rows of that moment for ever. What is bound must live until then.

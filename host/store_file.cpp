@@ -43,8 +43,6 @@ std::optional<std::string_view> text_of(const auto& id) {
     return id ? std::optional<std::string_view>(id->text()) : std::nullopt;
 }
 
-std::int64_t as_integer(std::uint64_t number) { return static_cast<std::int64_t>(number); }
-
 std::int64_t present_version() { return static_cast<std::int64_t>(store_migrations().size()); }
 
 }  // namespace

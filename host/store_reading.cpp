@@ -76,7 +76,6 @@ std::optional<Data> read_data(const Statement& row, int column) {
     return Data{.bytes = std::string(row.bytes(column)), .is_text = is_text};
 }
 
-std::int64_t as_integer(std::uint64_t number) { return static_cast<std::int64_t>(number); }
 std::uint64_t read_number(const Statement& row, int column) {
     return static_cast<std::uint64_t>(row.integer(column));
 }

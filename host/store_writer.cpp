@@ -12,7 +12,6 @@ namespace beckon {
 namespace {
 
 constexpr auto between_prunings = std::chrono::minutes(1);
-constexpr auto between_wakes = std::chrono::milliseconds(1);
 constexpr auto between_readings = std::chrono::milliseconds(100);
 /// So much is read before the host gets it.
 constexpr std::size_t changes_of_a_part = 4000;

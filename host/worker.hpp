@@ -24,6 +24,9 @@ class Worker {
     std::future<void> ended_;
 };
 
+/// How often the host is woken while there is news that it has not fetched.
+inline constexpr std::chrono::milliseconds between_wakes{1};
+
 /// Wakes the host, from any thread, until the host is gone.
 class Waker {
   public:

@@ -85,7 +85,7 @@ bool hung_up(const Sender& sender, const Invitation& invitation) {
     });
 }
 
-bool has_done(const Rule& rule, const Sender& sender, const Invitation& invitation) {
+bool did_this_already(const Rule& rule, const Sender& sender, const Invitation& invitation) {
     switch (rule.repeat) {
         case Repeat::own_answer: {
             const Invitee* invitee = invitee_of(invitation, sender.user);
@@ -136,7 +136,7 @@ std::optional<ReplyBody> repeated(const Rule& rule, const Sender& sender,
     if (rule.repeat == Repeat::own_cancel) {
         return repeated_cancel(rule, sender, invitation, named);
     }
-    return has_done(rule, sender, invitation)
+    return did_this_already(rule, sender, invitation)
                ? std::optional<ReplyBody>(Done{.dup = true, .rev = invitation.rev})
                : std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include "protocol/text.hpp"
 #include "protocol/topics.hpp"
 #include "protocol/wire.hpp"
+#include "world/actors.hpp"
 #include "world/walks.hpp"
 
 using namespace beckon;
@@ -18,7 +19,7 @@ using namespace std::string_literals;
 
 namespace {
 
-const Sender alice{*UserId::parse("alice"), DeviceTag(0xa1)};
+const Sender alice{user("alice"), DeviceTag(0xa1)};
 const Limits defaults{};
 
 std::string from_hex(const std::string& hex) {
@@ -87,9 +88,9 @@ std::string topic_of(const std::string& word) {
     std::visit(
         [](auto& asked) {
             if constexpr (requires { asked.invitee; }) {
-                asked.invitee = *UserId::parse("bob");
+                asked.invitee = user("bob");
             } else if constexpr (requires { asked.to; }) {
-                asked.to = *UserId::parse("bob");
+                asked.to = user("bob");
             }
         },
         body);
@@ -544,7 +545,7 @@ TEST_CASE("random bytes are never a crash") {
 
 TEST_CASE("an empty payload is an empty JSON map") {
     CHECK(encoding_of("") == Encoding::json);
-    CHECK(taken_accept("") == Accept{.id = *InvitationId::parse("i")});
+    CHECK(taken_accept("") == Accept{.id = id("i")});
     CHECK(refusal_of("invitation/i/modify", "")->field == "data");
 }
 

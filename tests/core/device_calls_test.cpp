@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
+#include "world/actors.hpp"
 #include "world/device_world.hpp"
 
 using namespace beckon;
 
 namespace {
 
-UserId user(std::string_view name) { return *UserId::parse(name); }
-
 const UserId alice = user("alice");
 const UserId bob = user("bob");
 const UserId carol = user("carol");
-const InvitationId x = *InvitationId::parse("x");
-const InvitationId y = *InvitationId::parse("y");
+const InvitationId x = id("x");
+const InvitationId y = id("y");
 
 Invite call_of(const UserId& invitee, std::vector<UserId> also = {}, const InvitationId& id = x) {
     return {.invitee = invitee, .id = id, .also = std::move(also), .call = true};

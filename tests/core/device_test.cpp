@@ -2,22 +2,20 @@
 #include <set>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 #include "world/device_world.hpp"
 
 using namespace beckon;
 
 namespace {
 
-UserId user(std::string_view name) { return *UserId::parse(name); }
-InvitationId invitation(std::string_view name) { return *InvitationId::parse(name); }
-
 const UserId alice = user("alice");
 const UserId bob = user("bob");
 const UserId carol = user("carol");
 const UserId dave = user("dave");
-const InvitationId x = invitation("x");
-const InvitationId y = invitation("y");
-const InvitationId z = invitation("z");
+const InvitationId x = id("x");
+const InvitationId y = id("y");
+const InvitationId z = id("z");
 
 constexpr DeviceTag here_tag{0xb1};
 constexpr DeviceTag elsewhere_tag{0xb2};
@@ -1975,7 +1973,7 @@ TEST_CASE("a hundred and more that are pending are synced page by page", "[devic
     World world(settings);
     for (int i = 0; i < 130; ++i) {
         world.ask({alice, DeviceTag(1)}, Invite{.invitee = bob,
-                                                .id = invitation("i-" + std::to_string(i)),
+                                                .id = id("i-" + std::to_string(i)),
                                                 .on_inviter_lost = OnInviterLost::keep});
     }
     auto& phone = world.add_ready("bob");

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 #include "world/walks.hpp"
 
 using namespace beckon;
@@ -25,10 +26,7 @@ constexpr Duration enough{2'500};
 constexpr Duration remembered{60'000};
 
 Limits wide_limits() {
-    Limits limits;
-    limits.requests_per_second = limits.pair_invites_per_second = limits.events_per_second =
-        1'000'000;
-    limits.requests_burst = limits.pair_invites_burst = limits.events_burst = 1'000'000'000;
+    Limits limits = without_rates();
     limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1'000'000;
     limits.max_lifetime_ms = 90'000;
     limits.ended_ms = remembered.count();
@@ -68,7 +66,7 @@ class Walk {
                 const auto encoding = below(4) == 0 ? Encoding::json : Encoding::msgpack;
                 world_.add(user, [&](auto& options) { options.encoding = encoding; });
             }
-            users_.push_back(*UserId::parse(user));
+            users_.push_back(beckon::user(user));
         }
         for (const auto& site : world_.sites()) {
             apps_.emplace(&*site, App{});
@@ -298,7 +296,7 @@ class Walk {
     }
 
     void invite_by(Site& site, auto invite) {
-        invite.id = InvitationId::parse("i" + std::to_string(++last_id_));
+        invite.id = id("i" + std::to_string(++last_id_));
         invite.data = some_data();
         invite.timeout = some_time();
         invite.answer = below(2) == 0 ? Answer::all : Answer::first;
@@ -306,7 +304,7 @@ class Walk {
         invite.on_inviter_lost = below(2) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
         call(site, std::move(invite));
         if (below(10) == 0) {
-            call(site, Cancel{*InvitationId::parse("i" + std::to_string(last_id_))});
+            call(site, Cancel{id("i" + std::to_string(last_id_))});
         }
     }
 
@@ -320,7 +318,7 @@ class Walk {
         const bool another = below(10) == 0 && last_id_ > 0;
         if (another) {
             const auto back = below(std::min<std::size_t>(last_id_, 12));
-            ids = {*InvitationId::parse("i" + std::to_string(last_id_ - back))};
+            ids = {id("i" + std::to_string(last_id_ - back))};
         }
         if (ids.empty()) {
             return;
@@ -750,7 +748,7 @@ class Walk {
     std::map<const Site*, App> apps_{};
     Device::CallId next_call_ = 1;
     std::size_t last_id_ = 0;
-    const GroupId group_ = *GroupId::parse("g");
+    const GroupId group_ = group_id("g");
     Instant restarted_{};
     bool healed_ = false;
     World world_;

@@ -6,17 +6,17 @@
 
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
+#include "world/actors.hpp"
 #include "world/kept.hpp"
 
 using namespace beckon;
 
 namespace {
 
-Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
-const Sender door{*UserId::parse("door"), DeviceTag(1)};
-const Sender kitchen{*UserId::parse("kitchen"), DeviceTag(2)};
-const Sender hall{*UserId::parse("hall"), DeviceTag(3)};
-const InvitationId x = *InvitationId::parse("x");
+const Sender door = device("door.1");
+const Sender kitchen = device("kitchen.2");
+const Sender hall = device("hall.3");
+const InvitationId x = id("x");
 
 /// A switchboard, and what its journal keeps of it.
 class Story {
@@ -152,7 +152,7 @@ TEST_CASE("history is for the inviter and the invitees") {
 }
 
 TEST_CASE("history tells the group of an invitation") {
-    const GroupId home = *GroupId::parse("home");
+    const GroupId home = group_id("home");
     Story story;
     story.ask(door, CreateGroup{.group = home, .members = {kitchen.user}}, 0);
     story.ask(door, GroupInvite{.group = home, .id = x}, 1000);

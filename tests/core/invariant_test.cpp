@@ -5,14 +5,15 @@
 #include "catch.hpp"
 #include "outcome.hpp"
 #include "timer_wheel.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-const UserId door = *UserId::parse("door");
-const UserId kitchen = *UserId::parse("kitchen");
-const InvitationId ring = *InvitationId::parse("ring");
+const UserId door = user("door");
+const UserId kitchen = user("kitchen");
+const InvitationId ring = id("ring");
 
 /// An invitation of the kitchen by the door, which is pending.
 struct Pending {

@@ -11,34 +11,14 @@
 #include "judge/switchboard.hpp"
 #include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;
 
 namespace {
 
-UserId user(std::string_view name) { return *UserId::parse(name); }
-UserId user(std::string_view prefix, std::size_t number) {
-    return user(std::string(prefix) + std::to_string(number));
-}
-InvitationId id(std::string_view name) { return *InvitationId::parse(name); }
-std::vector<UserId> users(std::string_view prefix, std::size_t count) {
-    std::vector<UserId> all;
-    for (std::size_t i = 0; i < count; ++i) {
-        all.push_back(user(prefix, i));
-    }
-    return all;
-}
 std::optional<Data> bytes(std::size_t count) { return Data{.bytes = std::string(count, 'x')}; }
-
-/// Rates that refuse nothing, for tests of other limits.
-Limits fast() {
-    Limits limits;
-    limits.requests_per_second = limits.pair_invites_per_second = limits.events_per_second =
-        1'000'000;
-    limits.requests_burst = limits.pair_invites_burst = limits.events_burst = 1'000'000'000;
-    return limits;
-}
 
 /// A switchboard in virtual time.
 class SharedState {
@@ -219,7 +199,7 @@ TEST_CASE("an inviter is lost after the grace period, not before") {
 // ------------------------------------------------------------------- counts
 
 TEST_CASE("an invite names as many invitees as the limit, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_invitees = 10;
     SharedState desk(limits);
     check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 10)}),
@@ -229,7 +209,7 @@ TEST_CASE("an invite names as many invitees as the limit, and not one more") {
 }
 
 TEST_CASE("who is named twice counts once") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_invitees = 2;
     SharedState desk(limits);
     CHECK(
@@ -238,7 +218,7 @@ TEST_CASE("who is named twice counts once") {
 }
 
 TEST_CASE("add fills an invitation up to the limit, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_invitees = 10;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = users("u", 5)}));
@@ -254,7 +234,7 @@ TEST_CASE("add fills an invitation up to the limit, and not one more") {
 }
 
 TEST_CASE("an audience may be as large as the limit, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_audience = 10;  // the inviter and nine more
     SharedState desk(limits);
     check_refusal(desk.refusal(alice, Invite{.invitee = bob, .also = users("u", 9)}),
@@ -270,7 +250,7 @@ TEST_CASE("an audience may be as large as the limit, and not one more") {
 }
 
 TEST_CASE("an inviter has as many pending as the limit, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_pending_per_inviter = 3;
     SharedState desk(limits);
     for (const auto* name : {"i", "j", "k"}) {
@@ -288,7 +268,7 @@ TEST_CASE("an inviter has as many pending as the limit, and not one more") {
 }
 
 TEST_CASE("an add counts as the adder's own invite, once for each invitation") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_pending_per_inviter = 2;
     SharedState desk(limits);
     for (const auto* name : {"i", "j", "k"}) {
@@ -310,7 +290,7 @@ TEST_CASE("an add counts as the adder's own invite, once for each invitation") {
 }
 
 TEST_CASE("an inviter may add to its own when it has as many pending as the limit") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_pending_per_inviter = 1;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
@@ -318,7 +298,7 @@ TEST_CASE("an inviter may add to its own when it has as many pending as the limi
 }
 
 TEST_CASE("for one invitee as many are pending as the limit, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_pending_per_invitee = 3;
     SharedState desk(limits);
     for (std::size_t i = 0; i < 3; ++i) {
@@ -340,7 +320,7 @@ TEST_CASE("for one invitee as many are pending as the limit, and not one more") 
 }
 
 TEST_CASE("in all as many are pending as the limit, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_pending = 3;
     SharedState desk(limits);
     for (std::size_t i = 0; i < 3; ++i) {
@@ -377,7 +357,7 @@ TEST_CASE("one that timed out unnoticed is remembered from its deadline on") {
 }
 
 TEST_CASE("as many ended ones are remembered as the limit: the oldest is pushed out") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_ended = 3;
     SharedState desk(limits);
     // Ended in another order than they began.
@@ -395,7 +375,7 @@ TEST_CASE("as many ended ones are remembered as the limit: the oldest is pushed 
 }
 
 TEST_CASE("with nothing remembered, what ends is forgotten at once") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_ended = 0;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .also = {carol}}));
@@ -409,7 +389,7 @@ TEST_CASE("with nothing remembered, what ends is forgotten at once") {
 // -------------------------------------------------------------------- bytes
 
 TEST_CASE("all data kept is as large as the limit, and not one byte more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_total_data_bytes = 1000;
     SharedState desk(limits);
     check_refusal(desk.refusal(alice, Invite{.invitee = bob, .data = bytes(1001)}),
@@ -422,7 +402,7 @@ TEST_CASE("all data kept is as large as the limit, and not one byte more") {
 }
 
 TEST_CASE("each request that keeps data is refused when there is no room, and changes nothing") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_total_data_bytes = 1000;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice,
@@ -451,7 +431,7 @@ TEST_CASE("each request that keeps data is refused when there is no room, and ch
 }
 
 TEST_CASE("an answer without data is taken when all room is used") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_total_data_bytes = 1000;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .data = bytes(1000)}));
@@ -460,7 +440,7 @@ TEST_CASE("an answer without data is taken when all room is used") {
 }
 
 TEST_CASE("the data of the ended gives way to the new: the oldest is pushed out") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_total_data_bytes = 5000;
     SharedState desk(limits);
     for (const auto* name : {"a", "b", "c"}) {
@@ -483,7 +463,7 @@ TEST_CASE("the data of the ended gives way to the new: the oldest is pushed out"
 }
 
 TEST_CASE("what has just ended is remembered although open data fills the limit") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_total_data_bytes = 5000;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .data = bytes(5000)}));
@@ -500,7 +480,7 @@ TEST_CASE("what has just ended is remembered although open data fills the limit"
 
 TEST_CASE("what get tells is no larger than what is counted as kept") {
     // Data that one request leaves at many invitees, who are many readers' to get again and again.
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob,
                                      .id = id("i"),
                                      .also = users("u", 999),
@@ -542,7 +522,7 @@ std::vector<std::string> ids_of(const std::vector<std::vector<InvitationInfo>>& 
 }  // namespace
 
 TEST_CASE("sync tells each open invitation once, on as many pages as it takes") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     std::vector<std::string> open;
     for (std::size_t i = 0; i < 250; ++i) {
         open.push_back("i" + std::to_string(i));
@@ -555,7 +535,7 @@ TEST_CASE("sync tells each open invitation once, on as many pages as it takes") 
 }
 
 TEST_CASE("a page that is full exactly is followed by none that is empty") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     for (std::size_t i = 0; i < 200; ++i) {
         REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob}));
     }
@@ -565,7 +545,7 @@ TEST_CASE("a page that is full exactly is followed by none that is empty") {
 }
 
 TEST_CASE("a page of sync is no larger than one invitation more than its bytes") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     for (std::size_t i = 0; i < 30; ++i) {
         REQUIRE(desk.is_ok(user("u", i), Invite{.invitee = bob, .data = bytes(16'384)}));
     }
@@ -577,7 +557,7 @@ TEST_CASE("a page of sync is no larger than one invitation more than its bytes")
 }
 
 TEST_CASE("what ends or begins between two pages spoils no sync") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     for (std::size_t i = 0; i < 120; ++i) {
         REQUIRE(
             desk.is_ok(user("u", i), Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
@@ -599,7 +579,7 @@ TEST_CASE("what ends or begins between two pages spoils no sync") {
 }
 
 TEST_CASE("a sync goes on only after what a page said") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     for (const auto* after : {"", "x", "-1", "1 ", " 1", "1.0", "18446744073709551616", "0x1"}) {
         INFO(after);
         check_refusal(desk.refusal(bob, Sync{after}), Error::invalid_request, "after",
@@ -679,7 +659,7 @@ TEST_CASE("what is refused takes nothing from the rates of invites and events") 
 }
 
 TEST_CASE("a user causes as many events as the rate allows, and not one more") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.events_per_second = 10;
     limits.events_burst = 10;
     SECTION("by inviting") {
@@ -731,7 +711,7 @@ TEST_CASE("a user causes as many events as the rate allows, and not one more") {
 // -------------------------------------------------------------------- order
 
 TEST_CASE("state comes before limits") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.max_pending_per_inviter = 1;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i")}));
@@ -763,13 +743,12 @@ TEST_CASE("a cancel that names a stranger is refused, repeated or not") {
 
 namespace {
 
-GroupId group(std::string_view name) { return *GroupId::parse(name); }
-const GroupId team = group("team");
+const GroupId team = group_id("team");
 
 }  // namespace
 
 TEST_CASE("a group has 2000 members and no more, however they come") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     check_refusal(desk.refusal(alice, CreateGroup{.group = team, .members = users("m", 2000)}),
                   Error::too_large, "members", 2000);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 1997)}));
@@ -785,19 +764,19 @@ TEST_CASE("a group has 2000 members and no more, however they come") {
 }
 
 TEST_CASE("a user owns 100 groups and no more, however they come") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     for (int i = 0; i < 100; ++i) {
-        REQUIRE(desk.is_ok(alice, CreateGroup{.group = group("g" + std::to_string(i))}));
+        REQUIRE(desk.is_ok(alice, CreateGroup{.group = group_id("g" + std::to_string(i))}));
     }
     check_refusal(desk.refusal(alice, CreateGroup{.group = team}), Error::too_large, "group", 100);
     REQUIRE(desk.is_ok(bob, CreateGroup{.group = team, .members = {alice}}));
     check_refusal(desk.refusal(bob, TransferGroup{team, alice}), Error::too_large, "user", 100);
     // Being a member counts nothing; handing over and dismissing give room.
-    REQUIRE(desk.is_ok(alice, DismissGroup{group("g7")}));
+    REQUIRE(desk.is_ok(alice, DismissGroup{group_id("g7")}));
     REQUIRE(desk.is_ok(bob, TransferGroup{team, alice}));
-    CHECK(desk.error(alice, CreateGroup{.group = group("g7")}) == Error::too_large);
+    CHECK(desk.error(alice, CreateGroup{.group = group_id("g7")}) == Error::too_large);
     REQUIRE(desk.is_ok(alice, TransferGroup{team, bob}));
-    CHECK(desk.is_ok(alice, CreateGroup{.group = group("g7")}));
+    CHECK(desk.is_ok(alice, CreateGroup{.group = group_id("g7")}));
 }
 
 TEST_CASE("a profile has 16 texts, and each text its size") {
@@ -834,7 +813,7 @@ TEST_CASE("a profile has 16 texts, and each text its size") {
 }
 
 TEST_CASE("groups keep at most a half of all that is kept, and give it back") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.max_total_data_bytes = 10'000;
     SharedState desk(limits);
     // 1000, 300 for each member, and what it tells of itself.
@@ -852,7 +831,7 @@ TEST_CASE("groups keep at most a half of all that is kept, and give it back") {
     REQUIRE(desk.is_ok(alice, UpdateGroup{.group = team, .name = std::string(93, 'n')}));
     CHECK(desk.counts().kept_bytes == 5000);
     CHECK(desk.error(carol, JoinGroup{team}) == Error::too_large);
-    CHECK(desk.error(carol, CreateGroup{.group = group("other")}) == Error::too_large);
+    CHECK(desk.error(carol, CreateGroup{.group = group_id("other")}) == Error::too_large);
     // The other half is for invitations.
     CHECK(desk.error(carol, Invite{.invitee = bob, .data = bytes(5001)}) == Error::too_large);
     REQUIRE(desk.is_ok(carol, Invite{.invitee = bob, .data = bytes(5000)}));
@@ -867,7 +846,7 @@ TEST_CASE("groups keep at most a half of all that is kept, and give it back") {
 }
 
 TEST_CASE("events of a group count against who causes them, each member once") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.events_per_second = 1;
     limits.events_burst = 10;
     SharedState desk(limits);
@@ -892,7 +871,7 @@ TEST_CASE("events of a group count against who causes them, each member once") {
 }
 
 TEST_CASE("the audience of a group is all its members, at the limit and one over it") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.max_audience = 5;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
@@ -912,7 +891,7 @@ TEST_CASE("the audience of a group is all its members, at the limit and one over
 }
 
 TEST_CASE("a group that grows over the audience's limit does not make it larger") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.max_audience = 5;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
@@ -972,7 +951,7 @@ TEST_CASE("the deadlines of an invitation come due a few in a second, however th
 }
 
 TEST_CASE("an `add` of many deadlines in a second moves to its end, and says so") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i"), .timeout = Duration(5100)}));
     const auto granted = [&desk](const UserId& who, std::int64_t ms) {
         const auto reply = desk.ask(alice, Add{id("i"), {who}, Duration(ms)});
@@ -997,7 +976,7 @@ TEST_CASE("an `add` of many deadlines in a second moves to its end, and says so"
 }
 
 TEST_CASE("what ends by itself is owed by the inviter, who then waits longer") {
-    Limits limits = fast();
+    Limits limits = without_rates();
     limits.events_per_second = 10;
     limits.events_burst = 10;
     SharedState desk(limits);
@@ -1038,7 +1017,7 @@ TEST_CASE("what somebody's leaving ends is owed by who did it, but leaving is no
 }
 
 TEST_CASE("a round of more than max_invitees is refused, all other members included") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.max_invitees = 3;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 4)}));
@@ -1047,7 +1026,7 @@ TEST_CASE("a round of more than max_invitees is refused, all other members inclu
 }
 
 TEST_CASE("the members of a large group, and many groups, come page by page") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.max_groups_per_owner = 1000;
     SharedState desk(limits);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 1200)}));
@@ -1068,8 +1047,8 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
 
     for (int i = 0; i < 600; ++i) {
         const auto name = i < 100 ? std::string(16 * 1024, 'n') : "";
-        REQUIRE(
-            desk.is_ok(alice, CreateGroup{.group = group("g" + std::to_string(i)), .name = name}));
+        REQUIRE(desk.is_ok(alice,
+                           CreateGroup{.group = group_id("g" + std::to_string(i)), .name = name}));
     }
     std::set<GroupId> listed;
     ListGroups list;
@@ -1087,11 +1066,11 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
 }
 
 TEST_CASE("sync tells an observer each invitation once, page by page") {
-    auto limits = fast();
+    auto limits = without_rates();
     limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1000;
     SharedState desk(limits);
     std::set<InvitationId> open;
-    const GroupId other = group("other");
+    const GroupId other = group_id("other");
     for (const auto& one : {team, other}) {
         REQUIRE(desk.is_ok(alice, CreateGroup{.group = one, .members = {bob, carol}}));
     }
@@ -1123,7 +1102,7 @@ TEST_CASE("sync tells an observer each invitation once, page by page") {
 }
 
 TEST_CASE("who removed an invitee is known as long as the invitation is remembered") {
-    SharedState desk(fast());
+    SharedState desk(without_rates());
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = {bob, carol}}));
     REQUIRE(desk.is_ok(bob, GroupInvite{.group = team, .id = id("i"), .invitees = {{carol}}}));
     REQUIRE(desk.is_ok(alice, RemoveMembers{team, {carol}, {}}));

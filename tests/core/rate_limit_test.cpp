@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
-
-Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
 
 /// Whether one more fits, and takes it then.
 bool ask(RateLimit& limit, const std::string& key, std::int64_t ms, std::int64_t count = 1) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
-const Sender door{*UserId::parse("door"), DeviceTag(1)};
-const Sender kitchen{*UserId::parse("kitchen"), DeviceTag(2)};
-const InvitationId x = *InvitationId::parse("x");
+const Sender door = device("door.1");
+const Sender kitchen = device("kitchen.2");
+const InvitationId x = id("x");
 
 }  // namespace
 
@@ -32,8 +32,8 @@ TEST_CASE("a call whose limit passes while the broker is away lasted until that 
 
 TEST_CASE("what cancelled is known after a restart") {
     // A cancel of the same device is a repeat; what its hangup cancelled is not.
-    const UserId hall = *UserId::parse("hall");
-    const UserId attic = *UserId::parse("attic");
+    const UserId hall = user("hall");
+    const UserId attic = user("attic");
     const Switchboard::Options options{.limits = {}, .stored = true};
     Switchboard before(options);
     before.handle(

@@ -8,12 +8,11 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
-
-Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
 
 struct OwnTimer : Timer {
     OwnTimer() : Timer(Kind::invitation) {}

@@ -22,6 +22,7 @@
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
 #include "protocol/wire.hpp"
+#include "world/actors.hpp"
 #include "world/apart.hpp"
 
 namespace {
@@ -85,12 +86,6 @@ class Scenario {
             return told({*refused});
         }
         return told(board().handle(sender, std::get<Request>(taken), now_));
-    }
-
-    static Sender device(const std::string& who) {
-        const auto dot = who.rfind('.');
-        return {.user = *UserId::parse(who.substr(0, dot)),
-                .device = DeviceTag(std::stoull(who.substr(dot + 1)))};
     }
 
     static std::string told(const Effects& effects) {

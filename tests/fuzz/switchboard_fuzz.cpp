@@ -7,9 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "judge/switchboard.hpp"
+#include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
-#include "world/promises.hpp"
+#include "world/actors.hpp"
+#include "world/stage.hpp"
 
 using namespace beckon;
 
@@ -75,24 +76,25 @@ const std::string groups[] = {"g", "h"};
 
 class Story {
   public:
-    explicit Story(Input input) : input_(input) {}
+    explicit Story(Input input) : input_(input) { stage_.listen(check_as_written); }
 
     void tell() {
         while (!input_.empty()) {
             switch (input_.byte() % 16) {
                 case 0:
-                    wait(Duration(static_cast<std::int64_t>(input_.byte() * 256 + input_.byte())));
+                    stage_.wait(
+                        Duration(static_cast<std::int64_t>(input_.byte() * 256 + input_.byte())));
                     break;
                 case 1:
-                    if (const auto next = switchboard_.next_deadline()) {
-                        wait(*next - now_);
+                    if (const auto next = stage_.next_deadline()) {
+                        stage_.wait_until(*next);
                     }
                     break;
                 case 2:
-                    set_online(somebody(), some_device(), true);
+                    stage_.set_online({user(somebody()), some_device()}, true);
                     break;
                 case 3:
-                    set_online(somebody(), some_device(), false);
+                    stage_.set_online({user(somebody()), some_device()}, false);
                     break;
                 case 4:
                     publish(std::string(input_.text()), input_.byte() % 2 == 1);
@@ -122,40 +124,30 @@ class Story {
                     break;
                 }
             }
-            promises_.check(switchboard_);
+            stage_.check();
         }
-        finish();
+        stage_.finish();
     }
 
   private:
     DeviceTag some_device() { return DeviceTag(1 + input_.byte() % 2); }
     const std::string& somebody() { return names[input_.byte() % 4]; }
 
-    void wait(Duration duration) {
-        now_ += duration;
-        promises_.passed(now_, written_and_read(switchboard_.advance(now_)));
-    }
-    void set_online(const std::string& name, DeviceTag device, bool online) {
-        const Sender who{*UserId::parse(name), device};
-        promises_.went(who, online, now_,
-                       written_and_read(switchboard_.set_online(who, online, now_)));
-    }
     void publish(const std::string& topic, bool retain) {
         const auto who = input_.byte();
-        const Sender sender{*UserId::parse(names[who % 4]), DeviceTag(1 + who / 4 % 2)};
+        const Sender sender{user(names[who % 4]), DeviceTag(1 + who / 4 % 2)};
         const auto payload = input_.text();
-        const auto taken = take_in(sender, {.topic = topic, .payload = payload, .retain = retain},
-                                   switchboard_.limits());
+        const auto taken =
+            take_in(sender, {.topic = topic, .payload = payload, .retain = retain}, low_limits());
         if (const auto* request = std::get_if<Request>(&taken)) {
-            promises_.asked(sender, *request, now_,
-                            written_and_read(switchboard_.handle(sender, *request, now_)));
+            stage_.ask(sender, *request);
         } else {
-            written_and_read({std::get<Reply>(taken)});
+            check_as_written({std::get<Reply>(taken)});
         }
     }
 
     /// What is told can be read, in both encodings.
-    static Effects written_and_read(Effects effects) {
+    static void check_as_written(const Effects& effects) {
         for (const auto& effect : effects) {
             for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
                 if (const auto* reply = std::get_if<Reply>(&effect)) {
@@ -172,36 +164,10 @@ class Story {
                 }
             }
         }
-        return effects;
-    }
-
-    void finish() {
-        while (const auto next = switchboard_.next_deadline()) {
-            wait(*next - now_);
-        }
-        for (const auto& name : names) {
-            set_online(name, DeviceTag(1), false);
-            set_online(name, DeviceTag(2), false);
-        }
-        while (!promises_.groups().empty()) {
-            const auto& [id, group] = *promises_.groups().begin();
-            const Sender owner{group.owner(), DeviceTag(1)};
-            const Request dismiss{.body = DismissGroup{id}};
-            promises_.asked(owner, dismiss, now_,
-                            written_and_read(switchboard_.handle(owner, dismiss, now_)));
-            wait(Duration(1000));  // for a limit on how often
-        }
-        wait(Duration(switchboard_.limits().ended_ms));
-        const auto left = switchboard_.counts();
-        require(left.open == 0 && left.ended == 0 && left.users == 0 && left.groups == 0 &&
-                    left.kept_bytes == 0,
-                "something is kept in the end");
     }
 
     Input input_;
-    Switchboard switchboard_{{.limits = low_limits(), .server_epoch = "epoch"}};
-    Promises promises_{low_limits(), "epoch", true};
-    Instant now_{Duration(1'000'000)};
+    Stage stage_{low_limits(), Promises(low_limits(), "epoch", true)};
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
@@ -30,7 +31,7 @@ constexpr std::size_t topic_count = std::size(topics);
 
 /// What `take_in` makes of it, in both encodings; nothing when it is refused.
 void check_request(std::string_view topic, std::string_view payload) {
-    const Sender sender{*UserId::parse("alice"), DeviceTag(0xa1)};
+    const Sender sender{user("alice"), DeviceTag(0xa1)};
     const Limits limits{.max_payload_bytes = 4096, .max_data_bytes = 1024};
     const auto taken = take_in(sender, {.topic = topic, .payload = payload}, limits);
     if (const auto* refused = std::get_if<Reply>(&taken)) {

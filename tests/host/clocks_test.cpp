@@ -2,12 +2,12 @@
 #include "host/clocks.hpp"
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-constexpr Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
 constexpr bool right = true;
 constexpr bool unsure = false;
 

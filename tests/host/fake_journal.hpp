@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "world/kept.hpp"
 #include "host/journal.hpp"
+#include "world/kept.hpp"
 
 namespace beckon {
 

@@ -9,10 +9,10 @@
 #include <tuple>
 #include <vector>
 
-#include "world/promises.hpp"
-#include "world/walks.hpp"
 #include "catch.hpp"
 #include "gate_world.hpp"
+#include "world/promises.hpp"
+#include "world/walks.hpp"
 
 using namespace beckon;
 using Mode = Medium::Mode;

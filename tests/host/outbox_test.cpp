@@ -8,14 +8,15 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-const UserId alice = *UserId::parse("alice");
-const UserId bob = *UserId::parse("bob");
-const UserId carol = *UserId::parse("carol");
+const UserId alice = user("alice");
+const UserId bob = user("bob");
+const UserId carol = user("carol");
 
 struct Text {
     std::string text;
@@ -25,7 +26,7 @@ struct Text {
 std::vector<UserId> users(std::size_t count) {
     std::vector<UserId> all;
     for (std::size_t i = 0; i < count; ++i) {
-        all.push_back(*UserId::parse("user" + std::to_string(i)));
+        all.push_back(user("user", i));
     }
     return all;
 }

@@ -18,6 +18,7 @@
 #include "catch.hpp"
 #include "host/sqlite_journal.hpp"
 #include "judge/changes.hpp"
+#include "world/actors.hpp"
 #include "world/kept.hpp"
 
 namespace beckon {
@@ -43,10 +44,6 @@ class Folder {
   private:
     std::filesystem::path path_;
 };
-
-inline UserId user(const std::string& name) { return *UserId::parse(name); }
-inline GroupId group_id(const std::string& name) { return *GroupId::parse(name); }
-constexpr Instant at(std::int64_t ms) { return Instant(Duration(ms)); }
 
 inline Changes told_by(StoreFile& file) {
     Changes told;
@@ -135,7 +132,7 @@ class Host {
 /// An open invitation of bob by alice.
 inline InvitationKept invitation(std::uint64_t number) {
     return {.number = number,
-            .id = *InvitationId::parse("i" + std::to_string(number)),
+            .id = id("i" + std::to_string(number)),
             .inviter = user("alice"),
             .target = user("bob"),
             .made_at = at(1000),
@@ -243,7 +240,7 @@ class Scenario {
                           .ended_at = one.kept.ended_at,
                           .reason = below(2) == 0 ? "hangup" : "connection_lost"};
             if (below(2) == 0) {
-                call.merged = InvitationId::parse("crossing" + std::to_string(one.number));
+                call.merged = id("crossing" + std::to_string(one.number));
             }
             changes.push_back(call);
             for (std::uint32_t i = 0; i <= one.invitees; ++i) {

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "host/sqlite_journal.hpp"
 #include "store_samples.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
@@ -648,7 +649,7 @@ TEST_CASE("an_id_may_come_again_once_it_is_forgotten") {
     host.keep(ended(1, at(3000)));
     host.keep({InvitationForgotten{1}});
     auto again = ended(2, at(4000));
-    std::get<InvitationKept>(again[0]).id = *InvitationId::parse("i1");
+    std::get<InvitationKept>(again[0]).id = id("i1");
     host.keep(again);
     CHECK(numbers_of(history(host, "bob")) == std::vector<std::uint64_t>{2, 1});
 }

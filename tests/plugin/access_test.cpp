@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "protocol/wire.hpp"
 #include "publish_origin.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
@@ -127,12 +128,12 @@ TEST_CASE("a_request_can_be_overwritten_by_the_topic_that_nobody_reads") {
 }
 
 TEST_CASE("news_is_recognised_as_core_writes_it") {
-    Event event{.id = *InvitationId::parse("i"), .body = NewInvitation{}};
+    Event event{.id = id("i"), .body = NewInvitation{}};
     Event full{.id = event.id,
-               .by = UserId::parse("alice"),
+               .by = user("alice"),
                .by_device = DeviceTag(1),
-               .body = NewInvitation{.inviter = *UserId::parse("alice"),
-                                     .group = GroupId::parse("g"),
+               .body = NewInvitation{.inviter = user("alice"),
+                                     .group = group_id("g"),
                                      .data = Data{.bytes = "x"},
                                      .remaining = Duration(1)}};
     for (const auto encoding : {Encoding::json, Encoding::msgpack}) {

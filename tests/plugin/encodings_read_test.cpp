@@ -5,13 +5,14 @@
 #include <string>
 
 #include "catch.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-const UserId alice = *UserId::parse("alice");
-const UserId bob = *UserId::parse("bob");
+const UserId alice = user("alice");
+const UserId bob = user("bob");
 constexpr auto in_both = std::optional<Encoding>{};
 
 /// What is tested, and a broker's loop around it.
@@ -120,8 +121,8 @@ TEST_CASE("when_too_many_are_remembered_all_are_forgotten") {
     Loop loop(2);
     for (const std::string name : {"u1", "u2", "u3"}) {
         const std::string topic = "inbox/" + name + "/json";
-        loop.event(*UserId::parse(name), {topic.c_str()});
+        loop.event(user(name), {topic.c_str()});
     }
-    CHECK(loop.encodings.only(*UserId::parse("u1")) == in_both);
-    CHECK(loop.encodings.only(*UserId::parse("u3")) == Encoding::json);
+    CHECK(loop.encodings.only(user("u1")) == in_both);
+    CHECK(loop.encodings.only(user("u3")) == Encoding::json);
 }

@@ -6,13 +6,14 @@
 
 #include "catch.hpp"
 #include "host/line_limiter.hpp"
+#include "world/actors.hpp"
 
 using namespace beckon;
 
 namespace {
 
-const UserId alice = *UserId::parse("alice");
-const UserId bob = *UserId::parse("bob");
+const UserId alice = user("alice");
+const UserId bob = user("bob");
 /// Any that tells users and client ids apart.
 DeviceTag tag_of(const UserId& user, std::string_view client_id) {
     return DeviceTag(std::hash<std::string>{}(user.text() + '/' + std::string(client_id)));
@@ -307,7 +308,6 @@ TEST_CASE("sessions_that_are_there_are_not_counted") {
 
 TEST_CASE("one_line_of_a_kind_is_logged_in_ten_seconds_and_the_others_are_counted") {
     LineLimiter limiter;
-    const auto at = [](std::int64_t ms) { return Instant(Duration(ms)); };
     CHECK(limiter.pass(at(0)) == 0U);
     CHECK_FALSE(limiter.pass(at(1)));
     CHECK_FALSE(limiter.pass(at(9'999)));
