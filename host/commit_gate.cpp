@@ -176,7 +176,7 @@ void CommitGate::judge(phase::Sound& sound, Asked asked, Instant now) {
     hold(sound, std::move(held), now);
 }
 
-void CommitGate::judge(phase::Stalled& stalled, Asked asked, Instant now) {
+void CommitGate::judge(phase::Stalled& stalled, const Asked& asked, Instant now) {
     if (stalled.doubt.has(asked.request) || !judge_and_say(asked, stalled.unstored, now)) {
         refuse(asked);
     }
@@ -467,7 +467,7 @@ void CommitGate::hold(phase::Sound& sound, Held held, Instant now) {
     }
 }
 
-void CommitGate::release(Line<Held>& held) {
+void CommitGate::release(Line<Held>& held) const {
     while (!held.empty() && held.front().ticket <= stored_) {
         Held first = held.pop();
         host_.say(std::move(first.effects), first.asker);

@@ -65,7 +65,8 @@ void HostLog::store_fails(const std::string& why, OnStoreFailure then) const {
 
 void HostLog::store_works_again() const { bus_.log(LogLevel::notice, "the store works again"); }
 
-void HostLog::log_some(LineLimiter& limiter, LogLevel level, std::string sentence, Instant now) {
+void HostLog::log_some(LineLimiter& limiter, LogLevel level, const std::string& sentence,
+                       Instant now) {
     if (const auto held_back = limiter.pass(now)) {
         bus_.log(level, sentence + more_like_it(*held_back));
     }

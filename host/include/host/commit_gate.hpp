@@ -115,7 +115,7 @@ class CommitGate {
 
     // A request, by phase.
     void judge(phase::Sound& sound, Asked asked, Instant now);
-    void judge(phase::Stalled& stalled, Asked asked, Instant now);
+    void judge(phase::Stalled& stalled, const Asked& asked, Instant now);
     void judge(phase::GoingBack& back, Asked asked, Instant now);
     void judge(phase::Refusing& refusing, Asked asked, Instant now);
     void judge(phase::Trying& trying, Asked asked, Instant now);
@@ -147,7 +147,7 @@ class CommitGate {
     [[nodiscard]] bool has_room(const Line<Held>& held) const;
     void hold(phase::Sound& sound, Held held, Instant now);
     void put(phase::Sound& sound, Changes changes, Instant now);
-    void release(Line<Held>& held);
+    void release(Line<Held>& held) const;
 
     // From phase to phase; each is the last thing that is done in the phase before.
     void look_at_journal(Instant now);

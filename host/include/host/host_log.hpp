@@ -45,7 +45,7 @@ class HostLog {
     void internal(Within within, const char* what, Instant now);
 
   private:
-    void log_some(LineLimiter& limiter, LogLevel level, std::string sentence, Instant now);
+    void log_some(LineLimiter& limiter, LogLevel level, const std::string& sentence, Instant now);
 
     Bus& bus_;
     LineLimiter wrong_sender_{};
