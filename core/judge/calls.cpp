@@ -208,7 +208,6 @@ void Calls::end(Call& call, std::string_view reason) {
 void Calls::restored(Invitation& invitation, std::size_t position) {
     Call& call = *invitation.call;
     if (!lives(invitation)) {
-        shared_.wheel.disarm(call);
         return;
     }
     if (invitation.pending == 0) {
@@ -216,13 +215,7 @@ void Calls::restored(Invitation& invitation, std::size_t position) {
     }
     if (position < call.participants.size()) {
         Participant& one = call.participants[position];
-        const bool is_there = one.user->has(one.device);
-        if (is_there && !one.was_online) {
-            one.was_online = true;
-            shared_.changes.mark(call, one);
-        }
-        one.lost_at =
-            is_there || !one.was_online ? never : shared_.now + Duration(shared_.limits.grace_ms);
+        one.lost_at = one.was_online ? shared_.now + Duration(shared_.limits.grace_ms) : never;
     }
     arm(call);
 }

@@ -43,12 +43,6 @@ void ChangeLog::add_forgotten(const Invitation& invitation) {
     add(InvitationForgotten{.number = invitation.number, .id = *invitation.id});
 }
 
-void ChangeLog::drop(const Invitation& invitation) {
-    if (invitation.changed) {
-        changed_.erase(std::find(changed_.begin(), changed_.end(), &invitation));
-    }
-}
-
 Changes ChangeLog::take() {
     describe_changed();
     return std::exchange(changes_, {});

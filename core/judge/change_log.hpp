@@ -35,8 +35,6 @@ class ChangeLog {
     /// What the group is called, and the like.
     void add(const Group& group);
     void add_forgotten(const Invitation& invitation);
-    /// Nothing more is to be said of it.
-    void drop(const Invitation& invitation);
 
     /// In the order of changes.hpp, each as it stands now.
     Changes take();

@@ -264,24 +264,16 @@ void Records::transfer(Group& group, const UserId& member) {
 
 void Records::dismiss(Group& group) {
     changes_.add(GroupGone{group.id});
-    erase(group);
-}
-
-/// Only invitations refer to it then.
-std::shared_ptr<Group> Records::erase(Group& group) {
-    std::shared_ptr<Group> erased = *groups_.find(group.id);
-    if (group.owner != nullptr) {
-        --group.owner->owned;
-        group.owner = nullptr;
-    }
+    --group.owner->owned;
+    group.owner = nullptr;
     while (!group.members.empty()) {
         remove(group, *group.members.begin()->first);
     }
     add_bytes(group, -group.counted_bytes);
+    // What is open in it holds on to it.
     group.name.reset();
     group.profile.reset();
-    groups_.erase(group.id);
-    return erased;
+    groups_.erase(GroupId(group.id));
 }
 
 bool Records::has_room(std::int64_t bytes) const {

@@ -124,7 +124,6 @@ class Records {
     void erase(Invitation& invitation);
     void insert(Group& group, const UserId& id, Rank rank);
     void remove(Group& group, User& member);
-    std::shared_ptr<Group> erase(Group& group);
     void add_bytes(Invitation& invitation, std::int64_t bytes);
     void add_bytes(Group& group, std::int64_t bytes);
     User& refer(const UserId& id);

@@ -12,8 +12,9 @@
 
 namespace beckon {
 
-/// Makes what changes tell, in their order (changes.hpp): the switchboard's records as they were,
-/// with their timers. That is no change itself. What cannot be is passed over. One thread.
+/// Makes what the shortest changes tell, in their order (changes.hpp): the records of a new
+/// switchboard, with their timers. That is no change itself. What cannot be is passed over. One
+/// thread.
 class Restoring {
   public:
     Restoring(SharedState& shared, Invitations& invitations, Calls& calls)
@@ -25,30 +26,26 @@ class Restoring {
     void operator()(const InviteeKept& kept);
     void operator()(const CallKept& kept);
     void operator()(const ParticipantKept& kept);
-    void operator()(const InvitationForgotten& forgotten);
     void operator()(const GroupKept& kept);
     void operator()(const MemberKept& kept);
-    void operator()(const MemberGone& gone);
-    void operator()(const GroupGone& gone);
+    void operator()(const auto& /*gone*/) { ensure(false, "what is gone is not told again"); }
 
   private:
-    /// The last invitation, if it has this number.
+    /// The invitation that was told last, if it has this number: all that is told of one follows
+    /// it.
     Invitation* last(std::uint64_t number);
     void make(Invitation& invitation, const InvitationKept& kept);
     std::shared_ptr<Group> group_at(const GroupId& id, std::uint64_t number);
-    void add_invitee(Invitation& invitation, const InviteeKept& kept);
+    Invitee& add_invitee(Invitation& invitation, const InviteeKept& kept);
     void end_part(Invitation& invitation, Invitee& invitee, const InviteeKept& kept);
 
     SharedState& shared_;
     Records& records_;
     Invitations& invitations_;
     Calls& calls_;
-    /// The last that was restored, and its notes.
+    /// What was told last, and its notes.
     Invitation* last_ = nullptr;
-    std::uint64_t last_number_ = 0;
     std::vector<std::shared_ptr<const Note>> notes_;
-    /// The last group that was taken away; it may come again.
-    std::shared_ptr<Group> gone_;
 };
 
 }  // namespace beckon

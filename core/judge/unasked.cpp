@@ -176,16 +176,11 @@ void Invitations::dismissed(const Group& group, const Sender& sender, Effects& e
 
 void Invitations::restored(Invitation& invitation) {
     if (invitation.ended()) {
-        shared_.wheel.disarm(invitation);
         return;
     }
     look_again(invitation, invitation.lifetime_end);
-    User& inviter = *invitation.inviter;
-    if (inviter.online() && !invitation.inviter_was_online) {
-        invitation.inviter_was_online = true;
-        shared_.changes.mark(invitation);
-    } else if (!inviter.online() && loses(invitation, inviter)) {
-        await(inviter);
+    if (loses(invitation, *invitation.inviter)) {
+        await(*invitation.inviter);
     }
 }
 

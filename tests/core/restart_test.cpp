@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "judge/switchboard.hpp"
 #include "world/actors.hpp"
+#include "world/kept.hpp"
 
 using namespace beckon;
 
@@ -20,7 +21,7 @@ TEST_CASE("a call whose limit passes while the broker is away lasted until that 
     before.handle(door, {.body = Invite{.invitee = kitchen.user, .id = x, .call = true}}, at(0));
     before.handle(kitchen, {.body = Accept{.id = x}}, at(1000));
     Switchboard after(options);
-    for (const auto& change : before.take_changes()) {
+    for (const auto& change : kept_by(before.take_changes()).shortest()) {
         after.restore(change, at(500'000));
     }
     const auto effects = after.advance(at(500'000));
@@ -44,7 +45,7 @@ TEST_CASE("what cancelled is known after a restart") {
     before.handle(door, {.body = Cancel{.id = x, .invitees = {{hall}}}}, at(1000));
     before.handle(door, {.body = Hangup{.id = x}}, at(2000));
     Switchboard after(options);
-    for (const auto& change : before.take_changes()) {
+    for (const auto& change : kept_by(before.take_changes()).shortest()) {
         after.restore(change, at(2000));
     }
     const auto cancel = [&](const UserId& whom) {

@@ -143,7 +143,8 @@ using Change =
 
 /// In order: an invitation comes before its data, notes, invitees and call, a note before the
 /// invitees that refer to it, a call before its participants and they after the invitees, a group
-/// before its members.
+/// before its members. The shortest tell each once, as it stands, and nothing of what is gone: all
+/// groups, then the invitations by their number, each with all that belongs to it.
 using Changes = std::vector<Change>;
 
 }  // namespace beckon

@@ -69,10 +69,10 @@ class Switchboard {
     /// since then rest on.
     Changes take_changes();
 
-    /// Makes what changes tell, in their order, in a switchboard that is new, to go on from there
-    /// after a restart or a failure of the store. Deadlines go on; what is due is applied by the
-    /// next call. Nobody is online, until the host says so: an inviter has the grace period from
-    /// `now` on.
+    /// Makes what the shortest changes tell, in their order, in a switchboard that is new, to go on
+    /// from there after a restart or a failure of the store. Deadlines go on; what is due is
+    /// applied by the next call. Nobody is online, until the host says so: an inviter has the grace
+    /// period from `now` on.
     void restore(const Change& change, Instant now);
     /// No invitation gets a number up to this one, which was given before.
     void go_on_after(std::uint64_t last_number);
