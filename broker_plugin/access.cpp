@@ -50,6 +50,18 @@ Access::Access(const Options& options)
       other_topics_(options.other_topics),
       requests_(options.requests) {}
 
+Verdict Access::verdict_of(Policy policy) {
+    switch (policy) {
+        case Policy::allow:
+            return Verdict::allow;
+        case Policy::ignore:
+            return Verdict::ignore;
+        case Policy::defer:
+            break;
+    }
+    return Verdict::defer;
+}
+
 Place Access::place_of(std::string_view topic) const {
     const auto below = topics_.below_root(topic);
     if (!below) {

@@ -19,7 +19,8 @@ enum class Place : std::uint8_t {
     sink,  ///< where requests go once they are handled
 };
 
-enum class Verdict : std::uint8_t { allow, deny, defer };
+/// `ignore`: as if Beckon were not there, which Mosquitto knows from 2.1 on.
+enum class Verdict : std::uint8_t { allow, deny, defer, ignore };
 
 /// The level below the root that all inboxes have.
 inline constexpr std::string_view inbox_level = "inbox";
@@ -58,9 +59,7 @@ class Access {
 
   private:
     [[nodiscard]] Verdict elsewhere() const { return verdict_of(other_topics_); }
-    static Verdict verdict_of(Policy policy) {
-        return policy == Policy::allow ? Verdict::allow : Verdict::defer;
-    }
+    static Verdict verdict_of(Policy policy);
 
     Topics topics_;
     std::string sink_;

@@ -48,6 +48,9 @@ class ConfigReader {
             const auto word = take_word(rest);
             if (word == "plugin" || word == "auth_plugin" || word == "global_plugin") {
                 see_plugin(std::string(trimmed(rest)), path);
+            } else if (word == "plugin_load") {
+                take_word(rest);  // what plugin_use calls it
+                see_plugin_of_some_listeners(std::string(trimmed(rest)), path);
             } else if (word == "acl_file") {
                 check_.has_acl_file = true;
             } else if (word == "persistence") {
@@ -96,6 +99,19 @@ class ConfigReader {
                    ": name Beckon's plugin first, for the first plugin's answer about a topic is "
                    "final");
         }
+    }
+
+    /// Mosquitto 2.1 loads it for those listeners that say plugin_use, and asks it after all that
+    /// `plugin` names.
+    void see_plugin_of_some_listeners(const std::string& plugin, const std::string& path) {
+        if (file_name(plugin) == own_name_) {
+            object(
+                path + " names " + own_name_ +
+                " in plugin_load: say plugin instead, for with plugin_use the inboxes stand open "
+                "on every other listener");
+            return;
+        }
+        check_.has_other_plugin = true;
     }
 
     void see_per_listener_settings(std::string_view value, const std::string& path) {

@@ -15,6 +15,9 @@ namespace beckon {
 
 namespace {
 
+/// Mosquitto 2.0 ticks so often in any case; without a wake-up, nothing is later than this.
+constexpr long most_between_ticks_ms = 100;
+
 /// The user, when its name is an id; else empty.
 std::string_view user_of(const mosquitto* client) {
     const char* const name = mosquitto_client_username(client);
@@ -50,6 +53,8 @@ int code_of(Verdict verdict) {
             return MOSQ_ERR_SUCCESS;
         case Verdict::defer:
             return MOSQ_ERR_PLUGIN_DEFER;
+        case Verdict::ignore:
+            return plugin_ignores;
         case Verdict::deny:
             break;
     }
@@ -74,6 +79,7 @@ std::unique_ptr<Journal> journal_of(const Options& options) {
 Signaling::Settings settings_of(const Options& options) {
     return {.word = options.word,
             .version = BECKON_VERSION,
+            .tells_status = options.status,
             .gate = {.limits = options.limits,
                      .server_epoch = DeviceTag(random_bits()).text(),
                      .on_failure = options.on_store_failure,
@@ -207,17 +213,24 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
     signaling_.handle(caller, raw, reply_to, now);
 }
 
-void BrokerEvents::tick() {
+void BrokerEvents::tick(mosquitto_evt_tick& event) {
     if (!has_started_) {
         start();
     }
     settle_will();
     const auto now = host_now();
+    const auto published_before = bus_.published();
     if (signaling_.tick(now)) {
         wakeup_.hurry(now);
     }
     encodings_read_.ticked();
     wakeup_.ticked(now, signaling_.next_deadline());
+    // Mosquitto 2.1 reckons from these when it ticks next, by the wall clock: were they now, a step
+    // back would end all ticks until that clock is here again.
+    event.now_s = 0;
+    event.now_ns = 0;
+    // It looks after its ticks for what they published, so only when it comes round again.
+    next_ms_of(event) = bus_.published() != published_before ? 1 : most_between_ticks_ms;
 }
 
 /// Not before the first tick: a broker that goes into the background does so in between. What
@@ -229,14 +242,15 @@ void BrokerEvents::start() {
             BrokerLog::no_wakeup(why);
         }
     }
+    watch_for_stop();
     signaling_.start([this] { wakeup_.call(); });
     has_started_ = true;
 }
 
-void BrokerEvents::disconnect(const mosquitto_evt_disconnect& event) {
-    const char* const client_id = mosquitto_client_id(event.client);
+void BrokerEvents::disconnected(const mosquitto* client) {
+    const char* const client_id = mosquitto_client_id(client);
     if (client_id != nullptr) {
-        signaling_.apply(presence_.disconnected(event.client, client_id), host_now());
+        signaling_.apply(presence_.disconnected(client, client_id), host_now());
     }
 }
 

@@ -25,8 +25,9 @@ class BrokerEvents {
 
     int check_access(const mosquitto_evt_acl_check& event);
     int message(mosquitto_evt_message& event);
-    void tick();
-    void disconnect(const mosquitto_evt_disconnect& event);
+    void tick(mosquitto_evt_tick& event);
+    /// A connection ended, whether or not its session did.
+    void disconnected(const mosquitto* client);
 
     /// Logs an exception that one of the above let go.
     void failed(Within within, const char* what) noexcept;

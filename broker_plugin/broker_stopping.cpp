@@ -1,39 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker_stopping.hpp"
 
-#include <dlfcn.h>
-
-#include <initializer_list>
-
-#include "mosquitto_api.hpp"
+#include <array>
+#include <csignal>
 
 namespace beckon {
 
 namespace {
 
-void* object_of(const void* symbol) {
-    Dl_info found{};
-    return dladdr(symbol, &found) != 0 ? found.dli_fbase : nullptr;
-}
+volatile std::sig_atomic_t is_stopping = 0;
 
-/// `int run` of Mosquitto 2.0, `int g_run` of 2.1; null: not exported.
-const volatile int* find_run_flag() {
-    const void* const broker = object_of(reinterpret_cast<void*>(&mosquitto_callback_register));
-    for (const char* const name : {"run", "g_run"}) {
-        // Other libraries may have something of that name.
-        const void* const flag = dlsym(RTLD_DEFAULT, name);
-        if (flag != nullptr && object_of(flag) == broker) {
-            return static_cast<const volatile int*>(flag);
+struct Watched {
+    int signal;
+    /// What the broker does about it.
+    struct sigaction broker {};
+};
+std::array watched{Watched{.signal = SIGTERM}, Watched{.signal = SIGINT}};
+
+void note_stop(int signal, siginfo_t* info, void* context) {
+    is_stopping = 1;
+    for (const Watched& one : watched) {
+        if (one.signal != signal) {
+            continue;
+        }
+        if ((one.broker.sa_flags & SA_SIGINFO) != 0) {
+            one.broker.sa_sigaction(signal, info, context);
+        } else {
+            one.broker.sa_handler(signal);
         }
     }
-    return nullptr;
 }
 
 }  // namespace
 
-bool broker_is_stopping() {
-    static const volatile int* const run = find_run_flag();
-    return run != nullptr && *run == 0;
+void watch_for_stop() {
+    for (Watched& one : watched) {
+        struct sigaction now {};
+        if (sigaction(one.signal, nullptr, &now) != 0 || now.sa_sigaction == note_stop ||
+            now.sa_handler == SIG_IGN || now.sa_handler == SIG_DFL) {
+            continue;  // the broker does nothing about it that we could miss
+        }
+        one.broker = now;
+        now.sa_sigaction = note_stop;
+        now.sa_flags |= SA_SIGINFO;
+        sigaction(one.signal, &now, nullptr);
+    }
 }
+
+bool broker_is_stopping() { return is_stopping != 0; }
 
 }  // namespace beckon

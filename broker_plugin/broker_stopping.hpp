@@ -3,12 +3,12 @@
 
 namespace beckon {
 
-/// True once the broker has left its loop to stop, where that can be seen.
-///
-/// Mosquitto then sends the wills of all who are still connected, and stores the
-/// retained ones, but takes nothing any more that would clear them. It tells no
-/// plugin that it stops; its own variable does, in the builds that export it
-/// (Debian's do). Any thread.
+/// Notes from then on when the broker is told to stop (SIGTERM, SIGINT). Call at the first tick:
+/// Mosquitto 2.1 sets its own handlers after it has loaded its plugins.
+void watch_for_stop();
+
+/// The broker is stopping: it sends the wills of all that are connected, and hands none of them
+/// to a plugin any more. Mosquitto tells no plugin of it.
 bool broker_is_stopping();
 
 }  // namespace beckon

@@ -103,6 +103,7 @@ ReplyAddress read_reply_address(const mosquitto_property* properties, std::strin
 }
 
 bool MosquittoBus::publish(const Publication& publication) {
+    ++published_;
     return publish_to(std::string(publication.topic), publication, publication.encoding);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -34,7 +35,11 @@ class MosquittoBus final : public Bus {
     /// Removes what is retained there. False: the broker did not take it.
     static bool clear_retained(const std::string& topic);
 
+    /// How often it was asked to publish.
+    [[nodiscard]] std::uint64_t published() const { return published_; }
+
   private:
+    std::uint64_t published_ = 0;
     EncodingsRead& encodings_read_;
     const Presence& presence_;
 };

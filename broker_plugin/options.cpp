@@ -104,16 +104,30 @@ std::optional<Complaint> read_about_store(const GivenOption& option, Options& op
     return std::nullopt;
 }
 
+Complaint read_other_topics(std::string_view value, Policy& policy, bool can_ignore) {
+    if (value == name_of(Policy::ignore)) {
+        if (!can_ignore) {
+            return "needs Mosquitto 2.1: say allow or defer";
+        }
+        policy = Policy::ignore;
+        return std::nullopt;
+    }
+    return read_policy(value, policy);
+}
+
 /// Outer nothing: there is no such option.
-std::optional<Complaint> read_one(const GivenOption& option, Options& options) {
+std::optional<Complaint> read_one(const GivenOption& option, Options& options, bool can_ignore) {
     if (option.name == "root") {
         return read_word(option.value, options.word);
     }
     if (option.name == "other_topics") {
-        return read_policy(option.value, options.other_topics);
+        return read_other_topics(option.value, options.other_topics, can_ignore);
     }
     if (option.name == "requests") {
         return read_policy(option.value, options.requests);
+    }
+    if (option.name == "status") {
+        return read_switch(option.value, options.status, {{{"on", true}, {"off", false}}});
     }
     const auto* const limit = std::ranges::find(limit_table, option.name, &LimitInfo::name);
     if (limit == limit_table.end()) {
@@ -124,15 +138,19 @@ std::optional<Complaint> read_one(const GivenOption& option, Options& options) {
 
 }  // namespace
 
-std::variant<Options, std::string> read_options(std::span<const GivenOption> given) {
+std::variant<Options, std::string> read_options(std::span<const GivenOption> given,
+                                                bool can_ignore) {
     Options options;
+    if (can_ignore) {
+        options.other_topics = Policy::ignore;
+    }
     std::set<std::string_view> seen;
     for (GivenOption option : given) {
         option.value = without_trailing_blanks(option.value);
         if (!seen.insert(option.name).second) {
             return spelled(option.name) + " is given twice";
         }
-        const auto complaint = read_one(option, options);
+        const auto complaint = read_one(option, options, can_ignore);
         if (!complaint) {
             return spelled(option.name) + " is no option of Beckon";
         }
@@ -140,7 +158,7 @@ std::variant<Options, std::string> read_options(std::span<const GivenOption> giv
             return spelled(option.name) + ": '" + std::string(option.value) + "' " + **complaint;
         }
     }
-    if (!seen.contains("other_topics")) {
+    if (!can_ignore && !seen.contains("other_topics")) {
         return spelled("other_topics") +
                " is missing: say allow or defer (allow: Beckon lets every client use the topics "
                "that are not its own; defer: the broker's acl_file or another plugin decides, "

@@ -14,11 +14,20 @@
 namespace beckon {
 
 /// Who judges what Beckon itself lets pass: `allow` is Beckon's yes, `defer`
-/// leaves the answer to the broker's other access control (contract, section 2).
-enum class Policy : std::uint8_t { allow, defer };
+/// leaves the answer to the broker's other access control (contract, section 2), and `ignore` to
+/// whatever the broker does without Beckon.
+enum class Policy : std::uint8_t { allow, defer, ignore };
 
 constexpr std::string_view name_of(Policy policy) {
-    return policy == Policy::allow ? "allow" : "defer";
+    switch (policy) {
+        case Policy::allow:
+            return "allow";
+        case Policy::ignore:
+            return "ignore";
+        case Policy::defer:
+            break;
+    }
+    return "defer";
 }
 
 /// What `plugin_opt_…` in the broker's configuration says.
@@ -27,6 +36,8 @@ struct Options {
     std::string word = "beckon";
     Policy other_topics = Policy::defer;
     Policy requests = Policy::allow;
+    /// Whether `status` tells everybody that Beckon is here.
+    bool status = true;
     Limits limits{};
     /// The store's file; "memory": none. Not given: beside what Mosquitto itself keeps.
     std::optional<std::string> store{};
@@ -49,7 +60,10 @@ struct GivenOption {
     std::string_view value;
 };
 
-/// The options, or one sentence that names the option to correct. Pure; any thread.
-std::variant<Options, std::string> read_options(std::span<const GivenOption> given);
+/// The options, or one sentence that names the option to correct. `can_ignore`: the broker knows
+/// plugins that have no opinion, so `other_topics` can be `ignore`, and is where nobody says it.
+/// Pure; any thread.
+std::variant<Options, std::string> read_options(std::span<const GivenOption> given,
+                                                bool can_ignore = false);
 
 }  // namespace beckon

@@ -44,16 +44,17 @@ int on_message(int /*event*/, void* data, void* self) noexcept {
     });
 }
 
-int on_tick(int /*event*/, void* /*data*/, void* self) noexcept {
-    return guarded(Within::tick, MOSQ_ERR_SUCCESS, self, [](BrokerEvents& events) {
-        events.tick();
+int on_tick(int /*event*/, void* data, void* self) noexcept {
+    return guarded(Within::tick, MOSQ_ERR_SUCCESS, self, [data](BrokerEvents& events) {
+        events.tick(*static_cast<mosquitto_evt_tick*>(data));
         return MOSQ_ERR_SUCCESS;
     });
 }
 
+/// Of either event: what 2.1 tells of a connection that leaves its session begins in the same way.
 int on_disconnect(int /*event*/, void* data, void* self) noexcept {
     return guarded(Within::disconnect, MOSQ_ERR_SUCCESS, self, [data](BrokerEvents& events) {
-        events.disconnect(*static_cast<mosquitto_evt_disconnect*>(data));
+        events.disconnected(static_cast<const mosquitto_evt_disconnect*>(data)->client);
         return MOSQ_ERR_SUCCESS;
     });
 }
@@ -62,12 +63,17 @@ struct Callback {
     int event;
     MOSQ_FUNC_generic_callback function;
 };
-constexpr std::array callbacks{
+constexpr std::array all_callbacks{
     Callback{MOSQ_EVT_ACL_CHECK, on_acl_check},
     Callback{MOSQ_EVT_MESSAGE, on_message},
     Callback{MOSQ_EVT_TICK, on_tick},
     Callback{MOSQ_EVT_DISCONNECT, on_disconnect},
+    Callback{client_offline_event, on_disconnect},
 };
+/// Those that this broker knows.
+std::span<const Callback> callbacks() {
+    return std::span(all_callbacks).first(all_callbacks.size() - (is_mosquitto_2_1() ? 0 : 1));
+}
 
 struct Loaded {
     mosquitto_plugin_id_t* identifier;
@@ -83,7 +89,7 @@ Options options_from(std::span<const mosquitto_opt> given, std::string& objectio
     for (const auto& option : given) {
         options.push_back({option.key, option.value});
     }
-    auto read = read_options(options);
+    auto read = read_options(options, is_mosquitto_2_1());
     if (auto* const sentence = std::get_if<std::string>(&read)) {
         objection = std::move(*sentence);
         return {};
@@ -119,7 +125,7 @@ std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
     }
     auto loaded = std::make_unique<Loaded>(
         Loaded{.identifier = identifier, .events = std::make_unique<BrokerEvents>(options)});
-    for (const auto& callback : callbacks) {
+    for (const auto& callback : callbacks()) {
         if (mosquitto_callback_register(identifier, callback.event, callback.function, nullptr,
                                         loaded->events.get()) != MOSQ_ERR_SUCCESS) {
             return "the broker does not take the plugin's callbacks";
@@ -162,7 +168,7 @@ BECKON_EXPORT int mosquitto_plugin_cleanup(void* userdata, mosquitto_opt* /*opti
                                            int /*option_count*/) {
     const std::unique_ptr<beckon::Loaded> loaded(static_cast<beckon::Loaded*>(userdata));
     if (loaded) {
-        for (const auto& callback : beckon::callbacks) {
+        for (const auto& callback : beckon::callbacks()) {
             mosquitto_callback_unregister(loaded->identifier, callback.event, callback.function,
                                           nullptr);
         }

@@ -97,7 +97,8 @@ CommitGate::Host Signaling::gate_host() {
 }
 
 void Signaling::announce() {
-    const std::string status = status_of(settings_, gate_.state());
+    const std::string status =
+        settings_.tells_status ? status_of(settings_, gate_.state()) : std::string();
     if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
         log_.not_published(clock_());
     }

@@ -2,6 +2,7 @@
 #include "access.hpp"
 
 #include <string>
+#include <utility>
 
 #include "catch.hpp"
 #include "protocol/wire.hpp"
@@ -83,9 +84,10 @@ TEST_CASE("requests_are_for_users_with_a_name_as_the_option_says") {
 }
 
 TEST_CASE("other_topics_are_judged_as_the_option_says") {
-    for (const auto policy : {Policy::allow, Policy::defer}) {
+    for (const auto& [policy, verdict] :
+         {std::pair(Policy::allow, Verdict::allow), std::pair(Policy::defer, Verdict::defer),
+          std::pair(Policy::ignore, Verdict::ignore)}) {
         const Access access = access_with(policy);
-        const auto verdict = policy == Policy::allow ? Verdict::allow : Verdict::defer;
         for (const auto* const topic : {"weather", "beckon/v10/user", "beckon/v2/status", "beckon",
                                         "$beckon/x", "x/beckon/v1"}) {
             INFO(topic);

@@ -85,6 +85,17 @@ TEST_CASE("beckon_must_be_the_first_plugin") {
     }
 }
 
+TEST_CASE("beckon_guards_all_listeners_or_none") {
+    const ConfigFolder folder;
+    CHECK(*folder.check("plugin_load calls /usr/lib/mosquitto_beckon.so\n").objection ==
+          folder.file("main.conf") +
+              " names mosquitto_beckon.so in plugin_load: say plugin instead, for with plugin_use "
+              "the inboxes stand open on every other listener");
+    // Another that some listeners use is asked after it, wherever it stands.
+    CHECK(folder.check("plugin_load other /usr/lib/other.so\n" + ours + "plugin_use other\n") ==
+          ConfigCheck{.has_other_plugin = true});
+}
+
 TEST_CASE("per_listener_settings_must_be_off") {
     const ConfigFolder folder;
     for (const auto* const value : {"true", " 1", "true  "}) {

@@ -43,6 +43,16 @@ TEST_CASE("other_topics_must_be_given") {
         "plugin_opt_other_topics is missing: say allow or defer"));
 }
 
+TEST_CASE("a_broker_that_knows_plugins_without_an_opinion_needs_no_other_topics") {
+    CHECK(std::get<Options>(read_options({}, true)).other_topics == Policy::ignore);
+    const Given ignore{{"other_topics", "ignore"}};
+    CHECK(std::get<Options>(read_options(ignore, true)).other_topics == Policy::ignore);
+    CHECK(std::get<Options>(read_options(Given{{"other_topics", "defer"}}, true)).other_topics ==
+          Policy::defer);
+    CHECK(std::get<std::string>(read_options(ignore)) ==
+          "plugin_opt_other_topics: 'ignore' needs Mosquitto 2.1: say allow or defer");
+}
+
 TEST_CASE("what_is_not_given_has_its_default") {
     const Options read = options({});
     CHECK(read.word == "beckon");
@@ -58,6 +68,9 @@ TEST_CASE("a_switch_has_two_positions") {
     CHECK(objection({{"requests", "deny"}}) ==
           "plugin_opt_requests: 'deny' is neither allow nor defer");
     CHECK(objection({{"requests", "Allow"}}).starts_with("plugin_opt_requests"));
+    CHECK(options({}).status);
+    CHECK_FALSE(options({{"status", "off"}}).status);
+    CHECK(objection({{"status", "0"}}) == "plugin_opt_status: '0' is neither on nor off");
 }
 
 TEST_CASE("blanks_at_the_end_of_a_line_are_no_part_of_a_value") {

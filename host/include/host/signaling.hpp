@@ -65,6 +65,8 @@ class Signaling {
         /// The first level of all topics.
         std::string word = "beckon";
         std::string version;
+        /// Without it nothing is retained for all to read.
+        bool tells_status = true;
         CommitGate::Settings gate{};
     };
 
@@ -73,7 +75,8 @@ class Signaling {
     Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journal,
               std::function<Instant()> clock);
 
-    /// Publishes `status`: what Beckon is, and its limits.
+    /// Publishes `status`: what Beckon is, and its limits; or takes away what an earlier start
+    /// left.
     void announce();
     /// What device tags are derived by; empty: there is no journal that has a secret.
     [[nodiscard]] std::string_view secret() const { return gate_.secret(); }
