@@ -142,6 +142,10 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
                      .address = caller.address != nullptr ? caller.address : "",
                      .reply_to = reply_to});
     try {
+        if (auto no = gate_.admit(caller.sender.user, now)) {
+            gate_.reply(asked, refuse_untaken(caller.sender, raw, std::move(*no)));
+            return;
+        }
         auto taken = take_in(caller.sender, raw, gate_.limits());
         if (auto* const refused = std::get_if<Reply>(&taken)) {
             gate_.reply(asked, std::move(*refused));

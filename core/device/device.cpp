@@ -179,7 +179,7 @@ bool Device::was_made(Number number) {
     }
     Reply reply{.re = std::string(Invite::verb),
                 .device = device_,
-                .body = Invited{.dup = true, .id = *id, .state = state}};
+                .body = Invited{.dup = true, .id = *id, .state = *state}};
     effects_.emplace_back(Result{*requests_->take(number).call, std::move(reply)});
     return true;
 }

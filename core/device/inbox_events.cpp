@@ -43,7 +43,7 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
 }
 
 void Inbox::take_new(const Event& event, const NewInvitation& body, Instant now, News& news) {
-    const Cause cause{.by = event.by, .by_device = event.by_device};
+    const Cause cause{.by = event.by.value_or(body.inviter), .by_device = event.by_device};
     if (Held* const held = find(event.id)) {
         if (held->info.role == Role::observer && body.role == Role::invitee) {
             held->gap = held->gap || event.rev > held->info.rev + 1;

@@ -137,12 +137,14 @@ void Outcome::end_parts(const Act& act) {
 void Outcome::deliver(const Act& act, const Told& told, std::vector<UserId> to,
                       Effects& events) const {
     const Invitation& invitation = act.invitation;
+    const bool is_news = told.event == index_of<NewInvitation>;
+    const bool is_told_by =
+        act.by.user != nullptr && !(is_news && act.by.user == invitation.inviter);
     Event event{.id = *invitation.id,
                 .rev = invitation.rev,
-                .by = act.by.user != nullptr ? std::optional(*act.by.user->id) : std::nullopt,
+                .by = is_told_by ? std::optional(*act.by.user->id) : std::nullopt,
                 .by_device = act.by.device,
                 .body = body_of(act, told)};
-    const bool is_news = told.event == index_of<NewInvitation>;
     bool alone = false;
     if (is_private(invitation.visibility)) {
         auto* const names = invitees_in(event.body);

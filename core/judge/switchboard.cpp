@@ -24,6 +24,14 @@ class Switchboard::Impl {
           groups_(shared_, invitations_),
           restoring_(shared_, invitations_, calls_) {}
 
+    std::optional<Refusal> admit(const UserId& user, Instant now) {
+        if (!shared_.requests.allows(user.text(), now)) {
+            return refuse_count(Error::rate_limited, limits().requests_per_second);
+        }
+        shared_.requests.charge(user.text(), now);
+        return std::nullopt;
+    }
+
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
         Effects events;
@@ -104,11 +112,6 @@ class Switchboard::Impl {
     static ReplyBody history() { return HistoryListed{}; }
 
     ReplyBody judge(const Sender& sender, const Request& request, Effects& events) {
-        const auto& who = sender.user.text();
-        if (!shared_.requests.allows(who, shared_.now)) {
-            return refuse_count(Error::rate_limited, limits().requests_per_second);
-        }
-        shared_.requests.charge(who, shared_.now);
         return std::visit(
             [&](const auto& asked) {
                 if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {
@@ -132,6 +135,9 @@ class Switchboard::Impl {
 Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Switchboard::~Switchboard() = default;
 
+std::optional<Refusal> Switchboard::admit(const UserId& user, Instant now) {
+    return impl_->admit(user, now);
+}
 Effects Switchboard::handle(const Sender& sender, const Request& request, Instant now) {
     return impl_->handle(sender, request, now);
 }

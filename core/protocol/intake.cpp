@@ -188,24 +188,24 @@ std::optional<Refusal> check(const auto& /*body*/, const Limits& /*limits*/) {
 
 }  // namespace
 
+Reply refuse_untaken(const Sender& sender, const RawRequest& raw, Refusal refusal) {
+    const auto levels = levels_of(raw.topic);
+    const bool verb_stands = levels.size() >= 3 && is_id(levels[2]);
+    return {.re = verb_stands ? std::string(levels[2]) : "unknown",
+            .device = sender.device,
+            .req = find_req(raw.payload),
+            .body = std::move(refusal)};
+}
+
 std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw,
                                      const Limits& limits) {
     const auto levels = levels_of(raw.topic);
-    const bool verb_stands = levels.size() >= 3 && is_id(levels[2]);
-    const auto refused = [&](Refusal refusal, std::optional<Req> req = {}) {
-        return Reply{.re = verb_stands ? std::string(levels[2]) : "unknown",
-                     .device = sender.device,
-                     .req = std::move(req),
-                     .body = std::move(refusal)};
-    };
-    // The body's `req` is worth having in any refusal; this finds it.
     const auto refused_early = [&](Refusal refusal) {
-        RequestBody unread = Get{};
-        return refused(std::move(refusal), decode_request(raw.payload, limits, unread).req);
+        return refuse_untaken(sender, raw, std::move(refusal));
     };
 
     const auto row = std::find_if(topic_table.begin(), topic_table.end(), [&](const auto& r) {
-        return verb_stands && r.kind == levels[0] && r.verb == levels[2];
+        return levels.size() >= 3 && r.kind == levels[0] && r.verb == levels[2];
     });
     if (row == topic_table.end() || levels.size() > 4) {
         return refused_early(refuse(Error::unknown_request));
@@ -232,7 +232,10 @@ std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw
         decoded.refusal = std::visit([&](const auto& held) { return check(held, limits); }, *body);
     }
     if (decoded.refusal) {
-        return refused(std::move(*decoded.refusal), std::move(decoded.req));
+        return Reply{.re = std::string(row->verb),
+                     .device = sender.device,
+                     .req = std::move(decoded.req),
+                     .body = std::move(*decoded.refusal)};
     }
     return Request{.req = std::move(decoded.req), .body = std::move(*body)};
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "protocol/refusals.hpp"
 #include "protocol/text.hpp"
 #include "protocol/wire.hpp"
 #include "wire_types.hpp"
@@ -23,6 +24,9 @@ class TreeBuilder {
   public:
     json tree;
     std::optional<Refusal> refusal;
+
+    /// Reads no further than `most` values.
+    explicit TreeBuilder(std::int64_t most) : left_(most), most_(most) {}
 
     void breach(std::string what, std::optional<std::string> field = {}) {
         if (!refusal) {
@@ -45,36 +49,55 @@ class TreeBuilder {
         }
         key_ = std::move(name);
     }
-    void begin(json::value_t kind) {
+    /// False: the body holds too many values.
+    bool begin(json::value_t kind) {
+        if (!count_one()) {
+            return false;
+        }
         ++depth_;
         if (depth_ == 1 && kind != json::value_t::object) {
             breach("the body is no map");
         }
         if (depth_ > max_depth) {
             breach("nested deeper than 8", top_key_);
-            return;
+        } else {
+            open_.push_back(put(json(kind)));
         }
-        open_.push_back(put(json(kind)));
+        return true;
     }
     void end() {
         if (depth_-- <= max_depth) {
             open_.pop_back();
         }
     }
-    void value(json one) {
+    bool value(json one) {
+        if (!count_one()) {
+            return false;
+        }
         if (depth_ == 0) {
             breach("the body is no map");
         }
         if (depth_ <= max_depth) {
             put(std::move(one));
         }
+        return true;
     }
-    void text(std::string_view one) {
+    bool text(std::string_view one) {
         // What is no text is not kept: a refusal must not echo it.
-        value(check_text(one) ? json(one) : json(nullptr));
+        return value(check_text(one) ? json(one) : json(nullptr));
     }
 
   private:
+    bool count_one() {
+        if (left_-- > 0) {
+            return true;
+        }
+        if (!refusal) {
+            refusal = refuse_size("payload", most_);
+            refusal->message = "payload holds more than " + std::to_string(most_) + " values";
+        }
+        return false;
+    }
     /// A refusal echoes no key but one that could be ours.
     static bool is_field_name(std::string_view name) {
         const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
@@ -105,6 +128,8 @@ class TreeBuilder {
         return well_formed;
     }
 
+    std::int64_t left_;
+    std::int64_t most_;
     std::vector<json*> open_;
     std::string key_;
     std::optional<std::string> top_key_;
@@ -126,7 +151,7 @@ class MsgpackVisitor : public msgpack::null_visitor {
         if (in_key_) {
             build_.key(std::string(v, size));
         } else {
-            build_.text({v, size});
+            return build_.text({v, size});
         }
         return true;
     }
@@ -155,16 +180,9 @@ class MsgpackVisitor : public msgpack::null_visitor {
         if (in_key_) {
             return key_is_no_text();
         }
-        build_.value(std::move(v));
-        return true;
+        return build_.value(std::move(v));
     }
-    bool container(json::value_t kind) {
-        if (in_key_) {
-            return key_is_no_text();
-        }
-        build_.begin(kind);
-        return true;
-    }
+    bool container(json::value_t kind) { return in_key_ ? key_is_no_text() : build_.begin(kind); }
     bool closed() {
         build_.end();
         return true;
@@ -189,10 +207,7 @@ class JsonVisitor : public nlohmann::json_sax<json> {
     bool number_float(number_float_t v, const string_t& /*spelled*/) override {
         return value(json(v));
     }
-    bool string(string_t& v) override {
-        build_.text(v);
-        return true;
-    }
+    bool string(string_t& v) override { return build_.text(v); }
     bool binary(binary_t& /*v*/) override { return false; }
     bool start_object(std::size_t /*size*/) override { return begin(json::value_t::object); }
     bool key(string_t& v) override {
@@ -209,14 +224,8 @@ class JsonVisitor : public nlohmann::json_sax<json> {
     }
 
   private:
-    bool value(json&& v) {
-        build_.value(std::move(v));
-        return true;
-    }
-    bool begin(json::value_t kind) {
-        build_.begin(kind);
-        return true;
-    }
+    bool value(json&& v) { return build_.value(std::move(v)); }
+    bool begin(json::value_t kind) { return build_.begin(kind); }
     bool end() {
         build_.end();
         return true;
@@ -224,11 +233,27 @@ class JsonVisitor : public nlohmann::json_sax<json> {
     TreeBuilder& build_;
 };
 
-TreeBuilder read_tree(std::string_view payload) {
-    TreeBuilder build;
+/// White space and byte order marks before JSON mean nothing.
+std::string_view without_blanks(std::string_view payload) {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    for (;;) {
+        payload.remove_prefix(std::min(payload.find_first_not_of(" \t\r\n"), payload.size()));
+        if (!payload.starts_with(byte_order_mark)) {
+            return payload;
+        }
+        payload.remove_prefix(byte_order_mark.size());
+    }
+}
+
+TreeBuilder read_tree(std::string_view payload, std::int64_t most_values) {
+    TreeBuilder build(most_values);
+    const bool is_json = encoding_of(payload) == Encoding::json;
+    if (is_json) {
+        payload = without_blanks(payload);
+    }
     if (payload.empty()) {
         build.tree = json::object();
-    } else if (encoding_of(payload) == Encoding::json) {
+    } else if (is_json) {
         JsonVisitor visitor(build);
         json::sax_parse(payload.begin(), payload.end(), &visitor);
         // The parser takes a NUL for the end; JSON text holds none.
@@ -308,6 +333,11 @@ class FieldReader {
         if (const json* found = find(name)) {
             read_into(name, *found, value);
         }
+    }
+    template <class T>
+    void unless(std::string_view name, T& value, const T& left_out) {
+        value = left_out;
+        defaulted(name, value);
     }
     void flag(std::string_view name, bool& set) { defaulted(name, set); }
     template <class A, class B>
@@ -462,11 +492,13 @@ class FieldReader {
     Encoding encoding_;
 };
 
+/// Whether `req` is looked for where the body is not taken (contract, section 3).
+bool may_hold_req(std::string_view payload) { return payload.size() <= 1024; }
+
 Refusal too_large(std::string_view field, std::int64_t limit) {
-    return {.error = Error::too_large,
-            .message = std::string(field) + " is larger than " + std::to_string(limit) + " bytes",
-            .field = std::string(field),
-            .limit = limit};
+    auto refusal = refuse_size(field, limit);
+    refusal.message = std::string(field) + " is larger than " + std::to_string(limit) + " bytes";
+    return refusal;
 }
 
 /// The sizes of the texts that bodies share.
@@ -508,7 +540,7 @@ std::optional<Refusal> check_sizes(const RequestBody& body, const Limits& limits
 /// Reads a received map: its envelope by `read`, or says what is wrong.
 template <class Message>
 std::variant<Message, std::string> read_received(std::string_view payload, auto&& read) {
-    const TreeBuilder built = read_tree(payload);
+    const TreeBuilder built = read_tree(payload, INT64_MAX);
     if (built.refusal) {
         return built.refusal->message;
     }
@@ -558,28 +590,39 @@ Decoded decode_request(std::string_view payload, const Limits& limits, RequestBo
     if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
         return {.refusal = too_large("payload", limits.max_payload_bytes)};
     }
-    TreeBuilder built = read_tree(payload);
+    TreeBuilder built = read_tree(payload, limits.max_payload_values);
     Decoded decoded{.refusal = std::move(built.refusal)};
-    if (!built.tree.is_object()) {
-        return decoded;
-    }
     FieldReader reader(built.tree, encoding_of(payload));
-    reader("req", decoded.req);
-    if (reader.bad) {
-        decoded.req.reset();
+    if (built.tree.is_object()) {
+        reader("req", decoded.req);
+        if (reader.bad) {
+            decoded.req.reset();
+        }
+    }
+    if (!decoded.refusal) {
+        std::visit([&reader](auto& held) { held.fields(held, reader); }, body);
+        if (reader.bad) {
+            decoded.refusal = Refusal{.error = Error::invalid_request,
+                                      .message = *reader.bad + " is missing or does not fit",
+                                      .field = std::move(reader.bad)};
+        }
     }
     if (decoded.refusal) {
-        return decoded;
-    }
-    std::visit([&reader](auto& held) { held.fields(held, reader); }, body);
-    if (reader.bad) {
-        decoded.refusal = Refusal{.error = Error::invalid_request,
-                                  .message = *reader.bad + " is missing or does not fit",
-                                  .field = std::move(reader.bad)};
+        if (!may_hold_req(payload)) {
+            decoded.req.reset();
+        }
     } else {
         decoded.refusal = check_sizes(body, limits);
     }
     return decoded;
+}
+
+std::optional<Req> find_req(std::string_view payload) {
+    if (!may_hold_req(payload)) {
+        return std::nullopt;
+    }
+    RequestBody unread = Get{};
+    return decode_request(payload, Limits{}, unread).req;
 }
 
 std::variant<Reply, std::string> decode_reply(std::string_view payload) {

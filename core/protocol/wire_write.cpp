@@ -24,6 +24,10 @@ struct FieldCounter {
     }
     void required(std::string_view, const auto&) { ++count; }
     void defaulted(std::string_view, const auto&) { ++count; }
+    template <class T>
+    void unless(std::string_view, const T& value, const T& left_out) {
+        count += value != left_out ? 1U : 0U;
+    }
     void flag(std::string_view, bool set) { count += set ? 1U : 0U; }
     void code_of(std::string_view, Error) { ++count; }
     void one_of(std::string_view, std::string_view, const auto&) { ++count; }
@@ -130,6 +134,12 @@ class FieldWriter {
         write(value);
     }
     void defaulted(std::string_view name, const auto& value) { required(name, value); }
+    template <class T>
+    void unless(std::string_view name, const T& value, const T& left_out) {
+        if (value != left_out) {
+            required(name, value);
+        }
+    }
     void flag(std::string_view name, bool set) {
         if (set) {
             required(name, set);

@@ -27,12 +27,15 @@ export const malformed = [
   sample('msgpack: empty map in 3 bytes', raw('de 00 00'), fine),
   sample('msgpack: empty map in 5 bytes', raw('df 00 00 00 00'), fine),
 
-  // No map at all; the first byte `{` alone says JSON.
+  // No map at all; what begins no msgpack map is JSON.
   sample('JSON text that is an array', json('[]')),
   sample('JSON text that is null', json('null')),
   sample('JSON text that is a string', json('"data"')),
-  sample('JSON after a byte order mark', raw('ef bb bf') + json('{}')),
-  sample('JSON after a space', json(' {}')),
+  sample('JSON after a byte order mark', raw('ef bb bf') + json('{}'), fine),
+  sample('JSON after white space', json(' \r\n\t{}'), fine),
+  sample('JSON after white space and a byte order mark', json(' ') + raw('ef bb bf') + json(' {}'), fine),
+  sample('white space alone', json(' \n'), fine),
+  sample('a byte order mark that is cut short', raw('ef bb') + json('{}')),
   sample('JSON in UTF-16', raw('ff fe 7b 00 7d 00')),
   sample('JSON in UTF-16 without a mark', raw('7b 00 7d 00')),
   sample('msgpack: nil', 'c0'),

@@ -477,7 +477,7 @@ const status = [
     server_epoch: '7',
     store: 'ok',
     limits: {
-      max_payload_bytes: 32768, max_data_bytes: 16384, max_total_data_bytes: 268435456,
+      max_payload_bytes: 32768, max_payload_values: 4096, max_data_bytes: 16384, max_total_data_bytes: 268435456,
       max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_call_ms: 86400000, max_invitees: 1000, max_audience: 250,
       max_group_members: 2000, max_groups_per_owner: 100, max_pending_per_inviter: 64, max_pending_per_invitee: 256, max_pending: 1000000,
       max_ended: 100000, ended_ms: 600000, requests_per_second: 50, requests_burst: 200,
@@ -487,5 +487,28 @@ const status = [
   }),
 ];
 
+/** What is told with this value is not told (contract, section 3); `state` and `role` of these are of invitations. */
+const left_out = { call: false, answer: 'all', online_only: false, ringing: false, missed: false, role: 'invitee' };
+const left_out_states = ['open', 'pending'];
+
+function lean(value) {
+  if (Array.isArray(value)) return value.map(lean);
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
+  const usual_visibility = 'group' in value ? 'members' : 'invitees';
+  const is_by_inviter = value.event === 'new_invitation' && value.by === value.inviter;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(
+        ([key, field]) =>
+          !(key in left_out && left_out[key] === field) &&
+          !(key === 'state' && left_out_states.includes(field)) &&
+          !(key === 'visibility' && field === usual_visibility) &&
+          !(key === 'by' && is_by_inviter),
+      )
+      .map(([key, field]) => [key, lean(field)]),
+  );
+}
+const told = (list) => list.map((one) => ({ ...one, message: lean(one.message) }));
+
 /** By file. */
-export const vectors = { requests, replies, events, status };
+export const vectors = { requests, replies: told(replies), events: told(events), status };

@@ -198,6 +198,10 @@ class Randomizer {
     void defaulted(std::string_view, T& value) {
         value = any<T>();
     }
+    template <class T>
+    void unless(std::string_view, T& value, const T& /*left_out*/) {
+        value = any<T>();
+    }
     void flag(std::string_view, bool& set) { set = coin(); }
     void code_of(std::string_view, const Error&) {}
     template <class A, class B>
@@ -552,8 +556,12 @@ TEST_CASE("an empty payload is an empty JSON map") {
 TEST_CASE("the reply's encoding is told by the first byte") {
     CHECK(encoding_of("{}") == Encoding::json);
     CHECK(encoding_of("\x80") == Encoding::msgpack);
-    CHECK(encoding_of(" {}") == Encoding::msgpack);
-    CHECK(encoding_of("[]") == Encoding::msgpack);
+    CHECK(encoding_of("\x8f") == Encoding::msgpack);
+    CHECK(encoding_of("\xde") == Encoding::msgpack);
+    CHECK(encoding_of("\xdf") == Encoding::msgpack);
+    for (const auto* const other : {" {}", "[]", "\x7f", "\x90", "\xc0", "\xdd", "\xe0"}) {
+        CHECK(encoding_of(other) == Encoding::json);
+    }
 }
 
 TEST_CASE("depth 8 is read and depth 9 refused") {
@@ -856,6 +864,73 @@ TEST_CASE("req comes back with any refusal that could read it") {
     CHECK(req_of("invitation/i/modify", R"({"req":-3})") == std::optional<Req>(std::int64_t{-3}));
     CHECK(req_of("invitation/i/modify", R"({"req":1.5})") == std::nullopt);
     CHECK(req_of("invitation/i/modify", R"({"req":[7]})") == std::nullopt);
+}
+
+TEST_CASE("a large body that is not taken keeps its req to itself") {
+    const auto body = [](std::size_t size, const std::string& rest) {
+        std::string text = R"({"req":7,"x":")";
+        text.append(size - text.size() - 1 - rest.size(), 'x');
+        return text + '"' + rest;
+    };
+    const std::optional<Req> seven(std::uint64_t{7});
+    const auto req_of = [](const std::string& topic, const std::string& payload) {
+        return std::get<Reply>(take_in(alice, {.topic = topic, .payload = payload}, defaults)).req;
+    };
+    for (const std::string rest : {"}x", R"(,"data":1})"}) {
+        CHECK(req_of("invitation/i/accept", body(1024, rest)) == seven);
+        CHECK(req_of("invitation/i/accept", body(1025, rest)) == std::nullopt);
+    }
+    CHECK(req_of("invitation/i/frob", body(1024, "}")) == seven);
+    CHECK(req_of("invitation/i/frob", body(1025, "}")) == std::nullopt);
+    // What was taken, and is refused for what it says.
+    CHECK(req_of("user/bob/invite", body(2000, R"(,"timeout_ms":-1})")) == seven);
+}
+
+TEST_CASE("a body holds so many values and not one more") {
+    const auto refused = [](std::size_t values) {
+        // The map, the list, and what is in it; keys are none.
+        json body{{"x", json(std::vector<int>(values - 2))}};
+        const auto as_json = refusal_of("invitation/i/accept", body.dump());
+        const auto packed = json::to_msgpack(body);
+        const auto as_msgpack =
+            refusal_of("invitation/i/accept", std::string(packed.begin(), packed.end()));
+        REQUIRE(as_json == as_msgpack);
+        return as_json;
+    };
+    CHECK_FALSE(refused(4096));
+    const auto refusal = refused(4097);
+    REQUIRE(refusal);
+    CHECK(refusal->error == Error::too_large);
+    CHECK(refusal->field == "payload");
+    CHECK(refusal->limit == 4096);
+    Limits few;
+    few.max_payload_values = 16;
+    CHECK(refusal_of("invitation/i/accept",
+                     R"({"x":[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]})", few)
+              ->limit == 16);
+}
+
+TEST_CASE("a plain ring fits a packet of 256 bytes") {
+    // Of MQTT 3.1.1 at QoS 1: two bytes and the length's, the topic's length, the packet's number.
+    const auto packet = [](const std::string& topic, const std::string& payload) {
+        const auto rest = 2 + topic.size() + 2 + payload.size();
+        return 1 + (rest < 128 ? 1 : 2) + rest;
+    };
+    const std::string id_of_32(32, 'f');
+    const Event ring{.id = id(id_of_32),
+                     .rev = 1,
+                     .by_device = DeviceTag(~0ULL),
+                     .body = NewInvitation{.inviter = user("door-man"),
+                                           .invitees = {user("kitchen1")},
+                                           .remaining = Duration(30'000)}};
+    CHECK(packet("beckon/v1/inbox/kitchen1/event", encode(ring, Encoding::msgpack)) <= 256);
+    InvitationInfo item{.id = id(id_of_32), .inviter = user("door-man")};
+    item.remaining = Duration(29'999);
+    item.invitees.push_back({.user = user("kitchen1")});
+    const Reply page{.re = "sync",
+                     .device = DeviceTag(~0ULL),
+                     .body = Synced{.server_epoch = std::string(16, 'e'), .invitations = {item}}};
+    CHECK(packet("beckon/v1/inbox/kitchen1/reply", encode(page, Encoding::msgpack)) <= 256);
 }
 
 TEST_CASE("a whole req is the same value however it is spelled") {

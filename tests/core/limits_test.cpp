@@ -12,6 +12,7 @@
 #include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
 #include "world/actors.hpp"
+#include "world/judged.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;
@@ -28,7 +29,7 @@ class SharedState {
     Reply ask(const UserId& who, RequestBody body) {
         const auto before = switchboard_.counts();
         const auto next = switchboard_.next_deadline();
-        effects = switchboard_.handle({who, DeviceTag(1)}, {.body = std::move(body)}, now);
+        effects = judged(switchboard_, {who, DeviceTag(1)}, {.body = std::move(body)}, now);
         INFO(encode(std::get<Reply>(effects.front()), Encoding::json));
         auto reply = std::get<Reply>(effects.front());
         if (!reply.ok()) {

@@ -80,8 +80,11 @@ class Scenario {
         if (retain) {
             payload.erase(0, std::string("retain ").size());
         }
-        const auto taken =
-            take_in(sender, {.topic = topic, .payload = payload, .retain = retain}, limits_);
+        const RawRequest raw{.topic = topic, .payload = payload, .retain = retain};
+        if (auto no = board().admit(sender.user, now_)) {
+            return told({refuse_untaken(sender, raw, std::move(*no))});
+        }
+        const auto taken = take_in(sender, raw, limits_);
         if (const auto* refused = std::get_if<Reply>(&taken)) {
             return told({*refused});
         }

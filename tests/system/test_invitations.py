@@ -260,7 +260,7 @@ class Replies(InvitationTest):
         self.assertTrue(status["version"])
         self.assertEqual(status["server_epoch"], alice.ask("user/alice/sync")["server_epoch"])
         self.assertLessEqual({
-            "max_payload_bytes": 32768, "max_data_bytes": 16384, "max_total_data_bytes": 256 * 2**20,
+            "max_payload_bytes": 32768, "max_payload_values": 4096, "max_data_bytes": 16384, "max_total_data_bytes": 256 * 2**20,
             "max_timeout_ms": 86400000, "max_lifetime_ms": 86400000, "max_call_ms": 86400000, "max_invitees": 7, "max_audience": 250,
             "max_pending_per_inviter": 64, "max_pending_per_invitee": 256, "max_pending": 1000000,
             "max_ended": 100000, "ended_ms": 600000, "grace_ms": 15000, "events_per_second": 5000,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "apart.hpp"
+#include "judged.hpp"
 
 namespace beckon {
 
@@ -183,7 +184,7 @@ std::vector<InvitationInfo> World::open(const UserId& user) {
 
 Reply World::ask(const Sender& sender, RequestBody body) {
     const Request request{.body = std::move(body)};
-    const auto effects = board_->handle(sender, request, now_);
+    const auto effects = judged(*board_, sender, request, now_);
     promises_->asked(sender, request, now_, effects);
     std::optional<Reply> reply;
     for (const auto& effect : effects) {
@@ -394,7 +395,7 @@ void World::take(Site& site, const Device::Send& send) {
     }
     const auto& request = std::get<Request>(taken);
     note([&] { return "    from " + site.name + ": " + spelled(request); });
-    const auto effects = board_->handle(sender, request, now_);
+    const auto effects = judged(*board_, sender, request, now_);
     promises_->asked(sender, request, now_, effects);
     perform(effects, &site);
 }

@@ -487,7 +487,10 @@ class Promises::Model {
         const auto at = known_.find(event.id);
         require(at != known_.end(), "an event of an unknown invitation");
         if (sender != nullptr) {
-            require(event.by == sender->user && event.by_device == sender->device,
+            const auto* const news = std::get_if<NewInvitation>(&event.body);
+            const bool is_left_out = news != nullptr && news->inviter == sender->user;
+            require(event.by == (is_left_out ? std::nullopt : std::optional(sender->user)) &&
+                        event.by_device == sender->device,
                     "an event by somebody else");
         } else {
             require(!event.by_device, "an event of the clock by a device");
@@ -1310,7 +1313,8 @@ class Promises::Model {
             return false;
         }
         require(!known_.contains(invited.id), "an id that was in use");
-        require(invited.rev == 1 && !invited.state, "a new invitation with a past");
+        require(invited.rev == 1 && invited.state == Openness::open,
+                "a new invitation with a past");
         check_skipped(invited.skipped.value_or(std::vector<Skipped>{}));
         Known known{.asked = asked, .inviter = sender.user, .number = ++invitations_made_};
         known.lifetime_end = now_ + Duration(limits_.max_lifetime_ms);

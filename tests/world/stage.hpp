@@ -13,6 +13,7 @@
 
 #include "actors.hpp"
 #include "judge/switchboard.hpp"
+#include "judged.hpp"
 #include "kept.hpp"
 #include "promises.hpp"
 #include "protocol/topics.hpp"
@@ -73,7 +74,7 @@ class Stage {
     Reply ask(const Sender& sender, const Request& request, bool counted = false) {
         note(Asking{sender, request, counted});
         const auto before = counts();
-        const auto effects = heard(switchboard_->handle(sender, request, now_));
+        const auto effects = heard(judged(*switchboard_, sender, request, now_));
         if (watching_) {
             promises_.asked(sender, request, now_, effects);
         }

@@ -98,6 +98,10 @@ class CommitGate {
     void handle(const Asker& asker, const Sender& sender, Request request, Instant now);
     /// A reply that needs no switchboard, in its turn.
     void reply(const Asker& asker, Reply reply);
+    /// Whether this user may ask so often (`Switchboard::admit`).
+    std::optional<Refusal> admit(const UserId& user, Instant now) {
+        return switchboard_->admit(user, now);
+    }
     void set_online(const Sender& device, bool online, Instant now);
     /// Says what is stored by now, and does what is due. True: there is more to be said.
     bool tick(Instant now);

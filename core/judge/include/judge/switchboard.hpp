@@ -44,8 +44,12 @@ class Switchboard {
     Switchboard(const Switchboard&) = delete;
     Switchboard& operator=(const Switchboard&) = delete;
 
+    /// Counts a request of this user, whatever is wrong with it: to be asked first. Or refuses it,
+    /// and it is not even read.
+    std::optional<Refusal> admit(const UserId& user, Instant now);
+
     /// Judges one request: what came due, then exactly one `Reply`, then its
-    /// events. A refused one has changed nothing (but its sender's request rate).
+    /// events. A refused one has changed nothing.
     Effects handle(const Sender& sender, const Request& request, Instant now);
 
     /// Applies what is due at `now`.

@@ -34,11 +34,11 @@ struct NewInvitation {
         v.required("invitees", m.invitees);
         v("data", m.data);
         v("remaining_ms", m.remaining);
-        v.required("call", m.call);
-        v.required("answer", m.answer);
-        v.required("visibility", m.visibility);
-        v.required("online_only", m.online_only);
-        v.required("role", m.role);
+        v.unless("call", m.call, false);
+        v.unless("answer", m.answer, Answer::all);
+        v.unless("visibility", m.visibility, usual_visibility(m.group.has_value()));
+        v.unless("online_only", m.online_only, false);
+        v.unless("role", m.role, Role::invitee);
     }
     bool operator==(const NewInvitation&) const = default;
 };
@@ -199,6 +199,7 @@ inline constexpr bool raises_rev =
 struct Event {
     InvitationId id;
     Rev rev = 1;
+    /// Absent in a `new_invitation` that its inviter made as well.
     std::optional<UserId> by{};
     std::optional<DeviceTag> by_device{};
     EventBody body;

@@ -26,9 +26,13 @@ struct RawRequest {
     bool retain = false;
 };
 
+/// The reply to what is refused before its body is read.
+Reply refuse_untaken(const Sender& sender, const RawRequest& raw, Refusal refusal);
+
 /// Makes a request of what was published, or the reply that refuses it: the
 /// contract's checks (section 3) of topic, ids, sender, retain, size and body,
-/// in that order. Pure; any thread.
+/// in that order; whether the sender may ask so often comes before (`Switchboard::admit`). Pure;
+/// any thread.
 std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw,
                                      const Limits& limits);
 

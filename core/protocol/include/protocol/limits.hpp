@@ -11,6 +11,7 @@ namespace beckon {
 /// A name ends in its unit: `_bytes`, `_ms`, `_per_second`; else a count.
 struct Limits {
     std::int64_t max_payload_bytes = 32 * 1024;
+    std::int64_t max_payload_values = 4096;
     std::int64_t max_data_bytes = 16 * 1024;
     std::int64_t max_total_data_bytes = 256LL * 1024 * 1024;
     std::int64_t max_timeout_ms = 24LL * 3600 * 1000;
@@ -48,6 +49,7 @@ inline constexpr std::int64_t a_year_ms = 365LL * 24 * 3600 * 1000;
 /// Name and range of each limit: what `plugin_opt_<name>` takes and `status` tells.
 inline constexpr std::array limit_table{
     LimitInfo{"max_payload_bytes", &Limits::max_payload_bytes, 1, 1 << 28},
+    LimitInfo{"max_payload_values", &Limits::max_payload_values, 16, 1 << 28},
     LimitInfo{"max_data_bytes", &Limits::max_data_bytes, 0, 1 << 28},
     LimitInfo{"max_total_data_bytes", &Limits::max_total_data_bytes, 0, 1LL << 40},
     LimitInfo{"max_timeout_ms", &Limits::max_timeout_ms, 1, a_year_ms},

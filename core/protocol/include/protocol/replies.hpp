@@ -29,8 +29,8 @@ struct InviteeInfo {
 
     static void fields(auto& m, auto& v) {
         v.required("user", m.user);
-        v.required("state", m.state);
-        v.required("ringing", m.ringing);
+        v.unless("state", m.state, State::pending);
+        v.unless("ringing", m.ringing, false);
         v("device", m.device);
         v("data", m.data);
         v("reason", m.reason);
@@ -74,13 +74,13 @@ struct InvitationInfo {
         v.required("inviter", m.inviter);
         v("group", m.group);
         v("data", m.data);
-        v.required("call", m.call);
-        v.required("answer", m.answer);
-        v.required("online_only", m.online_only);
-        v.required("visibility", m.visibility);
+        v.unless("call", m.call, false);
+        v.unless("answer", m.answer, Answer::all);
+        v.unless("online_only", m.online_only, false);
+        v.unless("visibility", m.visibility, usual_visibility(m.group.has_value()));
         v.required("rev", m.rev);
-        v.required("state", m.state);
-        v.required("role", m.role);
+        v.unless("state", m.state, Openness::open);
+        v.unless("role", m.role, Role::invitee);
         v("remaining_ms", m.remaining);
         v.required("invitees", m.invitees);
         v("call_state", m.call_state);
@@ -174,8 +174,8 @@ struct PastInvitation {
         v("group", m.group);
         v.required("invitees", m.invitees);
         v.required("reason", m.reason);
-        v.required("role", m.role);
-        v.required("missed", m.missed);
+        v.unless("role", m.role, Role::invitee);
+        v.unless("missed", m.missed, false);
         v.required("age_ms", m.age);
         v.required("ring_ms", m.ring);
         v("talk_ms", m.talk);
@@ -213,7 +213,7 @@ struct Invited {
     bool dup = false;
     InvitationId id;
     Rev rev = 1;
-    std::optional<Openness> state{};  ///< with `dup` only
+    Openness state = Openness::open;
     std::optional<Duration> remaining{};
     std::optional<std::vector<Skipped>> skipped{};
 
@@ -221,7 +221,7 @@ struct Invited {
         v.flag("dup", m.dup);
         v.required("id", m.id);
         v.required("rev", m.rev);
-        v("state", m.state);
+        v.unless("state", m.state, Openness::open);
         v("remaining_ms", m.remaining);
         v("skipped", m.skipped);
     }

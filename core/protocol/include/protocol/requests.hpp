@@ -20,6 +20,7 @@
 ///   v("name", optional)           may be absent (never null);
 ///   v.required("name", value)     must be there;
 ///   v.defaulted("name", value)    keeps its value when absent, is always written;
+///   v.unless("name", value, one)  is absent when it is `one`;
 ///   v.one_of("a", "b", variant)   is one of the two, by the name of what it is.
 namespace beckon {
 

@@ -22,15 +22,18 @@ constexpr std::string_view content_type(Encoding encoding) {
     return encoding == Encoding::json ? "application/json" : "application/vnd.msgpack";
 }
 
-/// A payload whose first byte is `{`, or an empty one, is JSON.
+/// What begins as a map does in msgpack is msgpack, and all else JSON.
 constexpr Encoding encoding_of(std::string_view payload) {
-    return payload.empty() || payload.front() == '{' ? Encoding::json : Encoding::msgpack;
+    const unsigned first = payload.empty() ? 0U : static_cast<unsigned char>(payload.front());
+    const bool begins_a_map = (first & 0xf0U) == 0x80 || first == 0xde || first == 0xdf;
+    return begins_a_map ? Encoding::msgpack : Encoding::json;
 }
 
 /// The deepest nesting that is read; the top map is 1.
 inline constexpr int max_depth = 8;
 
-/// `req` comes back even with a refusal, when it could be read.
+/// `req` comes back even with a refusal, when it could be read; where the body breaks a rule of its
+/// form, in small bodies only.
 struct Decoded {
     std::optional<Req> req{};
     std::optional<Refusal> refusal{};
@@ -41,6 +44,9 @@ struct Decoded {
 /// its texts; what a field may mean is for intake.hpp.
 /// On a refusal `body` is to be thrown away.
 Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body);
+
+/// The `req` of a body that is not to be read, if it is small.
+std::optional<Req> find_req(std::string_view payload);
 
 std::string encode(const Reply& reply, Encoding encoding);
 std::string encode(const AnyEvent& event, Encoding encoding);

@@ -31,6 +31,11 @@ inline constexpr std::size_t max_profile_texts = 16;
 /// Counts the events of an invitation, from 1 (contract, section 3).
 using Rev = std::uint32_t;
 
+/// The visibility of an invitation that names none.
+constexpr Visibility usual_visibility(bool in_group) {
+    return in_group ? Visibility::members : Visibility::invitees;
+}
+
 /// Where the invitation stands: open while anyone is pending. Computed, never stored.
 enum class Openness : std::uint8_t { open, ended };
 enum class OnInviterLost : std::uint8_t { cancel, keep };
