@@ -72,19 +72,22 @@ const word = (...words) => (value) => words.includes(value);
 const isMap = (value) =>
   value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array);
 
+/** A field that is left out when it is `usual`, or what that makes of the message. */
+const unless = (usual, holds) => Object.assign((value) => holds(value), { usual });
+
 const states = word('pending', 'accepted', 'rejected', 'cancelled', 'timed_out', 'revoked');
 const shared = {
-  call: flag,
-  answer: word('all', 'first'),
-  visibility: word('members', 'invitees', 'inviter'),
-  online_only: flag,
-  role: word('inviter', 'invitee', 'observer'),
+  call: unless(false, flag),
+  answer: unless('all', word('all', 'first')),
+  visibility: unless(({ group }) => (group ? 'members' : 'invitees'), word('members', 'invitees', 'inviter')),
+  online_only: unless(false, flag),
+  role: unless('invitee', word('inviter', 'invitee', 'observer')),
 };
 const person = { user: isId, state: states };
 const invitation = {
-  id: isId, inviter: isId, 'group?': isId, 'data?': data, ...shared, rev: count, state: word('open', 'ended'),
+  id: isId, inviter: isId, 'group?': isId, 'data?': data, ...shared, rev: count, state: unless('open', word('open', 'ended')),
   'remaining_ms?': count,
-  invitees: list({ ...person, ringing: flag, 'device?': text, 'data?': data, 'reason?': text }),
+  invitees: list({ user: isId, state: unless('pending', states), ringing: unless(false, flag), 'device?': text, 'data?': data, 'reason?': text }),
   'call_state?': (value) => fits(value, { participants: ids, duration_ms: count, 'reason?': text }),
 };
 const ofInvitation = { event: text, id: isId, rev: count, 'by?': isId, 'by_device?': text };
@@ -92,7 +95,7 @@ const ofGroup = { event: text, group: isId, by: isId, by_device: text };
 
 /** What is read of each event; a `?` may be absent. What is unknown beside it is let be. */
 const events = {
-  new_invitation: { ...ofInvitation, inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': count, ...shared },
+  new_invitation: { ...ofInvitation, by: unless(({ inviter }) => inviter, isId), inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': count, ...shared },
   invitee_accepted: { ...ofInvitation, invitee: isId, 'data?': data },
   invitee_rejected: { ...ofInvitation, invitee: isId, 'data?': data, reason: text },
   invitation_cancelled: { ...ofInvitation, inviter: isId, invitees: ids, 'data?': data, reason: text },
@@ -120,7 +123,7 @@ const skipped = { 'skipped?': list({ user: isId, error: text }) };
 const counted = { 'dup?': flag, rev: count };
 /** What is read of each reply that is ok, by the request that it answers. */
 const replies = {
-  invite: { 'dup?': flag, 'id?': isId, 'rev?': count, 'state?': word('open', 'ended'), 'remaining_ms?': count, 'merged_into?': isId, ...skipped },
+  invite: { 'dup?': flag, 'id?': isId, 'rev?': count, state: unless('open', word('open', 'ended')), 'remaining_ms?': count, 'merged_into?': isId, ...skipped },
   add: { id: isId, rev: count, ...skipped },
   accept: counted,
   reject: counted,
@@ -129,7 +132,7 @@ const replies = {
   ringing: counted,
   get: { invitation: (value) => fits(value, invitation) },
   sync: { server_epoch: text, invitations: list(invitation), 'next?': text },
-  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), reason: text, role: text, 'missed?': flag, age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
+  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
   message: { id: isId },
   groups: { groups: list({ group: isId, 'name?': text, role: text, join_mode: text, count }), 'next?': text },
   group_add: skipped,
@@ -140,11 +143,15 @@ replies.group_invite = replies.invite;
 replies.group_message = replies.message;
 const refused = { error: text, code: count, message: text, 'field?': text, 'limit?': count, 'by?': isId, 'by_device?': text, 'rev?': count };
 
+/** Whether it has these fields; what was left out as usual is filled in. */
 function fits(value, fields) {
   return isMap(value) && Object.entries(fields).every(([field, holds]) => {
     const optional = field.endsWith('?');
     const read = value[optional ? field.slice(0, -1) : field];
-    return read === undefined ? optional : holds(read);
+    if (read !== undefined) return holds(read);
+    if (holds.usual === undefined) return optional;
+    value[field] = typeof holds.usual === 'function' ? holds.usual(value) : holds.usual;
+    return true;
   });
 }
 

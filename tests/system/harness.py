@@ -65,16 +65,45 @@ def encode(body, encoding):
 
 
 def encoding_of(payload):
-    """The contract's rule: the first byte tells, and an empty payload is an empty JSON map."""
-    return "json" if payload[:1] in (b"", b"{") else "msgpack"
+    """The contract's rule: what begins as a map of msgpack does is msgpack, all else JSON."""
+    first = payload[0] if payload else 0
+    return "msgpack" if first & 0xF0 == 0x80 or first in (0xDE, 0xDF) else "json"
 
 
 def decode(payload):
-    """Strictly: duplicate keys, trailing bytes, invalid UTF-8 and NaN raise."""
+    """With what the broker leaves out. Strictly: duplicate keys, trailing bytes, invalid UTF-8 and NaN raise."""
     if encoding_of(payload) == "json":
-        return json.loads(payload.decode("utf-8"), object_pairs_hook=_no_duplicates,
-                          parse_constant=lambda name: (_ for _ in ()).throw(ValueError(name)))
-    return msgpack.unpackb(payload, object_pairs_hook=_no_duplicates)
+        return filled_in(json.loads(payload.decode("utf-8"), object_pairs_hook=_no_duplicates,
+                                    parse_constant=lambda name: (_ for _ in ()).throw(ValueError(name))))
+    return filled_in(msgpack.unpackb(payload, object_pairs_hook=_no_duplicates))
+
+
+def filled_in(message):
+    """`message` with what is told only when it is unusual (contract, section 3)."""
+    def usually(place, **fields):
+        for name, value in fields.items():
+            assert name not in place or place[name] != value, f"{name} is told though it is usual: {message}"
+            place.setdefault(name, value)
+
+    def of_invitation(place):
+        usually(place, call=False, answer="all", online_only=False, role="invitee",
+                visibility="members" if "group" in place else "invitees")
+
+    if not isinstance(message, dict):
+        return message
+    if message.get("event") == "new_invitation":
+        of_invitation(message)
+        usually(message, by=message["inviter"])
+    for shown in [message["invitation"]] if "invitation" in message else message.get("invitations", []):
+        of_invitation(shown)
+        usually(shown, state="open")
+        for part in shown["invitees"]:
+            usually(part, state="pending", ringing=False)
+    for past in message.get("history", []):
+        usually(past, role="invitee", missed=False)
+    if message.get("re") == "invite" and message.get("dup") and "merged_into" not in message:
+        usually(message, state="open")
+    return message
 
 
 def data_of(message):
