@@ -23,8 +23,8 @@ struct CallOptions {
 };
 
 /// One invitation and its call, for as long as this program is in it: from its invite, or from when
-/// it joins by an accept or a resume. Ctrl-C takes back what is pending, and hangs up. It is there
-/// before the session, and outlives it.
+/// it joins by an accept, a join or a resume. Ctrl-C takes back what is pending, and hangs up. It
+/// is there before the session, and outlives it.
 class Part : public SignalingListener {
   public:
     explicit Part(const Output& output) : output_(output) {}
@@ -43,7 +43,7 @@ class Part : public SignalingListener {
         return stays();
     }
 
-    /// `request` is accept or resume, which `send` sends.
+    /// `request` is accept, join or resume, which `send` sends.
     Exit joins(Session& session, const std::string& request, const std::string& id,
                const std::function<void(const ResultCallback&)>& send) {
         begins(session);
@@ -52,6 +52,7 @@ class Part : public SignalingListener {
             output_.tell(reply_to(request, connected));
             return exit_of(connected);
         }
+        call_ = request == "join";
         for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
             call_ = call_ || (info.inviteID == id && info.call);
         }
@@ -259,6 +260,21 @@ void add_join(CLI::App& app, Invocation& invocation) {
         });
     accept.add_option("ID", accepted->id, "of the invitation")->required()->type_name("");
     accept.add_option("--data", accepted->data, "what is said with it")->option_text("TEXT");
+
+    const auto joined = std::make_shared<JoinOptions>();
+    CLI::App& join = add_subcommand(
+        app, invocation, "join",
+        "Comes into a call that goes on, perhaps back, and stays until somebody hangs up.",
+        "  beckon join 3f6ad1c0", joined,
+        [](const JoinOptions& chosen, const Settings& settings, const Output& output) {
+            Part part(output);
+            Session session(settings, output);
+            return part.joins(session, "join", chosen.id, [&](const ResultCallback& told) {
+                session.signaling().join(chosen.id, chosen.data, told);
+            });
+        });
+    join.add_option("ID", joined->id, "of the invitation")->required()->type_name("");
+    join.add_option("--data", joined->data, "what is said with it")->option_text("TEXT");
 
     const auto resumed = std::make_shared<JoinOptions>();
     CLI::App& resume = add_subcommand(

@@ -78,6 +78,8 @@ const char* name_of(SignalingEventType type) {
             return "invitation_revoked";
         case SignalingEventType::signal:
             return "signal";
+        case SignalingEventType::participantJoined:
+            return "participant_joined";
         case SignalingEventType::participantLeft:
             return "participant_left";
         case SignalingEventType::participantMoved:
@@ -113,6 +115,7 @@ const char* key_of_one(SignalingEventType type) {
             return "invitee";
         case SignalingEventType::signal:
             return "from";
+        case SignalingEventType::participantJoined:
         case SignalingEventType::participantLeft:
         case SignalingEventType::participantMoved:
             return "user";

@@ -172,6 +172,8 @@ Wordings about_invitations() {
              return users(e, "invitees") + " is asked no more" + in_brackets(text(e, "reason"));
          }},
         {"signal", [](const Facts& e) { return text(e, "from") + " signals" + said(e); }},
+        {"participant_joined",
+         [](const Facts& e) { return text(e, "user") + " came into the call" + said(e); }},
         {"participant_left",
          [](const Facts& e) {
              return text(e, "user") + " left the call" + in_brackets(text(e, "reason")) + said(e);

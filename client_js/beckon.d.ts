@@ -201,6 +201,8 @@ export interface SignalingListener {
 
   /** `from` says something within the invitation or its call; once each. Comes to all devices of this user. */
   onSignal?(inviteID: string, from: string, data: Data): void;
+  /** `user` came into the call by `join`, perhaps back. (Who accepts is told by `onInviteeAccepted`.) */
+  onParticipantJoined?(inviteID: string, user: string, data: Data): void;
   /**
    * `user` is not in the call any more, which goes on for the others; `reason` is empty when that was
    * missed. This user's own id: another of the user's devices hung up, or this one was away for too long.
@@ -259,6 +261,11 @@ export interface SignalingManager {
   signal(inviteID: string, data: Data, to?: string): Promise<Result>;
   /** Leaves the call, which ends with the last but one; `all`: the inviter ends it. */
   hangup(inviteID: string, data?: Data, reason?: string, all?: boolean): Promise<Result>;
+  /**
+   * Comes into a call that goes on: back, after this user hung up or was lost, or at last, after they
+   * did not answer or declined; while it rings for them, it is an accept.
+   */
+  join(inviteID: string, data?: Data): Promise<Result>;
   /** Takes the call over from another device of this user. */
   resume(inviteID: string): Promise<Result>;
   /**

@@ -126,6 +126,14 @@ struct Told {
             listener.onSignal(heard.id.text(), signal.from.text(), signal.data.bytes);
         };
     }
+    void of(const Heard& heard, const ParticipantJoined& joined) {
+        event.type = SignalingEventType::participantJoined;
+        event.invitees = {joined.user.text()};
+        event.data = text(joined.data);
+        mapped = [&heard, &joined, this](SignalingListener& listener) {
+            listener.onParticipantJoined(heard.id.text(), joined.user.text(), event.data);
+        };
+    }
     void of(const Heard& heard, const ParticipantLeft& left) {
         event.type = SignalingEventType::participantLeft;
         event.invitees = {left.user.text()};

@@ -67,6 +67,9 @@ void SignalingListener::onParticipantLeft(const std::string& /*inviteID*/,
                                           const std::string& /*user*/,
                                           const std::string& /*reason*/,
                                           const std::string& /*data*/) {}
+void SignalingListener::onParticipantJoined(const std::string& /*inviteID*/,
+                                            const std::string& /*user*/,
+                                            const std::string& /*data*/) {}
 void SignalingListener::onParticipantMoved(const std::string& /*inviteID*/,
                                            const std::string& /*user*/) {}
 void SignalingListener::onCallEnded(const std::string& /*inviteID*/, const std::string& /*reason*/,
@@ -252,6 +255,13 @@ void SignalingManager::hangup(const std::string& inviteID, const std::string& da
         arguments.blame("reason", "is empty");
     }
     arguments.call(engine_, std::move(hangup), completion(std::move(callback), to_result));
+}
+
+void SignalingManager::join(const std::string& inviteID, const std::string& data,
+                            ResultCallback callback) {
+    Arguments arguments;
+    Join join{.id = arguments.invitation(inviteID), .data = arguments.optional_data(data)};
+    arguments.call(engine_, std::move(join), completion(std::move(callback), to_result));
 }
 
 void SignalingManager::resume(const std::string& inviteID, ResultCallback callback) {

@@ -74,6 +74,8 @@ export class Inbox {
   #held = new Map();
   /** Ended for all: whatever still comes of them is late. */
   #ended = new Remembered();
+  /** Into the calls of these, which are not held, this user has come. */
+  #returned = new Set();
   /** Own invitations of which nothing is to be told. */
   #disowned = new Remembered();
   /** Signals that were told. */
@@ -336,6 +338,25 @@ export class Inbox {
     if (user === this.#me && had_begun) news.push({ news: 'unsure', id: info.id });
   }
 
+  /** `user` is in the call, by another way than an accept. */
+  #comesIn(held, user, device, now, news) {
+    held.since ??= now;
+    if (user === this.#me) {
+      held.talk_over = false;
+      held.talk ??= { since: held.since, devices: new Map(), left: new Set() };
+      news.push({ news: 'unsure', id: held.info.id });
+    }
+    held.talk?.left.delete(user);
+    held.talk?.devices.set(user, device);
+  }
+
+  /** This user is in the call of an invitation that was over here: how it stands is asked. */
+  #comesBack(id, news) {
+    this.#ended.erase(id);
+    this.#returned.add(id);
+    news.push({ news: 'unsure', id });
+  }
+
   #leaves(held, { user, reason, data }, cause, news) {
     if (!held.talk?.devices.delete(user)) return;
     held.talk.left.add(user);
@@ -384,12 +405,18 @@ export class Inbox {
     const news = [];
     const { id, rev, by, by_device } = event;
     const held = this.#held.get(id);
-    if (!held) return news;
+    if (!held) {
+      if (event.event === 'participant_joined' && event.user === this.#me) this.#comesBack(id, news);
+      return news;
+    }
     const cause = { by, by_device, here: this.#isOwn(by, by_device) };
     if (event.event === 'signal') {
       if (!cause.here && (event.seq === undefined || this.#signals.insert(`${id} ${by_device} ${event.seq}`))) {
         news.push({ news: 'signal', ...this.#of(held, cause), user: event.from, data: event.data });
       }
+    } else if (event.event === 'participant_joined') {
+      this.#comesIn(held, event.user, by_device, now, news);
+      if (!cause.here) news.push({ news: 'participant_joined', ...this.#of(held, cause), user: event.user, data: event.data });
     } else if (event.event === 'participant_left') {
       this.#leaves(held, event, cause, news);
     } else if (event.event === 'call_ended') {
@@ -419,7 +446,7 @@ export class Inbox {
   takeEvent(event, now) {
     const news = [];
     const { id, rev, by, by_device } = event;
-    if (['signal', 'participant_left', 'participant_moved', 'call_ended'].includes(event.event)) {
+    if (['signal', 'participant_joined', 'participant_left', 'participant_moved', 'call_ended'].includes(event.event)) {
       return this.#takeOfCall(event, now);
     }
     if (this.#ended.has(id) || this.#disowned.has(id)) {
@@ -518,7 +545,8 @@ export class Inbox {
       }
       // As it was before anything happened to it; the difference is news, unless this user's part
       // is over: then it never rang here, and never will.
-      const rang_elsewhere = info.role === 'invitee' && !this.#asksUs(info);
+      const returned = this.#returned.delete(info.id);
+      const rang_elsewhere = returned || (info.role === 'invitee' && !this.#asksUs(info));
       const begun = { ...info, invitees: rang_elsewhere ? info.invitees : [] };
       if (!rang_elsewhere) for (const { user } of info.invitees) list(begun, user);
       held = this.#hold(begun);
@@ -526,7 +554,11 @@ export class Inbox {
       held.confirmed = true;
       held.announced = info.role !== 'observer';
       if (info.role !== 'inviter' && !rang_elsewhere) this.#rings(held, announcement(), { by: info.inviter }, now, news);
-      if (info.call_state?.participants.includes(this.#me)) this.#joins(held, undefined, now, news);
+      if (info.call_state?.participants.includes(this.#me)) {
+        this.#joins(held, undefined, now, news);
+        if (returned) held.talk ??= { since: now, devices: new Map(), left: new Set() };
+        if (returned) held.talk.devices.set(this.#me, this.#device);
+      }
       this.#applyNewer(held, info, now, news);
       this.#settle(held, now, news);
       return news;
@@ -657,7 +689,10 @@ export class Inbox {
     }
     if (kind === 'cancel') this.cancelling(id, false);
     const held = this.#held.get(id);
-    if (!held) return news;
+    if (!held) {
+      if (kind === 'join' && reply.ok) this.#comesBack(id, news);
+      return news;
+    }
     if (!reply.ok) {
       // It is not as we thought.
       if (notAsThought.includes(reply.code)) news.push({ news: 'unsure', id });
@@ -692,6 +727,10 @@ export class Inbox {
       this.#apply(held, { event: 'invitation_cancelled', inviter: this.#me, invitees: reply.cancelled, data: body.data, reason: 'cancelled' }, own, now, news);
     } else if (kind === 'modify') {
       held.info.data = body.data;
+    } else if (kind === 'join' && this.#asksUs(held.info) && held.info.role === 'invitee') {
+      this.#apply(held, { event: 'invitee_accepted', invitee: this.#me, data: body.data }, own, now, news);
+    } else if (kind === 'join') {
+      this.#comesIn(held, this.#me, this.#device, now, news);
     } else if (kind === 'resume') {
       held.talk?.devices.set(this.#me, this.#device);
     }

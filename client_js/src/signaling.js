@@ -153,6 +153,10 @@ export class SignalingManager {
     return this.#ask(() => ({ kind: 'hangup', about: id(inviteID, 'id'), body: { data: data(said), reason: text(reason, 'reason'), all: Boolean(all) } }));
   }
 
+  join(inviteID, said = '') {
+    return this.#ask(() => ({ kind: 'join', about: id(inviteID, 'id'), body: { data: data(said) } }));
+  }
+
   resume(inviteID) {
     return this.#ask(() => ({ kind: 'resume', about: id(inviteID, 'id'), body: {} }));
   }
@@ -217,6 +221,7 @@ export class SignalingManager {
     const { id: inviteID, user, role, here, duration_ms: durationMs, data: said = '', reason = '' } = news;
     const [type, ...call] = {
       signal: ['signal', 'onSignal', inviteID, user, said],
+      participant_joined: ['participantJoined', 'onParticipantJoined', inviteID, user, said],
       participant_left: ['participantLeft', 'onParticipantLeft', inviteID, user, reason, said],
       participant_moved: ['participantMoved', 'onParticipantMoved', inviteID, user],
       call_ended: ['callEnded', 'onCallEnded', inviteID, reason, durationMs, said],

@@ -90,6 +90,25 @@ test('a call goes on without who left, and is over for who left', () => {
   assert.deepEqual(ended(alone.told()), []);
 });
 
+test('who hung up comes back by join, and what rang is not told again', () => {
+  const alone = talking();
+  alone.event('participant_left', 'x', 2, 'bob', { user: 'bob', reason: 'hangup' }, here);
+  assert.equal(talk(alone), undefined);
+  const told = alone.told('new_invitation').length;
+  alone.call('join', 'x', { data: 'back' });
+  alone.reply(alone.sent('join'), { rev: 2 });
+  const others = [{ user: 'bob', state: 'accepted', device: here }, { user: 'carol', state: 'accepted', device: elsewhere }];
+  const open = call(others, { rev: 2, call_state: { participants: ['alice', 'bob', 'carol'], duration_ms: 5 } });
+  delete open.remaining_ms;
+  alone.reply(alone.sent('get'), { invitation: open });
+  assert.equal(talk(alone).here, true);
+  assert.equal(alone.told('new_invitation').length, told);
+  alone.event('participant_joined', 'x', 2, 'dave', { user: 'dave', data: 'me too' });
+  assert.deepEqual(alone.told('participant_joined').map(({ user, data }) => [user, data]), [['dave', 'me too']]);
+  alone.event('call_ended', 'x', 2, 'alice', { reason: 'hangup', duration_ms: 9 });
+  assert.equal(ended(alone.told()).length, 1);
+});
+
 test('another device of the user takes the call over, and this one knows', () => {
   const alone = talking();
   alone.event('participant_moved', 'x', 2, 'bob', { user: 'bob' }, elsewhere);

@@ -135,7 +135,9 @@ class Inbox {
 
     // By what happens in a call (inbox_calls.cpp).
 
-    /// `user` has accepted.
+    /// This user is in the call of an invitation that was over here: how it stands is asked.
+    void come_back(const InvitationId& id, News& news);
+    /// `user` has accepted, or come into the call otherwise.
     void join_call(Held& held, const UserId& user, Instant now, News& news) const;
     void leave_call(Held& held, const ParticipantLeft& left, const Cause& cause, Instant now,
                     News& news) const;
@@ -165,6 +167,8 @@ class Inbox {
     std::set<std::pair<Instant, InvitationId>> looks_;
     /// Ended for all: whatever still comes of them is late.
     RecentIds<InvitationId> ended_;
+    /// Into the calls of these, which are not held, this user has come.
+    std::set<InvitationId> returned_;
     /// Signals that were told.
     RecentIds<std::tuple<InvitationId, DeviceTag, std::uint64_t>> signals_;
     /// Own invitations of which nothing is to be told.

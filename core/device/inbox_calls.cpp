@@ -6,6 +6,12 @@
 
 namespace beckon {
 
+void Inbox::come_back(const InvitationId& id, News& news) {
+    ended_.erase(id);
+    returned_.insert(id);
+    news.emplace_back(Unsure{id});
+}
+
 void Inbox::join_call(Held& held, const UserId& user, Instant now, News& news) const {
     auto& call = held.info.call_state;
     if (!call) {
@@ -33,12 +39,15 @@ void Inbox::leave_call(Held& held, const ParticipantLeft& left, const Cause& cau
 
 void Inbox::end_call(Held& held, CallEnded ended, const Cause& cause, Instant now,
                      News& news) const {
-    if (!held.in_call()) {
+    const bool was_in_it = held.in_call();
+    if (!held.info.call_state || held.info.call_state->reason) {
         return;
     }
     held.info.call_state =
         CallInfo{.participants = {}, .duration = ended.duration, .reason = ended.reason};
-    tell(held, std::move(ended), cause, now, news);
+    if (was_in_it) {
+        tell(held, std::move(ended), cause, now, news);
+    }
 }
 
 /// Whatever was missed of it.

@@ -17,6 +17,11 @@ Cause Inbox::cause_of(const Event& event) const {
 Inbox::News Inbox::take(const Event& event, Instant now) {
     News news;
     const auto* body = std::get_if<NewInvitation>(&event.body);
+    const auto* joined = std::get_if<ParticipantJoined>(&event.body);
+    if (joined != nullptr && joined->user == me_ && find(event.id) == nullptr) {
+        come_back(event.id, news);
+        return news;
+    }
     if (is_past(event.id)) {
         if (body != nullptr) {
             news.emplace_back(Doubtful{});
@@ -132,6 +137,11 @@ void Inbox::take_of_call(const Event& event, Instant now, News& news) {
             if constexpr (std::is_same_v<Body, SignalEvent>) {
                 if (!body.seq || !event.by_device ||
                     signals_.insert({event.id, *event.by_device, *body.seq})) {
+                    tell(*held, body, cause, now, news);
+                }
+            } else if constexpr (std::is_same_v<Body, ParticipantJoined>) {
+                join_call(*held, body.user, now, news);
+                if (!cause.here) {
                     tell(*held, body, cause, now, news);
                 }
             } else if constexpr (std::is_same_v<Body, ParticipantLeft>) {

@@ -56,6 +56,11 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                 }
                 Held* const held = find(id_of(request));
                 if (held == nullptr) {
+                    if constexpr (std::is_same_v<Asked, Join>) {
+                        if (refusal == nullptr) {
+                            come_back(request.id, news);
+                        }
+                    }
                     return;
                 }
                 if (refusal == nullptr) {
@@ -117,6 +122,13 @@ void Inbox::take_reply(Held& held, const Asked& asked, const ReplyBody& reply, I
         }
     } else if constexpr (std::is_same_v<Asked, Accept>) {
         apply(held, InviteeAccepted{me_, asked.data}, own, now, news);
+    } else if constexpr (std::is_same_v<Asked, Join>) {
+        const InviteeInfo* const part = held.own_part();
+        if (part != nullptr && part->state == State::pending) {
+            apply(held, InviteeAccepted{me_, asked.data}, own, now, news);
+        } else {
+            join_call(held, me_, now, news);
+        }
     } else if constexpr (std::is_same_v<Asked, Reject>) {
         apply(held, InviteeRejected{me_, asked.data, asked.reason}, own, now, news);
     } else if constexpr (std::is_same_v<Asked, Cancel>) {

@@ -118,7 +118,8 @@ void Inbox::take_unheard(const InvitationInfo& info, Instant now, News& news) {
     // user's part is over: then it never rang here, and never will.
     InvitationInfo begun = info;
     begun.call_state.reset();
-    const bool rang_elsewhere = info.role == Role::invitee && !asks(info, me_);
+    const bool rang_elsewhere =
+        returned_.erase(info.id) > 0 || (info.role == Role::invitee && !asks(info, me_));
     for (auto& part : begun.invitees) {
         if (!rang_elsewhere) {
             part = InviteeInfo{.user = part.user};

@@ -39,6 +39,11 @@ std::vector<UserId> participants_of(const Call& call) {
     return users;
 }
 
+bool was_in_call(const Call& call, const UserId& user) {
+    return std::any_of(call.participants.begin(), call.participants.end(),
+                       [&](const Participant& one) { return *one.user->id == user; });
+}
+
 Voice voice_of(const Invitation& invitation, const UserId& user) {
     const Invitee* invitee = invitee_of(invitation, user);
     Voice voice{.inviter = *invitation.inviter->id == user,
@@ -124,6 +129,27 @@ std::vector<UserId> audience(const Circle& circle) {
     return to;
 }
 
+std::vector<UserId> call_audience(const Circle& circle) {
+    if (!is_private(circle.visibility)) {
+        return audience(circle);
+    }
+    std::vector<UserId> to{circle.inviter};
+    for (const Participant& one : circle.invitation->call->participants) {
+        if (*one.user->id != circle.inviter) {
+            to.push_back(*one.user->id);
+        }
+    }
+    return to;
+}
+
+std::vector<UserId> participants(const Circle& circle) {
+    auto to = participants_of(*circle.invitation->call);
+    if (circle.actor != nullptr && std::find(to.begin(), to.end(), *circle.actor) == to.end()) {
+        to.push_back(*circle.actor);
+    }
+    return to;
+}
+
 std::vector<UserId> those_before(const Circle& circle) {
     std::vector<UserId> to{circle.inviter};
     if (!is_private(circle.visibility)) {
@@ -179,8 +205,10 @@ std::vector<UserId> hearers(Hears who, const Circle& circle) {
             return those_before(circle);
         case Hears::addressees:
             return addressees(circle);
+        case Hears::call_audience:
+            return call_audience(circle);
         case Hears::participants:
-            return participants_of(*circle.invitation->call);
+            return participants(circle);
     }
     throw InvariantBroken("each way to hear is known");
 }

@@ -30,6 +30,8 @@ bool call_has_ended(const Invitation& invitation);
 const Participant* in_call(const Invitation& invitation, const UserId& user);
 /// Those who take part.
 std::vector<UserId> participants_of(const Call& call);
+/// Whether the user takes part, or did.
+bool was_in_call(const Call& call, const UserId& user);
 
 /// What a user may say in an invitation, and to whom.
 struct Voice {

@@ -15,6 +15,12 @@ namespace beckon {
 struct Invitation;
 struct User;
 
+/// A device that signals for a participant who takes part with another.
+struct Signalled {
+    DeviceTag device;
+    Instant at;
+};
+
 /// One who takes part in a call, or did.
 struct Participant {
     User* user = nullptr;
@@ -27,6 +33,8 @@ struct Participant {
     Instant lost_at = never;
     /// The device that hung up, once one has.
     std::optional<DeviceTag> hung_up{};
+    /// The last of them at the end; not stored.
+    std::vector<Signalled> signalled{};
     /// Has changed since the changes were taken.
     bool changed = true;
 };

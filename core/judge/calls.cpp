@@ -12,6 +12,11 @@ namespace beckon {
 
 namespace {
 
+/// How long a broken connection may go unnoticed (contract, section 7).
+constexpr Duration before_noticed{15'000};
+/// So many devices of one user's are known to signal beside the one that takes part.
+constexpr std::size_t most_signalled = 8;
+
 /// Of one who takes part.
 Participant& part_of(Call& call, const UserId& user) {
     const auto at = std::find_if(
@@ -28,7 +33,7 @@ void Calls::wait(Invitation& invitation, const Sender& inviter) {
     enter(*invitation.call, *invitation.inviter, inviter.device);
 }
 
-void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
+void Calls::accepted(Invitation& invitation, User& invitee, DeviceTag device) {
     Call& call = *invitation.call;
     if (call.phase == Call::Phase::waiting) {
         call.phase = Call::Phase::lives;
@@ -43,9 +48,14 @@ void Calls::join(Invitation& invitation, User& invitee, DeviceTag device) {
     arm(call);
 }
 
+/// Who was in it before has the same place again, so that coming and going takes no room.
 void Calls::enter(Call& call, User& user, DeviceTag device) {
-    call.participants.push_back({.user = &user, .device = device, .was_online = user.has(device)});
-    shared_.changes.mark(call, call.participants.back());
+    auto& all = call.participants;
+    const auto known = std::find_if(all.begin(), all.end(),
+                                    [&](const Participant& one) { return one.user == &user; });
+    Participant& place = known != all.end() ? *known : all.emplace_back();
+    place = {.user = &user, .device = device, .was_online = user.has(device)};
+    shared_.changes.mark(call, place);
 }
 
 // ----------------------------------------------------------------- requests
@@ -65,6 +75,36 @@ ReplyBody Calls::signal(const Sender& sender, Invitation& invitation, const Sign
     }
     outcome.conclude(invitation, {shared_.records.find(sender.user), sender.device},
                      {.data = &asked.data, .seq = asked.seq}, events);
+    if (lives(invitation) && in_call(invitation, sender.user) != nullptr) {
+        note_signal(part_of(*invitation.call, sender.user), sender.device);
+    }
+    return Done{.rev = invitation.rev};
+}
+
+/// Of another device than that which takes part.
+void Calls::note_signal(Participant& one, DeviceTag device) const {
+    if (device == one.device) {
+        return;
+    }
+    auto& others = one.signalled;
+    std::erase_if(others, [&](const Signalled& other) { return other.device == device; });
+    if (others.size() == most_signalled) {
+        others.erase(others.begin());
+    }
+    others.push_back({.device = device, .at = shared_.now});
+}
+
+ReplyBody Calls::join(const Sender& sender, Invitation& invitation, const Join& asked,
+                      Effects& events) {
+    Call& call = *invitation.call;
+    Outcome outcome(shared_, rule_for(asked), circle_of(invitation, &sender.user));
+    if (auto full = outcome.charge()) {
+        return std::move(*full);
+    }
+    User& user = *shared_.records.find(sender.user);
+    enter(call, user, sender.device);
+    outcome.conclude(invitation, {&user, sender.device}, {.data = said(asked.data)}, events);
+    arm(call);
     return Done{.rev = invitation.rev};
 }
 
@@ -88,13 +128,15 @@ ReplyBody Calls::resume(const Sender& sender, Invitation& invitation, Effects& e
     if (auto full = outcome.charge()) {
         return std::move(*full);
     }
-    own.device = sender.device;
-    own.was_online = own.user->has(sender.device);
-    own.lost_at = never;
-    shared_.changes.mark(call, own);
-    outcome.conclude(invitation, {own.user, sender.device}, {}, events);
-    arm(call);
+    move(call, own, sender.device, outcome, events);
     return Done{.rev = invitation.rev};
+}
+
+void Calls::move(Call& call, Participant& own, DeviceTag device, Outcome& outcome,
+                 Effects& events) {
+    enter(call, *own.user, device);
+    outcome.conclude(call.invitation, {own.user, device}, {}, events);
+    arm(call);
 }
 
 // --------------------------------------------------------- time and absence
@@ -147,7 +189,25 @@ bool Calls::apply_next_due(Call& call, Effects& events) {
         lost->lost_at = shared_.now + SharedState::moment;
         return true;
     }
+    if (const auto device = replacement_for(*lost)) {
+        Outcome outcome(shared_, rule_of(Cause::participant_replaced),
+                        circle_of(call.invitation, lost->user->id));
+        static_cast<void>(outcome.charge());
+        move(call, *lost, *device, outcome, events);
+        return true;
+    }
     return apply(rule_of(Cause::participant_lost), &*lost);
+}
+
+/// That device of the user's which signalled last, since this one went or shortly before that was
+/// noticed, and is there.
+std::optional<DeviceTag> Calls::replacement_for(const Participant& gone) const {
+    const Instant noticed = gone.lost_at - Duration(shared_.limits.grace_ms);
+    const auto& others = gone.signalled;
+    const auto last = std::find_if(others.rbegin(), others.rend(), [&](const Signalled& one) {
+        return one.at >= noticed - before_noticed && gone.user->has(one.device);
+    });
+    return last == others.rend() ? std::nullopt : std::optional(last->device);
 }
 
 void Calls::set_online(const User& user, DeviceTag device, bool online) {

@@ -21,10 +21,13 @@ class Calls {
     /// The invitation is new, and its call waits for somebody.
     void wait(Invitation& invitation, const Sender& inviter);
     /// An invitee has accepted: the first starts the call.
-    void join(Invitation& invitation, User& invitee, DeviceTag device);
+    void accepted(Invitation& invitation, User& invitee, DeviceTag device);
 
     ReplyBody signal(const Sender& sender, Invitation& invitation, const Signal& asked,
                      Effects& events);
+    /// The sender comes into the call, perhaps back.
+    ReplyBody join(const Sender& sender, Invitation& invitation, const Join& asked,
+                   Effects& events);
     ReplyBody hang_up(const Sender& sender, Invitation& invitation, const Hangup& asked,
                       Effects& events);
     ReplyBody resume(const Sender& sender, Invitation& invitation, Effects& events);
@@ -45,6 +48,9 @@ class Calls {
 
   private:
     void enter(Call& call, User& user, DeviceTag device);
+    void move(Call& call, Participant& own, DeviceTag device, Outcome& outcome, Effects& events);
+    void note_signal(Participant& one, DeviceTag device) const;
+    [[nodiscard]] std::optional<DeviceTag> replacement_for(const Participant& gone) const;
     /// The next thing that time does to it, if any is due.
     bool apply_next_due(Call& call, Effects& events);
     /// Concludes that `gone` leaves, if anybody, or that it ends: then it may be gone after this.

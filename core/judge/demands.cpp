@@ -17,6 +17,21 @@ bool is_shown_to(const Invitation& invitation, const UserId& user) {
            invitation.group->has(user);
 }
 
+bool may_return(const UserId& user, const Invitation& invitation) {
+    const Invitee* invitee = invitee_of(invitation, user);
+    if (!invitation.call || (invitee == nullptr && *invitation.inviter->id != user)) {
+        return false;
+    }
+    if (!lives(invitation)) {
+        return invitee != nullptr || call_has_ended(invitation);
+    }
+    if (was_in_call(*invitation.call, user)) {
+        return true;
+    }
+    return invitee != nullptr && invitation.answer == Answer::all &&
+           invitee->state() != State::cancelled && invitee->state() != State::revoked;
+}
+
 bool is_allowed(Who who, const UserId& user, const Invitation& invitation) {
     const bool inviter = *invitation.inviter->id == user;
     const Invitee* invitee = invitee_of(invitation, user);
@@ -31,6 +46,11 @@ bool is_allowed(Who who, const UserId& user, const Invitation& invitation) {
             return invitee != nullptr;
         case Who::inviter:
             return inviter;
+        case Who::canceller:
+            return inviter || (invitation.group && !is_private(invitation.visibility) &&
+                               invitation.group->rank_of(user) >= Rank::admin);
+        case Who::returner:
+            return may_return(user, invitation);
         case Who::inviter_or_accepted:
             return inviter || (invitee != nullptr && invitee->state() == State::accepted);
         case Who::hearer:
@@ -145,7 +165,13 @@ std::optional<Refusal> forbidden(const Rule& rule, const UserId& user,
                                  const Invitation& invitation) {
     for (const Demand& demand : rule.may) {
         if (!is_allowed(demand.who, user, invitation)) {
-            return refuse(demand.otherwise);
+            auto refusal = refuse(demand.otherwise);
+            if (rule.verb == Hangup::verb && invitation.pending > 0 && !lives(invitation)) {
+                refusal.message = *invitation.inviter->id == user
+                                      ? "nobody has answered: cancel ends what rings"
+                                      : "it rings still: reject ends it for you";
+            }
+            return refusal;
         }
     }
     return std::nullopt;
@@ -194,6 +220,9 @@ std::optional<Refusal> too_late(const Rule& rule, const UserId& user, const Invi
     }
     const bool call_counts = rule.needs == Needs::open || rule.needs == Needs::call_lives;
     const bool call_is_over = call_counts && call_has_ended(invitation);
+    if (rule.late == Late::own_part && !call_is_over) {
+        return told_late(invitation, *invitee_of(invitation, user));
+    }
     if (invitees.size() == 1 && !call_is_over) {
         return told_late(invitation, invitees.front());
     }

@@ -145,7 +145,7 @@ InvitationInfo Invitations::describe(const Invitation& invitation, const UserId&
         }
         InviteeInfo one{
             .user = *invitee.user().id, .state = invitee.state(), .ringing = invitee.ringing};
-        if (invitee.by() == &invitee.user() && invitee.state() != State::revoked) {
+        if (invitee.state() == State::accepted || invitee.state() == State::rejected) {
             one.device = invitee.device();  // the invitee's own, which answered
         }
         if (const Note* note = invitee.note()) {

@@ -18,6 +18,7 @@ struct Ended {
     std::optional<CallKept> call{};
     std::map<Rev, std::string> reasons{};
     std::vector<InviteeKept> invitees{};
+    std::vector<UserId> talked{};
 };
 
 std::vector<Ended> collected(const Changes& changes) {
@@ -35,6 +36,8 @@ std::vector<Ended> collected(const Changes& changes) {
             all.back().reasons.emplace(note->rev, note->reason);
         } else if (const auto* invitee = std::get_if<InviteeKept>(&change)) {
             all.back().invitees.push_back(*invitee);
+        } else if (const auto* participant = std::get_if<ParticipantKept>(&change)) {
+            all.back().talked.push_back(participant->user);
         }
     }
     return all;
@@ -54,9 +57,21 @@ bool may_read_of(const Ended& ended, const InviteeKept& invitee, const UserId& r
            ended.kept.visibility != Visibility::inviter;
 }
 
+/// Of who took no part in its call.
 bool is_missed(const PastInvitee& own) {
-    return own.state == State::cancelled || own.state == State::timed_out ||
-           (own.state == State::rejected && own.reason == "busy");
+    static constexpr std::array not_missed{
+        name_of(CancelReason::answered), name_of(CancelReason::replaced),
+        name_of(CancelReason::left_group), name_of(CancelReason::group_dismissed)};
+    switch (own.state) {
+        case State::cancelled:
+            return std::find(not_missed.begin(), not_missed.end(), own.reason) == not_missed.end();
+        case State::timed_out:
+            return true;
+        case State::rejected:
+            return own.reason == "busy";
+        default:
+            return false;
+    }
 }
 
 PastInvitee part_of(const Ended& ended, const InviteeKept& invitee) {
@@ -106,7 +121,9 @@ PastInvitation told_of(const Ended& ended, const UserId& reader, Instant now) {
             told.invitees.push_back(part_of(ended, invitee));
         }
     }
+    const auto& talked = ended.talked;
     told.missed = !is_inviter(ended, reader) &&
+                  std::find(talked.begin(), talked.end(), reader) == talked.end() &&
                   std::any_of(told.invitees.begin(), told.invitees.end(), [&](const auto& one) {
                       return one.user == reader && is_missed(one);
                   });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "invitations.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -48,12 +50,43 @@ ReplyBody Invitations::answer(const Rule& rule, const Sender& sender, Invitation
         return std::move(*full);
     }
     outcome.conclude(invitation, {&own.user(), sender.device}, said, events);
-    if (rule.call == OnCall::joins && invitation.call) {
-        calls_.join(invitation, own.user(), sender.device);
+    const bool talks = rule.call == OnCall::joins && invitation.call;
+    if (talks) {
+        calls_.accepted(invitation, own.user(), sender.device);
     }
     const Rev rev = invitation.rev;
     settle(shared_, invitation);
+    if (talks) {
+        end_other_rings(invitation, {&own.user(), sender.device}, events);
+    }
     return Done{.rev = rev};
+}
+
+void Invitations::end_other_rings(const Invitation& accepted, const Actor& by, Effects& events) {
+    std::vector<Invitation*> rings;
+    std::copy_if(by.user->open.begin(), by.user->open.end(), std::back_inserter(rings),
+                 [&](const Invitation* one) {
+                     return one != &accepted && one->call && one->pending > 0 &&
+                            one->inviter == accepted.inviter && one->target == by.user &&
+                            one->invitees.size() == 1;
+                 });
+    for (Invitation* one : rings) {
+        happen(Cause::talk_already, *one, by, all_pending(*one), events);
+        settle(shared_, *one);
+    }
+}
+
+ReplyBody Invitations::judge(const Sender& sender, const Join& asked, Effects& events) {
+    if (const Invitation* known = shared_.records.find(asked.id); known != nullptr && known->call) {
+        const Invitee* own = invitee_of(*known, sender.user);
+        if (own != nullptr && own->pending()) {
+            return judge(sender, Accept{.id = asked.id, .data = asked.data}, events);
+        }
+        if (lives(*known) && in_call(*known, sender.user) != nullptr) {
+            return judge(sender, Resume{asked.id}, events);
+        }
+    }
+    return judge<Join>(sender, asked, events);
 }
 
 ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Accept& asked,
@@ -94,8 +127,9 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     if (auto full = charge(outcome, size_of(asked.data), invitation)) {
         return std::move(*full);
     }
-    outcome.conclude(invitation, {invitation.inviter, sender.device}, {.data = said(asked.data)},
-                     events);
+    User& by = *shared_.records.find(sender.user);
+    outcome.conclude(invitation, {&by, sender.device}, {.data = said(asked.data)}, events);
+    shared_.records.hold_remover(invitation, by);
     reply.rev = invitation.rev;
     settle(shared_, invitation);
     return reply;
@@ -141,6 +175,11 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
 ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Signal& asked,
                              Effects& events) {
     return calls_.signal(sender, invitation, asked, events);
+}
+
+ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Join& asked,
+                             Effects& events) {
+    return calls_.join(sender, invitation, asked, events);
 }
 
 ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Hangup& asked,

@@ -30,6 +30,7 @@ class Invitations {
     ReplyBody judge(const Sender& sender, const Invite& asked, Effects& events);
     ReplyBody judge(const Sender& sender, const GroupInvite& asked, Effects& events);
     ReplyBody judge(const Sender& sender, const Sync& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const Join& asked, Effects& events);
     /// The checks that every verb about an invitation shares, in the contract's order.
     template <NamesInvitation Verb>
     ReplyBody judge(const Sender& sender, const Verb& asked, Effects& events);
@@ -69,6 +70,8 @@ class Invitations {
                     Effects& events);
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Signal& asked,
                     Effects& events);
+    ReplyBody apply(const Sender& sender, Invitation& invitation, const Join& asked,
+                    Effects& events);
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Hangup& asked,
                     Effects& events);
     ReplyBody apply(const Sender& sender, Invitation& invitation, const Resume& asked,
@@ -97,6 +100,8 @@ class Invitations {
     /// The sender's part in it ends, by this row.
     ReplyBody answer(const Rule& rule, const Sender& sender, Invitation& invitation,
                      const Said& said, Effects& events);
+    /// They talk now: what else rings between the two, of this inviter's, ends.
+    void end_other_rings(const Invitation& accepted, const Actor& by, Effects& events);
     /// What nobody asks for; to be settled after it.
     void happen(Cause cause, Invitation& invitation, const Actor& by,
                 std::vector<Invitee*> concerned, Effects& events);

@@ -158,6 +158,20 @@ void Outcome::deliver(const Act& act, const Told& told, std::vector<UserId> to,
             alone = true;
         }
     }
+    if (auto* const ended = std::get_if<CallEnded>(&event.body); ended != nullptr && ended->data) {
+        // Said among those who talked; the others hear that it is over.
+        const auto others = std::stable_partition(to.begin(), to.end(), [&](const UserId& user) {
+            return was_in_call(*invitation.call, user);
+        });
+        std::vector<UserId> rest(others, to.end());
+        to.erase(others, to.end());
+        events.emplace_back(Delivery{.to = std::move(to), .event = event});
+        to = std::move(rest);
+        ended->data.reset();
+        if (to.empty()) {
+            return;
+        }
+    }
     events.emplace_back(Delivery{.to = std::move(to),
                                  .event = std::move(event),
                                  .online_only = is_news && invitation.online_only,
@@ -195,6 +209,8 @@ EventBody Outcome::body_of(const Act& act, const Told& told) const {
         case index_of<SignalEvent>:
             return SignalEvent{
                 .from = actor(), .seq = act.said.seq, .data = std::move(data).value_or(Data{})};
+        case index_of<ParticipantJoined>:
+            return ParticipantJoined{.user = actor(), .data = std::move(data)};
         case index_of<ParticipantLeft>:
             return ParticipantLeft{
                 .user = actor(), .reason = std::string(reason(act.said)), .data = std::move(data)};

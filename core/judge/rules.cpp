@@ -53,7 +53,8 @@ consteval bool tells_what_it_writes(const Rule& rule) {
 consteval bool writes_well(const Rule& rule) {
     if (!rule.writes) {
         // Why a call is left or ends, where nobody says it.
-        const bool needs_reason = !is_request(rule) && rule.call != OnCall::nothing;
+        const bool needs_reason =
+            !is_request(rule) && (rule.call == OnCall::leaves || rule.call == OnCall::ends);
         return needs_reason ? std::holds_alternative<std::string_view>(rule.reason)
                             : std::holds_alternative<std::monostate>(rule.reason);
     }
@@ -124,7 +125,8 @@ consteval bool is_asked_well(const Rule& rule) {
     }
     const bool only_first = by_nobody || rule.cause == Cause::invite;
     if ((only_first && rule.may[1].who != Who::anybody) ||
-        (rule.late == Late::who_took_it && !(asks(rule) && rule.needs == Needs::open))) {
+        (rule.late == Late::who_took_it && !(asks(rule) && rule.needs == Needs::open)) ||
+        (rule.late == Late::own_part) != (rule.may[0].who == Who::returner)) {
         return false;
     }
     const bool makes_it = rule.cause == Cause::invite;
@@ -153,15 +155,16 @@ consteval bool is_repeated_well(const Rule& rule) {
         case Repeat::hung_up_for_all:
             return is_request(rule) && rule.call == OnCall::ends;
         case Repeat::own_place:
-            return rule.call == OnCall::moves;
+            return rule.call == OnCall::moves || rule.call == OnCall::returns;
     }
     return false;
 }
 
 /// What a call ends by is told by `call_over`, and who leaves or moves tells the others.
 consteval bool calls_well(const Rule& rule) {
-    const bool of_call = rule.call == OnCall::moves || rule.call == OnCall::leaves ||
-                         rule.call == OnCall::ends || rule.cause == Cause::call_over;
+    const bool of_call = rule.call == OnCall::moves || rule.call == OnCall::returns ||
+                         rule.call == OnCall::leaves || rule.call == OnCall::ends ||
+                         rule.cause == Cause::call_over;
     if (of_call != (rule.needs == Needs::call_lives) ||
         (rule.call == OnCall::joins) != (rule.writes == State::accepted)) {
         return false;
@@ -172,7 +175,9 @@ consteval bool calls_well(const Rule& rule) {
     if (is_led_to(rule) && rule.call != OnCall::nothing) {
         return false;
     }
-    return of_call == (rule.tells[0].heard_by == Hears::participants);
+    const bool is_over = rule.cause == Cause::call_over;
+    return is_over == (rule.tells[0].heard_by == Hears::call_audience) &&
+           (of_call && !is_over) == (rule.tells[0].heard_by == Hears::participants);
 }
 
 /// Who takes it may end it for the others, and so does the end of the call.

@@ -24,7 +24,7 @@
 ///   ┌─────────┐ ───────────────────────────────────────────────► accepted
 ///   │ pending │ ── reject, by the invitee ─────────────────────► rejected
 ///   │         │ ── cancel, by the inviter ─────────────────────► cancelled
-///   │         │      (or another took it, the lifetime is over,
+///   │         │      (or another took it, they talk already, the lifetime is over,
 ///   │         │       the call ended, the inviter was lost or left)
 ///   │         │ ── the deadline, by the broker's clock ────────► timed_out
 ///   └─────────┘ ── left the group or removed from it ──────────► revoked
@@ -44,12 +44,15 @@ enum class Cause : std::uint8_t {
     add,
     get,
     signal,
+    join,
     hangup,
     /// With `all`.
     hangup_all,
     resume,
     /// Somebody took it, and one answer is enough.
     taken,
+    /// Who is asked has just accepted another call of the inviter's.
+    talk_already,
     deadline,
     lifetime_over,
     /// One who is asked left the group, or was removed.
@@ -61,6 +64,8 @@ enum class Cause : std::uint8_t {
     /// Away for longer than the grace period.
     inviter_lost,
     participant_lost,
+    /// Likewise, and another device of the user's has signalled.
+    participant_replaced,
     max_call,
     /// Nobody is left to talk to.
     call_over,
@@ -77,7 +82,12 @@ enum class Who : std::uint8_t {
     another,
     invitee,
     inviter,
+    /// The inviter and, where the group sees it, its owner and admins.
+    canceller,
     inviter_or_accepted,
+    /// The inviter once there is a call, and who was asked; while it lives, only who may come into
+    /// it: not who was cancelled or revoked and, where one answer is enough, who has been in it.
+    returner,
     hearer,
     /// The inviter, who is pending, and who takes part in the call or, without one, accepted.
     speaker,
@@ -111,6 +121,8 @@ enum class Late : std::uint8_t {
     ended,
     /// Who took it, when that is all that stands against it.
     who_took_it,
+    /// How the sender's part stands, before there is a call.
+    own_part,
 };
 /// By what a request that the same device made before is known again: it hears ok with `dup`.
 enum class Repeat : std::uint8_t {
@@ -150,15 +162,20 @@ enum class Hears : std::uint8_t {
     onlookers,
     /// The audience as it was before this row asked others.
     those_before,
+    /// The audience, of what concerns all who ever took part; who did not is told no data.
+    call_audience,
     /// Of those whom the sender can speak to, `to`; without it all of the call or, before one
     /// lives, the inviter or all who are pending.
     addressees,
+    /// Who takes part, and who comes or goes.
     participants,
 };
 /// What it does to a call.
 enum class OnCall : std::uint8_t {
     nothing,
     joins,
+    /// Likewise, into the old place if there is one.
+    returns,
     moves,
     /// With two in it, this is `call_over` instead.
     leaves,
@@ -241,7 +258,7 @@ inline constexpr std::array rule_table{
          .raises_rev = true},
     Rule{.cause = Cause::cancel,
          .verb = Cancel::verb,
-         .may = {Demand{Who::inviter, Error::not_inviter}},
+         .may = {Demand{Who::canceller, Error::not_inviter}},
          .needs = Needs::somebody_pending_unless_named,
          .repeat = Repeat::own_cancel,
          .writes = State::cancelled,
@@ -277,6 +294,15 @@ inline constexpr std::array rule_table{
          .may = {Demand{Who::speaker, Error::not_participant}},
          .needs = Needs::open,
          .tells = {tell<SignalEvent>(Hears::addressees)}},
+    Rule{.cause = Cause::join,
+         .verb = Join::verb,
+         .may = {Demand{Who::returner, Error::not_participant},
+                 Demand{Who::member, Error::not_member}},
+         .needs = Needs::call_lives,
+         .late = Late::own_part,
+         .repeat = Repeat::own_place,
+         .tells = {tell<ParticipantJoined>(Hears::participants)},
+         .call = OnCall::returns},
     Rule{.cause = Cause::hangup,
          .verb = Hangup::verb,
          .may = {Demand{Who::participant, Error::not_participant}},
@@ -301,6 +327,13 @@ inline constexpr std::array rule_table{
     Rule{.cause = Cause::taken,
          .needs = Needs::first_answer_counts,
          .pays = Pays::with_its_cause,
+         .writes = State::cancelled,
+         .reason = CancelReason::answered,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::talk_already,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::inviter_owes,
          .writes = State::cancelled,
          .reason = CancelReason::answered,
          .tells = {tell<InvitationCancelled>(Hears::audience)},
@@ -359,6 +392,11 @@ inline constexpr std::array rule_table{
          .reason = std::string_view("connection_lost"),
          .tells = {tell<ParticipantLeft>(Hears::participants)},
          .call = OnCall::leaves},
+    Rule{.cause = Cause::participant_replaced,
+         .needs = Needs::call_lives,
+         .pays = Pays::inviter_owes,
+         .tells = {tell<ParticipantMoved>(Hears::participants)},
+         .call = OnCall::moves},
     Rule{.cause = Cause::max_call,
          .needs = Needs::call_lives,
          .pays = Pays::inviter_owes,
@@ -367,7 +405,7 @@ inline constexpr std::array rule_table{
     Rule{.cause = Cause::call_over,
          .needs = Needs::call_lives,
          .pays = Pays::with_its_cause,
-         .tells = {tell<CallEnded>(Hears::participants)},
+         .tells = {tell<CallEnded>(Hears::call_audience)},
          .then = Cause::call_was_over},
     Rule{.cause = Cause::call_was_over,
          .needs = Needs::somebody_pending,

@@ -62,6 +62,7 @@ constexpr std::array topic_table{
     TopicRow{"invitation", Add::verb, "id", about_invitation<Add>},
     TopicRow{"invitation", Get::verb, "id", about_invitation<Get>},
     TopicRow{"invitation", Signal::verb, "id", about_invitation<Signal>},
+    TopicRow{"invitation", Join::verb, "id", about_invitation<Join>},
     TopicRow{"invitation", Hangup::verb, "id", about_invitation<Hangup>},
     TopicRow{"invitation", Resume::verb, "id", about_invitation<Resume>},
     TopicRow{"group", GroupInvite::verb, "group", about_group<GroupInvite>},

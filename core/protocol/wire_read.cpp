@@ -654,7 +654,7 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
             read_reply_body<HistoryListed>(reader, reply.body);
         } else if (reply.re == Message::verb) {
             read_reply_body<Sent>(reader, reply.body);
-        } else if (is_group_verb(reply.re)) {
+        } else if (is_group_verb(reply.re) && !reader.has("rev")) {
             read_reply_body<GroupDone>(reader, reply.body);
         } else {
             read_reply_body<Done>(reader, reply.body);

@@ -557,6 +557,10 @@ class Listener : public beckon::SignalingListener,
         put_data(line, data);
         told("onParticipantLeft", line);
     }
+    void onParticipantJoined(const std::string& inviteID, const std::string& user,
+                             const std::string& data) override {
+        told("onParticipantJoined", {{"inviteID", inviteID}, {"user", user}, {"data", data}});
+    }
     void onParticipantMoved(const std::string& inviteID, const std::string& user) override {
         told("onParticipantMoved", {{"inviteID", inviteID}, {"user", user}});
     }
@@ -1126,6 +1130,8 @@ class Driver {
         } else if (verb == "hangup") {
             signaling.hangup(id, data_of(command), result_callback,
                              command.value("reason", "hangup"), command.value("all", false));
+        } else if (verb == "join") {
+            signaling.join(id, data_of(command), result_callback);
         } else if (verb == "resume") {
             signaling.resume(id, result_callback);
         } else if (verb == "setBusy") {

@@ -176,6 +176,68 @@ TEST_CASE("signals are told once and in order, however often they come", "[devic
     CHECK(all == "123");
 }
 
+TEST_CASE("who hung up comes back into the call, and hears of it again", "[device]") {
+    Three three;
+    three.world.call(three.phone, Hangup{.id = x});
+    three.world.settle();
+    CHECK(three.phone.device.open(three.world.now()).empty());
+    three.phone.told.clear();
+    const auto join = three.world.call(three.phone, Join{.id = x, .data = Data{.bytes = "back"}});
+    three.world.settle();
+    CHECK(ok(three.phone.result(join)));
+    for (auto* const other : {&three.panel, &three.tablet}) {
+        CHECK(heard<ParticipantJoined>(*other) ==
+              std::vector{ParticipantJoined{.user = bob, .data = Data{.bytes = "back"}}});
+    }
+    // What rang is not announced again.
+    CHECK(three.phone.heard<NewInvitation>().empty());
+    CHECK(three.phone.all<Ended>().empty());
+    REQUIRE(three.phone.device.open(three.world.now()).size() == 1);
+    CHECK(three.phone.device.open(three.world.now())[0].call_state->participants.size() == 3);
+    three.world.call(three.panel, Hangup{.id = x, .all = true});
+    three.world.settle();
+    CHECK(heard<CallEnded>(three.phone).size() == 1);
+    CHECK(three.phone.device.open(three.world.now()).empty());
+}
+
+TEST_CASE("the inviter comes back, and is told no answer again", "[device]") {
+    Three three;
+    three.world.call(three.panel, Hangup{.id = x});
+    three.world.settle();
+    three.panel.told.clear();
+    three.world.call(three.panel, Join{.id = x});
+    three.world.settle();
+    CHECK(heard<InviteeAccepted>(three.panel).empty());
+    three.world.call(three.phone, Hangup{.id = x});
+    three.world.settle();
+    CHECK(heard<ParticipantLeft>(three.panel).size() == 1);
+    three.world.call(three.tablet, Hangup{.id = x});
+    three.world.settle();
+    CHECK(heard<CallEnded>(three.panel).size() == 1);
+}
+
+TEST_CASE("who declined comes into the call at last", "[device]") {
+    World world;
+    auto& panel = world.add_ready("alice");
+    auto& phone = world.add_ready("bob");
+    auto& tablet = world.add_ready("carol");
+    world.call(panel, call_of(bob, {carol}));
+    world.settle();
+    world.call(phone, Accept{x});
+    world.call(tablet, Reject{x});
+    world.settle();
+    world.call(tablet, Join{x});
+    world.settle();
+    CHECK(heard<ParticipantJoined>(phone) == std::vector{ParticipantJoined{.user = carol}});
+    CHECK(tablet.all<Ended>().size() == 1);
+    world.call(phone, Hangup{.id = x});
+    world.settle();
+    CHECK(heard<ParticipantLeft>(tablet).size() == 1);
+    world.call(panel, Hangup{.id = x});
+    world.settle();
+    CHECK(heard<CallEnded>(tablet).size() == 1);
+}
+
 TEST_CASE("a device that starts anew finds the call and takes it over", "[device]") {
     Two two;
     auto& again = two.world.add_ready("bob");

@@ -218,6 +218,9 @@ std::vector<Action> actions(const Setting& setting) {
             asks("bob's tablet calls alice", bob_tablet, crossing),
             asks("bob's phone hangs up", bob_phone, Hangup{.id = the_id}),
             asks("bob's tablet resumes", bob_tablet, Resume{the_id}),
+            asks("bob's phone joins", bob_phone, Join{.id = the_id}),
+            asks("carol joins", carol, Join{the_id, Data{.bytes = "me too"}}),
+            asks("alice's phone joins", alice_phone, Join{.id = the_id}),
             asks("carol hangs up", carol, Hangup{the_id, Data{.bytes = "bye"}, "busy"}),
             asks("alice hangs up", alice_panel, Hangup{.id = the_id}),
             asks("alice's phone hangs up for all", alice_phone, Hangup{.id = the_id, .all = true}),
@@ -237,6 +240,7 @@ std::vector<Action> actions(const Setting& setting) {
                      }
                      stage.ask(dave, Hangup{.id = the_id, .all = true});
                      stage.ask(dave, Resume{the_id});
+                     stage.ask(dave, Join{the_id});
                      stage.ask(bob_phone, Hangup{.id = the_id, .all = true});
                  }},
         };
@@ -674,7 +678,11 @@ class Walk {
         const auto& parts = one->second.parts;
         const auto invitee = parts[below(parts.size())].user;
         const auto speaker = below(12) == 0 ? anybody() : invitee;
-        switch (below(16)) {
+        switch (below(18)) {
+            case 16:
+            case 17:
+                ask(some_device(below(3) == 0 ? inviter : speaker), Join{id, some_data()});
+                break;
             case 10:
             case 11: {
                 Signal signal{.id = id, .seq = below(10), .data = some_data().value_or(Data{})};

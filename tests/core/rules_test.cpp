@@ -46,6 +46,8 @@ std::string said(Cause cause) {
             return "hangup, `all`";
         case Cause::taken:
             return "(another took it)";
+        case Cause::talk_already:
+            return "(they accepted another call of the inviter's)";
         case Cause::deadline:
             return "(their deadline)";
         case Cause::lifetime_over:
@@ -62,6 +64,8 @@ std::string said(Cause cause) {
             return "(the inviter is away for `grace_ms`)";
         case Cause::participant_lost:
             return "(a participant is away for `grace_ms`)";
+        case Cause::participant_replaced:
+            return "(likewise, and another device of theirs signals)";
         case Cause::max_call:
             return "(`max_call_ms`)";
         case Cause::call_over:
@@ -84,6 +88,10 @@ std::string said(Who who) {
             return "an invitee";
         case Who::inviter:
             return "the inviter";
+        case Who::canceller:
+            return "the inviter; in a group, but with visibility `inviter`, its owner and admins";
+        case Who::returner:
+            return "the inviter once there is a call, an invitee; see below";
         case Who::inviter_or_accepted:
             return "the inviter, or who accepted";
         case Who::hearer:
@@ -154,6 +162,8 @@ std::string said(Hears who) {
             return "the onlookers";
         case Hears::those_before:
             return "the audience before";
+        case Hears::call_audience:
+            return "the audience, who ever took part being concerned";
         case Hears::addressees:
             return "`to`; without it, see below";
         case Hears::participants:

@@ -21,8 +21,8 @@ const topics = [
 const group_done = ['create', 'join', 'quit', 'dismiss', 'update', 'role', 'transfer'];
 
 /** Of a reply that is ok: its verb, but where groups have that too, or share an answer. */
-function kind_of({ re, id, group }) {
-  if (group_done.includes(re)) return 'reply:group_done';
+function kind_of({ re, id, group, rev }) {
+  if (group_done.includes(re) && rev === undefined) return 'reply:group_done';
   if (re === 'remove' || (re === 'add' && id === undefined)) return 'reply:members_done';
   return re === 'get' && group !== undefined ? 'reply:group_get' : `reply:${re}`;
 }

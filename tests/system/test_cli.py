@@ -357,6 +357,21 @@ class Talking(CliTest):
         self.assertEqual(second.ends(), DONE)
         self.assert_over(second, invitation)
 
+    def test_who_hung_up_joins_again(self):
+        bob, carol = self.connect(self.broker, "bob"), self.connect(self.broker, "carol")
+        invitation = self.invite(bob, "kitchen", also=["carol"], call=True)
+        self.assert_ok(carol.ask(f"invitation/{invitation}/accept"))
+        first = self.start("kitchen", "--json", "accept", invitation)
+        bob.wait_event("invitee_accepted", id=invitation, invitee="kitchen")
+        first.interrupt()
+        bob.wait_event("participant_left", id=invitation, user="kitchen")
+        second = self.start("kitchen", "--json", "join", invitation, "--data", "sorry")
+        bob.wait_event("participant_joined", id=invitation, user="kitchen", data="sorry")
+        second.tells(re="join", ok=True)
+        self.assert_ok(bob.ask(f"invitation/{invitation}/hangup", all=True))
+        second.tells(event="call_ended", id=invitation)
+        self.assertEqual(second.ends(), DONE)
+
     def test_a_key_hangs_up(self):
         bob = self.connect(self.broker, "bob")
         kitchen = self.start("kitchen", "listen", "--once", terminal=True)

@@ -76,6 +76,28 @@ class Calls(CallTest):
             one.wait_event("onCallEnded", inviteID=call, reason="closing")
             one.no_more_events()
 
+    def test_who_hung_up_by_mistake_or_declined_comes_into_the_call(self):
+        alice, bob, carol, dave = self.clients("alice", "bob", "carol", "dave")
+        call = self.call(alice, bob, carol, dave)
+        for one in (bob, carol, dave):
+            one.wait_event("onReceiveNewInvitation", inviteID=call)
+        for one in (bob, carol):
+            self.assert_result(one.call("accept", id=call))
+        self.assert_result(dave.call("reject", id=call))
+        for one, data in (bob, "back"), (dave, "after all"):
+            if one is bob:
+                self.assert_result(bob.call("hangup", id=call))
+                carol.wait_event("onParticipantLeft", inviteID=call, user="bob")
+            self.assert_result(one.call("join", id=call, data=data))
+            for other in (alice, carol):
+                other.wait_event("onParticipantJoined", inviteID=call, user=one.user, data=data)
+        self.assert_result(alice.call("hangup", id=call, all=True))
+        for one in (alice, bob, carol, dave):
+            one.wait_event("onCallEnded", inviteID=call, reason="hangup")
+            one.fence()
+            self.assertEqual(one.pending(), {})
+        self.assert_result(bob.call("join", id=call), "already_ended")
+
     def test_another_device_takes_the_call_over(self):
         alice, panel, phone = self.clients("alice", "bob", "bob")
         call = self.call(alice, panel)

@@ -121,6 +121,7 @@ class Promises::Model {
             }
             if (known.lives()) {
                 for (auto& one : known.call->participants) {
+                    one.signalled.clear();
                     const bool can_be_lost = one.takes_part && one.was_online;
                     one.lost_at = can_be_lost ? now_ + Duration(limits_.grace_ms) : Instant::max();
                 }
@@ -264,7 +265,8 @@ class Promises::Model {
                             .call_state = call_state(known, reader)};
         for (const auto& part : known.parts) {
             if (known.inviter == reader || !known.private_to_inviter() || part.user == reader) {
-                const bool own_answer = part.by == part.user && part.state != State::revoked;
+                const bool own_answer =
+                    part.state == State::accepted || part.state == State::rejected;
                 // What a cancel said is told to each whom it cancelled, and to nobody else.
                 const bool data_told = part.state != State::cancelled || part.user == reader;
                 told.invitees.push_back({.user = part.user,
@@ -330,6 +332,14 @@ class Promises::Model {
         require(!plan_ || plan_->told, "a change of a group that nobody hears of");
         require(!message_ || message_->told, "a message that nobody gets");
         require(!signal_ || signal_->told, "a signal that nobody gets");
+        require(!call_end_, "not all of the audience hear that a call is over");
+        if (talk_) {
+            for (const auto& [id, known] : known_) {
+                require(!rings_besides(known, talk_->first, talk_->second),
+                        "it rings still, though they talk");
+            }
+            talk_.reset();
+        }
         touched_.clear();
         for (const auto& [id, known] : known_) {
             require(!known.call_has_ended() || !known.anyone_pending(),
@@ -493,7 +503,8 @@ class Promises::Model {
                         event.by_device == sender->device,
                     "an event by somebody else");
         } else {
-            require(!event.by_device, "an event of the clock by a device");
+            require(!event.by_device || std::holds_alternative<ParticipantMoved>(event.body),
+                    "an event of the clock by a device");
         }
         const bool is_news = std::holds_alternative<NewInvitation>(event.body);
         require(delivery.online_only == (is_news && at->second.asked.online_only),
@@ -628,6 +639,7 @@ class Promises::Model {
         known.to_be_told = audience(known, {invitee});
         if (known.call && how == State::accepted) {
             join(*known.call, invitee, *delivery.event.by_device);
+            talk_ = {known.inviter, invitee};
         }
         end(known, invitee, how, delivery.event, data, std::move(reason));
     }
@@ -641,8 +653,23 @@ class Promises::Model {
                 inviter.lost_at = now_ + Duration(limits_.grace_ms);
             }
         }
-        call.participants.push_back(
-            {.user = user, .device = device, .was_online = is_there(user, device)});
+        enter(call, user, device);
+    }
+    void enter(KnownCall& call, const UserId& user, DeviceTag device) {
+        const Participant one{.user = user, .device = device, .was_online = is_there(user, device)};
+        for (auto& known : call.participants) {
+            if (known.user == user) {
+                known = one;  // the old place
+                return;
+            }
+        }
+        call.participants.push_back(one);
+    }
+    /// What else this inviter has ringing for the user, one-to-one.
+    static bool rings_besides(const Known& known, const UserId& inviter, const UserId& user) {
+        return known.call && !known.group && known.inviter == inviter &&
+               known.asked.invitee == user && known.parts.size() == 1 && known.parts[0].pending() &&
+               known.parts[0].user == user;
     }
     [[nodiscard]] bool is_there(const UserId& user, DeviceTag device) const {
         const auto at = online_.find(user);
@@ -653,8 +680,25 @@ class Promises::Model {
     KnownCall& told_in_call(Known& known, const Told& delivery) {
         require(known.lives(), "an event of a call that does not live");
         require(delivery.event.rev == known.rev, "an event of a call changed rev");
-        require(delivery.to == known.call->users(), "not exactly who takes part hears of the call");
+        auto all = known.call->users();
+        if (const auto& by = delivery.event.by;
+            by && std::holds_alternative<ParticipantJoined>(delivery.event.body)) {
+            all.push_back(*by);
+        }
+        require(std::is_permutation(delivery.to.begin(), delivery.to.end(), all.begin(), all.end()),
+                "not exactly who takes part hears of the call");
         return *known.call;
+    }
+    /// Which of the user's devices takes over when that of the participant is lost.
+    [[nodiscard]] std::optional<DeviceTag> replacement(const Participant& one) const {
+        std::optional<DeviceTag> last;
+        for (const auto& [device, at] : one.signalled) {
+            const Instant went = one.lost_at - Duration(limits_.grace_ms);
+            if (at >= went - Duration(15'000) && is_there(one.user, device)) {
+                last = device;
+            }
+        }
+        return last;
     }
     template <class Verb>
     const Verb& present(const Event& event) const {
@@ -670,6 +714,7 @@ class Promises::Model {
         if (!event.by_device) {
             require(reason == "connection_lost" && !data, "lost for another reason");
             require(gone.lost_at <= now_, "lost though the device is there");
+            require(!replacement(gone), "lost though another device signals");
             return gone.lost_at;
         }
         const auto& asked = present<Hangup>(event);
@@ -686,9 +731,50 @@ class Promises::Model {
         leaves(call, delivery.event, body.reason, body.data);
         call.taking(body.user).takes_part = false;
     }
-    void happened(Known& known, const Told& delivery, const CallEnded& body) {
+    void happened(Known& known, const Told& delivery, const ParticipantJoined& body) {
         KnownCall& call = told_in_call(known, delivery);
+        const auto& asked = present<Join>(delivery.event);
+        require(delivery.event.by == body.user && body.data == asked.data,
+                "somebody else comes in, or says something else");
+        require(call.find(body.user) == nullptr, "comes in who is there");
+        enter(call, body.user, *delivery.event.by_device);
+    }
+    /// The copies of one end: what was said is for those who talked.
+    void happened(Known& known, const Told& delivery, const CallEnded& body) {
         const Event& event = delivery.event;
+        require(event.rev == known.rev, "an event of a call changed rev");
+        const std::set<UserId> to(delivery.to.begin(), delivery.to.end());
+        require(to.size() == delivery.to.size(), "somebody was told twice");
+        if (call_end_) {
+            CallEnded rest = call_end_->body;
+            rest.data.reset();
+            require(body == rest && to == call_end_->left, "an end of a call for others");
+            call_end_.reset();
+            return;
+        }
+        require(known.lives(), "an end of a call that does not live");
+        KnownCall& call = *known.call;
+        std::set<UserId> talked;
+        for (const auto& one : call.participants) {
+            talked.insert(one.user);
+        }
+        auto all = talked;
+        all.insert(known.inviter);
+        if (!known.private_to_inviter()) {
+            all = audience(known, {});
+        }
+        if (body.data && all != talked) {
+            std::set<UserId> left;
+            std::set_difference(all.begin(), all.end(), talked.begin(), talked.end(),
+                                std::inserter(left, left.end()));
+            call_end_ = CallEnd{.body = body, .left = std::move(left)};
+            all = talked;
+        }
+        require(to == all, "not exactly the audience hears that the call is over");
+        end_call(known, event, body);
+    }
+    void end_call(Known& known, const Event& event, const CallEnded& body) {
+        KnownCall& call = *known.call;
         Instant at = *call.started_at + Duration(limits_.max_call_ms);
         if (event.by) {
             at = leaves(call, event, body.reason, body.data);
@@ -711,14 +797,16 @@ class Promises::Model {
     }
     void happened(Known& known, const Told& delivery, const ParticipantMoved& body) {
         KnownCall& call = told_in_call(known, delivery);
-        require(delivery.event.by == body.user && delivery.event.by_device.has_value(),
-                "somebody else moved");
-        present<Resume>(delivery.event);
-        Participant& one = call.taking(body.user);
-        require(one.device != *delivery.event.by_device, "moved to where it was");
-        one.device = *delivery.event.by_device;
-        one.was_online = is_there(body.user, one.device);
-        one.lost_at = Instant::max();
+        const auto& to = delivery.event.by_device;
+        require(delivery.event.by == body.user && to.has_value(), "somebody else moved");
+        const Participant& one = call.taking(body.user);
+        require(one.device != *to, "moved to where it was");
+        if (request_ == nullptr || one.lost_at <= now_) {
+            require(one.lost_at <= now_ && replacement(one) == to, "moved by nobody");
+        } else if (!std::holds_alternative<Join>(*request_)) {
+            present<Resume>(delivery.event);
+        }
+        enter(call, body.user, *to);
     }
     void happened(Known& known, const Told& delivery, const SignalEvent& body) {
         require(signal_ && !signal_->told, "a signal of nobody");
@@ -730,6 +818,15 @@ class Promises::Model {
                     std::set(delivery.to.begin(), delivery.to.end()) == signal_->to,
                 "a signal to others");
         signal_->told = true;
+        const Event& event = delivery.event;
+        if (known.lives() && known.call->find(*event.by) != nullptr) {
+            Participant& one = known.call->taking(*event.by);
+            if (one.device != *event.by_device) {
+                std::erase_if(one.signalled,
+                              [&](auto& other) { return other.first == *event.by_device; });
+                one.signalled.emplace_back(*event.by_device, now_);
+            }
+        }
     }
 
     void happened(Known& known, const Told& delivery, const InvitationCancelled& body) {
@@ -754,8 +851,10 @@ class Promises::Model {
                     "cancelled by somebody else");
             } else if (body.reason == CancelReason::answered) {
                 const Part* taker = known.part(*delivery.event.by);
-                require(known.asked.answer == Answer::first && taker != nullptr &&
-                            taker->state == State::accepted,
+                const bool talks = talk_ && rings_besides(known, talk_->first, talk_->second) &&
+                                   delivery.event.by == talk_->second;
+                require(talks || (known.asked.answer == Answer::first && taker != nullptr &&
+                                  taker->state == State::accepted),
                         "answered by nobody");
             } else if (body.reason == CancelReason::left_group) {
                 require(
@@ -765,9 +864,8 @@ class Promises::Model {
                 require(plan_ && plan_->group == known.group && !plan_->next,
                         "cancelled though the group is there");
             } else {
-                require(
-                    body.reason == CancelReason::cancelled && delivery.event.by == known.inviter,
-                    "cancelled by somebody else");
+                present<Cancel>(delivery.event);
+                require(body.reason == CancelReason::cancelled, "cancelled for another reason");
             }
             end(known, user, State::cancelled, delivery.event, body.data,
                 std::string(name_of(body.reason)));
@@ -992,11 +1090,13 @@ class Promises::Model {
         return part.state == State::cancelled && part.by == sender.user &&
                part.device == sender.device && part.reason == name_of(CancelReason::cancelled);
     }
-    [[nodiscard]] static Verdict expected(const Sender& sender, const Known& known,
-                                          const Cancel& asked) {
-        if (known.inviter != sender.user) {
-            return refused(Error::not_inviter);
-        }
+    [[nodiscard]] bool may_cancel(const Known& known, const UserId& user) const {
+        const KnownGroup* group = group_of(known);
+        return known.inviter == user || (group != nullptr && !known.private_to_inviter() &&
+                                         group->rank(user) >= Rank::admin);
+    }
+    [[nodiscard]] Verdict expected(const Sender& sender, const Known& known,
+                                   const Cancel& asked) const {
         const auto parts = named(known, asked);
         const bool any_pending =
             std::any_of(parts.begin(), parts.end(), [](auto* part) { return part->pending(); });
@@ -1006,6 +1106,12 @@ class Promises::Model {
         const bool stranger =
             invitees && std::any_of(invitees->begin(), invitees->end(),
                                     [&](auto& user) { return known.part(user) == nullptr; });
+        if (!stranger && !any_pending && repeats) {
+            return {.dup = true};
+        }
+        if (!may_cancel(known, sender.user)) {
+            return refused(Error::not_inviter);
+        }
         if (stranger) {
             return known.parts.size() == 1 && !known.anyone_pending()
                        ? too_late(known, known.parts[0])
@@ -1013,9 +1119,6 @@ class Promises::Model {
         }
         if (any_pending) {
             return {};
-        }
-        if (repeats) {
-            return {.dup = true};
         }
         if (known.parts.size() == 1) {
             return too_late(known, known.parts[0]);
@@ -1075,7 +1178,7 @@ class Promises::Model {
             return Voice::pending;
         }
         const bool talks =
-            part->state == State::accepted && (!known.lives() || known.call->find(user) != nullptr);
+            known.lives() ? known.call->find(user) != nullptr : part->state == State::accepted;
         return talks ? Voice::talking : Voice::none;
     }
     static bool speak(Voice one, Voice other) {
@@ -1146,6 +1249,34 @@ class Promises::Model {
             return already_ended(known);
         }
         return {.dup = own->device == sender.device};
+    }
+    [[nodiscard]] Verdict expected(const Sender& sender, const Known& known, const Join&) const {
+        const Part* part = known.part(sender.user);
+        if (!known.call || (part == nullptr && known.inviter != sender.user)) {
+            return refused(Error::not_participant);
+        }
+        if (part != nullptr && part->pending()) {
+            return {};
+        }
+        if (const Participant* own = known.lives() ? known.call->find(sender.user) : nullptr) {
+            return {.dup = own->device == sender.device};
+        }
+        if (!known.call->started_at && part == nullptr) {
+            return refused(Error::not_participant);
+        }
+        const bool may_not =
+            part != nullptr && (known.asked.answer == Answer::first ||
+                                part->state == State::cancelled || part->state == State::revoked);
+        if (known.lives() && !known.call->knew(sender.user) && may_not) {
+            return refused(Error::not_participant);
+        }
+        if (known.group && (group_of(known) == nullptr || !group_of(known)->rank(sender.user))) {
+            return refused(Error::not_member);
+        }
+        if (known.lives()) {
+            return {};
+        }
+        return known.call_has_ended() ? already_ended(known) : too_late(known, *part);
     }
     /// The call of the one whom this invite would call, which waits for its sender.
     [[nodiscard]] std::optional<InvitationId> crossed_by(const Sender& sender,
@@ -1774,7 +1905,7 @@ class Promises::Model {
                                             }),
                                 "a hangup that nobody hears");
                     }
-                    if constexpr (std::same_as<Verb, Resume>) {
+                    if constexpr (std::same_as<Verb, Resume> || std::same_as<Verb, Join>) {
                         require(known.call->find(sender.user)->device == sender.device,
                                 "not moved");
                     }
@@ -1812,6 +1943,14 @@ class Promises::Model {
     std::optional<InvitationId> crossed_;
     std::map<InvitationId, InvitationId> merged_;
     const RequestBody* request_ = nullptr;
+    /// An inviter and who has just accepted a call of theirs.
+    std::optional<std::pair<UserId, UserId>> talk_;
+    /// The end of a call of which some are still to hear.
+    struct CallEnd {
+        CallEnded body;
+        std::set<UserId> left;
+    };
+    std::optional<CallEnd> call_end_;
     std::uint64_t invitations_made_ = 0;
     std::map<UserId, std::set<DeviceTag>> online_;
     std::map<UserId, Instant> offline_since_;

@@ -54,6 +54,8 @@ class Promises {
         bool takes_part = true;
         Instant lost_at = Instant::max();
         std::optional<DeviceTag> hung_up{};
+        /// Other devices of the user's that have signalled, the last at the end.
+        std::vector<std::pair<DeviceTag, Instant>> signalled{};
     };
     struct KnownCall {
         std::vector<Participant> participants{};
@@ -80,6 +82,11 @@ class Promises {
                 }
             }
             return nullptr;
+        }
+        /// Whether the user takes part, or did.
+        [[nodiscard]] bool knew(const UserId& user) const {
+            return std::any_of(participants.begin(), participants.end(),
+                               [&](auto& one) { return one.user == user; });
         }
         Participant& taking(const UserId& user) {
             const Participant* found = lives() ? find(user) : nullptr;

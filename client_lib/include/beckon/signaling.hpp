@@ -109,6 +109,7 @@ enum class SignalingEventType {
     /// Invitees who left the group, or were removed from it, are no longer asked.
     invitationRevoked,
     signal,
+    participantJoined,
     participantLeft,
     participantMoved,
     callEnded,
@@ -193,6 +194,10 @@ class BECKON_EXPORT SignalingListener {
     /// which one device sent them.
     virtual void onSignal(const std::string& inviteID, const std::string& from,
                           const std::string& data);
+    /// `user` came into the call by `join`, perhaps back. (Who accepts is told by
+    /// `onInviteeAccepted`.)
+    virtual void onParticipantJoined(const std::string& inviteID, const std::string& user,
+                                     const std::string& data);
     /// `user` is not in the call any more, which goes on for the others. `reason`: `hangup`,
     /// `connection_lost`, a word of the application's own, or empty when that was missed. This
     /// user's own id: another of the user's devices hung up, or this one was away for too long.
@@ -302,6 +307,12 @@ class BECKON_EXPORT SignalingManager {
     void hangup(const std::string& inviteID, const std::string& data = {},
                 ResultCallback callback = {}, const std::string& reason = "hangup",
                 bool all = false);
+    /// Comes into a call that goes on: back, after this user hung up or was lost, or at last,
+    /// after they did not answer or declined; while it rings for them, it is an accept. Not for
+    /// whom it was cancelled, nor for who is no member of the group, nor, with
+    /// `Answer::first`, for who has not been in it.
+    void join(const std::string& inviteID, const std::string& data = {},
+              ResultCallback callback = {});
     /// Takes the call over from another of this user's devices, with which it took part until
     /// now. (After a new start this one is another, unless `ClientOptions::clientID` names it.)
     void resume(const std::string& inviteID, ResultCallback callback = {});

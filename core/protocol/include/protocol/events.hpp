@@ -142,6 +142,19 @@ struct SignalEvent {
     bool operator==(const SignalEvent&) const = default;
 };
 
+/// `user` comes into the call without having just accepted it, perhaps back.
+struct ParticipantJoined {
+    UserId user;
+    std::optional<Data> data{};
+
+    static constexpr std::string_view event = "participant_joined";
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v("data", m.data);
+    }
+    bool operator==(const ParticipantJoined&) const = default;
+};
+
 /// The call goes on without `user`.
 struct ParticipantLeft {
     UserId user;
@@ -184,15 +197,15 @@ struct CallEnded {
 using EventBody =
     std::variant<NewInvitation, InviteeAccepted, InviteeRejected, InvitationCancelled,
                  InvitationTimeout, InvitationModified, InvitationRevoked, InviteeRinging,
-                 SignalEvent, ParticipantLeft, ParticipantMoved, CallEnded>;
+                 SignalEvent, ParticipantJoined, ParticipantLeft, ParticipantMoved, CallEnded>;
 
 /// Whether it raises `rev` (contract, section 3): so do those of an invitation but `ringing`, and
 /// none of its call.
 template <class Body>
 inline constexpr bool raises_rev =
     !(std::same_as<Body, InviteeRinging> || std::same_as<Body, SignalEvent> ||
-      std::same_as<Body, ParticipantLeft> || std::same_as<Body, ParticipantMoved> ||
-      std::same_as<Body, CallEnded>);
+      std::same_as<Body, ParticipantJoined> || std::same_as<Body, ParticipantLeft> ||
+      std::same_as<Body, ParticipantMoved> || std::same_as<Body, CallEnded>);
 
 /// What the broker tells of an invitation; `by` and `by_device` say who acted, absent when the
 /// clock did.

@@ -240,7 +240,7 @@ struct Merged {
     bool operator==(const Merged&) const = default;
 };
 
-/// Ok to accept, reject, modify, ringing, signal, hangup and resume.
+/// Ok to accept, reject, modify, ringing, signal, join, hangup and resume.
 struct Done {
     bool dup = false;
     Rev rev = 1;

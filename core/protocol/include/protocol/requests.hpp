@@ -197,6 +197,16 @@ struct Signal {
     bool operator==(const Signal&) const = default;
 };
 
+/// `invitation/{id}/join`; into the call, again or at last
+struct Join {
+    InvitationId id;
+    std::optional<Data> data{};
+
+    static constexpr std::string_view verb = "join";
+    static void fields(auto& m, auto& v) { v("data", m.data); }
+    bool operator==(const Join&) const = default;
+};
+
 /// `invitation/{id}/hangup`; `all`: the inviter ends the call for everyone
 struct Hangup {
     InvitationId id;
@@ -269,7 +279,7 @@ struct CreateGroup {
 struct JoinGroup {
     GroupId group;
 
-    static constexpr std::string_view verb = "join";
+    static constexpr std::string_view verb = Join::verb;
     static void fields(auto& /*m*/, auto& /*v*/) {}
     bool operator==(const JoinGroup&) const = default;
 };
@@ -391,10 +401,11 @@ inline constexpr std::int64_t default_history_page = 50;
 /// Who asks for more gets so many, and where to go on.
 inline constexpr std::int64_t most_history_page = 200;
 
-using RequestBody = std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add,
-                                 Get, Signal, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup,
-                                 QuitGroup, DismissGroup, GetGroup, UpdateGroup, AddMembers,
-                                 RemoveMembers, SetRank, TransferGroup, ListGroups, ListHistory>;
+using RequestBody =
+    std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Signal,
+                 Join, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup, QuitGroup,
+                 DismissGroup, GetGroup, UpdateGroup, AddMembers, RemoveMembers, SetRank,
+                 TransferGroup, ListGroups, ListHistory>;
 
 struct Request {
     std::optional<Req> req{};

@@ -43,6 +43,7 @@ enum class OnInviterLost : std::uint8_t { cancel, keep };
 enum class CancelReason : std::uint8_t {
     cancelled,
     answered,
+    replaced,
     call_ended,
     expired,
     inviter_lost,
@@ -62,9 +63,9 @@ struct Names<OnInviterLost> {
 };
 template <>
 struct Names<CancelReason> {
-    static constexpr std::array<std::string_view, 7> list{
-        "cancelled",    "answered",   "call_ended",     "expired",
-        "inviter_lost", "left_group", "group_dismissed"};
+    static constexpr std::array<std::string_view, 8> list{
+        "cancelled", "answered",     "replaced",   "call_ended",
+        "expired",   "inviter_lost", "left_group", "group_dismissed"};
 };
 
 template <>
