@@ -37,6 +37,16 @@ function reply_level(client_id) {
   return [one ^ (other >>> 15), other ^ (one >>> 13)].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
+/** An exception is the page's, or the process's, to hear of. */
+function guarded(action) {
+  try {
+    action();
+  } catch (error) {
+    if (globalThis.reportError) globalThis.reportError(error);
+    else setTimeout(() => Promise.reject(error));
+  }
+}
+
 function default_server() {
   const { location } = globalThis;
   return location?.host ? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}` : 'mqtt://127.0.0.1:1883';
@@ -120,6 +130,11 @@ class Engine {
   open() {
     return this.#device.open(this.#now());
   }
+  setBusy(as) {
+    if (this.#phase === 'closed') return { failure: 'closed' };
+    this.#device.setBusy(as);
+    return { reply: { ok: true } };
+  }
 
   /** What becomes of a request: `{ reply }` or `{ failure }`. */
   call(request) {
@@ -134,13 +149,8 @@ class Engine {
   tell(listeners, method, ...told) {
     for (const listener of [...listeners]) {
       if (listeners.has(listener) && typeof listener[method] === 'function') {
-        try {
-          listener[method](...told);
-        } catch (error) {
-          // Its own fault, which the others do not suffer.
-          if (globalThis.reportError) globalThis.reportError(error);
-          else setTimeout(() => Promise.reject(error));
-        }
+        // What it throws is its own fault, which the others do not suffer.
+        guarded(() => listener[method](...told));
       }
     }
   }
@@ -151,7 +161,8 @@ class Engine {
     if (this.#draining) return;
     this.#draining = true;
     const next = () => {
-      this.#queue.shift()();
+      // Whatever is wrong with one must not keep the others waiting for ever.
+      guarded(this.#queue.shift());
       // One at a time, so that who awaits a result hears of it before what comes next is told.
       if (this.#queue.length > 0) queueMicrotask(next);
       else this.#draining = false;

@@ -13,15 +13,12 @@
 // and what ended meanwhile is known when a call is sent (again).
 //
 // The same rules as core/device.cpp. No I/O, no clock: time is an argument, in milliseconds.
+import { Errands } from './errands.js';
 import { Inbox, Remembered } from './inbox.js';
 import { decodeEvent, decodeReply, encodeRequest, fitsRequest, topicOf } from './wire.js';
 
 /** Until a request of the device's own that was refused for the moment is tried again. */
 const soon = 1_000;
-/** Of the device's own errands, so that they do not get in the way of calls. */
-const max_errands_in_flight = 4;
-/** That are remembered, to be called off. */
-const max_errands = 1_000;
 
 /** Why a call ended without a reply, beside the broker's refusals. */
 export const failures = {
@@ -52,10 +49,10 @@ export class Device {
   /** When to sync (again), while connected; one after the other. */
   #sync_at;
   #syncing = false;
-  /** What the device asks by itself until there is an answer, by `get x` or `cancel x`: when to ask
-      (again); undefined: it is in flight. */
-  #errands = new Map();
-  #errands_in_flight = 0;
+  #errands = new Errands();
+  /** How every ring is rejected, if it is; and the rings that were, of which nothing more is told. */
+  #busy;
+  #rejected = new Remembered();
   /** Messages that were told. */
   #messages = new Remembered();
   #effects = [];
@@ -81,6 +78,12 @@ export class Device {
 
   #done() {
     return this.#effects.splice(0);
+  }
+
+  /** From now on every ring is rejected like this, `{ data?, reason }`; undefined: no more. What
+      rings already rings on. */
+  setBusy(as) {
+    this.#busy = as;
   }
 
   // ----------------------------------------------------------------------- calls
@@ -141,23 +144,18 @@ export class Device {
 
   #pump(now) {
     if (this.#link !== 'ready') return;
-    this.#runErrands(now);
+    for (let request = this.#errands.begin(now); request; request = this.#errands.begin(now)) {
+      this.#sendOwn(request, this.#options.patience, now);
+    }
     while (this.#in_flight < this.#options.max_in_flight && this.#waiting.length > 0) {
       const number = this.#waiting[0];
       if (!this.#wasMade(number)) this.#send(number, now);
     }
   }
 
-  #runErrands(now) {
-    for (const [errand, when] of this.#errands) {
-      if (this.#errands_in_flight >= max_errands_in_flight) return;
-      if (when === undefined || when > now) continue;
-      this.#errands.set(errand, undefined);
-      this.#errands_in_flight += 1;
-      const [kind, about] = errand.split(' ');
-      const request = { kind, about, body: {} };
-      this.#send(this.#add({ request, errand, asked: now, deadline: now + this.#options.patience }), now);
-    }
+  /** A request that no caller waits for. */
+  #sendOwn(request, patience, now) {
+    this.#send(this.#add({ request, asked: now, deadline: now + patience }), now);
   }
 
   #send(number, now) {
@@ -201,7 +199,7 @@ export class Device {
   #callOff(id) {
     this.#inbox.disown(id);
     this.#inbox.cancelling(id, true);
-    if (this.#errands.size < max_errands) this.#errands.set(`cancel ${id}`, -Infinity);
+    this.#errands.callOff(id);
   }
 
   // ------------------------------------------------------------------ connection
@@ -242,12 +240,7 @@ export class Device {
     }
     for (const number of again) this.#calls.get(number).in_flight = false;
     this.#in_flight = 0;
-    // What is asked by `get`, the next sync tells.
-    for (const errand of [...this.#errands.keys()]) {
-      if (errand.startsWith('get ')) this.#errands.delete(errand);
-      else this.#errands.set(errand, -Infinity);
-    }
-    this.#errands_in_flight = 0;
+    this.#errands.loseConnection();
     this.#waiting.unshift(...again);
     this.#sync_at = undefined;
     this.#syncing = false;
@@ -259,8 +252,7 @@ export class Device {
       this.#sync_at = undefined;
     }
     this.#syncing = true;
-    const request = { kind: 'sync', about: this.#options.user, body: { after } };
-    this.#send(this.#add({ request, asked: now, deadline: now + this.#options.sync_patience }), now);
+    this.#sendOwn({ kind: 'sync', about: this.#options.user, body: { after } }, this.#options.sync_patience, now);
   }
 
   #synced(reply, now) {
@@ -284,14 +276,26 @@ export class Device {
   #passOn(news, now) {
     for (const one of news) {
       if (one.news === 'unsure') {
-        const online = this.#link === 'syncing' || this.#link === 'ready';
-        if (online && !this.#errands.has(`get ${one.id}`)) this.#errands.set(`get ${one.id}`, now);
+        if (this.#link === 'syncing' || this.#link === 'ready') this.#errands.get(one.id, now);
       } else if (one.news === 'doubtful') {
         if (this.#link === 'ready') this.#sync_at = now;
-      } else {
+      } else if (!this.#isRejected(one, now)) {
         this.#effects.push({ effect: 'news', ...one });
       }
     }
+  }
+
+  /** Whether this is of an invitation that is rejected as busy, or will be. */
+  #isRejected({ news, id, inviter, group, role, body }, now) {
+    if (news !== 'heard' || body.event !== 'new_invitation' || role !== 'invitee') return this.#rejected.has(id);
+    if (!this.#busy) {
+      this.#rejected.erase(id);
+      return false;
+    }
+    this.#rejected.insert(id);
+    this.#errands.reject(id, this.#busy, now);
+    this.#effects.push({ effect: 'news', news: 'busy', id, inviter, group, data: body.data });
+    return true;
   }
 
   /** A message at the inbox. What cannot be read, or is unknown, is ignored. */
@@ -346,12 +350,9 @@ export class Device {
   }
 
   #replied(call, reply, now) {
-    if (call.errand) {
-      this.#errandReplied(call, reply, now);
-      return;
-    }
     if (call.name === undefined) {
-      this.#synced(reply, now);
+      if (call.request.kind === 'sync') this.#synced(reply, now);
+      else this.#errandReplied(call.request, reply, now);
       return;
     }
     this.#effects.push({ effect: 'result', call: call.name, reply });
@@ -367,14 +368,18 @@ export class Device {
     if (id && isForTheMoment(reply) && (call.sent > 1 || reply.error === 'internal')) this.#callOff(id);
   }
 
-  #errandReplied({ errand, request }, reply, now) {
-    this.#errands_in_flight -= 1;
+  #errandReplied(request, reply, now) {
     if (isForTheMoment(reply)) {
-      this.#errands.set(errand, now + soon);
+      this.#errands.again(request, now + soon);
       return;
     }
-    this.#errands.delete(errand);
-    if (request.kind === 'cancel') this.#passOn(this.#inbox.takeReply(request, reply, now), now);
+    if (reply.error === 'too_large' && this.#errands.dropData(request)) {
+      // What this broker does not take: that it stops ringing counts for more.
+      this.#errands.again(request, now);
+      return;
+    }
+    this.#errands.done(request);
+    if (request.kind !== 'get') this.#passOn(this.#inbox.takeReply(request, reply, now), now);
     else if (reply.ok) this.#passOn(this.#inbox.takeInfo(reply.invitation, now), now);
     else this.#passOn(this.#inbox.forgotten(request.about, now), now);
   }
@@ -386,16 +391,16 @@ export class Device {
       if (call.deadline > now || !this.#calls.has(number)) continue;
       if (call.name !== undefined) {
         this.#fail(number, call.sent > 0 ? 'no_reply' : this.#link === 'no_beckon' ? 'no_beckon' : 'not_connected');
-      } else if (call.errand) {
-        // There was no answer: again.
-        this.#errands.set(call.errand, now);
-        this.#errands_in_flight -= 1;
-        this.#take(number);
-      } else {
-        this.#take(number);
+        continue;
+      }
+      this.#take(number);
+      if (call.request.kind === 'sync') {
         this.#syncing = false;
         this.#sync_at = now + this.#options.sync_again;
         this.#noBeckon();
+      } else {
+        // There was no answer: again.
+        this.#errands.again(call.request, now);
       }
     }
     if (this.#sync_at <= now && !this.#syncing) this.#startSync(undefined, now);
@@ -420,7 +425,7 @@ export class Device {
     const all = [this.#inbox.nextDeadline()];
     for (const { deadline } of this.#calls.values()) all.push(deadline);
     if (!this.#syncing) all.push(this.#sync_at);
-    if (this.#link === 'ready' && this.#errands_in_flight < max_errands_in_flight) all.push(...this.#errands.values());
+    if (this.#link === 'ready') all.push(this.#errands.nextDeadline());
     const known = all.filter((when) => when !== undefined);
     return known.length > 0 ? Math.min(...known) : undefined;
   }
@@ -432,7 +437,6 @@ export class Device {
       else this.#take(number);
     }
     this.#errands.clear();
-    this.#errands_in_flight = 0;
     return this.#done();
   }
 }
