@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "no_delay.hpp"
+
 namespace beckon {
 namespace {
 
@@ -85,6 +87,15 @@ std::string no_connection(const Connection::Options& options) {
                      ": nobody listens there, or its certificate is not trusted or names "
                      "another host, or it does not trust ours"
                : where;
+}
+
+/// Of what `paho_uri` made.
+int port_of(const std::string& uri) {
+    int port = 0;
+    const auto path = uri.find('/', uri.find("://") + 3);
+    const auto colon = uri.rfind(':', path);
+    std::from_chars(&uri[colon + 1], uri.data() + uri.size(), port);
+    return port;
 }
 
 mqtt::connect_options connect_options(const Connection::Options& options) {
@@ -179,6 +190,7 @@ class Connection::Paho final : public mqtt::iaction_listener {
     void on_success(const mqtt::token& token) override {
         guarded([&] {
             if (token.get_type() == mqtt::token::CONNECT) {
+                send_at_once_to(port_of(client_.get_server_uri()));
                 client_.subscribe(
                     mqtt::string_collection::create({options_.events, options_.replies}), {1, 1},
                     nullptr, *this);

@@ -2,11 +2,15 @@
 #include "engine.hpp"
 
 #include <openssl/sha.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <ctime>
 #include <stdexcept>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -159,9 +163,21 @@ Engine::Engine(const ClientOptions& options)
       device_(device_options(options)),
       backoff_(options.reconnectMin, options.reconnectMax) {}
 
+Engine::~Engine() {
+    if (descriptor_ != -1) {
+        ::close(descriptor_);
+    }
+}
+
 std::shared_ptr<Engine> Engine::start(const ClientOptions& options) {
     check(options);
     std::shared_ptr<Engine> engine(new Engine(options));
+    if (engine->delivery_ == Delivery::poll) {
+        engine->descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (engine->descriptor_ == -1) {
+            throw std::system_error(errno, std::generic_category(), "no descriptor is left");
+        }
+    }
     try {
         engine->worker_ = std::thread([raw = engine.get()] { raw->work(); });
         if (engine->delivery_ == Delivery::thread) {
@@ -310,6 +326,9 @@ void Engine::notify(Notice notice) {
     }
     queue_.push_back(std::move(notice));
     due_.notify_one();
+    if (descriptor_ != -1) {
+        eventfd_write(descriptor_, 1);
+    }
 }
 
 void Engine::update_state() {
@@ -476,13 +495,19 @@ std::size_t Engine::poll(milliseconds wait) {
         return 0;
     }
     delivering_ = std::this_thread::get_id();
-    due_.wait_for(lock, std::clamp<milliseconds>(wait, milliseconds(0), hours(24)),
-                  [&] { return !queue_.empty() || closing_; });
+    if (wait > milliseconds(0)) {
+        due_.wait_for(lock, std::min<milliseconds>(wait, hours(24)),
+                      [&] { return !queue_.empty() || closing_; });
+    }
     std::size_t made = 0;
     // What comes meanwhile is for the next time.
     for (auto left = queue_.size(); left > 0 && !queue_.empty() && !closing_; --left) {
         deliver_first(lock);
         ++made;
+    }
+    if (queue_.empty()) {
+        eventfd_t ignored = 0;
+        eventfd_read(descriptor_, &ignored);
     }
     delivering_ = {};
     due_.notify_all();

@@ -66,7 +66,7 @@ class Engine {
 
     /// Throws `std::invalid_argument` that names the option.
     static std::shared_ptr<Engine> start(const ClientOptions& options);
-    ~Engine() = default;
+    ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
@@ -79,6 +79,7 @@ class Engine {
     [[nodiscard]] ConnectionState state() const;
     [[nodiscard]] const std::string& user() const { return user_.text(); }
     std::size_t poll(std::chrono::milliseconds wait);
+    [[nodiscard]] int descriptor() const { return descriptor_; }
 
     /// `done` is called once, by the delivering thread; it may be empty.
     void call(RequestBody body, Completion done);
@@ -185,6 +186,8 @@ class Engine {
     // Delivery.
     std::condition_variable due_;
     std::deque<Notice> queue_;
+    /// With `Delivery::poll`: can be read while there is something in the queue.
+    int descriptor_ = -1;
     /// Of the queue, all but results.
     std::size_t events_waiting_ = 0;
     bool overloaded_ = false;

@@ -36,7 +36,11 @@ export class Connection {
       queueMicrotask(() => this.#down(error.message));
       return;
     }
-    this.#client.on('connect', () => this.#subscribe());
+    this.#client.on('connect', () => {
+      // Or Node keeps a request back that follows an acknowledgement, for some 40 ms.
+      this.#client.stream.setNoDelay?.(true);
+      this.#subscribe();
+    });
     this.#client.on('message', (topic, payload, { properties }) => {
       if (this.#is_down) return;
       if (topic === options.events) listener.event(payload);
