@@ -130,7 +130,7 @@ class Engine {
     void answer(Completion done, std::variant<Reply, Failure> told);
     void notify(Notice notice);
     void start_attempt();
-    void lose(std::string why, bool taken_over);
+    void lose(std::string why, bool taken_over, bool too_large = false);
     void update_state();
     void wake_worker_if_due();
     [[nodiscard]] Instant next_look(Instant now) const;

@@ -15,10 +15,18 @@
 // The same rules as core/device.cpp. No I/O, no clock: time is an argument, in milliseconds.
 import { Errands } from './errands.js';
 import { Inbox, Remembered } from './inbox.js';
-import { decodeEvent, decodeReply, encodeRequest, fitsRequest, topicOf } from './wire.js';
+import { Pace } from './pace.js';
+import { decodeEvent, decodeReply, decodeStatus, encodeRequest, fitsRequest, topicOf, verbOf } from './wire.js';
 
-/** Until a request of the device's own that was refused for the moment is tried again. */
+/** Until a request that was refused for the moment is tried again. */
 const soon = 1_000;
+/** Until a request without a reply is repeated; then twice as long, and twice. */
+const first_repeat = 2_000;
+const max_doublings = 2;
+/** How long a device counts as there that does not say how long. */
+const default_again = 600_000;
+/** What every broker takes. */
+const always_taken = 1_024;
 
 /** Why a call ended without a reply, beside the broker's refusals. */
 export const failures = {
@@ -33,6 +41,9 @@ export const failures = {
 /** The device's own requests that it may try again. */
 const isForTheMoment = (reply) =>
   !reply.ok && ['rate_limited', 'storage_unavailable', 'internal'].includes(reply.error);
+const untilRepeat = (tries) => first_repeat * 2 ** Math.min(tries, max_doublings);
+/** Whether it may be sent again: not what would be heard twice. */
+const mayBeRepeated = ({ kind }) => kind !== 'signal';
 const madeBy = ({ kind, body }) => (kind === 'invite' || kind === 'group_invite' ? body.id : undefined);
 
 export class Device {
@@ -55,11 +66,25 @@ export class Device {
   #rejected = new Remembered();
   /** Messages that were told. */
   #messages = new Remembered();
+  #pace = new Pace();
+  /** How many wills there were: names the connection. */
+  #runs = 0;
+  /** When to say (again) that this device is there, and how often it was said without a reply. */
+  #here_at;
+  #here_tries = 0;
+  #here_noted = false;
+  /** What the broker said of its limits, by `status` and as it accepted the connection. */
+  #status;
+  #max_packet;
   #effects = [];
 
-  /** `req_prefix` is random, so that no other device of the user has it; `seq` likewise. */
-  constructor({ user, req_prefix, root = 'beckon/v1', patience = 10_000, sync_patience = 10_000, sync_again = 30_000, max_in_flight = 16, max_waiting = 1_000 }) {
-    this.#options = { user, req_prefix, root, patience, sync_patience, sync_again, max_in_flight, max_waiting };
+  /**
+   * `req_prefix` is random, so that no other device of the user has it. `device` is what this one is
+   * called, the same whenever it connects. `packet_overhead` is what the host's packets have beside
+   * topic, payload and correlation.
+   */
+  constructor({ user, req_prefix, device, packet_overhead = 0, root = 'beckon/v1', patience = 10_000, sync_patience = 10_000, sync_again = 30_000, max_in_flight = 16, max_waiting = 1_000 }) {
+    this.#options = { user, req_prefix, device, packet_overhead, root, patience, sync_patience, sync_again, max_in_flight, max_waiting };
     this.#inbox = new Inbox(user);
   }
 
@@ -129,7 +154,9 @@ export class Device {
   #add(call) {
     const number = this.#next_number++;
     this.#waiting.push(number);
-    this.#calls.set(number, { ...call, sent: 0, in_flight: false });
+    // `sent` counts without a reply, `tries` on this connection. `again_at`: in flight, when to
+    // repeat it; waiting, not before.
+    this.#calls.set(number, { rest: [], skipped: [], ...call, sent: 0, tries: 0, size: 0, thrown_out: 0, again_at: undefined, in_flight: false });
     return number;
   }
 
@@ -144,11 +171,14 @@ export class Device {
 
   #pump(now) {
     if (this.#link !== 'ready') return;
-    for (let request = this.#errands.begin(now); request; request = this.#errands.begin(now)) {
+    while (this.#pace.next() <= now) {
+      const request = this.#errands.begin(now);
+      if (!request) break;
       this.#sendOwn(request, this.#options.patience, now);
     }
-    while (this.#in_flight < this.#options.max_in_flight && this.#waiting.length > 0) {
-      const number = this.#waiting[0];
+    while (this.#in_flight < this.#options.max_in_flight && this.#pace.next() <= now) {
+      const number = this.#waiting.find((one) => (this.#calls.get(one).again_at ?? now) <= now);
+      if (number === undefined) break;
       if (!this.#wasMade(number)) this.#send(number, now);
     }
   }
@@ -159,18 +189,80 @@ export class Device {
   }
 
   #send(number, now) {
-    this.#waiting = this.#waiting.filter((one) => one !== number);
     const call = this.#calls.get(number);
-    const { kind, about, body } = call.request;
-    call.in_flight = true;
+    let send = this.#messageOf(number, now);
+    for (let limit = this.#sizeBrokenBy(send); limit !== undefined; limit = this.#sizeBrokenBy(send)) {
+      if (!this.#split(call)) {
+        this.#refuseAsTooLarge(number, limit, now);
+        return;
+      }
+      send = this.#messageOf(number, now);
+    }
+    if (!call.in_flight) {
+      this.#waiting = this.#waiting.filter((one) => one !== number);
+      call.in_flight = true;
+      this.#in_flight += 1;
+    }
+    call.again_at = mayBeRepeated(call.request) ? now + untilRepeat(call.tries) : undefined;
+    call.size = send.payload.length;
     call.sent += 1;
-    this.#in_flight += 1;
-    const req = `${this.#options.req_prefix}:${number}`;
+    call.tries += 1;
+    this.#pace.sent(now);
+    this.#effects.push(send);
+  }
+
+  #messageOf(number, now) {
+    const { request, asked } = this.#calls.get(number);
+    const { kind, about, body } = request;
+    const { req_prefix, root, user, device } = this.#options;
+    const req = `${req_prefix}:${number}`;
     // What is left of the time that it asks for, after it has waited; 0 stays "none".
-    const aged = body.timeout_ms > 0 ? { ...body, timeout_ms: Math.max(Math.round(body.timeout_ms - (now - call.asked)), 1) } : body;
-    this.#effects.push({
-      effect: 'send', topic: topicOf(this.#options.root, kind, about), payload: encodeRequest(kind, aged, req), correlation: req,
-    });
+    const aged = body.timeout_ms > 0 ? { ...body, timeout_ms: Math.max(Math.round(body.timeout_ms - (now - asked)), 1) } : body;
+    return { effect: 'send', topic: topicOf(root, kind, about, user), payload: encodeRequest(kind, aged, req, device), correlation: req };
+  }
+
+  /** How large the payload could be, if it is too large. */
+  #sizeBrokenBy({ topic, payload, correlation }) {
+    const beside = topic.length + correlation.length + this.#options.packet_overhead;
+    const limit = Math.min(this.#status?.max_payload_bytes ?? Infinity, Math.max((this.#max_packet ?? Infinity) - beside, 0));
+    return payload.length > limit ? limit : undefined;
+  }
+
+  /** Names the second half of those whom it names, and leaves them to be added afterwards; false: it
+      cannot be split. */
+  #split(call) {
+    const { kind, body } = call.request;
+    if (!['group_create', 'group_add'].includes(kind) || !(body.members?.length > 1)) return false;
+    const half = Math.floor(body.members.length / 2);
+    call.rest = [...body.members.slice(half), ...call.rest];
+    call.request = { ...call.request, body: { ...body, members: body.members.slice(0, half) } };
+    return true;
+  }
+
+  #refuseAsTooLarge(number, limit, now) {
+    const call = this.#take(number);
+    const why = { error: 'too_large', code: 8001, message: 'payload is more than the broker takes', field: 'payload' };
+    this.#told(call, { re: verbOf(call.request.kind), ok: false, device: this.#device, ...why, ...(limit !== undefined && { limit }) }, now);
+  }
+
+  /** It is in flight no more: it waits before the others, until then. */
+  #putOff(number, until) {
+    Object.assign(this.#calls.get(number), { in_flight: false, tries: 0, again_at: until });
+    this.#in_flight -= 1;
+    this.#waiting.unshift(number);
+  }
+
+  /** The broker may have ended the connection because of what was sent: of that, the largest. */
+  #blameForLoss(too_large, now) {
+    let largest;
+    for (const [number, call] of this.#calls) {
+      if (call.in_flight && !(largest !== undefined && call.size <= this.#calls.get(largest).size)) largest = number;
+    }
+    if (largest === undefined) return;
+    const call = this.#calls.get(largest);
+    if (!too_large && (this.#max_packet !== undefined || call.size <= always_taken)) return;
+    call.thrown_out += 1;
+    if (too_large || call.thrown_out > 1) this.#refuseAsTooLarge(largest, undefined, now);
   }
 
   /** Another invite is not sent, and none fails, when the broker was heard to have made it. */
@@ -187,8 +279,9 @@ export class Device {
 
   #fail(number, failure) {
     if (this.#wasMade(number)) return;
-    const { name, request, sent } = this.#take(number);
-    this.#effects.push({ effect: 'result', call: name, failure });
+    const { name, request, sent, refused } = this.#take(number);
+    if (refused && sent === 0 && failure !== 'withdrawn') this.#effects.push({ effect: 'result', call: name, reply: refused });
+    else this.#effects.push({ effect: 'result', call: name, failure });
     const id = madeBy(request);
     if (id && sent === 0) this.#inbox.notInvited(id);
     else if (id) this.#callOff(id);
@@ -210,24 +303,77 @@ export class Device {
     this.#effects.push({ effect: 'link', link });
   }
 
-  /** The connection is up, and the inbox is subscribed to (events, replies). */
-  connected(now) {
+  /** What is to be the will of the next connection: that this device is there no more. */
+  will() {
+    this.#runs += 1;
+    return this.#here({ gone: true });
+  }
+
+  #here(body) {
+    const { root, user, device } = this.#options;
+    const req = this.#hereReq();
+    return { effect: 'send', topic: topicOf(root, 'here', user, user), payload: encodeRequest('here', { run: req, ...body }, req, device), correlation: req };
+  }
+  /** Names the connection, and what is said of it. */
+  #hereReq() {
+    return `${this.#options.req_prefix}:run-${this.#runs}`;
+  }
+
+  #sayHere(now) {
+    this.#effects.push(this.#here({}));
+    this.#pace.sent(now);
+    this.#here_at = this.#here_tries <= max_doublings ? now + untilRepeat(this.#here_tries++) : undefined;
+  }
+
+  #hereReplied(reply, now) {
+    this.#here_noted = true;
+    this.#here_tries = 0;
+    this.#here_at = undefined;
+    if (!reply.ok) {
+      if (isForTheMoment(reply)) this.#here_at = now + soon;
+      return;
+    }
+    const again = reply.again_ms ?? (this.#status?.presence_told ? default_again : undefined);
+    if (again !== undefined) this.#here_at = now + Math.max(Math.floor(again / 2), soon);
+  }
+
+  /** What `status` says: limits that it is kept to. */
+  receiveStatus(payload, now) {
     this.#applyDue(now);
-    this.#loseConnection();
+    const status = decodeStatus(payload);
+    if (status) {
+      this.#pace.set(status.requests_per_second, status.requests_burst);
+      this.#status = status;
+      this.#pump(now);
+    }
+    return this.#done();
+  }
+
+  /** The connection is up, and the inbox is subscribed to (events, replies). The broker takes packets
+      up to that size, if it said so. */
+  connected(now, max_packet) {
+    this.#applyDue(now);
+    this.#loseConnection(now);
+    this.#max_packet = max_packet;
+    this.#here_tries = 0;
+    this.#here_noted = false;
     this.#setLink('syncing');
     this.#startSync(undefined, now);
     return this.#done();
   }
 
-  disconnected(now) {
+  /** `too_large`: the broker said that this was because of a packet's size. */
+  disconnected(now, too_large = false) {
     this.#applyDue(now);
-    this.#loseConnection();
+    this.#loseConnection(now, too_large);
+    this.#status = undefined;
     this.#setLink('offline');
     return this.#done();
   }
 
   /** What was in flight waits to be sent again, if its caller waits. */
-  #loseConnection() {
+  #loseConnection(now, too_large = false) {
+    this.#blameForLoss(too_large, now);
     const again = [];
     for (const [number, call] of [...this.#calls]) {
       if (call.name !== undefined && call.offline !== 'fail') {
@@ -238,16 +384,17 @@ export class Device {
         this.#take(number);
       }
     }
-    for (const number of again) this.#calls.get(number).in_flight = false;
-    this.#in_flight = 0;
+    // The last first, as each is put before the others.
+    for (const number of again.reverse()) this.#putOff(number, undefined);
     this.#errands.loseConnection();
-    this.#waiting.unshift(...again);
+    this.#here_at = undefined;
     this.#sync_at = undefined;
     this.#syncing = false;
   }
 
   #startSync(after, now) {
     if (after === undefined) {
+      if (!this.#here_noted && this.#here_at === undefined) this.#sayHere(now);
       this.#inbox.beginSync();
       this.#sync_at = undefined;
     }
@@ -330,13 +477,36 @@ export class Device {
     this.#applyDue(now);
     const reply = decodeReply(payload);
     const number = reply && this.#numberOf(reply, correlation);
-    if (number !== undefined) {
+    if (reply?.re === 'here') {
+      if ((reply.req ?? correlation) === this.#hereReq() && fitsRequest(reply, 'here')) this.#hereReplied(reply, now);
+    } else if (number !== undefined) {
       this.#device = reply.device;
       this.#inbox.setDevice(reply.device);
-      this.#replied(this.#take(number), reply, now);
+      this.#replied(number, reply, now);
       this.#pump(now);
     }
     return this.#done();
+  }
+
+  #replied(number, reply, now) {
+    const call = this.#calls.get(number);
+    if (reply.error === 'rate_limited') {
+      this.#pace.refused(now);
+      if (call.name !== undefined && mayBeRepeated(call.request) && now + soon < call.deadline) {
+        call.sent -= 1;
+        call.refused = reply;
+        this.#putOff(number, now + soon);
+        return;
+      }
+    }
+    this.#take(number);
+    const all = { ...reply, ...(reply.ok && reply.skipped && { skipped: [...call.skipped, ...reply.skipped] }) };
+    if (reply.ok && call.rest.length > 0) {
+      const { name, request, offline, asked, deadline, rest } = call;
+      this.#add({ name, request: { kind: 'group_add', about: request.about, body: { members: rest } }, offline, asked, deadline, skipped: all.skipped ?? call.skipped });
+      return;
+    }
+    this.#told(call, all, now);
   }
 
   /** The call that it answers; undefined, if that is over, or somebody else's. */
@@ -349,7 +519,7 @@ export class Device {
     return call?.in_flight && fitsRequest(reply, call.request.kind) ? number : undefined;
   }
 
-  #replied(call, reply, now) {
+  #told(call, reply, now) {
     if (call.name === undefined) {
       if (call.request.kind === 'sync') this.#synced(reply, now);
       else this.#errandReplied(call.request, reply, now);
@@ -403,6 +573,10 @@ export class Device {
         this.#errands.again(call.request, now);
       }
     }
+    for (const [number, call] of [...this.#calls]) {
+      if (call.in_flight && call.again_at <= now && this.#calls.has(number)) this.#send(number, now);
+    }
+    if (this.#here_at <= now) this.#sayHere(now);
     if (this.#sync_at <= now && !this.#syncing) this.#startSync(undefined, now);
     this.#passOn(this.#inbox.advance(this.#link === 'syncing' || this.#link === 'ready', now), now);
     this.#pump(now);
@@ -422,10 +596,20 @@ export class Device {
   }
 
   nextDeadline() {
-    const all = [this.#inbox.nextDeadline()];
-    for (const { deadline } of this.#calls.values()) all.push(deadline);
+    const all = [this.#inbox.nextDeadline(), this.#here_at];
+    for (const { deadline, in_flight, again_at } of this.#calls.values()) {
+      all.push(deadline);
+      if (in_flight) all.push(again_at);
+    }
     if (!this.#syncing) all.push(this.#sync_at);
-    if (this.#link === 'ready') all.push(this.#errands.nextDeadline());
+    if (this.#link === 'ready') {
+      const pace = this.#pace.next();
+      const errand = this.#errands.nextDeadline();
+      if (errand !== undefined) all.push(Math.max(errand, pace));
+      if (this.#in_flight < this.#options.max_in_flight) {
+        for (const number of this.#waiting) all.push(Math.max(this.#calls.get(number).again_at ?? -Infinity, pace));
+      }
+    }
     const known = all.filter((when) => when !== undefined);
     return known.length > 0 ? Math.min(...known) : undefined;
   }

@@ -242,7 +242,17 @@ std::string encode(const AnyEvent& event, Encoding encoding) {
 std::string encode(const Request& request, Encoding encoding) {
     return write_map(encoding, [&request](auto& v) {
         v("req", request.req);
+        v("device", request.device);
         body_fields(request.body, v);
+    });
+}
+
+std::string encode(const Here& here, const std::string& req, const std::string& device,
+                   Encoding encoding) {
+    return write_map(encoding, [&](auto& v) {
+        v.required("req", req);
+        v.required("device", device);
+        here.fields(here, v);
     });
 }
 

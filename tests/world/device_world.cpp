@@ -10,7 +10,8 @@ namespace beckon {
 World::Site& World::add(std::string_view user,
                         const std::function<void(Device::Options&)>& change) {
     Device::Options options{.user = *UserId::parse(user),
-                            .req_prefix = "p" + std::to_string(sites_.size()) + "-"};
+                            .req_prefix = "p" + std::to_string(sites_.size()) + "-",
+                            .device = "d" + std::to_string(sites_.size())};
     if (change) {
         change(options);
     }
@@ -343,7 +344,9 @@ void World::perform(Site& site, const Device::Effects& effects) {
 }
 
 void World::perform(Site& site, const Device::Send& send) {
-    if (!site.wired_ || !site.linked_) {
+    // Of `here` no switchboard hears: who is there, the line tells.
+    if (!site.wired_ || !site.linked_ ||
+        send.topic == Topics("beckon").here(site.user) + "/" + site.user.text()) {
         return;
     }
     const auto arrives = [this, &site, send, line = site.line_] {

@@ -395,8 +395,23 @@ using RequestBody = std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Mo
                                  QuitGroup, DismissGroup, GetGroup, UpdateGroup, AddMembers,
                                  RemoveMembers, SetRank, TransferGroup, ListGroups, ListHistory>;
 
+/// `user/{me}/here`: this device has subscribed, on the connection `run`; `gone`: it is there no
+/// more. What presence is told by; it is no request of the switchboard's.
+struct Here {
+    std::string run;
+    bool gone = false;
+
+    static constexpr std::string_view verb = "here";
+    static void fields(auto& m, auto& v) {
+        v.required("run", m.run);
+        v.flag("gone", m.gone);
+    }
+};
+
 struct Request {
     std::optional<Req> req{};
+    /// The device's own name for itself; hosts that see connections need none.
+    std::optional<std::string> device{};
     RequestBody body;
     bool operator==(const Request&) const = default;
 };

@@ -28,6 +28,10 @@ class Topics {
     }
     [[nodiscard]] std::string replies(const UserId& user) const { return inbox(user) + "/reply"; }
 
+    /// Where `me` says that it is there.
+    [[nodiscard]] std::string here(const UserId& me) const {
+        return root_ + "/user/" + me.text() + "/" + std::string(Here::verb);
+    }
     /// Where `me` publishes a request.
     [[nodiscard]] std::string request(const RequestBody& body, const UserId& me) const {
         return root_ + std::visit(

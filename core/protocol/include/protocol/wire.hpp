@@ -46,9 +46,20 @@ std::string encode(const Reply& reply, Encoding encoding);
 std::string encode(const AnyEvent& event, Encoding encoding);
 /// The body of a request, as a client sends it.
 std::string encode(const Request& request, Encoding encoding);
+std::string encode(const Here& here, const std::string& req, const std::string& device,
+                   Encoding encoding);
 
 /// What a client receives. The error is a sentence that names the field.
 std::variant<Reply, std::string> decode_reply(std::string_view payload);
 std::variant<AnyEvent, std::string> decode_event(std::string_view payload);
+
+/// What a client wants to know of `status`.
+struct Status {
+    Limits limits{};
+    /// Whether devices have to say that they are there.
+    bool presence_told = false;
+};
+/// Nothing: it cannot be read. A limit that is not there has its default.
+std::optional<Status> decode_status(std::string_view payload);
 
 }  // namespace beckon
