@@ -180,9 +180,7 @@ class Connection::Paho final : public mqtt::iaction_listener {
 
     void disconnect(std::chrono::milliseconds patience) {
         try {
-            mqtt::disconnect_options goodbye;
-            goodbye.set_reason_code(mqtt::ReasonCode::DISCONNECT_WITH_WILL_MESSAGE);
-            const auto gone = client_.disconnect(goodbye);
+            const auto gone = client_.disconnect(mqtt::disconnect_options{});
             if (patience > std::chrono::milliseconds{0}) {
                 gone->wait_for(patience);
             }

@@ -87,7 +87,7 @@ class Connection {
     /// At most once, and only while it is up; otherwise it is lost.
     void publish(const std::string& topic, const std::string& payload,
                  const std::string& correlation);
-    /// Says goodbye, after what was published, with the will, and waits for that at most that long.
+    /// Says goodbye, after what was published, and waits for that at most that long.
     void disconnect(std::chrono::milliseconds patience);
 
     /// What Paho takes for `server`, with a port; throws `std::invalid_argument`.

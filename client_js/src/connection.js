@@ -7,7 +7,6 @@ const connect_patience = 10_000;
 const first_refusal = 0x80;
 const session_taken_over = 0x8e;
 const packet_too_large = 0x95;
-const disconnect_with_will = 0x04;
 
 /**
  * One connection to the broker, for one time: when it is down, it stays down, and the next is
@@ -74,7 +73,7 @@ export class Connection {
   close(done = () => {}) {
     this.#is_down = true;
     // It waits for what has no acknowledgement, such as a subscription, for ever.
-    this.#client?.end(!this.#is_up || !this.#client.connected, { reasonCode: disconnect_with_will }, done);
+    this.#client?.end(!this.#is_up || !this.#client.connected, done);
     if (!this.#client) done();
   }
 

@@ -614,13 +614,15 @@ export class Device {
     return known.length > 0 ? Math.min(...known) : undefined;
   }
 
-  /** Ends every call with `closed`. */
+  /** Ends every call with `closed`, and says that this device is gone. */
   close() {
     for (const [number, call] of [...this.#calls]) {
       if (call.name !== undefined) this.#fail(number, 'closed');
       else this.#take(number);
     }
     this.#errands.clear();
+    this.#here_at = undefined;
+    if (this.#link !== 'offline') this.#effects.push(this.#here({ gone: true }));
     return this.#done();
   }
 }

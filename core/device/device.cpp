@@ -321,9 +321,14 @@ void Device::set_link(Link link) {
 
 Device::Send Device::will() {
     ++runs_;
+    return here(true);
+}
+
+Device::Send Device::here(bool gone) const {
     return {options_.topics.here(options_.user) + "/" + options_.user.text(),
-            encode(Here{.run = here_req(), .gone = true}, here_req(), options_.device,
-                   options_.encoding)};
+            encode(Here{.run = here_req(), .gone = gone}, here_req(), options_.device,
+                   options_.encoding),
+            here_req()};
 }
 
 Device::Effects Device::connected(Instant now, std::optional<std::size_t> max_packet) {
@@ -396,10 +401,7 @@ std::string Device::here_req() const {
 }
 
 void Device::say_here(Instant now) {
-    effects_.emplace_back(
-        Send{options_.topics.here(options_.user) + "/" + options_.user.text(),
-             encode(Here{.run = here_req()}, here_req(), options_.device, options_.encoding),
-             here_req()});
+    effects_.emplace_back(here(false));
     pace_->sent(now);
     here_at_.reset();
     if (here_tries_ <= max_doublings) {
@@ -733,6 +735,10 @@ Device::Effects Device::close() {
         }
     }
     errands_->clear();
+    here_at_.reset();
+    if (link_ != Link::offline) {
+        effects_.emplace_back(here(true));
+    }
     return done();
 }
 

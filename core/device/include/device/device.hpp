@@ -137,7 +137,7 @@ class Device {
     Effects advance(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// Ends every call with `closed`.
+    /// Ends every call with `closed`, and says that this device is gone.
     Effects close();
 
     [[nodiscard]] Link link() const noexcept { return link_; }
@@ -157,6 +157,7 @@ class Device {
     void blame_for_loss(bool too_large, Instant now);
     /// When not all that it names fitted into it: asks for the rest.
     bool go_on(OpenRequest& asked, Reply& reply);
+    [[nodiscard]] Send here(bool gone) const;
     void say_here(Instant now);
     void here_replied(const Reply& reply, Instant now);
     [[nodiscard]] std::string here_req() const;
