@@ -354,7 +354,7 @@ Device::Effects Device::receive_status(std::string_view payload, Instant now) {
     apply_due(now);
     if (auto status = decode_status(payload)) {
         pace_->set(status->limits.requests_per_second, status->limits.requests_burst);
-        status_ = std::move(status);
+        status_ = status;
         pump(now);
     }
     return done();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ranges>
 
 namespace beckon {
 
@@ -61,9 +62,9 @@ void OpenRequests::put_off(Number number, std::optional<Instant> until) {
 
 void OpenRequests::wait_again() {
     // The last first, as each is put before the others.
-    for (auto one = requests_.rbegin(); one != requests_.rend(); ++one) {
-        if (one->second.in_flight) {
-            put_off(one->first, std::nullopt);
+    for (const auto& [number, request] : std::views::reverse(requests_)) {
+        if (request.in_flight) {
+            put_off(number, std::nullopt);
         }
     }
 }
