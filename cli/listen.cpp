@@ -43,7 +43,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         session.client().addSimpleMsgListener(this);
         session.client().connect();
         while (interrupted == 0 && !exit_) {
-            session.poll();
+            session.poll(until_answer(), keys_.there());
             programs_.reap();
             answer(keys_.pressed());
         }
@@ -230,6 +230,19 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
     }
 
     /// The oldest ring comes first, until it is answered: by a key, or by what was asked for.
+    /// How long to wait at most for what comes next.
+    [[nodiscard]] std::chrono::milliseconds until_answer() const {
+        auto most = Session::moment;
+        for (const Ring& ring : rings_) {
+            if (!ring.answered && options_.answers()) {
+                const auto left = ring.since + options_.after - Clock::now();
+                most = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                  std::chrono::milliseconds{0}, most);
+            }
+        }
+        return most;
+    }
+
     void answer(char key) {
         if (key == 'q') {
             exit_ = done;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
+#include <poll.h>
+
+#include <array>
 #include <chrono>
 #include <iostream>
 
@@ -57,7 +60,7 @@ Session::Session(const Settings& settings, const Output& output, OfConnection te
     : output_(output),
       patience_(settings.client.requestTimeout),
       tells_(tells),
-      client_(settings.client) {
+      client_(*new Client(settings.client)) {
     client_.addConnectionListener(this);
 }
 
@@ -82,7 +85,12 @@ Result Session::connect() {
     }
 }
 
-void Session::poll() { client_.poll(std::chrono::milliseconds(50)); }
+void Session::poll(std::chrono::milliseconds most, bool keys) {
+    std::array<pollfd, 2> wakes{pollfd{client_.descriptor(), POLLIN, 0},
+                                pollfd{STDIN_FILENO, POLLIN, 0}};
+    ::poll(wakes.data(), keys ? 2 : 1, static_cast<int>(most.count()));
+    client_.poll();
+}
 
 bool Session::until(const std::function<bool()>& happened) {
     while (!happened()) {

@@ -69,8 +69,11 @@ class Session : public ConnectionListener {
     /// Connects, and waits until the broker's Beckon has answered: ok, `not_connected`,
     /// `no_beckon`, or `withdrawn` by Ctrl-C.
     Result connect();
-    /// Makes the calls that are due, and waits a moment for the first.
-    void poll();
+    /// For Ctrl-C that comes right before the waiting begins.
+    static constexpr std::chrono::milliseconds moment{500};
+    /// Makes the calls that are due, and waits for the first: at most that long, or until Ctrl-C
+    /// or, with `keys`, a key.
+    void poll(std::chrono::milliseconds most = moment, bool keys = false);
     /// Polls until it has happened, and returns true; or until Ctrl-C.
     bool until(const std::function<bool()>& happened);
     /// Makes one request by `call`, which takes the callback, connects, and waits for its result;
@@ -102,7 +105,9 @@ class Session : public ConnectionListener {
     std::chrono::milliseconds patience_;
     OfConnection tells_;
     std::string trouble_;
-    Client client_;  // the last, since it calls this for as long as it lives
+    /// Never destroyed, as Paho takes 100 ms to end its threads: the program ends right after this,
+    /// by `_Exit`. It calls nobody but within `poll`.
+    Client& client_;
 };
 
 }  // namespace beckon::cli

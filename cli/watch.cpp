@@ -107,7 +107,7 @@ class Watcher : public SignalingListener {
         const Keys keys(true);
         Screen screen;
         while (interrupted == 0 && keys.pressed() != 'q') {
-            session.poll();
+            session.poll(Session::moment, keys.there());
             const Size size = Screen::size();
             const bool there = session.client().connectionState() == ConnectionState::connected;
             std::vector<std::string> page{

@@ -33,6 +33,8 @@ SignalingManager& Client::getSignalingManager() { return signaling_; }
 
 GroupManager& Client::getGroupManager() { return groups_; }
 
+int Client::descriptor() const { return engine_->descriptor(); }
+
 std::size_t Client::poll(std::chrono::milliseconds wait) {
     // A call that is made in it may destroy the client.
     const auto engine = engine_;

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "no_delay.hpp"
+
 namespace beckon {
 namespace {
 
@@ -87,6 +89,15 @@ std::string no_connection(const Connection::Options& options) {
                : where;
 }
 
+/// Of what `paho_uri` made.
+int port_of(const std::string& uri) {
+    int port = 0;
+    const auto path = uri.find('/', uri.find("://") + 3);
+    const auto colon = uri.rfind(':', path);
+    std::from_chars(&uri[colon + 1], uri.data() + uri.size(), port);
+    return port;
+}
+
 mqtt::connect_options connect_options(const Connection::Options& options) {
     mqtt::connect_options connect;
     connect.set_mqtt_version(MQTTVERSION_5);
@@ -95,6 +106,7 @@ mqtt::connect_options connect_options(const Connection::Options& options) {
     connect.set_connect_timeout(connect_patience);
     connect.set_keep_alive_interval(options.keep_alive);
     connect.set_user_name(options.user);
+    connect.set_will(mqtt::will_options(options.will_topic, options.will, 1, false));
     if (!options.password.empty()) {
         connect.set_password(options.password);
     }
@@ -139,7 +151,8 @@ class Connection::Paho final : public mqtt::iaction_listener {
         client_.set_disconnected_handler([this](const mqtt::properties&, mqtt::ReasonCode code) {
             guarded([&] {
                 tell_down("the broker ended the connection: " + in_words(code),
-                          code == mqtt::SESSION_TAKEN_OVER);
+                          code == mqtt::SESSION_TAKEN_OVER,
+                          code == mqtt::ReasonCode::PACKET_TOO_LARGE);
             });
         });
         client_.set_message_callback(
@@ -179,9 +192,11 @@ class Connection::Paho final : public mqtt::iaction_listener {
     void on_success(const mqtt::token& token) override {
         guarded([&] {
             if (token.get_type() == mqtt::token::CONNECT) {
-                client_.subscribe(
-                    mqtt::string_collection::create({options_.events, options_.replies}), {1, 1},
-                    nullptr, *this);
+                send_at_once_to(port_of(client_.get_server_uri()));
+                note_max_packet(token);
+                client_.subscribe(mqtt::string_collection::create(
+                                      {options_.events, options_.replies, options_.status}),
+                                  {1, 1, 1}, nullptr, *this);
             } else if (token.get_type() == mqtt::token::SUBSCRIBE) {
                 subscribed(token);
             }
@@ -220,12 +235,22 @@ class Connection::Paho final : public mqtt::iaction_listener {
         } catch (const mqtt::exception& refused) {
             codes = {mqtt::ReasonCode(refused.get_reason_code())};
         }
+        // Without its status, which is the last, one knows less, but can do all.
+        codes.resize(std::min<std::size_t>(codes.size(), 2));
         const auto refusal = std::find_if(codes.begin(), codes.end(),
                                           [](int code) { return code >= first_refusal; });
         if (refusal != codes.end()) {
             refused_subscription(*refusal);
         } else {
-            listener_(Up{});
+            listener_(Up{max_packet_});
+        }
+    }
+
+    void note_max_packet(const mqtt::token& token) {
+        const auto response = token.get_connect_response();
+        const auto& properties = response.get_properties();
+        if (properties.contains(mqtt::property::MAXIMUM_PACKET_SIZE)) {
+            max_packet_ = mqtt::get<std::uint32_t>(properties, mqtt::property::MAXIMUM_PACKET_SIZE);
         }
     }
 
@@ -241,6 +266,8 @@ class Connection::Paho final : public mqtt::iaction_listener {
                 listener_(EventPayload{payload});
             } else if (message.get_topic() == options_.replies) {
                 listener_(ReplyPayload{payload, correlation_of(message)});
+            } else if (message.get_topic() == options_.status) {
+                listener_(StatusPayload{payload});
             }
         });
     }
@@ -252,14 +279,15 @@ class Connection::Paho final : public mqtt::iaction_listener {
                    : std::string();
     }
 
-    void tell_down(const std::string& why, bool taken_over = false) {
-        listener_(Down{why, taken_over});
+    void tell_down(const std::string& why, bool taken_over = false, bool too_large = false) {
+        listener_(Down{why, taken_over, too_large});
     }
 
     Options options_;
     Listener listener_;
     mqtt::connect_options connect_options_;
     mqtt::properties publish_properties_;
+    std::optional<std::size_t> max_packet_{};
     // The last: while it is destroyed, it may still call back.
     mqtt::async_client client_;
 };
@@ -287,6 +315,12 @@ void Connection::publish(const std::string& topic, const std::string& payload,
 }
 
 void Connection::disconnect(std::chrono::milliseconds patience) { paho_->disconnect(patience); }
+
+std::size_t Connection::packet_overhead(const Options& options) {
+    // The fixed header, the lengths of topic and properties, and of each property its number and
+    // length.
+    return 5 + 2 + 4 + 3 * 3 + options.replies.size() + options.content_type.size();
+}
 
 std::string Connection::paho_uri(const std::string& server) {
     // What was given is not repeated: it may hold a password.

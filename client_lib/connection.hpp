@@ -3,8 +3,10 @@
 
 #include <beckon/client.hpp>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,16 +36,29 @@ class Connection {
         /// The topics that are subscribed to; the second also goes out as Response Topic.
         std::string events{};
         std::string replies{};
+        /// Another topic to subscribe to, which the broker may refuse.
+        std::string status{};
         std::string content_type{};
+        /// What the broker publishes when this connection ends.
+        std::string will_topic{};
+        std::string will{};
     };
 
+    /// What a packet has beside topic, payload and correlation, at most.
+    static std::size_t packet_overhead(const Options& options);
+
     /// The broker has accepted the connection and both subscriptions.
-    struct Up {};
+    struct Up {
+        /// The largest that it takes, if it said so.
+        std::optional<std::size_t> max_packet{};
+    };
     /// It came to nothing, or is lost; the last that is told.
     struct Down {
         std::string why;
         /// Another client connected with the same client id.
         bool taken_over = false;
+        /// Because of a packet that was too large.
+        bool too_large = false;
     };
     /// What is queued for the session may come before `Up`.
     struct EventPayload {
@@ -53,7 +68,10 @@ class Connection {
         std::string_view payload;
         std::string_view correlation;
     };
-    using Happening = std::variant<Up, Down, EventPayload, ReplyPayload>;
+    struct StatusPayload {
+        std::string_view payload;
+    };
+    using Happening = std::variant<Up, Down, EventPayload, ReplyPayload, StatusPayload>;
     /// Called by Paho's threads, one at a time.
     using Listener = std::function<void(const Happening&)>;
 

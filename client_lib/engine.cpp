@@ -2,11 +2,15 @@
 #include "engine.hpp"
 
 #include <openssl/sha.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <ctime>
 #include <stdexcept>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -46,7 +50,7 @@ std::string hex(const unsigned char* bytes, std::size_t count) {
     return text;
 }
 
-/// Names the device's replies: the same whenever it connects, and does not tell the
+/// Names the device, and its replies: the same whenever it connects, and does not tell the
 /// client id, which is a secret.
 std::string reply_level(const std::string& client_id) {
     const std::string text = "beckon reply " + client_id;
@@ -101,13 +105,16 @@ void check(const ClientOptions& options) {
     check_time("sessionExpiry", options.sessionExpiry, seconds(0), seconds(0x7FFFFFFF));
 }
 
-Device::Options device_options(const ClientOptions& options) {
+Device::Options device_options(const ClientOptions& options,
+                               const Connection::Options& connection) {
     return {.user = *UserId::parse(options.userID),
             .req_prefix = Engine::random_id().substr(0, 16),
+            .device = reply_level(connection.client_id),
             .topics = Topics(options.topicRoot),
             .patience = options.requestTimeout,
             // Sooner than the calls that wait for it fail, so that they can say why.
             .sync_patience = options.requestTimeout / 2,
+            .packet_overhead = Connection::packet_overhead(connection),
             .max_waiting = options.maxWaiting};
 }
 
@@ -125,6 +132,7 @@ Connection::Options connection_options(const ClientOptions& options) {
             .session_expiry = named ? options.sessionExpiry : seconds(0),
             .events = topics.events(user, Encoding::msgpack),
             .replies = topics.replies(user) + "/" + reply_level(client_id),
+            .status = topics.status(),
             .content_type = std::string(content_type(Encoding::msgpack))};
 }
 
@@ -156,12 +164,24 @@ Engine::Engine(const ClientOptions& options)
       delivery_(options.delivery),
       max_waiting_(static_cast<std::int64_t>(options.maxWaiting)),
       connection_options_(connection_options(options)),
-      device_(device_options(options)),
+      device_(device_options(options, connection_options_)),
       backoff_(options.reconnectMin, options.reconnectMax) {}
+
+Engine::~Engine() {
+    if (descriptor_ != -1) {
+        ::close(descriptor_);
+    }
+}
 
 std::shared_ptr<Engine> Engine::start(const ClientOptions& options) {
     check(options);
     std::shared_ptr<Engine> engine(new Engine(options));
+    if (engine->delivery_ == Delivery::poll) {
+        engine->descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (engine->descriptor_ == -1) {
+            throw std::system_error(errno, std::generic_category(), "no descriptor is left");
+        }
+    }
     try {
         engine->worker_ = std::thread([raw = engine.get()] { raw->work(); });
         if (engine->delivery_ == Delivery::thread) {
@@ -310,6 +330,9 @@ void Engine::notify(Notice notice) {
     }
     queue_.push_back(std::move(notice));
     due_.notify_one();
+    if (descriptor_ != -1) {
+        eventfd_write(descriptor_, 1);
+    }
 }
 
 void Engine::update_state() {
@@ -336,12 +359,15 @@ void Engine::update_state() {
 
 void Engine::start_attempt() {
     phase_ = Phase::connecting;
+    auto will = device_.will();
+    connection_options_.will_topic = std::move(will.topic);
+    connection_options_.will = std::move(will.payload);
     ++attempt_;
     attempt_until_ = boot_now() + attempt_patience;
     update_state();
 }
 
-void Engine::lose(std::string why, bool taken_over) {
+void Engine::lose(std::string why, bool taken_over, bool too_large) {
     const auto now = boot_now();
     phase_ = taken_over ? Phase::taken_over : Phase::waiting;
     retry_at_ = now + backoff_.next(ready_since_ ? now - *ready_since_ : Duration{0});
@@ -351,7 +377,7 @@ void Engine::lose(std::string why, bool taken_over) {
     attempt_made_ = attempt_;
     drop_ = true;
     outbox_.clear();
-    perform(device_.disconnected(now));
+    perform(device_.disconnected(now, too_large));
     update_state();
 }
 
@@ -361,17 +387,19 @@ void Engine::hear(std::uint64_t attempt, const Connection::Happening& happening)
         return;
     }
     const auto now = boot_now();
-    if (std::holds_alternative<Connection::Up>(happening)) {
+    if (const auto* up = std::get_if<Connection::Up>(&happening)) {
         phase_ = Phase::up;
         why_offline_.clear();
-        perform(device_.connected(now));
+        perform(device_.connected(now, up->max_packet));
         update_state();
     } else if (const auto* down = std::get_if<Connection::Down>(&happening)) {
-        lose(down->why, down->taken_over);
+        lose(down->why, down->taken_over, down->too_large);
     } else if (const auto* event = std::get_if<Connection::EventPayload>(&happening)) {
         perform(device_.receive_event(event->payload, now));
     } else if (const auto* reply = std::get_if<Connection::ReplyPayload>(&happening)) {
         perform(device_.receive_reply(reply->payload, now, reply->correlation));
+    } else if (const auto* status = std::get_if<Connection::StatusPayload>(&happening)) {
+        perform(device_.receive_status(status->payload, now));
     }
     wake_worker_if_due();
 }
@@ -429,6 +457,7 @@ void Engine::work() {
 bool Engine::work_on(std::unique_ptr<Connection>& connection, std::unique_lock<std::mutex>& lock) {
     if (phase_ == Phase::connecting && attempt_made_ != attempt_) {
         const auto attempt = attempt_made_ = attempt_;
+        const auto options = connection_options_;
         drop_ = false;
         lock.unlock();
         // The old one goes first. When it is the last, Paho ends its threads; those that it starts
@@ -436,7 +465,7 @@ bool Engine::work_on(std::unique_ptr<Connection>& connection, std::unique_lock<s
         connection.reset();
         try {
             connection = std::make_unique<Connection>(
-                connection_options_, [this, attempt](const Connection::Happening& happening) {
+                options, [this, attempt](const Connection::Happening& happening) {
                     hear(attempt, happening);
                 });
             connection->connect();
@@ -476,13 +505,19 @@ std::size_t Engine::poll(milliseconds wait) {
         return 0;
     }
     delivering_ = std::this_thread::get_id();
-    due_.wait_for(lock, std::clamp<milliseconds>(wait, milliseconds(0), hours(24)),
-                  [&] { return !queue_.empty() || closing_; });
+    if (wait > milliseconds(0)) {
+        due_.wait_for(lock, std::min<milliseconds>(wait, hours(24)),
+                      [&] { return !queue_.empty() || closing_; });
+    }
     std::size_t made = 0;
     // What comes meanwhile is for the next time.
     for (auto left = queue_.size(); left > 0 && !queue_.empty() && !closing_; --left) {
         deliver_first(lock);
         ++made;
+    }
+    if (queue_.empty()) {
+        eventfd_t ignored = 0;
+        eventfd_read(descriptor_, &ignored);
     }
     delivering_ = {};
     due_.notify_all();

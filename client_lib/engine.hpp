@@ -66,7 +66,7 @@ class Engine {
 
     /// Throws `std::invalid_argument` that names the option.
     static std::shared_ptr<Engine> start(const ClientOptions& options);
-    ~Engine() = default;
+    ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
@@ -79,6 +79,7 @@ class Engine {
     [[nodiscard]] ConnectionState state() const;
     [[nodiscard]] const std::string& user() const { return user_.text(); }
     std::size_t poll(std::chrono::milliseconds wait);
+    [[nodiscard]] int descriptor() const { return descriptor_; }
 
     /// `done` is called once, by the delivering thread; it may be empty.
     void call(RequestBody body, Completion done);
@@ -129,7 +130,7 @@ class Engine {
     void answer(Completion done, std::variant<Reply, Failure> told);
     void notify(Notice notice);
     void start_attempt();
-    void lose(std::string why, bool taken_over);
+    void lose(std::string why, bool taken_over, bool too_large = false);
     void update_state();
     void wake_worker_if_due();
     [[nodiscard]] Instant next_look(Instant now) const;
@@ -185,6 +186,8 @@ class Engine {
     // Delivery.
     std::condition_variable due_;
     std::deque<Notice> queue_;
+    /// With `Delivery::poll`: can be read while there is something in the queue.
+    int descriptor_ = -1;
     /// Of the queue, all but results.
     std::size_t events_waiting_ = 0;
     bool overloaded_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Connection } from './connection.js';
+import { Connection, packetOverhead } from './connection.js';
 import { Device } from './device.js';
 import { GroupManager, Messages, customData, textData } from './groups.js';
 import { SignalingManager } from './signaling.js';
@@ -27,7 +27,7 @@ function clock() {
   };
 }
 
-/** Names a device's replies: the same whenever it connects, and too short to tell the client id, which is a secret. */
+/** Names a device, and its replies: the same whenever it connects, and too short to tell the client id, which is a secret. */
 function reply_level(client_id) {
   let [one, other] = [0xdeadbeef, 0x41c6ce57];
   for (const unit of client_id) {
@@ -35,6 +35,16 @@ function reply_level(client_id) {
     other = Math.imul(other ^ unit.codePointAt(0), 1597334677);
   }
   return [one ^ (other >>> 15), other ^ (one >>> 13)].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+}
+
+/** An exception is the page's, or the process's, to hear of. */
+function guarded(action) {
+  try {
+    action();
+  } catch (error) {
+    if (globalThis.reportError) globalThis.reportError(error);
+    else setTimeout(() => Promise.reject(error));
+  }
 }
 
 function default_server() {
@@ -95,15 +105,17 @@ class Engine {
     const { userID, topicRoot, requestTimeout, clientID } = options;
     const root = `${topicRoot}/v1`;
     const client_id = clientID || random_id();
+    const replies = `${root}/inbox/${userID}/reply/${reply_level(client_id)}`;
     this.#device = new Device({
-      user: userID, root, req_prefix: random_id().slice(0, 16), patience: requestTimeout,
+      user: userID, root, req_prefix: random_id().slice(0, 16), device: reply_level(client_id), patience: requestTimeout,
+      packet_overhead: packetOverhead(replies),
       // Sooner than the calls that wait for it fail, so that they can say why.
       sync_patience: requestTimeout / 2, max_waiting: options.maxWaiting,
     });
     this.#connection_options = {
       server: options.server, client_id, user: userID, password: options.password || undefined, tls: options.tls,
       keep_alive: options.keepAlive, session_expiry: clientID ? options.sessionExpiry : 0,
-      events: `${root}/inbox/${userID}/event`, replies: `${root}/inbox/${userID}/reply/${reply_level(client_id)}`,
+      events: `${root}/inbox/${userID}/event`, replies, status: `${root}/status`,
     };
     this.#limit = options.reconnectMin;
   }
@@ -120,6 +132,11 @@ class Engine {
   open() {
     return this.#device.open(this.#now());
   }
+  setBusy(as) {
+    if (this.#phase === 'closed') return { failure: 'closed' };
+    this.#device.setBusy(as);
+    return { reply: { ok: true } };
+  }
 
   /** What becomes of a request: `{ reply }` or `{ failure }`. */
   call(request) {
@@ -134,13 +151,8 @@ class Engine {
   tell(listeners, method, ...told) {
     for (const listener of [...listeners]) {
       if (listeners.has(listener) && typeof listener[method] === 'function') {
-        try {
-          listener[method](...told);
-        } catch (error) {
-          // Its own fault, which the others do not suffer.
-          if (globalThis.reportError) globalThis.reportError(error);
-          else setTimeout(() => Promise.reject(error));
-        }
+        // What it throws is its own fault, which the others do not suffer.
+        guarded(() => listener[method](...told));
       }
     }
   }
@@ -151,7 +163,8 @@ class Engine {
     if (this.#draining) return;
     this.#draining = true;
     const next = () => {
-      this.#queue.shift()();
+      // Whatever is wrong with one must not keep the others waiting for ever.
+      guarded(this.#queue.shift());
       // One at a time, so that who awaits a result hears of it before what comes next is told.
       if (this.#queue.length > 0) queueMicrotask(next);
       else this.#draining = false;
@@ -215,14 +228,15 @@ class Engine {
     const current = (done) => (...told) => {
       if (this.#connection === connection) done(...told);
     };
-    const connection = new Connection(this.#connection_options, {
-      up: current(() => {
+    const connection = new Connection({ ...this.#connection_options, will: this.#device.will() }, {
+      up: current((max_packet) => {
         this.#phase = 'up';
         this.#why = '';
-        this.#perform(this.#device.connected(this.#now()));
+        this.#perform(this.#device.connected(this.#now(), max_packet));
         this.#updateState();
       }),
-      down: current((why, taken_over) => this.#lose(why, taken_over)),
+      down: current((why, taken_over, too_large) => this.#lose(why, taken_over, too_large)),
+      status: current((payload) => this.#perform(this.#device.receiveStatus(payload, this.#now()))),
       event: current((payload) => this.#perform(this.#device.receiveEvent(payload, this.#now()))),
       reply: current((payload, correlation) => this.#perform(this.#device.receiveReply(payload, this.#now(), correlation))),
     });
@@ -231,7 +245,7 @@ class Engine {
     this.#wakeWhenDue();
   }
 
-  #lose(why, taken_over = false) {
+  #lose(why, taken_over = false, too_large = false) {
     const now = this.#now();
     this.#connection?.close();
     this.#connection = undefined;
@@ -242,7 +256,7 @@ class Engine {
     this.#limit = Math.min(this.#limit * 2, this.#options.reconnectMax);
     this.#ready_since = undefined;
     this.#why = why;
-    this.#perform(this.#device.disconnected(now));
+    this.#perform(this.#device.disconnected(now, too_large));
     this.#updateState();
   }
 

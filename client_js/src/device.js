@@ -13,15 +13,20 @@
 // and what ended meanwhile is known when a call is sent (again).
 //
 // The same rules as core/device.cpp. No I/O, no clock: time is an argument, in milliseconds.
+import { Errands } from './errands.js';
 import { Inbox, Remembered } from './inbox.js';
-import { decodeEvent, decodeReply, encodeRequest, fitsRequest, topicOf } from './wire.js';
+import { Pace } from './pace.js';
+import { decodeEvent, decodeReply, decodeStatus, encodeRequest, fitsRequest, topicOf, verbOf } from './wire.js';
 
-/** Until a request of the device's own that was refused for the moment is tried again. */
+/** Until a request that was refused for the moment is tried again. */
 const soon = 1_000;
-/** Of the device's own errands, so that they do not get in the way of calls. */
-const max_errands_in_flight = 4;
-/** That are remembered, to be called off. */
-const max_errands = 1_000;
+/** Until a request without a reply is repeated; then twice as long, and twice. */
+const first_repeat = 2_000;
+const max_doublings = 2;
+/** How long a device counts as there that does not say how long. */
+const default_again = 600_000;
+/** What every broker takes. */
+const always_taken = 1_024;
 
 /** Why a call ended without a reply, beside the broker's refusals. */
 export const failures = {
@@ -36,6 +41,9 @@ export const failures = {
 /** The device's own requests that it may try again. */
 const isForTheMoment = (reply) =>
   !reply.ok && ['rate_limited', 'storage_unavailable', 'internal'].includes(reply.error);
+const untilRepeat = (tries) => first_repeat * 2 ** Math.min(tries, max_doublings);
+/** Whether it may be sent again: not what would be heard twice. */
+const mayBeRepeated = ({ kind }) => kind !== 'signal';
 const madeBy = ({ kind, body }) => (kind === 'invite' || kind === 'group_invite' ? body.id : undefined);
 
 export class Device {
@@ -52,17 +60,31 @@ export class Device {
   /** When to sync (again), while connected; one after the other. */
   #sync_at;
   #syncing = false;
-  /** What the device asks by itself until there is an answer, by `get x` or `cancel x`: when to ask
-      (again); undefined: it is in flight. */
-  #errands = new Map();
-  #errands_in_flight = 0;
+  #errands = new Errands();
+  /** How every ring is rejected, if it is; and the rings that were, of which nothing more is told. */
+  #busy;
+  #rejected = new Remembered();
   /** Messages that were told. */
   #messages = new Remembered();
+  #pace = new Pace();
+  /** How many wills there were: names the connection. */
+  #runs = 0;
+  /** When to say (again) that this device is there, and how often it was said without a reply. */
+  #here_at;
+  #here_tries = 0;
+  #here_noted = false;
+  /** What the broker said of its limits, by `status` and as it accepted the connection. */
+  #status;
+  #max_packet;
   #effects = [];
 
-  /** `req_prefix` is random, so that no other device of the user has it; `seq` likewise. */
-  constructor({ user, req_prefix, root = 'beckon/v1', patience = 10_000, sync_patience = 10_000, sync_again = 30_000, max_in_flight = 16, max_waiting = 1_000 }) {
-    this.#options = { user, req_prefix, root, patience, sync_patience, sync_again, max_in_flight, max_waiting };
+  /**
+   * `req_prefix` is random, so that no other device of the user has it. `device` is what this one is
+   * called, the same whenever it connects. `packet_overhead` is what the host's packets have beside
+   * topic, payload and correlation.
+   */
+  constructor({ user, req_prefix, device, packet_overhead = 0, root = 'beckon/v1', patience = 10_000, sync_patience = 10_000, sync_again = 30_000, max_in_flight = 16, max_waiting = 1_000 }) {
+    this.#options = { user, req_prefix, device, packet_overhead, root, patience, sync_patience, sync_again, max_in_flight, max_waiting };
     this.#inbox = new Inbox(user);
   }
 
@@ -81,6 +103,12 @@ export class Device {
 
   #done() {
     return this.#effects.splice(0);
+  }
+
+  /** From now on every ring is rejected like this, `{ data?, reason }`; undefined: no more. What
+      rings already rings on. */
+  setBusy(as) {
+    this.#busy = as;
   }
 
   // ----------------------------------------------------------------------- calls
@@ -126,7 +154,9 @@ export class Device {
   #add(call) {
     const number = this.#next_number++;
     this.#waiting.push(number);
-    this.#calls.set(number, { ...call, sent: 0, in_flight: false });
+    // `sent` counts without a reply, `tries` on this connection. `again_at`: in flight, when to
+    // repeat it; waiting, not before.
+    this.#calls.set(number, { rest: [], skipped: [], ...call, sent: 0, tries: 0, size: 0, thrown_out: 0, again_at: undefined, in_flight: false });
     return number;
   }
 
@@ -141,38 +171,98 @@ export class Device {
 
   #pump(now) {
     if (this.#link !== 'ready') return;
-    this.#runErrands(now);
-    while (this.#in_flight < this.#options.max_in_flight && this.#waiting.length > 0) {
-      const number = this.#waiting[0];
+    while (this.#pace.next() <= now) {
+      const request = this.#errands.begin(now);
+      if (!request) break;
+      this.#sendOwn(request, this.#options.patience, now);
+    }
+    while (this.#in_flight < this.#options.max_in_flight && this.#pace.next() <= now) {
+      const number = this.#waiting.find((one) => (this.#calls.get(one).again_at ?? now) <= now);
+      if (number === undefined) break;
       if (!this.#wasMade(number)) this.#send(number, now);
     }
   }
 
-  #runErrands(now) {
-    for (const [errand, when] of this.#errands) {
-      if (this.#errands_in_flight >= max_errands_in_flight) return;
-      if (when === undefined || when > now) continue;
-      this.#errands.set(errand, undefined);
-      this.#errands_in_flight += 1;
-      const [kind, about] = errand.split(' ');
-      const request = { kind, about, body: {} };
-      this.#send(this.#add({ request, errand, asked: now, deadline: now + this.#options.patience }), now);
-    }
+  /** A request that no caller waits for. */
+  #sendOwn(request, patience, now) {
+    this.#send(this.#add({ request, asked: now, deadline: now + patience }), now);
   }
 
   #send(number, now) {
-    this.#waiting = this.#waiting.filter((one) => one !== number);
     const call = this.#calls.get(number);
-    const { kind, about, body } = call.request;
-    call.in_flight = true;
+    let send = this.#messageOf(number, now);
+    for (let limit = this.#sizeBrokenBy(send); limit !== undefined; limit = this.#sizeBrokenBy(send)) {
+      if (!this.#split(call)) {
+        this.#refuseAsTooLarge(number, limit, now);
+        return;
+      }
+      send = this.#messageOf(number, now);
+    }
+    if (!call.in_flight) {
+      this.#waiting = this.#waiting.filter((one) => one !== number);
+      call.in_flight = true;
+      this.#in_flight += 1;
+    }
+    call.again_at = mayBeRepeated(call.request) ? now + untilRepeat(call.tries) : undefined;
+    call.size = send.payload.length;
     call.sent += 1;
-    this.#in_flight += 1;
-    const req = `${this.#options.req_prefix}:${number}`;
+    call.tries += 1;
+    this.#pace.sent(now);
+    this.#effects.push(send);
+  }
+
+  #messageOf(number, now) {
+    const { request, asked } = this.#calls.get(number);
+    const { kind, about, body } = request;
+    const { req_prefix, root, user, device } = this.#options;
+    const req = `${req_prefix}:${number}`;
     // What is left of the time that it asks for, after it has waited; 0 stays "none".
-    const aged = body.timeout_ms > 0 ? { ...body, timeout_ms: Math.max(Math.round(body.timeout_ms - (now - call.asked)), 1) } : body;
-    this.#effects.push({
-      effect: 'send', topic: topicOf(this.#options.root, kind, about), payload: encodeRequest(kind, aged, req), correlation: req,
-    });
+    const aged = body.timeout_ms > 0 ? { ...body, timeout_ms: Math.max(Math.round(body.timeout_ms - (now - asked)), 1) } : body;
+    return { effect: 'send', topic: topicOf(root, kind, about, user), payload: encodeRequest(kind, aged, req, device), correlation: req };
+  }
+
+  /** How large the payload could be, if it is too large. */
+  #sizeBrokenBy({ topic, payload, correlation }) {
+    const beside = topic.length + correlation.length + this.#options.packet_overhead;
+    const limit = Math.min(this.#status?.max_payload_bytes ?? Infinity, Math.max((this.#max_packet ?? Infinity) - beside, 0));
+    return payload.length > limit ? limit : undefined;
+  }
+
+  /** Names the second half of those whom it names, and leaves them to be added afterwards; false: it
+      cannot be split. */
+  #split(call) {
+    const { kind, body } = call.request;
+    if (!['group_create', 'group_add'].includes(kind) || !(body.members?.length > 1)) return false;
+    const half = Math.floor(body.members.length / 2);
+    call.rest = [...body.members.slice(half), ...call.rest];
+    call.request = { ...call.request, body: { ...body, members: body.members.slice(0, half) } };
+    return true;
+  }
+
+  #refuseAsTooLarge(number, limit, now) {
+    const call = this.#take(number);
+    const why = { error: 'too_large', code: 8001, message: 'payload is more than the broker takes', field: 'payload' };
+    this.#told(call, { re: verbOf(call.request.kind), ok: false, device: this.#device, ...why, ...(limit !== undefined && { limit }) }, now);
+  }
+
+  /** It is in flight no more: it waits before the others, until then. */
+  #putOff(number, until) {
+    Object.assign(this.#calls.get(number), { in_flight: false, tries: 0, again_at: until });
+    this.#in_flight -= 1;
+    this.#waiting.unshift(number);
+  }
+
+  /** The broker may have ended the connection because of what was sent: of that, the largest. */
+  #blameForLoss(too_large, now) {
+    let largest;
+    for (const [number, call] of this.#calls) {
+      if (call.in_flight && !(largest !== undefined && call.size <= this.#calls.get(largest).size)) largest = number;
+    }
+    if (largest === undefined) return;
+    const call = this.#calls.get(largest);
+    if (!too_large && (this.#max_packet !== undefined || call.size <= always_taken)) return;
+    call.thrown_out += 1;
+    if (too_large || call.thrown_out > 1) this.#refuseAsTooLarge(largest, undefined, now);
   }
 
   /** Another invite is not sent, and none fails, when the broker was heard to have made it. */
@@ -189,8 +279,9 @@ export class Device {
 
   #fail(number, failure) {
     if (this.#wasMade(number)) return;
-    const { name, request, sent } = this.#take(number);
-    this.#effects.push({ effect: 'result', call: name, failure });
+    const { name, request, sent, refused } = this.#take(number);
+    if (refused && sent === 0 && failure !== 'withdrawn') this.#effects.push({ effect: 'result', call: name, reply: refused });
+    else this.#effects.push({ effect: 'result', call: name, failure });
     const id = madeBy(request);
     if (id && sent === 0) this.#inbox.notInvited(id);
     else if (id) this.#callOff(id);
@@ -201,7 +292,7 @@ export class Device {
   #callOff(id) {
     this.#inbox.disown(id);
     this.#inbox.cancelling(id, true);
-    if (this.#errands.size < max_errands) this.#errands.set(`cancel ${id}`, -Infinity);
+    this.#errands.callOff(id);
   }
 
   // ------------------------------------------------------------------ connection
@@ -212,24 +303,77 @@ export class Device {
     this.#effects.push({ effect: 'link', link });
   }
 
-  /** The connection is up, and the inbox is subscribed to (events, replies). */
-  connected(now) {
+  /** What is to be the will of the next connection: that this device is there no more. */
+  will() {
+    this.#runs += 1;
+    return this.#here({ gone: true });
+  }
+
+  #here(body) {
+    const { root, user, device } = this.#options;
+    const req = this.#hereReq();
+    return { effect: 'send', topic: topicOf(root, 'here', user, user), payload: encodeRequest('here', { run: req, ...body }, req, device), correlation: req };
+  }
+  /** Names the connection, and what is said of it. */
+  #hereReq() {
+    return `${this.#options.req_prefix}:run-${this.#runs}`;
+  }
+
+  #sayHere(now) {
+    this.#effects.push(this.#here({}));
+    this.#pace.sent(now);
+    this.#here_at = this.#here_tries <= max_doublings ? now + untilRepeat(this.#here_tries++) : undefined;
+  }
+
+  #hereReplied(reply, now) {
+    this.#here_noted = true;
+    this.#here_tries = 0;
+    this.#here_at = undefined;
+    if (!reply.ok) {
+      if (isForTheMoment(reply)) this.#here_at = now + soon;
+      return;
+    }
+    const again = reply.again_ms ?? (this.#status?.presence_told ? default_again : undefined);
+    if (again !== undefined) this.#here_at = now + Math.max(Math.floor(again / 2), soon);
+  }
+
+  /** What `status` says: limits that it is kept to. */
+  receiveStatus(payload, now) {
     this.#applyDue(now);
-    this.#loseConnection();
+    const status = decodeStatus(payload);
+    if (status) {
+      this.#pace.set(status.requests_per_second, status.requests_burst);
+      this.#status = status;
+      this.#pump(now);
+    }
+    return this.#done();
+  }
+
+  /** The connection is up, and the inbox is subscribed to (events, replies). The broker takes packets
+      up to that size, if it said so. */
+  connected(now, max_packet) {
+    this.#applyDue(now);
+    this.#loseConnection(now);
+    this.#max_packet = max_packet;
+    this.#here_tries = 0;
+    this.#here_noted = false;
     this.#setLink('syncing');
     this.#startSync(undefined, now);
     return this.#done();
   }
 
-  disconnected(now) {
+  /** `too_large`: the broker said that this was because of a packet's size. */
+  disconnected(now, too_large = false) {
     this.#applyDue(now);
-    this.#loseConnection();
+    this.#loseConnection(now, too_large);
+    this.#status = undefined;
     this.#setLink('offline');
     return this.#done();
   }
 
   /** What was in flight waits to be sent again, if its caller waits. */
-  #loseConnection() {
+  #loseConnection(now, too_large = false) {
+    this.#blameForLoss(too_large, now);
     const again = [];
     for (const [number, call] of [...this.#calls]) {
       if (call.name !== undefined && call.offline !== 'fail') {
@@ -240,27 +384,22 @@ export class Device {
         this.#take(number);
       }
     }
-    for (const number of again) this.#calls.get(number).in_flight = false;
-    this.#in_flight = 0;
-    // What is asked by `get`, the next sync tells.
-    for (const errand of [...this.#errands.keys()]) {
-      if (errand.startsWith('get ')) this.#errands.delete(errand);
-      else this.#errands.set(errand, -Infinity);
-    }
-    this.#errands_in_flight = 0;
-    this.#waiting.unshift(...again);
+    // The last first, as each is put before the others.
+    for (const number of again.reverse()) this.#putOff(number, undefined);
+    this.#errands.loseConnection();
+    this.#here_at = undefined;
     this.#sync_at = undefined;
     this.#syncing = false;
   }
 
   #startSync(after, now) {
     if (after === undefined) {
+      if (!this.#here_noted && this.#here_at === undefined) this.#sayHere(now);
       this.#inbox.beginSync();
       this.#sync_at = undefined;
     }
     this.#syncing = true;
-    const request = { kind: 'sync', about: this.#options.user, body: { after } };
-    this.#send(this.#add({ request, asked: now, deadline: now + this.#options.sync_patience }), now);
+    this.#sendOwn({ kind: 'sync', about: this.#options.user, body: { after } }, this.#options.sync_patience, now);
   }
 
   #synced(reply, now) {
@@ -284,14 +423,26 @@ export class Device {
   #passOn(news, now) {
     for (const one of news) {
       if (one.news === 'unsure') {
-        const online = this.#link === 'syncing' || this.#link === 'ready';
-        if (online && !this.#errands.has(`get ${one.id}`)) this.#errands.set(`get ${one.id}`, now);
+        if (this.#link === 'syncing' || this.#link === 'ready') this.#errands.get(one.id, now);
       } else if (one.news === 'doubtful') {
         if (this.#link === 'ready') this.#sync_at = now;
-      } else {
+      } else if (!this.#isRejected(one, now)) {
         this.#effects.push({ effect: 'news', ...one });
       }
     }
+  }
+
+  /** Whether this is of an invitation that is rejected as busy, or will be. */
+  #isRejected({ news, id, inviter, group, role, body }, now) {
+    if (news !== 'heard' || body.event !== 'new_invitation' || role !== 'invitee') return this.#rejected.has(id);
+    if (!this.#busy) {
+      this.#rejected.erase(id);
+      return false;
+    }
+    this.#rejected.insert(id);
+    this.#errands.reject(id, this.#busy, now);
+    this.#effects.push({ effect: 'news', news: 'busy', id, inviter, group, data: body.data });
+    return true;
   }
 
   /** A message at the inbox. What cannot be read, or is unknown, is ignored. */
@@ -326,13 +477,37 @@ export class Device {
     this.#applyDue(now);
     const reply = decodeReply(payload);
     const number = reply && this.#numberOf(reply, correlation);
-    if (number !== undefined) {
+    if (reply?.re === 'here') {
+      if ((reply.req ?? correlation) === this.#hereReq() && fitsRequest(reply, 'here')) this.#hereReplied(reply, now);
+    } else if (number !== undefined) {
       this.#device = reply.device;
       this.#inbox.setDevice(reply.device);
-      this.#replied(this.#take(number), reply, now);
+      this.#replied(number, reply, now);
       this.#pump(now);
     }
     return this.#done();
+  }
+
+  #replied(number, reply, now) {
+    const call = this.#calls.get(number);
+    if (reply.error === 'rate_limited') {
+      this.#pace.refused(now);
+      if (!call.in_flight) return; // the refusal of a repeat: it waits already
+      if (call.name !== undefined && mayBeRepeated(call.request) && now + soon < call.deadline) {
+        call.sent -= 1;
+        call.refused = reply;
+        this.#putOff(number, now + soon);
+        return;
+      }
+    }
+    this.#take(number);
+    const all = { ...reply, ...(reply.ok && reply.skipped && { skipped: [...call.skipped, ...reply.skipped] }) };
+    if (reply.ok && call.rest.length > 0) {
+      const { name, request, offline, asked, deadline, rest } = call;
+      this.#add({ name, request: { kind: 'group_add', about: request.about, body: { members: rest } }, offline, asked, deadline, skipped: all.skipped ?? call.skipped });
+      return;
+    }
+    this.#told(call, all, now);
   }
 
   /** The call that it answers; undefined, if that is over, or somebody else's. */
@@ -345,13 +520,10 @@ export class Device {
     return call?.in_flight && fitsRequest(reply, call.request.kind) ? number : undefined;
   }
 
-  #replied(call, reply, now) {
-    if (call.errand) {
-      this.#errandReplied(call, reply, now);
-      return;
-    }
+  #told(call, reply, now) {
     if (call.name === undefined) {
-      this.#synced(reply, now);
+      if (call.request.kind === 'sync') this.#synced(reply, now);
+      else this.#errandReplied(call.request, reply, now);
       return;
     }
     this.#effects.push({ effect: 'result', call: call.name, reply });
@@ -367,14 +539,18 @@ export class Device {
     if (id && isForTheMoment(reply) && (call.sent > 1 || reply.error === 'internal')) this.#callOff(id);
   }
 
-  #errandReplied({ errand, request }, reply, now) {
-    this.#errands_in_flight -= 1;
+  #errandReplied(request, reply, now) {
     if (isForTheMoment(reply)) {
-      this.#errands.set(errand, now + soon);
+      this.#errands.again(request, now + soon);
       return;
     }
-    this.#errands.delete(errand);
-    if (request.kind === 'cancel') this.#passOn(this.#inbox.takeReply(request, reply, now), now);
+    if (reply.error === 'too_large' && this.#errands.dropData(request)) {
+      // What this broker does not take: that it stops ringing counts for more.
+      this.#errands.again(request, now);
+      return;
+    }
+    this.#errands.done(request);
+    if (request.kind !== 'get') this.#passOn(this.#inbox.takeReply(request, reply, now), now);
     else if (reply.ok) this.#passOn(this.#inbox.takeInfo(reply.invitation, now), now);
     else this.#passOn(this.#inbox.forgotten(request.about, now), now);
   }
@@ -386,18 +562,22 @@ export class Device {
       if (call.deadline > now || !this.#calls.has(number)) continue;
       if (call.name !== undefined) {
         this.#fail(number, call.sent > 0 ? 'no_reply' : this.#link === 'no_beckon' ? 'no_beckon' : 'not_connected');
-      } else if (call.errand) {
-        // There was no answer: again.
-        this.#errands.set(call.errand, now);
-        this.#errands_in_flight -= 1;
-        this.#take(number);
-      } else {
-        this.#take(number);
+        continue;
+      }
+      this.#take(number);
+      if (call.request.kind === 'sync') {
         this.#syncing = false;
         this.#sync_at = now + this.#options.sync_again;
         this.#noBeckon();
+      } else {
+        // There was no answer: again.
+        this.#errands.again(call.request, now);
       }
     }
+    for (const [number, call] of [...this.#calls]) {
+      if (call.in_flight && call.again_at <= now && this.#calls.has(number)) this.#send(number, now);
+    }
+    if (this.#here_at <= now) this.#sayHere(now);
     if (this.#sync_at <= now && !this.#syncing) this.#startSync(undefined, now);
     this.#passOn(this.#inbox.advance(this.#link === 'syncing' || this.#link === 'ready', now), now);
     this.#pump(now);
@@ -417,22 +597,33 @@ export class Device {
   }
 
   nextDeadline() {
-    const all = [this.#inbox.nextDeadline()];
-    for (const { deadline } of this.#calls.values()) all.push(deadline);
+    const all = [this.#inbox.nextDeadline(), this.#here_at];
+    for (const { deadline, in_flight, again_at } of this.#calls.values()) {
+      all.push(deadline);
+      if (in_flight) all.push(again_at);
+    }
     if (!this.#syncing) all.push(this.#sync_at);
-    if (this.#link === 'ready' && this.#errands_in_flight < max_errands_in_flight) all.push(...this.#errands.values());
+    if (this.#link === 'ready') {
+      const pace = this.#pace.next();
+      const errand = this.#errands.nextDeadline();
+      if (errand !== undefined) all.push(Math.max(errand, pace));
+      if (this.#in_flight < this.#options.max_in_flight) {
+        for (const number of this.#waiting) all.push(Math.max(this.#calls.get(number).again_at ?? -Infinity, pace));
+      }
+    }
     const known = all.filter((when) => when !== undefined);
     return known.length > 0 ? Math.min(...known) : undefined;
   }
 
-  /** Ends every call with `closed`. */
+  /** Ends every call with `closed`, and says that this device is gone. */
   close() {
     for (const [number, call] of [...this.#calls]) {
       if (call.name !== undefined) this.#fail(number, 'closed');
       else this.#take(number);
     }
     this.#errands.clear();
-    this.#errands_in_flight = 0;
+    this.#here_at = undefined;
+    if (this.#link !== 'offline') this.#effects.push(this.#here({ gone: true }));
     return this.#done();
   }
 }

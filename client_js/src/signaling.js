@@ -41,10 +41,6 @@ const withInvite = (inviteID) => (outcome) => ({
 /** Invites, answers and ends invitations, and the calls that come of them. See beckon.d.ts. */
 export class SignalingManager {
   #engine;
-  #busy = false;
-  #busy_data;
-  /** What rang while busy, and is told no more. */
-  #rejected = new Set();
   #seq = Math.floor(Math.random() * 2 ** 40);
 
   constructor(engine) {
@@ -163,9 +159,8 @@ export class SignalingManager {
 
   async setBusy(busy, said = '') {
     return checked(() => {
-      this.#busy_data = data(said);
-      this.#busy = Boolean(busy);
-      return toResult({ reply: { ok: true } });
+      const as = { data: data(said), reason: 'busy' };
+      return toResult(this.#engine.setBusy(busy ? as : undefined));
     }, (refused) => refused);
   }
 
@@ -184,10 +179,10 @@ export class SignalingManager {
   /** The news of the inbox, to the listeners. For the client alone. */
   hear(news) {
     const tell = (...call) => this.#engine.tell(this.#engine.signaling_listeners, ...call);
-    if (this.#rejected.has(news.id)) {
-      if (news.news === 'ended') this.#rejected.delete(news.id);
-    } else if (news.news === 'heard') {
+    if (news.news === 'heard') {
       this.#hearEvent(news, tell);
+    } else if (news.news === 'busy') {
+      tell('onRejectedAsBusy', news.id, news.inviter, news.group ?? '', news.data ?? '');
     } else if (news.news === 'ended') {
       this.#hearEnd(news, tell);
     } else {
@@ -197,13 +192,6 @@ export class SignalingManager {
 
   #hearEvent(news, tell) {
     const { body, role, remaining_ms: remainingMs, assumed } = news;
-    if (this.#busy && body.event === 'new_invitation' && role === 'invitee') {
-      this.#rejected.add(news.id);
-      // Where this broker does not take the data: that it stops ringing counts for more.
-      this.reject(news.id, this.#busy_data, 'busy').then(({ error }) => error === 'too_large' && this.reject(news.id, '', 'busy'));
-      tell('onRejectedAsBusy', news.id, news.inviter, news.group ?? '', body.data ?? '');
-      return;
-    }
     const [type, toMapped] = mapped[body.event];
     const invitees = body.invitees ?? (body.invitee === undefined ? [] : [body.invitee]);
     tell('onSignalingEvent', { type, ...of(news), role, invitees, data: body.data ?? '', reason: body.reason ?? '', remainingMs, assumed });

@@ -26,6 +26,7 @@ export const requests = {
   join: ['invitation', 'join', { data: undefined }],
   hangup: ['invitation', 'hangup', { data: undefined, reason: 'hangup', all: false }],
   resume: ['invitation', 'resume', {}],
+  here: ['user', 'here', { run: undefined, gone: undefined }],
   sync: ['user', 'sync', { after: undefined }],
   history: ['user', 'history', { limit: undefined, before: undefined }],
   message: ['user', 'message', { data: undefined, id: undefined, online_only: false }],
@@ -45,15 +46,15 @@ export const requests = {
 
 export const verbOf = (kind) => requests[kind][1];
 
-/** `about` is the user, group or invitation that the request is about. */
-export function topicOf(root, kind, about) {
+/** `about` is the user, group or invitation that the request is about; with `me`, who asks. */
+export function topicOf(root, kind, about, me) {
   const [place, verb] = requests[kind];
-  return `${root}/${place}/${about}/${verb}`;
+  return `${root}/${place}/${about}/${verb}${me === undefined ? '' : `/${me}`}`;
 }
 
 /** The bytes of a request: what has a default is there, what is absent is not. */
-export function encodeRequest(kind, body, req) {
-  const message = req === undefined ? {} : { req };
+export function encodeRequest(kind, body, req, device) {
+  const message = { ...(req !== undefined && { req }), ...(device !== undefined && { device }) };
   for (const [field, value] of Object.entries({ ...requests[kind][2], ...body })) {
     if (value !== undefined) message[field] = value;
   }
@@ -133,6 +134,7 @@ const replies = {
   modify: counted,
   ringing: counted,
   get: { invitation: (value) => fits(value, invitation) },
+  here: { 'again_ms?': count },
   sync: { server_epoch: text, invitations: list(invitation), 'next?': text },
   history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
   message: { id: isId },
@@ -176,6 +178,21 @@ export function decodeEvent(bytes) {
 export function decodeReply(bytes) {
   const message = read(bytes);
   return fits(message, { re: text, ok: flag, device: text }) ? message : undefined;
+}
+
+/** What is of interest in `status`: the limits, and whether devices have to say that they are there. */
+export function decodeStatus(bytes) {
+  try {
+    const status = JSON.parse(new TextDecoder().decode(bytes));
+    const limits = isMap(status?.limits) ? status.limits : {};
+    const limit = (name, otherwise) => (Number.isSafeInteger(limits[name]) && limits[name] > 0 ? limits[name] : otherwise);
+    return isMap(status) ? {
+      max_payload_bytes: limit('max_payload_bytes', 32_768), requests_per_second: limit('requests_per_second', 50),
+      requests_burst: limit('requests_burst', 200), presence_told: status.presence === 'told',
+    } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function fitsRequest(reply, kind) {

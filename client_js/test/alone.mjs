@@ -11,12 +11,16 @@ export const of = { alice: 'a1'.repeat(8), bob: here, carol: 'c1'.repeat(8), dav
 export class Alone {
   now = 1_000_000;
   sends = [];
+  heres = [];
+  /** What was sent again because no reply came. */
+  repeats = [];
+  #in_flight = new Set();
   #told = [];
   #results = new Map();
   #calls = 0;
 
   constructor(options = {}, user = 'bob') {
-    this.device = new Device({ user, req_prefix: 'r-', ...options });
+    this.device = new Device({ user, req_prefix: 'r-', device: 'd', ...options });
   }
 
   call(kind, about, body = {}, offline = 'wait') {
@@ -27,6 +31,7 @@ export class Alone {
     return this.call('invite', invitee, { id: 'x', timeout_ms: 30_000, ...body });
   }
   connect() {
+    this.#in_flight.clear();
     this.#take(this.device.connected(this.now));
   }
   disconnect() {
@@ -56,6 +61,7 @@ export class Alone {
   }
   reply(to, body, device = here) {
     const ok = body.error === undefined;
+    this.#in_flight.delete(to.body.req);
     this.receiveReply(encode({ re: to.verb, ok, device, req: to.body.req, ...(ok ? {} : { code: 20199, message: 'no' }), ...body }));
   }
   refuse(to, error, code, more = {}) {
@@ -102,8 +108,12 @@ export class Alone {
   #take(effects) {
     for (const effect of effects) {
       if (effect.effect === 'send') {
-        const [, , place, about, verb] = effect.topic.split('/');
-        this.sends.push({ place, about, verb, body: decode(effect.payload) });
+        const [, , place, about, verb, me] = effect.topic.split('/');
+        const send = { place, about, verb, me, body: decode(effect.payload) };
+        if (verb === 'here') this.heres.push(send);
+        else if (this.#in_flight.has(send.body.req)) this.repeats.push(send);
+        else this.sends.push(send);
+        this.#in_flight.add(send.body.req);
       } else if (effect.effect === 'result') {
         this.#results.set(effect.call, [...(this.#results.get(effect.call) ?? []), effect]);
       } else {

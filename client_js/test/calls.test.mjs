@@ -235,3 +235,59 @@ test('both call each other: the second is the accept of the first', () => {
   assert.deepEqual(alone.open.map(({ id }) => id), ['x']);
   assert.deepEqual(talk(alone).call_state.participants, ['alice', 'bob']);
 });
+
+// ------------------------------------------------------------------------ busy
+
+test('a busy device rejects what rings at once, and tells who it was', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  alone.device.setBusy({ data: 'later', reason: 'busy' });
+  announce(alone, ring('x', ['bob'], { data: 'ring' }));
+  const reject = alone.sent('reject');
+  assert.deepEqual([reject.about, reject.body.data, reject.body.reason], ['x', 'later', 'busy']);
+  alone.reply(reject, { rev: 2 });
+  const busy = { effect: 'news', news: 'busy', id: 'x', inviter: 'alice', group: undefined, data: 'ring' };
+  assert.deepEqual(alone.told().filter(({ effect }) => effect === 'news'), [busy]);
+  alone.device.setBusy(undefined);
+  announce(alone, ring('y'));
+  assert.equal(alone.told('new_invitation').length, 1);
+});
+
+test('what rings while busy is rejected though the connection breaks before the broker hears of it', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  alone.device.setBusy({ data: undefined, reason: 'busy' });
+  announce(alone);
+  alone.sent('reject');
+  alone.disconnect();
+  alone.connectAndSync([ring()]);
+  alone.reply(alone.sent('reject'), { rev: 2 });
+  alone.wait(60_000);
+  assert.ok(alone.silent);
+  assert.deepEqual(alone.told().filter(({ effect }) => effect === 'news').map(({ news }) => news), ['busy']);
+});
+
+test('a reject as busy is sent again when it was put off, and without its data when that is too large', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  alone.device.setBusy({ data: 'later', reason: 'busy' });
+  announce(alone);
+  alone.refuse(alone.sent('reject'), 'storage_unavailable', 20104);
+  assert.ok(alone.silent);
+  alone.wait(1_000);
+  alone.refuse(alone.sent('reject'), 'too_large', 8001);
+  const bare = alone.sent('reject');
+  assert.equal(bare.body.data, undefined);
+  alone.refuse(bare, 'too_large', 8001);
+  assert.ok(alone.silent);
+});
+
+test('a ring that ended before a busy device could say so is told as one it missed', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  alone.device.setBusy({ data: undefined, reason: 'busy' });
+  announce(alone);
+  alone.event('invitation_cancelled', 'x', 2, 'alice', { inviter: 'alice', invitees: ['bob'], reason: 'cancelled' });
+  alone.refuse(alone.sent('reject'), 'already_cancelled', 8010, { by: 'alice', rev: 2 });
+  assert.deepEqual(alone.told().filter(({ effect }) => effect === 'news').map(({ news }) => news), ['busy']);
+});

@@ -295,7 +295,7 @@ test('an invite that was sent again and refused for the moment is called off, as
   alone.sent('invite');
   alone.disconnect();
   alone.connectAndSync();
-  alone.refuse(alone.sent('invite'), 'rate_limited', 20102);
+  alone.refuse(alone.sent('invite'), 'storage_unavailable', 20104);
   alone.reply(alone.sent('cancel'), { rev: 2, cancelled: ['bob'], already: [] });
   quiet(alone);
 });

@@ -8,19 +8,52 @@
 #include "errands.hpp"
 #include "inbox.hpp"
 #include "open_requests.hpp"
-#include "protocol/wire.hpp"
+#include "pace.hpp"
+#include "protocol/refusals.hpp"
 #include "recent_ids.hpp"
 
 namespace beckon {
 namespace {
 
-/// Until a request of the device's own that was refused for the moment is tried again.
+/// Until a request that was refused for the moment is tried again.
 constexpr Duration soon{1'000};
+/// Until a request without a reply is repeated; then twice as long, and twice.
+constexpr Duration first_repeat{2'000};
+constexpr unsigned max_doublings = 2;
+/// How long a device counts as there that does not say how long.
+constexpr Duration default_again{600'000};
+/// What every broker takes.
+constexpr std::size_t always_taken = 1'024;
 
 /// The device's own requests that it may try again.
 bool for_the_moment(Error error) {
     return error == Error::rate_limited || error == Error::storage_unavailable ||
            error == Error::internal;
+}
+
+Duration until_repeat(unsigned tries) {
+    return first_repeat * (1U << std::min(tries, max_doublings));
+}
+
+/// Whether it may be sent again: not what would be heard twice.
+bool may_be_repeated(const RequestBody& body) { return !std::holds_alternative<Signal>(body); }
+
+/// Names the second half of those whom it names, and leaves them to be added afterwards; false: it
+/// cannot be split.
+bool split(RequestBody& body, std::vector<UserId>& rest) {
+    std::vector<UserId>* members = nullptr;
+    if (auto* create = std::get_if<CreateGroup>(&body)) {
+        members = &create->members;
+    } else if (auto* add = std::get_if<AddMembers>(&body)) {
+        members = &add->members;
+    }
+    if (members == nullptr || members->size() < 2) {
+        return false;
+    }
+    const auto half = members->begin() + static_cast<std::ptrdiff_t>(members->size() / 2);
+    rest.insert(rest.begin(), half, members->end());
+    members->erase(half, members->end());
+    return true;
 }
 
 /// The id of the invitation that it makes, if it makes one.
@@ -64,7 +97,11 @@ Device::Device(Options options)
       requests_(std::make_unique<OpenRequests>(options_.req_prefix)),
       errands_(std::make_unique<Errands>()),
       busy_(std::make_unique<BusyMode>()),
-      messages_(std::make_unique<RecentIds<std::pair<UserId, MessageId>>>()) {}
+      pace_(std::make_unique<Pace>()),
+      messages_(std::make_unique<RecentIds<std::pair<UserId, MessageId>>>()) {
+    const Limits limits;
+    pace_->set(limits.requests_per_second, limits.requests_burst);
+}
 Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
 Device& Device::operator=(Device&&) noexcept = default;
@@ -147,12 +184,20 @@ void Device::pump(Instant now) {
     if (link_ != Link::ready) {
         return;
     }
-    while (auto errand = errands_->begin(now)) {
+    while (pace_->next() <= now) {
+        auto errand = errands_->begin(now);
+        if (!errand) {
+            break;
+        }
         send_own(std::move(*errand), options_.patience, now);
     }
-    while (requests_->in_flight() < options_.max_in_flight && !requests_->waiting().empty()) {
-        if (!was_made(requests_->waiting().front())) {
-            send(requests_->waiting().front(), now);
+    while (requests_->in_flight() < options_.max_in_flight && pace_->next() <= now) {
+        const auto number = requests_->first_waiting(now);
+        if (!number) {
+            break;
+        }
+        if (!was_made(*number)) {
+            send(*number, now);
         }
     }
 }
@@ -162,12 +207,65 @@ void Device::send_own(RequestBody body, Duration patience, Instant now) {
 }
 
 void Device::send(Number number, Instant now) {
-    const OpenRequest& open = requests_->begin(number);
+    OpenRequest& open = requests_->at(number);
+    Send send = message_of(number, now);
+    while (const auto limit = size_broken_by(send)) {
+        if (!split(open.body, open.rest)) {
+            refuse_as_too_large(number, limit, now);
+            return;
+        }
+        send = message_of(number, now);
+    }
+    const auto again_at = now + until_repeat(open.tries);
+    requests_->begin(number, send.payload.size(),
+                     may_be_repeated(open.body) ? std::optional(again_at) : std::nullopt);
+    pace_->sent(now);
+    effects_.emplace_back(std::move(send));
+}
+
+Device::Send Device::message_of(Number number, Instant now) const {
+    const OpenRequest& open = std::as_const(*requests_).at(number);
     const auto req = requests_->req_of(number);
-    Request request{.req = req, .body = open.body};
+    Request request{.req = req, .device = options_.device, .body = open.body};
     std::visit([&](auto& asked) { age(asked, now - open.asked); }, request.body);
-    effects_.emplace_back(Send{options_.topics.request(request.body, options_.user),
-                               encode(request, options_.encoding), req});
+    return {options_.topics.request(request.body, options_.user) + "/" + options_.user.text(),
+            encode(request, options_.encoding), req};
+}
+
+std::optional<std::int64_t> Device::size_broken_by(const Send& send) const {
+    const auto size = static_cast<std::int64_t>(send.payload.size());
+    auto limit = status_ ? status_->limits.max_payload_bytes : size;
+    if (max_packet_) {
+        const auto beside = send.topic.size() + send.correlation.size() + options_.packet_overhead;
+        limit = std::min(limit,
+                         static_cast<std::int64_t>(*max_packet_ - std::min(*max_packet_, beside)));
+    }
+    return size > limit ? std::optional(limit) : std::nullopt;
+}
+
+void Device::refuse_as_too_large(Number number, std::optional<std::int64_t> limit, Instant now) {
+    const OpenRequest asked = requests_->take(number);
+    Refusal refusal = refuse_field(Error::too_large, "payload", "is more than the broker takes");
+    refusal.limit = limit;
+    told(asked,
+         {.re = std::string(verb_of({.body = asked.body})), .device = device_, .body = refusal},
+         now);
+}
+
+/// The broker may have ended the connection because of what was sent: of that, the largest.
+void Device::blame_for_loss(bool too_large, Instant now) {
+    const auto number = requests_->largest_in_flight();
+    if (!number) {
+        return;
+    }
+    OpenRequest& open = requests_->at(*number);
+    if (!too_large && (max_packet_ || open.size <= always_taken)) {
+        return;
+    }
+    ++open.thrown_out;
+    if (too_large || open.thrown_out > 1) {
+        refuse_as_too_large(*number, std::nullopt, now);
+    }
 }
 
 /// Another invite is not sent, and none fails, when the broker was heard to have made it.
@@ -189,7 +287,11 @@ void Device::fail(Number number, Failure failure) {
         return;
     }
     const OpenRequest request = requests_->take(number);
-    effects_.emplace_back(Result{*request.call, failure});
+    if (request.refused && request.sent == 0 && failure != Failure::withdrawn) {
+        effects_.emplace_back(Result{*request.call, *request.refused});
+    } else {
+        effects_.emplace_back(Result{*request.call, failure});
+    }
     if (const auto* id = made_by(request.body)) {
         if (request.sent == 0) {
             inbox_->not_invited(*id);
@@ -217,23 +319,51 @@ void Device::set_link(Link link) {
     }
 }
 
-Device::Effects Device::connected(Instant now) {
+Device::Send Device::will() {
+    ++runs_;
+    return here(true);
+}
+
+Device::Send Device::here(bool gone) const {
+    const Request request{.req = here_req(),
+                          .device = options_.device,
+                          .body = Here{.run = here_req(), .gone = gone}};
+    return {options_.topics.request(request.body, options_.user) + "/" + options_.user.text(),
+            encode(request, options_.encoding), here_req()};
+}
+
+Device::Effects Device::connected(Instant now, std::optional<std::size_t> max_packet) {
     apply_due(now);
-    lose_connection();
+    lose_connection(now);
+    max_packet_ = max_packet;
+    here_tries_ = 0;
+    here_noted_ = false;
     set_link(Link::syncing);
     start_sync(std::nullopt, now);
     return done();
 }
 
-Device::Effects Device::disconnected(Instant now) {
+Device::Effects Device::disconnected(Instant now, bool too_large) {
     apply_due(now);
-    lose_connection();
+    lose_connection(now, too_large);
+    status_.reset();
     set_link(Link::offline);
     return done();
 }
 
+Device::Effects Device::receive_status(std::string_view payload, Instant now) {
+    apply_due(now);
+    if (auto status = decode_status(payload)) {
+        pace_->set(status->limits.requests_per_second, status->limits.requests_burst);
+        status_ = status;
+        pump(now);
+    }
+    return done();
+}
+
 /// What was in flight waits to be sent again, if its caller waits.
-void Device::lose_connection() {
+void Device::lose_connection(Instant now, bool too_large) {
+    blame_for_loss(too_large, now);
     for (const auto number : requests_->all()) {
         const OpenRequest& request = requests_->at(number);
         if (!request.call) {
@@ -244,6 +374,7 @@ void Device::lose_connection() {
     }
     requests_->wait_again();
     errands_->lose_connection();
+    here_at_.reset();
     sync_at_.reset();
     syncing_ = false;
 }
@@ -255,11 +386,47 @@ Failure Device::failure_of(Number number, Failure unsent) const {
 
 void Device::start_sync(std::optional<std::string> after, Instant now) {
     if (!after) {
+        if (!here_noted_ && !here_at_) {
+            say_here(now);
+        }
         inbox_->begin_sync();
         sync_at_.reset();
     }
     syncing_ = true;
     send_own(Sync{std::move(after)}, options_.sync_patience, now);
+}
+
+/// Names the connection, and what is said of it.
+std::string Device::here_req() const {
+    return options_.req_prefix + ":run-" + std::to_string(runs_);
+}
+
+void Device::say_here(Instant now) {
+    effects_.emplace_back(here(false));
+    pace_->sent(now);
+    here_at_.reset();
+    if (here_tries_ <= max_doublings) {
+        here_at_ = now + until_repeat(here_tries_++);
+    }
+}
+
+void Device::here_replied(const Reply& reply, Instant now) {
+    here_noted_ = true;
+    here_tries_ = 0;
+    here_at_.reset();
+    if (const auto* refusal = std::get_if<Refusal>(&reply.body)) {
+        if (for_the_moment(refusal->error)) {
+            here_at_ = now + soon;
+        }
+        return;
+    }
+    auto again = std::get<HereNoted>(reply.body).again;
+    if (!again && status_ && status_->presence_told) {
+        again = default_again;
+    }
+    if (again) {
+        here_at_ = now + std::max(*again / 2, soon);
+    }
 }
 
 void Device::synced(const Reply& reply, Instant now) {
@@ -380,16 +547,69 @@ Device::Effects Device::receive_reply(std::string_view payload, Instant now,
     if (reply == nullptr) {
         return done();
     }
-    if (const auto number = requests_->asked_by(*reply, correlation)) {
+    if (reply->re == Here::verb) {
+        if (reply->req == Req(here_req()) || (!reply->req && correlation == here_req())) {
+            here_replied(*reply, now);
+        }
+    } else if (const auto number = requests_->asked_by(*reply, correlation)) {
         device_ = reply->device;
         inbox_->set_device(device_);
-        replied(requests_->take(*number), std::move(*reply), now);
+        replied(*number, std::move(*reply), now);
         pump(now);
     }
     return done();
 }
 
-void Device::replied(const OpenRequest& asked, Reply reply, Instant now) {
+void Device::replied(Number number, Reply reply, Instant now) {
+    OpenRequest& open = requests_->at(number);
+    const auto* refusal = std::get_if<Refusal>(&reply.body);
+    if (refusal != nullptr && refusal->error == Error::rate_limited) {
+        pace_->refused(now);
+        if (!open.in_flight) {
+            return;  // the refusal of a repeat: it waits already
+        }
+        if (open.call && may_be_repeated(open.body) && now + soon < open.deadline) {
+            --open.sent;
+            open.refused = std::move(reply);
+            requests_->put_off(number, now + soon);
+            return;
+        }
+    }
+    OpenRequest asked = requests_->take(number);
+    if (!go_on(asked, reply)) {
+        told(asked, std::move(reply), now);
+    }
+}
+
+bool Device::go_on(OpenRequest& asked, Reply& reply) {
+    if (auto* done = std::get_if<MembersDone>(&reply.body)) {
+        done->skipped.insert(done->skipped.begin(), asked.skipped.begin(), asked.skipped.end());
+        asked.skipped = done->skipped;
+    }
+    if (asked.rest.empty() || !reply.ok()) {
+        return false;
+    }
+    const auto group = std::visit(
+        [](const auto& body) {
+            if constexpr (requires {
+                              body.group;
+                              body.members;
+                          }) {
+                return body.group;
+            }
+            return GroupId();
+        },
+        asked.body);
+    requests_->add({.call = asked.call,
+                    .body = AddMembers{group, std::move(asked.rest)},
+                    .offline = asked.offline,
+                    .asked = asked.asked,
+                    .deadline = asked.deadline,
+                    .skipped = std::move(asked.skipped)});
+    return true;
+}
+
+void Device::told(const OpenRequest& asked, Reply reply, Instant now) {
     if (!asked.call) {
         if (std::holds_alternative<Sync>(asked.body)) {
             synced(reply, now);
@@ -458,6 +678,12 @@ void Device::apply_due(Instant now) {
             errands_->again(Errands::of(own.body), now);
         }
     }
+    while (const auto number = requests_->due_again(now)) {
+        send(*number, now);
+    }
+    if (here_at_ && *here_at_ <= now) {
+        say_here(now);
+    }
     if (sync_at_ && *sync_at_ <= now && !syncing_) {
         start_sync(std::nullopt, now);
     }
@@ -491,8 +717,15 @@ std::optional<Instant> Device::next_deadline() const {
     if (!syncing_) {
         consider(sync_at_);
     }
+    consider(here_at_);
     if (link_ == Link::ready) {
-        consider(errands_->next_deadline());
+        const auto paced = [this](std::optional<Instant> when) {
+            return when ? std::optional(std::max(*when, pace_->next())) : when;
+        };
+        consider(paced(errands_->next_deadline()));
+        if (requests_->in_flight() < options_.max_in_flight) {
+            consider(paced(requests_->first_waiting_at()));
+        }
     }
     return next;
 }
@@ -506,6 +739,10 @@ Device::Effects Device::close() {
         }
     }
     errands_->clear();
+    here_at_.reset();
+    if (link_ != Link::offline) {
+        effects_.emplace_back(here(true));
+    }
     return done();
 }
 

@@ -20,7 +20,7 @@ void Errands::get(const InvitationId& id, Instant when) {
 
 void Errands::call_off(const InvitationId& id) {
     if (errands_.size() < max_errands) {
-        errands_.insert_or_assign({Errand::What::cancel, id}, Instant{});
+        errands_.try_emplace({Errand::What::cancel, id}, Instant{});
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ranges>
 
 namespace beckon {
 
@@ -20,30 +21,88 @@ OpenRequest OpenRequests::take(Number number) {
     deadlines_.erase({request.deadline, number});
     if (request.in_flight) {
         --in_flight_;
+        if (request.again_at) {
+            repeats_.erase({*request.again_at, number});
+        }
     } else {
         waiting_.erase(std::find(waiting_.begin(), waiting_.end(), number));
     }
     return std::move(request);
 }
 
-const OpenRequest& OpenRequests::begin(Number number) {
-    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), number));
+void OpenRequests::begin(Number number, std::size_t size, std::optional<Instant> again_at) {
     OpenRequest& request = requests_.at(number);
-    request.in_flight = true;
-    ++in_flight_;
+    if (!request.in_flight) {
+        waiting_.erase(std::find(waiting_.begin(), waiting_.end(), number));
+        request.in_flight = true;
+        ++in_flight_;
+    } else if (request.again_at) {
+        repeats_.erase({*request.again_at, number});
+    }
+    request.again_at = again_at;
+    if (again_at) {
+        repeats_.emplace(*again_at, number);
+    }
+    request.size = size;
     ++request.sent;
-    return request;
+    ++request.tries;
+}
+
+void OpenRequests::put_off(Number number, std::optional<Instant> until) {
+    OpenRequest& request = requests_.at(number);
+    if (request.again_at) {
+        repeats_.erase({*request.again_at, number});
+    }
+    request.in_flight = false;
+    request.tries = 0;
+    request.again_at = until;
+    --in_flight_;
+    waiting_.push_front(number);
 }
 
 void OpenRequests::wait_again() {
-    std::vector<Number> again;
-    for (auto& [number, request] : requests_) {
-        if (std::exchange(request.in_flight, false)) {
-            again.push_back(number);
+    // The last first, as each is put before the others.
+    for (const auto& [number, request] : std::views::reverse(requests_)) {
+        if (request.in_flight) {
+            put_off(number, std::nullopt);
         }
     }
-    waiting_.insert(waiting_.begin(), again.begin(), again.end());
-    in_flight_ = 0;
+}
+
+std::optional<OpenRequests::Number> OpenRequests::first_waiting(Instant now) const {
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](Number number) {
+        return requests_.at(number).again_at.value_or(now) <= now;
+    });
+    return found != waiting_.end() ? std::optional(*found) : std::nullopt;
+}
+
+std::optional<Instant> OpenRequests::first_waiting_at() const {
+    std::optional<Instant> first;
+    for (const auto number : waiting_) {
+        const auto& at = requests_.at(number).again_at;
+        if (!at) {
+            return Instant::min();
+        }
+        first = std::min(first.value_or(*at), *at);
+    }
+    return first;
+}
+
+std::optional<OpenRequests::Number> OpenRequests::due_again(Instant now) const {
+    if (repeats_.empty() || repeats_.begin()->first > now) {
+        return std::nullopt;
+    }
+    return repeats_.begin()->second;
+}
+
+std::optional<OpenRequests::Number> OpenRequests::largest_in_flight() const {
+    std::optional<Number> largest;
+    for (const auto& [number, request] : requests_) {
+        if (request.in_flight && (!largest || request.size > requests_.at(*largest).size)) {
+            largest = number;
+        }
+    }
+    return largest;
 }
 
 std::vector<OpenRequests::Number> OpenRequests::all() const {
@@ -62,7 +121,13 @@ std::optional<OpenRequests::Number> OpenRequests::due(Instant now) const {
 }
 
 std::optional<Instant> OpenRequests::next_deadline() const {
-    return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
+    std::optional<Instant> next;
+    for (const auto* times : {&deadlines_, &repeats_}) {
+        if (!times->empty()) {
+            next = std::min(next.value_or(never), times->begin()->first);
+        }
+    }
+    return next;
 }
 
 std::string OpenRequests::req_of(Number number) const {

@@ -113,9 +113,11 @@ class Switchboard::Impl {
 
     ReplyBody judge(const Sender& sender, const Request& request, Effects& events) {
         return std::visit(
-            [&](const auto& asked) {
+            [&](const auto& asked) -> ReplyBody {
                 if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {
                     return history();
+                } else if constexpr (std::same_as<std::decay_t<decltype(asked)>, Here>) {
+                    return HereNoted{};  // the host says who is there
                 } else if constexpr (requires { invitations_.judge(sender, asked, events); }) {
                     return invitations_.judge(sender, asked, events);
                 } else {

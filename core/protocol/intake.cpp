@@ -54,6 +54,7 @@ constexpr std::array topic_table{
     TopicRow{"user", Sync::verb, "me", about_me<Sync>},
     TopicRow{"user", ListGroups::verb, "me", about_me<ListGroups>},
     TopicRow{"user", ListHistory::verb, "me", about_me<ListHistory>},
+    TopicRow{"user", Here::verb, "me", about_me<Here>},
     TopicRow{"invitation", Accept::verb, "id", about_invitation<Accept>},
     TopicRow{"invitation", Reject::verb, "id", about_invitation<Reject>},
     TopicRow{"invitation", Cancel::verb, "id", about_invitation<Cancel>},

@@ -654,6 +654,8 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
             read_reply_body<HistoryListed>(reader, reply.body);
         } else if (reply.re == Message::verb) {
             read_reply_body<Sent>(reader, reply.body);
+        } else if (reply.re == Here::verb) {
+            read_reply_body<HereNoted>(reader, reply.body);
         } else if (is_group_verb(reply.re) && !reader.has("rev")) {
             read_reply_body<GroupDone>(reader, reply.body);
         } else {
@@ -684,6 +686,24 @@ std::variant<AnyEvent, std::string> decode_event(std::string_view payload) {
         return known;
     };
     return read_received<AnyEvent>(payload, read);
+}
+
+std::optional<Status> decode_status(std::string_view payload) {
+    const auto tree = json::parse(payload, nullptr, false);
+    if (!tree.is_object()) {
+        return std::nullopt;
+    }
+    Status status;
+    status.presence_told = tree.contains("presence") && tree["presence"] == "told";
+    const json limits = tree.contains("limits") ? tree["limits"] : json();
+    for (const auto& limit : limit_table) {
+        const std::string name(limit.name);
+        if (limits.is_object() && limits.contains(name) && limits[name].is_number_integer()) {
+            status.limits.*limit.value =
+                std::clamp(limits[name].get<std::int64_t>(), limit.least, limit.most);
+        }
+    }
+    return status;
 }
 
 }  // namespace beckon

@@ -252,6 +252,7 @@ std::string encode(const AnyEvent& event, Encoding encoding) {
 std::string encode(const Request& request, Encoding encoding) {
     return write_map(encoding, [&request](auto& v) {
         v("req", request.req);
+        v("device", request.device);
         body_fields(request.body, v);
     });
 }

@@ -120,6 +120,8 @@ const requests = [
   ...each(data, (name, value) => vector('request:message', name, { data: value, online_only: false })),
   vector('request:groups', 'the first page', {}),
   vector('request:groups', 'the next page', { req: 'a-7', after: 'class-9' }),
+  vector('request:here', 'is there', { run: '3f6ad1c0' }),
+  vector('request:here', 'is gone', { req: 'a-14', run: '3f6ad1c0', gone: true }),
   vector('request:history', 'the newest', {}),
   vector('request:history', 'a page further back', { req: 'a-8', limit: 20, before: '1700000000000-41' }),
   vector('request:group_create', 'nothing chosen', { join_mode: 'free', members: [] }),
@@ -305,6 +307,8 @@ const replies = [
     ],
     next: 'flat',
   }, 16)),
+  vector('reply:here', 'of a connection', ok('here', {})),
+  vector('reply:here', 'for so long', ok('here', { again_ms: 600000 }, 21)),
   vector('reply:history', 'nothing has ended', ok('history', { history: [] })),
   vector('reply:history', 'a page', ok('history', {
     history: [

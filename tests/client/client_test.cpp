@@ -2,12 +2,20 @@
 //
 // What the library promises without a broker: what it refuses, what becomes of calls that nobody
 // hears, and that clients and listeners may come and go in any thread at any time.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <beckon/beckon.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -43,6 +51,74 @@ ClientOptions polled(const std::string& user) {
     ClientOptions options = options_of(user);
     options.delivery = Delivery::poll;
     return options;
+}
+
+/// Lets one client connect, and says nothing more.
+class LonelyBroker {
+  public:
+    LonelyBroker() : listens_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof(address_);
+        auto* const any = reinterpret_cast<sockaddr*>(&address_);
+        REQUIRE(bind(listens_, any, size) == 0);
+        REQUIRE(listen(listens_, 1) == 0);
+        REQUIRE(getsockname(listens_, any, &size) == 0);
+    }
+    LonelyBroker(const LonelyBroker&) = delete;
+    LonelyBroker& operator=(const LonelyBroker&) = delete;
+    ~LonelyBroker() {
+        close(connection_);
+        close(listens_);
+    }
+
+    [[nodiscard]] int port() const { return ntohs(address_.sin_port); }
+    /// Answers CONNECT with CONNACK.
+    bool accepts_a_connection() {
+        connection_ = accept4(listens_, nullptr, nullptr, SOCK_CLOEXEC);
+        const std::string connack("\x20\x03\x00\x00\x00", 5);
+        return waits_for_input() &&
+               write(connection_, connack.data(), connack.size()) == std::ssize(connack);
+    }
+    /// Whether it is so after one of the things that the client sends next.
+    template <class Holds>
+    bool waits_for(const Holds& holds) {
+        while (!holds()) {
+            if (!waits_for_input()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+  private:
+    /// Reads it.
+    [[nodiscard]] bool waits_for_input() const {
+        pollfd input{connection_, POLLIN, 0};
+        std::array<char, 1024> bytes{};
+        return ::poll(&input, 1, static_cast<int>(milliseconds(patience).count())) == 1 &&
+               read(connection_, bytes.data(), bytes.size()) > 0;
+    }
+
+    int listens_;
+    int connection_ = -1;
+    sockaddr_in address_{};
+};
+
+/// Whether a socket of this process to that port has TCP_NODELAY.
+bool sends_at_once_to(int port) {
+    for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+        sockaddr_in peer{};
+        socklen_t size = sizeof(peer);
+        int on = 0;
+        socklen_t on_size = sizeof(on);
+        if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
+            ntohs(peer.sin_port) == port &&
+            getsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, &on_size) == 0 && on != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /// Counts what comes from any thread.
@@ -683,6 +759,29 @@ TEST_CASE("a_broker_that_is_not_there_is_a_state_with_a_reason") {
 }
 
 // ----------------------------------------------------------------- destruction
+
+TEST_CASE("what_is_sent_waits_for_no_acknowledgement") {
+    LonelyBroker broker;
+    ClientOptions options = options_of("bob");
+    options.server = "mqtt://127.0.0.1:" + std::to_string(broker.port());
+    Client client(options);
+    client.connect();
+    REQUIRE(broker.accepts_a_connection());
+    CHECK(broker.waits_for([&] { return sends_at_once_to(broker.port()); }));
+}
+
+TEST_CASE("a_descriptor_can_be_read_while_there_is_something_to_poll") {
+    Client client(polled("bob"));
+    pollfd waits{client.descriptor(), POLLIN, 0};
+    CHECK(::poll(&waits, 1, 0) == 0);
+    int results = 0;
+    client.getSignalingManager().accept("no id", {}, [&](const Result&) { ++results; });
+    CHECK(::poll(&waits, 1, 0) == 1);
+    client.poll();
+    CHECK(results == 1);
+    CHECK(::poll(&waits, 1, 0) == 0);
+    CHECK(Client(options_of("carol")).descriptor() == -1);
+}
 
 TEST_CASE("a_thousand_waiting_calls_are_closed_before_the_destructor_returns") {
     for (const auto delivery : {Delivery::thread, Delivery::poll}) {

@@ -207,6 +207,8 @@ const char* word(beckon::SignalingEventType type) {
             return "invitationRevoked";
         case beckon::SignalingEventType::signal:
             return "signal";
+        case beckon::SignalingEventType::participantJoined:
+            return "participantJoined";
         case beckon::SignalingEventType::participantLeft:
             return "participantLeft";
         case beckon::SignalingEventType::participantMoved:

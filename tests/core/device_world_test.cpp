@@ -842,5 +842,5 @@ TEST_CASE("devices know and tell what the broker decides, whatever is lost, doub
 
 TEST_CASE("devices get over what the broker refuses for the moment", "[device]") {
     check_counts(walk({.network = Network::mqtt, .limits_bite = true, .steps = 2'000}, 5),
-                 {"rings", "ended", "rate_limited", "too_many_pending"});
+                 {"rings", "ended", "too_many_pending"});
 }

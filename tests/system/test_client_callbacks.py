@@ -23,12 +23,13 @@ class CallbackTest(SystemTest):
         return (driver or self.start_driver()).client(user, (broker or self.broker).port, options=options,
                                                       connect=connect, **how)
 
-    def assert_closed(self, client, *calls):
-        """Each was answered so, once, before the destructor returned."""
+    def assert_closed(self, client, *calls, or_faster=None):
+        """Each was answered so, once, before the destructor returned; or the broker was faster, with that."""
         end = client.wait_destroyed()["place"]
         for call in calls:
             result = call.result()
-            self.assertEqual((result["error"], result["code"]), ("closed", 20193), result)
+            if result["error"] != or_faster:
+                self.assertEqual((result["error"], result["code"]), ("closed", 20193), result)
             self.assertLess(result["place"], end)
 
 
@@ -152,7 +153,7 @@ class Rules:
                 actions, calls = zip(*[bob.action("accept", id=f"id-{number}") for number in range(30)])
                 bob.on(event, *actions, {"do": "destroy", "client": bob.name})
                 alice.ring("bob")
-                self.assert_closed(bob, *calls)
+                self.assert_closed(bob, *calls, or_faster="unknown_invitation")
                 alice.destroy()
 
     def test_the_client_may_be_destroyed_in_a_callback(self):

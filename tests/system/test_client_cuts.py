@@ -24,7 +24,7 @@ class NetworkTest(SystemTest):
 
     def count_requests(self, verb, since=0):
         """How many such requests the broker received, by its own log."""
-        return sum("Received PUBLISH" in line and f"/{verb}'" in line for line in self.broker.log().split("\n")[since:])
+        return sum("Received PUBLISH" in line and f"/{verb}/" in line for line in self.broker.log().split("\n")[since:])
 
     def assert_settled(self, *clients):
         """Nothing is pending anywhere, and each ring had one end."""

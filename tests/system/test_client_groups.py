@@ -678,7 +678,7 @@ class Cuts(GroupTest):
                 proxy.hold("to_client")
                 sent = alice.call(call, **arguments)
                 # No two of them have the same topic.
-                self.broker.wait_log(f"Received PUBLISH .*group/{arguments['groupID']}/{verb}'")
+                self.broker.wait_log(f"Received PUBLISH .*group/{arguments['groupID']}/{verb}/")
                 # Whatever another client asks now is handled after it.
                 bob.fence()
                 proxy.cut()

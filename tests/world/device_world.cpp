@@ -11,7 +11,8 @@ namespace beckon {
 World::Site& World::add(std::string_view user,
                         const std::function<void(Device::Options&)>& change) {
     Device::Options options{.user = *UserId::parse(user),
-                            .req_prefix = "p" + std::to_string(sites_.size()) + "-"};
+                            .req_prefix = "p" + std::to_string(sites_.size()) + "-",
+                            .device = "d" + std::to_string(sites_.size())};
     if (change) {
         change(options);
     }

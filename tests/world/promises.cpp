@@ -1010,8 +1010,10 @@ class Promises::Model {
         if constexpr (requires { body.answer; }) {
             const auto* invited = std::get_if<Invited>(&reply.body);
             id = body.id;
-            is_unknown = invited != nullptr   ? !invited->dup
-                         : refusal != nullptr ? refusal->error != Error::already_exists
+            is_unknown = invited != nullptr ? !invited->dup
+                         // Too many requests: then it was not even looked for.
+                         : refusal != nullptr ? refusal->error != Error::already_exists &&
+                                                    refusal->error != Error::rate_limited
                                               : !std::get<Merged>(reply.body).dup;
             if constexpr (requires { body.group; }) {
                 // Of a group that is gone, only a repeat is told from an id that is not known.
@@ -1716,6 +1718,7 @@ class Promises::Model {
     }
     Verdict expected(const Sender&, const ListGroups&) { return {}; }
     Verdict expected(const Sender&, const ListHistory&) { return {}; }
+    Verdict expected(const Sender&, const Here&) { return {}; }
     Verdict expected(const Sender& sender, const Message& asked) {
         std::set<UserId> to;
         if (const auto* peer = std::get_if<UserId>(&asked.to)) {
@@ -1773,6 +1776,10 @@ class Promises::Model {
         }
         // Groups in these stories fit one page.
         require(!page.next && (asked.after || page.group == right), "get tells another group");
+        return false;
+    }
+    bool done(const Sender&, const Here&, const Verdict&, const Reply& reply) {
+        require(reply.body == ReplyBody(HereNoted{}), "here says something");
         return false;
     }
     bool done(const Sender&, const ListHistory&, const Verdict&, const Reply& reply) {

@@ -322,3 +322,21 @@ test('the broker is killed and comes back with its store: what rang rings on, wi
     await other.remove();
   }
 });
+
+test('a call larger than the broker takes fails alone, and the connection holds', { skip }, async () => {
+  const [one, other] = await Promise.all(['writer', 'reader'].map((user) => Person.connected(broker.mqtt, user)));
+  const large = one.client.sendC2CTextMessage('x'.repeat(40_000), 'reader');
+  const small = one.client.sendC2CTextMessage('x', 'reader');
+  const { error, field, limit } = await large;
+  assert.deepEqual([error, field, limit], ['too_large', 'payload', 32_768]);
+  assert.ok((await small).ok);
+  assert.equal((await other.hears('onRecvC2CTextMessage'))[2], 'x');
+});
+
+test('a group of all that it may have is created', { skip }, async () => {
+  const mayor = await Person.connected(broker.mqtt, 'mayor');
+  const memberList = Array.from({ length: 1_999 }, (_, number) => `user-${number}-${'x'.repeat(50)}`);
+  const created = await mayor.groups.createGroup('js-town', '', { memberList });
+  assert.ok(created.ok, created.message);
+  assert.equal((await mayor.groups.getGroupMemberList('js-town')).members.length, 2_000);
+});

@@ -140,6 +140,10 @@ class BECKON_EXPORT Client {
     /// waits up to `wait` for the first; returns how many there were. From one thread
     /// at a time; nothing is done in a call that comes from within.
     std::size_t poll(std::chrono::milliseconds wait = std::chrono::milliseconds{0});
+    /// For programs that wait for other things as well, by poll(2) and the like: with
+    /// `Delivery::poll`, a descriptor that can be read while `poll` has calls to make; it is the
+    /// client's. Otherwise -1.
+    [[nodiscard]] int descriptor() const;
 
   private:
     std::shared_ptr<Engine> engine_;

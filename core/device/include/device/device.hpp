@@ -16,6 +16,7 @@
 #include "protocol/replies.hpp"
 #include "protocol/requests.hpp"
 #include "protocol/topics.hpp"
+#include "protocol/wire.hpp"
 
 namespace beckon {
 
@@ -23,6 +24,7 @@ class BusyMode;
 class Errands;
 class Inbox;
 class OpenRequests;
+class Pace;
 struct Doubtful;
 struct OpenRequest;
 struct Unsure;
@@ -50,6 +52,9 @@ class Device {
         UserId user;
         /// Begins each `req`: random, so that no other device of the user has it.
         std::string req_prefix;
+        /// What this device is called, the same whenever it connects and told to nobody but the
+        /// host: by it hosts that see no connections know it.
+        std::string device;
         Topics topics{"beckon"};
         Encoding encoding = Encoding::msgpack;
         /// How long a call may take.
@@ -58,6 +63,8 @@ class Device {
         /// asked again.
         Duration sync_patience{10'000};
         Duration sync_again{30'000};
+        /// What the host's packets have beside topic, payload and correlation.
+        std::size_t packet_overhead = 0;
         std::size_t max_in_flight = 16;
         std::size_t max_waiting = 1000;
     };
@@ -113,9 +120,15 @@ class Device {
     /// already rings on.
     void set_busy(std::optional<Reject> as);
 
-    /// The connection is up, and the inbox is subscribed to (events, replies).
-    Effects connected(Instant now);
-    Effects disconnected(Instant now);
+    /// What is to be the will of the next connection: that this device is there no more.
+    Send will();
+    /// The connection is up, and the inbox is subscribed to (events, replies). The broker takes
+    /// packets up to that size, if it said so.
+    Effects connected(Instant now, std::optional<std::size_t> max_packet = {});
+    /// `too_large`: the broker said that this was because of a packet's size.
+    Effects disconnected(Instant now, bool too_large = false);
+    /// What `status` says: limits that it is kept to.
+    Effects receive_status(std::string_view payload, Instant now);
     /// A message at the inbox. What cannot be read, or is unknown, is ignored.
     Effects receive_event(std::string_view payload, Instant now);
     Effects receive_reply(std::string_view payload, Instant now, std::string_view correlation = {});
@@ -124,7 +137,7 @@ class Device {
     Effects advance(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
-    /// Ends every call with `closed`.
+    /// Ends every call with `closed`, and says that this device is gone.
     Effects close();
 
     [[nodiscard]] Link link() const noexcept { return link_; }
@@ -137,6 +150,17 @@ class Device {
 
     void pump(Instant now);
     void send(Number number, Instant now);
+    [[nodiscard]] Send message_of(Number number, Instant now) const;
+    /// How large the payload of this could be, if it is too large.
+    [[nodiscard]] std::optional<std::int64_t> size_broken_by(const Send& send) const;
+    void refuse_as_too_large(Number number, std::optional<std::int64_t> limit, Instant now);
+    void blame_for_loss(bool too_large, Instant now);
+    /// When not all that it names fitted into it: asks for the rest.
+    bool go_on(OpenRequest& asked, Reply& reply);
+    [[nodiscard]] Send here(bool gone) const;
+    void say_here(Instant now);
+    void here_replied(const Reply& reply, Instant now);
+    [[nodiscard]] std::string here_req() const;
     /// A request that no caller waits for.
     void send_own(RequestBody body, Duration patience, Instant now);
     void fail(Number number, Failure failure);
@@ -147,7 +171,7 @@ class Device {
     void call_off(const InvitationId& id);
 
     void set_link(Link link);
-    void lose_connection();
+    void lose_connection(Instant now, bool too_large = false);
     void start_sync(std::optional<std::string> after, Instant now);
     void synced(const Reply& reply, Instant now);
     void no_beckon();
@@ -156,7 +180,8 @@ class Device {
     /// Whether this is of an invitation that is rejected as busy, or will be.
     bool is_rejected(const Heard& heard, Instant now);
     void note_own_part(const GroupEvent& event, Instant now);
-    void replied(const OpenRequest& asked, Reply reply, Instant now);
+    void replied(Number number, Reply reply, Instant now);
+    void told(const OpenRequest& asked, Reply reply, Instant now);
     void errand_replied(const RequestBody& asked, const Reply& reply, Instant now);
     void apply_due(Instant now);
     Effects done();
@@ -167,12 +192,22 @@ class Device {
     std::optional<Instant> sync_at_{};
     bool syncing_ = false;
     DeviceTag device_{};
+    /// How many wills there were: names the connection.
+    std::uint64_t runs_ = 0;
+    /// When to say (again) that this device is there, and how often it was said without a reply.
+    std::optional<Instant> here_at_{};
+    unsigned here_tries_ = 0;
+    bool here_noted_ = false;
+    /// What the broker said of its limits, by `status` and as it accepted the connection.
+    std::optional<Status> status_{};
+    std::optional<std::size_t> max_packet_{};
     Effects effects_;
     /// What of the broker's news is told.
     std::unique_ptr<Inbox> inbox_;
     std::unique_ptr<OpenRequests> requests_;
     std::unique_ptr<Errands> errands_;
     std::unique_ptr<BusyMode> busy_;
+    std::unique_ptr<Pace> pace_;
     /// Messages that were told.
     std::unique_ptr<RecentIds<std::pair<UserId, MessageId>>> messages_;
 };

@@ -367,8 +367,17 @@ struct Refusal {
     bool operator==(const Refusal&) const = default;
 };
 
-using ReplyBody = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
-                               GroupDone, MembersDone, GotGroup, GroupsListed, HistoryListed>;
+/// Of `here`: how long after it this device counts as there, where that has to be told.
+struct HereNoted {
+    std::optional<Duration> again{};
+
+    static void fields(auto& m, auto& v) { v("again_ms", m.again); }
+    bool operator==(const HereNoted&) const = default;
+};
+
+using ReplyBody =
+    std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent, GroupDone,
+                 MembersDone, GotGroup, GroupsListed, HistoryListed, HereNoted>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {

@@ -401,14 +401,30 @@ inline constexpr std::int64_t default_history_page = 50;
 /// Who asks for more gets so many, and where to go on.
 inline constexpr std::int64_t most_history_page = 200;
 
+/// `user/{me}/here`: this device has subscribed, on the connection `run`; `gone`: it is there no
+/// more. A host that sees connections needs none of it.
+struct Here {
+    std::string run;
+    bool gone = false;
+
+    static constexpr std::string_view verb = "here";
+    static void fields(auto& m, auto& v) {
+        v.required("run", m.run);
+        v.flag("gone", m.gone);
+    }
+    bool operator==(const Here&) const = default;
+};
+
 using RequestBody =
     std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Signal,
                  Join, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup, QuitGroup,
                  DismissGroup, GetGroup, UpdateGroup, AddMembers, RemoveMembers, SetRank,
-                 TransferGroup, ListGroups, ListHistory>;
+                 TransferGroup, ListGroups, ListHistory, Here>;
 
 struct Request {
     std::optional<Req> req{};
+    /// The device's own name for itself; hosts that see connections need none.
+    std::optional<std::string> device{};
     RequestBody body;
     bool operator==(const Request&) const = default;
 };

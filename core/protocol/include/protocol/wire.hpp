@@ -57,4 +57,13 @@ std::string encode(const Request& request, Encoding encoding);
 std::variant<Reply, std::string> decode_reply(std::string_view payload);
 std::variant<AnyEvent, std::string> decode_event(std::string_view payload);
 
+/// What a client wants to know of `status`.
+struct Status {
+    Limits limits{};
+    /// Whether devices have to say that they are there.
+    bool presence_told = false;
+};
+/// Nothing: it cannot be read. A limit that is not there has its default.
+std::optional<Status> decode_status(std::string_view payload);
+
 }  // namespace beckon
