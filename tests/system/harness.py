@@ -11,6 +11,7 @@ Environment:
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import random
@@ -99,6 +100,19 @@ def plugin_lines(options):
         raise AssertionError("BECKON_PLUGIN must name mosquitto_beckon.so")
     return [f"plugin {os.path.abspath(path)}"] + [f"plugin_opt_{name} {value}"
                                                   for name, value in options.items() if value is not None]
+
+
+@functools.cache
+def mosquitto_version():
+    """Of the broker under test, such as (2, 0)."""
+    told = subprocess.run([MOSQUITTO, "-h"], capture_output=True, text=True, check=False).stdout
+    return tuple(map(int, re.search(r"mosquitto version (\d+)\.(\d+)", told).groups()))
+
+
+def paho_client(*identity, **how):
+    """Of Paho 1 or 2, which call back alike only if 2 is told so."""
+    versions = getattr(mqtt, "CallbackAPIVersion", None)
+    return mqtt.Client(*(() if versions is None else (versions.VERSION1,)), *identity, **how)
 
 
 class Broker:
@@ -354,7 +368,7 @@ class Client:
         self._changed = threading.Condition()
 
         extra = {} if v5 else {"clean_session": clean}
-        self._paho = mqtt.Client(self.client_id, protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
+        self._paho = paho_client(self.client_id, protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
                                  transport="websockets" if websockets else "tcp", reconnect_on_failure=False, **extra)
         self._paho.on_socket_open = lambda _client, _userdata, sock: self._on_socket(
             sock, lambda plain: plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
