@@ -104,9 +104,9 @@ def plugin_lines(options):
 
 @functools.cache
 def mosquitto_version():
-    """Of the broker under test, such as (2, 0)."""
+    """Of the broker under test, such as (2, 0, 11)."""
     told = subprocess.run([MOSQUITTO, "-h"], capture_output=True, text=True, check=False).stdout
-    return tuple(map(int, re.search(r"mosquitto version (\d+)\.(\d+)", told).groups()))
+    return tuple(map(int, re.search(r"mosquitto version (\d+)\.(\d+)\.(\d+)", told).groups()))
 
 
 def paho_client(*identity, **how):
@@ -340,7 +340,7 @@ class Client:
 
     def __init__(self, broker, user=None, *, v5=True, encoding="json", client_id=None, clean=True, subscribe=True,
                  listen=None, password=None, will=None, will_delay=None, expiry=None, websockets=False,
-                 reply_token=None):
+                 reply_token=None, keepalive=60):
         """`listen` are the last levels of the inbox to subscribe to, beside the replies (default: the one that fits
         the encoding); subscribe=False subscribes to nothing. `will` are the arguments of Paho's will_set(); a session
         that is not clean, or has a delayed will, stays for an hour unless `expiry` says otherwise."""
@@ -389,7 +389,7 @@ class Client:
                 expiry = 0 if clean and will_delay is None else 3600
             session = {"clean_start": clean,
                        "properties": properties(PacketTypes.CONNECT, SessionExpiryInterval=expiry)}
-        self._paho.connect("127.0.0.1", broker.websockets_port if websockets else broker.port, **session)
+        self._paho.connect("127.0.0.1", broker.websockets_port if websockets else broker.port, keepalive, **session)
         self._paho.loop_start()
         try:
             self._wait(lambda: self._connack is not None, "CONNACK")

@@ -24,11 +24,11 @@ class CallbackTest(SystemTest):
                                                       connect=connect, **how)
 
     def assert_closed(self, client, *calls):
-        """Each was answered so, once, before the destructor returned."""
+        """Each was answered so, or by a reply that was quicker, once, before the destructor returned."""
         end = client.wait_destroyed()["place"]
         for call in calls:
             result = call.result()
-            self.assertEqual((result["error"], result["code"]), ("closed", 20193), result)
+            self.assertIn((result["error"], result["code"]), (("closed", 20193), ("unknown_invitation", 8010)), result)
             self.assertLess(result["place"], end)
 
 
