@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import random
+import socket
 import sys
 import threading
 import time
@@ -29,6 +30,8 @@ def connect(user, port, transport="tcp"):
     client = paho_client(transport=transport)
     client.username_pw_set(user)
     client.connect("127.0.0.1", port)
+    if transport == "tcp":
+        client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.loop_start()
     return client
 
