@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/host_log.hpp"
 
-
 namespace beckon {
 
 namespace {
