@@ -41,6 +41,17 @@ these two are this program's own.)"},
     return all;
 }
 
+namespace {
+
+/// A later CLI11 would break its lines anew, which are laid out.
+void leave_the_footer_as_it_is(auto& formatter) {
+    if constexpr (requires { formatter.enable_footer_formatting(false); }) {
+        formatter.enable_footer_formatting(false);
+    }
+}
+
+}  // namespace
+
 std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
     auto app = std::make_unique<CLI::App>(
         "Rings people and devices through an MQTT broker with Beckon, and answers.", "beckon");
@@ -50,6 +61,7 @@ std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
     }
     app->footer(footer);
     app->get_formatter()->column_width(32);
+    leave_the_footer_as_it_is(*app->get_formatter());
     add_options(*app, invocation.settings);
     app->set_version_flag("--version", std::string("beckon ") + BECKON_VERSION,
                           "tells the version and ends");

@@ -36,6 +36,7 @@ void CommitGate::look_at_journal(Instant now) {
     const bool advanced = progress.stored > stored_;
     stored_ = std::max(stored_, progress.stored);
     if (auto* const sound = std::get_if<phase::Sound>(&phase_)) {
+        tell_works(*sound);
         release(sound->held);
         if (advanced) {
             sound->waiting_since = stored_ < put_ ? std::optional(now) : std::nullopt;
@@ -295,7 +296,16 @@ void CommitGate::become_sound(Changes unstored, Instant now) {
     if (!unstored.empty()) {
         put(sound, std::move(unstored), now);
     }
-    if (std::exchange(is_failing_, false)) {
+    if (is_failing_) {
+        sound.works_from = put_;
+        tell_works(sound);
+    }
+}
+
+void CommitGate::tell_works(phase::Sound& sound) {
+    if (sound.works_from && *sound.works_from <= stored_) {
+        sound.works_from.reset();
+        is_failing_ = false;
         host_.store_changed(std::nullopt);
     }
 }

@@ -2,8 +2,8 @@
 //
 //   node examples/web_intercom/build.mjs DIRECTORY
 //
-// Makes the page: one file, as Mosquitto's http_dir tells no content types, which style sheets and
-// modules must have. Needs what `npm ci` in client_js/ installs.
+// Makes the page: one file, since Mosquitto's http_dir, which may serve it, tells no content types, which
+// style sheets and modules must have. Needs what `npm ci` in client_js/ installs.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

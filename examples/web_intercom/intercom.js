@@ -564,7 +564,8 @@ function signOut() {
   claim(undefined);
   sessionStorage.clear();
   client?.close();
-  location.hash = '';
+  parameters.delete('user');
+  location.hash = parameters;
   location.reload();
 }
 

@@ -689,7 +689,7 @@ class Queue {
         if (commands_.empty()) {
             return std::nullopt;
         }
-        json command = std::move(commands_.front());
+        std::optional<json> command(std::in_place, std::move(commands_.front()));
         commands_.pop_front();
         return command;
     }

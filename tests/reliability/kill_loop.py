@@ -39,7 +39,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 import paho.mqtt.client as mqtt  # noqa: E402
-from harness import CONTENT_TYPES, GENEROUS, Broker, decode, encode, encoding_of, properties  # noqa: E402
+from harness import (CONTENT_TYPES, GENEROUS, Broker, decode, encode, encoding_of, paho_client,  # noqa: E402
+                     properties)
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
 from promises import Broken, Device, Promises  # noqa: E402
 from write_ahead_log import forget_last_commit  # noqa: E402
@@ -69,7 +70,7 @@ class Connection:
         self.paho = None
 
     def connect(self, port):
-        self.paho = mqtt.Client(self.client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
+        self.paho = paho_client(self.client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         self.paho.username_pw_set(self.device.user)
         self.paho.on_connect = self._on_connect
         self.paho.on_disconnect = self._on_disconnect

@@ -26,7 +26,7 @@ ENDS = ("accepted", "rejected", "cancelled", "timed_out", "revoked")
 TOLD = 60  # lines of what led to a promise that is broken
 SLACK = 0.005  # seconds: the broker counts in whole milliseconds
 LEAVING = ("quit", "remove", "dismiss")
-CALL_EVENTS = ("participant_left", "participant_moved", "call_ended")
+CALL_EVENTS = ("participant_joined", "participant_left", "participant_moved", "call_ended")
 WHOLE_CALL = ""  # in place of a user
 
 
@@ -43,7 +43,8 @@ class Device:
         self.revisions = {}
         self.rung = set()
         self.ended = set()
-        self.calls_over = set()  # which have ended, or which its user has left
+        self.calls_over = set()  # which have ended
+        self.calls_left = set()  # by this user
         self.sync_began, self.sync_found = None, None
 
 
@@ -735,6 +736,11 @@ class Promises:
                 answer.may_have_happened(since) for other in invitation.invitees.values()
                 for answer in other.answers["accept"]):
             return True
+        if reason in (None, "answered") and any(
+                answer.may_have_happened(since) for other in self.invitations.values()
+                if other.call and other.inviter == invitation.inviter and other is not invitation
+                and user in other.invitees for answer in self._accepts(other, user)):
+            return True
         if reason in (None, "left_group") and any(request.verb != "dismiss" and leaves(request, invitation.inviter)
                                                   for request in leaving):
             return True
@@ -767,20 +773,25 @@ class Promises:
         name, user = event["event"], event.get("user", WHOLE_CALL)
         if event["rev"] < device.revisions.get(invitation.name, 0) and not self._has_loose_revisions(invitation):
             self.broken(f"rev went back to {event['rev']} at {device.name}", invitation)
-        if invitation.name in device.calls_over:
+        if invitation.name in device.calls_over or (invitation.name in device.calls_left and user != WHOLE_CALL):
             self.broken(f"{device.name} hears of a call that is over", invitation)
-        for one in {device.user, user, event["by"]} - {invitation.inviter, WHOLE_CALL}:
+        # Of an end all hear who heard that it was answered; of the rest, who talks.
+        heard_by = set() if user == WHOLE_CALL else {device.user}
+        for one in (heard_by | {user, event["by"]}) - {invitation.inviter, WHOLE_CALL}:
             self._state(invitation, one, "accepted", now, None)
         if name == "participant_moved":
             if not any(resume.may_have_happened() and (resume.device.user, resume.device.tag) == (
                     user, event["by_device"]) for resume in invitation.resumes):
                 self.broken(f"{user} has moved, and no request explains it", invitation)
             return
-        if user in (WHOLE_CALL, device.user):
-            device.calls_over.add(invitation.name)
         said = {"reason": event["reason"], "by": event["by"], "device": event["by_device"], "data": event.get("data")}
         if user == WHOLE_CALL:
+            device.calls_over.add(invitation.name)
             said["duration_ms"] = event["duration_ms"]
+            if device.user not in invitation.took_part():
+                del said["data"]  # which is for those who talked
+        elif user == device.user:
+            device.calls_left.add(invitation.name)
         self._hung_up(invitation, user, said, now)
 
     def _call_answered(self, invitation, request, reply, now):

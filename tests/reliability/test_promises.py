@@ -472,6 +472,8 @@ class LiesAboutCalls(JudgedCalls):
         self.hang_up(self.bob)
         self.hang_up(self.ann)
         self.hear_hung_up(self.bob, self.bob, "participant_left")
+        self.assert_broken("is over", self.hear_hung_up, self.bob, self.cat, "participant_left")
+        self.hear_hung_up(self.bob, self.ann)  # as all who heard that it was answered
         self.assert_broken("is over", self.hear_hung_up, self.bob, self.ann)
         self.hear_hung_up(self.cat, self.ann)
         self.assert_broken("is over", self.hear_hung_up, self.cat, self.ann)

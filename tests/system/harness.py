@@ -11,6 +11,7 @@ Environment:
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import random
@@ -128,6 +129,19 @@ def plugin_lines(options):
         raise AssertionError("BECKON_PLUGIN must name mosquitto_beckon.so")
     return [f"plugin {os.path.abspath(path)}"] + [f"plugin_opt_{name} {value}"
                                                   for name, value in options.items() if value is not None]
+
+
+@functools.cache
+def mosquitto_version():
+    """Of the broker under test, such as (2, 0, 11)."""
+    told = subprocess.run([MOSQUITTO, "-h"], capture_output=True, text=True, check=False).stdout
+    return tuple(map(int, re.search(r"mosquitto version (\d+)\.(\d+)\.(\d+)", told).groups()))
+
+
+def paho_client(*identity, **how):
+    """Of Paho 1 or 2, which call back alike only if 2 is told so."""
+    versions = getattr(mqtt, "CallbackAPIVersion", None)
+    return mqtt.Client(*(() if versions is None else (versions.VERSION1,)), *identity, **how)
 
 
 class Broker:
@@ -355,7 +369,7 @@ class Client:
 
     def __init__(self, broker, user=None, *, v5=True, encoding="json", client_id=None, clean=True, subscribe=True,
                  listen=None, password=None, will=None, will_delay=None, expiry=None, websockets=False,
-                 reply_token=None):
+                 reply_token=None, keepalive=60):
         """`listen` are the last levels of the inbox to subscribe to, beside the replies (default: the one that fits
         the encoding); subscribe=False subscribes to nothing. `will` are the arguments of Paho's will_set(); a session
         that is not clean, or has a delayed will, stays for an hour unless `expiry` says otherwise."""
@@ -383,7 +397,7 @@ class Client:
         self._changed = threading.Condition()
 
         extra = {} if v5 else {"clean_session": clean}
-        self._paho = mqtt.Client(self.client_id, protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
+        self._paho = paho_client(self.client_id, protocol=mqtt.MQTTv5 if v5 else mqtt.MQTTv311,
                                  transport="websockets" if websockets else "tcp", reconnect_on_failure=False, **extra)
         self._paho.on_socket_open = lambda _client, _userdata, sock: self._on_socket(
             sock, lambda plain: plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
@@ -404,7 +418,7 @@ class Client:
                 expiry = 0 if clean and will_delay is None else 3600
             session = {"clean_start": clean,
                        "properties": properties(PacketTypes.CONNECT, SessionExpiryInterval=expiry)}
-        self._paho.connect("127.0.0.1", broker.websockets_port if websockets else broker.port, **session)
+        self._paho.connect("127.0.0.1", broker.websockets_port if websockets else broker.port, keepalive, **session)
         self._paho.loop_start()
         try:
             self._wait(lambda: self._connack is not None, "CONNACK")
@@ -668,7 +682,8 @@ class Client:
             return
         assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
         assert ("by" in event) or ("by_device" not in event), "by"
-        if event["event"] in ("invitee_ringing", "signal", "participant_left", "participant_moved", "call_ended"):
+        if event["event"] in ("invitee_ringing", "signal", "participant_joined", "participant_left", "participant_moved",
+                               "call_ended"):
             return
         key = (level, event["id"])
         assert event["rev"] > self._revisions.get(key, 0), f"rev did not rise above {self._revisions.get(key)}"

@@ -749,7 +749,7 @@ def every_help(*path):
     """What --help tells of this and all subcommands below, by path."""
     text = subprocess.run([PROGRAM, *path, "--help"], check=True, capture_output=True, text=True).stdout
     yield path, text
-    below = re.search(r"\nSubcommands:\n((?:  .*\n)+)", text)
+    below = re.search(r"\n(?:Subcommands|SUBCOMMANDS):\n((?:  .*\n)+)", text)
     for name in re.findall(r"^  (\S+)", below[1], re.M) if below else ():
         yield from every_help(*path, name)
 

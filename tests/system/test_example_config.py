@@ -7,7 +7,7 @@ import unittest
 
 import paho.mqtt.client as mqtt
 
-from harness import PATIENCE, Broker, SystemTest
+from harness import PATIENCE, Broker, SystemTest, paho_client
 
 EXAMPLES = os.path.join(os.path.dirname(__file__), "..", "..", "examples")
 PEOPLE = ("door", "kitchen", "operator")
@@ -67,7 +67,7 @@ class ExampleConfig(SystemTest):
         return result.stdout
 
     def test_users_with_a_password_ring_each_other_without_a_line_in_the_acl(self):
-        kitchen = mqtt.Client(client_id="the-kitchen-panel")
+        kitchen = paho_client(client_id="the-kitchen-panel")
         kitchen.username_pw_set("kitchen", "kitchen-secret")
         kitchen.tls_set(ca_certs=f"{self.broker.directory}/server.crt", cert_reqs=ssl.CERT_REQUIRED)
         rung = []

@@ -4,7 +4,7 @@
 import re
 import unittest
 
-from harness import Broker, SystemTest, plugin_lines
+from harness import Broker, SystemTest, mosquitto_version, plugin_lines
 
 DAY = 24 * 3600 * 1000
 DEFAULTS = {"max_payload_bytes": 32768, "max_payload_values": 4096, "max_data_bytes": 16384, "max_total_data_bytes": 256 * 2**20,
@@ -26,8 +26,10 @@ class Refused(SystemTest):
             broker.remove()
         self.assertTrue([line for line in log.splitlines() if re.search(name, line) and len(line.split()) > 4], log)
 
+    @unittest.skipIf(mosquitto_version() >= (2, 1), "Mosquitto 2.1 can do without an opinion")
     def test_other_topics_must_be_given(self):
         self.assert_refused_to_start("other_topics", options={"other_topics": None})
+        self.assert_refused_to_start("other_topics", options={"other_topics": "ignore"})
 
     def test_switches_have_two_positions(self):
         for option in ("other_topics", "requests"):
@@ -58,6 +60,12 @@ class Refused(SystemTest):
 
     def test_per_listener_settings(self):
         self.assert_refused_to_start("per_listener_settings", before="per_listener_settings true")
+
+    @unittest.skipIf(mosquitto_version() < (2, 1), "Mosquitto 2.0 has no plugin_load")
+    def test_loaded_for_some_listeners(self):
+        plugin = plugin_lines({})[0].split()[1]
+        self.assert_refused_to_start("plugin_load", plugin=False,
+                                     config=f"plugin_load beckon {plugin}\nplugin_use beckon")
 
     def test_loaded_twice(self):
         second = "\n".join(plugin_lines({"other_topics": "allow"}))

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, Refused, SystemTest
+from harness import PATIENCE, Refused, SystemTest, mosquitto_version
 
 DYNAMIC_SECURITY = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 
@@ -310,6 +310,23 @@ class Guarded(SameAsWithout):
         responses, codes, _ = with_plugin
         self.assertFalse([response for response in responses["responses"] if "error" in response], responses)
         self.assertEqual([code == 0 for code in codes], [True, False, False, False])
+
+
+class Unsaid:
+    """The same where other_topics is not given."""
+
+    def make_broker(self, options=(), **how):
+        return super().make_broker({**dict(options), "other_topics": None}, **how)
+
+
+@unittest.skipIf(mosquitto_version() < (2, 1), "Mosquitto 2.0 takes no opinion for a denial")
+class OpenBrokerUnsaid(Unsaid, OpenBroker):
+    pass
+
+
+@unittest.skipIf(mosquitto_version() < (2, 1), "Mosquitto 2.0 takes no opinion for a denial")
+class GuardedUnsaid(Unsaid, Guarded):
+    pass
 
 
 if __name__ == "__main__":

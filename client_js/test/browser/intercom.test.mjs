@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The web intercom in windows of a real browser, served by a real broker.
+// The web intercom in windows of a real browser, with a real broker.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,18 +8,16 @@ import { createInterface } from 'node:readline';
 import { after, afterEach, before, test } from 'node:test';
 import { Broker, plugin, within } from '../system/broker.mjs';
 import { Person } from '../system/people.mjs';
-import { Windows, browser_path, buildPage, button, isOnline, moves, shot, shows, sounds } from './windows.mjs';
+import { Windows, browser_path, button, isOnline, moves, shot, shows, sounds } from './windows.mjs';
 
 const skip = plugin ? false : 'BECKON_PLUGIN names no plugin';
-let page_files;
 let broker;
 let windows;
 before(async () => {
   if (skip) return;
   assert.ok(browser_path, 'no chromium: scripts/dependencies test');
-  page_files = buildPage();
-  broker = await new Broker({ pages: page_files.directory, options: { pair_invites_per_second: 100, pair_invites_burst: 100 } }).start();
-  windows = await Windows.open(broker.http);
+  broker = await new Broker({ options: { pair_invites_per_second: 100, pair_invites_burst: 100 } }).start();
+  windows = await Windows.open(broker);
 });
 afterEach(async () => {
   await Person.leaveAll();
@@ -28,7 +26,6 @@ afterEach(async () => {
 after(async () => {
   await windows?.close();
   await broker?.remove();
-  page_files?.remove();
 });
 
 const text = (page, id) => page.locator(`#${id}`).innerText();
@@ -332,9 +329,9 @@ test('the programs of examples/ ring a page, and are rung by one', { skip: skip 
 });
 
 test('the broker restarts during a ring, which rings on, and during the call, which goes on', { skip }, async () => {
-  const other = await new Broker({ pages: page_files.directory, options: { store: '{dir}/beckon.db' } }).start();
+  const other = await new Broker({ options: { store: '{dir}/beckon.db' } }).start();
   try {
-    const [door, kitchen] = [await windows.of('door', { at: other.http }), await windows.of('kitchen', { at: other.http })];
+    const [door, kitchen] = [await windows.of('door', { at: other }), await windows.of('kitchen', { at: other })];
     const restart = async () => {
       await other.kill();
       await Promise.all([door, kitchen].map((page) => page.locator('#link', { hasText: 'offline' }).waitFor()));
@@ -360,9 +357,9 @@ test('the broker restarts during a ring, which rings on, and during the call, wh
 });
 
 test('what was missed, and how long one talked, stands in the list of calls', { skip }, async () => {
-  const other = await new Broker({ pages: page_files.directory, options: { store: '{dir}/beckon.db' } }).start();
+  const other = await new Broker({ options: { store: '{dir}/beckon.db' } }).start();
   try {
-    const [door, kitchen] = [await windows.of('door', { at: other.http, more: '&ring=1' }), await windows.of('kitchen', { at: other.http })];
+    const [door, kitchen] = [await windows.of('door', { at: other, more: '&ring=1' }), await windows.of('kitchen', { at: other })];
     await button(door, 'kitchen').click();
     await says(door, 'ended-what', 'No answer');
     await kitchen.locator('#history li.missed', { hasText: 'From door' }).waitFor();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian's Chromium with a camera and a microphone that it invents, and the page in its windows.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,22 +12,29 @@ import { patience, within } from '../system/broker.mjs';
 
 export const browser_path = process.env.BECKON_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
 
-/** The page, built into a directory of its own. */
-export function buildPage() {
+/** The page, built and served until this process ends. */
+async function servePage() {
   const directory = mkdtempSync(join(tmpdir(), 'beckon-page-'));
   execFileSync(process.execPath, [fileURLToPath(new URL('../../../examples/web_intercom/build.mjs', import.meta.url)), directory]);
-  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  const page = readFileSync(join(directory, 'index.html'));
+  rmSync(directory, { recursive: true });
+  const server = createServer((request, response) => response.writeHead(request.url === '/' ? 200 : 404, { 'Content-Type': 'text/html' }).end(page));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return server.unref();
 }
 
 export class Windows {
   faults = [];
   #browser;
   #contexts = new Map();
-  #address;
+  #page_server;
+  #broker;
 
-  static async open(address) {
+  /** Of the page that speaks to this broker. */
+  static async open(broker) {
     const windows = new Windows();
-    windows.#address = address;
+    windows.#broker = broker;
+    windows.#page_server = await servePage();
     windows.#browser = await chromium.launch({
       executablePath: browser_path,
       args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=fps=10',
@@ -35,7 +44,7 @@ export class Windows {
   }
 
   /** A window of this user, or of nobody yet. Windows of the same `where` share what the browser keeps. */
-  async of(user, { where = user, phone = false, more = '', at = this.#address } = {}) {
+  async of(user, { where = user, phone = false, more = '', at = this.#broker } = {}) {
     let context = this.#contexts.get(where);
     if (!context) {
       const viewport = phone ? { width: 390, height: 780 } : { width: 1024, height: 640 };
@@ -47,7 +56,7 @@ export class Windows {
     page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
     // That the broker is not there is no fault of the page.
     page.on('console', (line) => line.type() === 'error' && !/WebSocket|ERR_/.test(line.text()) && this.faults.push(`${user}: ${line.text()}`));
-    await page.goto(`${at}/${user && `#user=${user}${more}`}`);
+    await page.goto(`http://127.0.0.1:${this.#page_server.address().port}/#server=${at.ws}${user && `&user=${user}`}${more}`);
     if (user) await isOnline(page);
     return page;
   }

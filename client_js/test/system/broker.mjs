@@ -38,10 +38,9 @@ export class Broker {
   #process;
   #ended;
 
-  /** `options` are plugin_opt_ values; `pages` is what its websockets listener serves. */
-  constructor({ pages, options = {} } = {}) {
+  /** `options` are plugin_opt_ values. */
+  constructor({ options = {} } = {}) {
     this.#options = { other_topics: 'allow', ...options };
-    this.pages = pages;
   }
 
   async start() {
@@ -71,9 +70,6 @@ export class Broker {
   get ws() {
     return `ws://127.0.0.1:${this.ws_port}`;
   }
-  get http() {
-    return `http://127.0.0.1:${this.ws_port}`;
-  }
 
   async #launch() {
     const configuration = join(this.#directory, 'mosquitto.conf');
@@ -81,8 +77,7 @@ export class Broker {
       `user ${userInfo().username}`, 'log_dest stderr', 'set_tcp_nodelay true', 'allow_anonymous true',
       `listener ${this.port} 127.0.0.1`,
       `plugin ${plugin}`, ...Object.entries(this.#options).map(([name, value]) => `plugin_opt_${name} ${value}`.replace('{dir}', this.#directory)),
-      `listener ${this.ws_port} 127.0.0.1`, 'socket_domain ipv4', 'protocol websockets',
-      ...(this.pages ? [`http_dir ${this.pages}`] : []), '',
+      `listener ${this.ws_port} 127.0.0.1`, 'socket_domain ipv4', 'protocol websockets', '',
     ].join('\n'));
     this.#process = spawn('/usr/sbin/mosquitto', ['-c', configuration], { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.#directory });
     this.#ended = new Promise((done) => this.#process.once('exit', (code, signal) => done(signal ?? code)));

@@ -170,6 +170,7 @@ class CommitGate {
     void try_journal(Line<Asked> waiting, Instant now);
     void become_sound(Changes unstored, Instant now);
     void tell_failing(const std::string& why);
+    void tell_works(phase::Sound& sound);
 
     /// Who waits for a page of history.
     struct Reader {

@@ -54,6 +54,9 @@ struct Sound {
     Line<Held> held{};
     /// Since when the oldest commit is on its way.
     std::optional<Instant> waiting_since{};
+    /// The journal has failed, and is told to work again when this is stored: with it, all that was
+    /// said meanwhile.
+    std::optional<std::uint64_t> works_from{};
 };
 /// It is not known whether what is held is stored, or will be.
 struct Stalled {
