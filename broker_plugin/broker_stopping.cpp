@@ -11,7 +11,7 @@ namespace {
 volatile std::sig_atomic_t is_stopping = 0;
 
 struct Watched {
-    int signal;
+    int signal = 0;
     /// What the broker does about it.
     struct sigaction broker {};
 };

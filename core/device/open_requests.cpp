@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ranges>
 
 namespace beckon {
 
@@ -61,9 +60,11 @@ void OpenRequests::put_off(Number number, std::optional<Instant> until) {
 }
 
 void OpenRequests::wait_again() {
+    auto numbers = all();
     // The last first, as each is put before the others.
-    for (const auto& [number, request] : std::views::reverse(requests_)) {
-        if (request.in_flight) {
+    std::reverse(numbers.begin(), numbers.end());
+    for (const Number number : numbers) {
+        if (requests_.at(number).in_flight) {
             put_off(number, std::nullopt);
         }
     }
