@@ -363,6 +363,7 @@ class Talking(CliTest):
         self.assert_ok(carol.ask(f"invitation/{invitation}/accept"))
         first = self.start("kitchen", "--json", "accept", invitation)
         bob.wait_event("invitee_accepted", id=invitation, invitee="kitchen")
+        first.tells(re="accept", ok=True)
         first.interrupt()
         bob.wait_event("participant_left", id=invitation, user="kitchen")
         second = self.start("kitchen", "--json", "join", invitation, "--data", "sorry")
