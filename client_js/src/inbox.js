@@ -539,13 +539,19 @@ export class Inbox {
       held = this.#held.get(info.id);
     }
     if (!held) {
+      const returned = this.#returned.delete(info.id);
+      if (returned && info.call_state?.reason !== undefined) {
+        // The call was over before it was known how it stands.
+        const { reason, duration_ms } = info.call_state;
+        this.#ended.insert(info.id);
+        return [{ news: 'call_ended', ...this.#of({ info }, {}), reason, duration_ms }];
+      }
       if (info.role !== 'inviter' && info.state !== 'open') {
         this.#ended.insert(info.id);
         return news;
       }
       // As it was before anything happened to it; the difference is news, unless this user's part
       // is over: then it never rang here, and never will.
-      const returned = this.#returned.delete(info.id);
       const rang_elsewhere = returned || (info.role === 'invitee' && !this.#asksUs(info));
       const begun = { ...info, invitees: rang_elsewhere ? info.invitees : [] };
       if (!rang_elsewhere) for (const { user } of info.invitees) list(begun, user);

@@ -109,6 +109,20 @@ test('who hung up comes back by join, and what rang is not told again', () => {
   assert.equal(ended(alone.told()).length, 1);
 });
 
+test('a call that is over as soon as one has come back is told as over, once', () => {
+  const alone = talking();
+  alone.event('participant_left', 'x', 2, 'bob', { user: 'bob', reason: 'hangup' }, here);
+  alone.call('join', 'x');
+  alone.reply(alone.sent('join'), { rev: 2 });
+  const get = alone.sent('get');
+  alone.event('call_ended', 'x', 2, 'alice', { reason: 'hangup', duration_ms: 9 });
+  const over = call([{ user: 'bob', state: 'accepted', device: here }], { rev: 2, state: 'ended', call_state: { participants: [], duration_ms: 9, reason: 'hangup' } });
+  delete over.remaining_ms;
+  alone.reply(get, { invitation: over });
+  assert.deepEqual(ended(alone.told()).map(({ reason, duration_ms }) => [reason, duration_ms]), [['hangup', 9]]);
+  assert.deepEqual(alone.open, []);
+});
+
 test('another device of the user takes the call over, and this one knows', () => {
   const alone = talking();
   alone.event('participant_moved', 'x', 2, 'bob', { user: 'bob' }, elsewhere);

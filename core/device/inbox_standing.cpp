@@ -110,6 +110,16 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
 
 /// Of an invitation that is not held.
 void Inbox::take_unheard(const InvitationInfo& info, Instant now, News& news) {
+    const bool returned = returned_.erase(info.id) > 0;
+    if (returned && info.call_state && info.call_state->reason) {
+        // The call was over before it was known how it stands.
+        ended_.insert(info.id);
+        const CallInfo& call = *info.call_state;
+        tell({.me = me_, .info = info},
+             CallEnded{.reason = *call.reason, .duration = call.duration, .data = {}}, {}, now,
+             news);
+        return;
+    }
     if (info.role != Role::inviter && info.state != Openness::open) {
         ended_.insert(info.id);
         return;
@@ -118,8 +128,7 @@ void Inbox::take_unheard(const InvitationInfo& info, Instant now, News& news) {
     // user's part is over: then it never rang here, and never will.
     InvitationInfo begun = info;
     begun.call_state.reset();
-    const bool rang_elsewhere =
-        returned_.erase(info.id) > 0 || (info.role == Role::invitee && !asks(info, me_));
+    const bool rang_elsewhere = returned || (info.role == Role::invitee && !asks(info, me_));
     for (auto& part : begun.invitees) {
         if (!rang_elsewhere) {
             part = InviteeInfo{.user = part.user};

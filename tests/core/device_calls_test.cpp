@@ -200,6 +200,19 @@ TEST_CASE("who hung up comes back into the call, and hears of it again", "[devic
     CHECK(three.phone.device.open(three.world.now()).empty());
 }
 
+TEST_CASE("a call that is over as soon as one has come back is told as over, once", "[device]") {
+    Three three;
+    three.world.call(three.phone, Hangup{.id = x});
+    three.world.settle();
+    three.world.call(three.phone, Join{x});
+    // It reaches the broker before what the phone asks next.
+    three.world.run(Duration(1));
+    three.world.call(three.panel, Hangup{.id = x, .all = true});
+    three.world.settle();
+    CHECK(heard<CallEnded>(three.phone).size() == 1);
+    CHECK(three.phone.device.open(three.world.now()).empty());
+}
+
 TEST_CASE("the inviter comes back, and is told no answer again", "[device]") {
     Three three;
     three.world.call(three.panel, Hangup{.id = x});
