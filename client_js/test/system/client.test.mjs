@@ -230,7 +230,8 @@ test('the example of the README', { skip }, async () => {
   });
   const [kitchen, door] = await Promise.all([example('kitchen'), example('door', 'kitchen')]);
   assert.match(kitchen.stdout, /^door rings\ntalked for \d\.\d* s\n$/);
-  assert.match(door.stdout, /^ringing kitchen\nkitchen accepted\ntalked for \d\.\d* s\n$/);
+  // The answer may come in one breath with the reply, and a promise tells after the listener.
+  assert.match(door.stdout, /^(ringing kitchen\nkitchen accepted|kitchen accepted\nringing kitchen)\ntalked for \d\.\d* s\n$/);
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const code = readFileSync(new URL('../../example.mjs', import.meta.url), 'utf8').split('\n').slice(5).join('\n');
   assert.ok(readme.includes(code), 'the README shows another');
