@@ -245,50 +245,60 @@ void add_invite(CLI::App& app, Invocation& invocation) {
     command.add_flag("--online-only", options->online_only, "ring only who is there now");
 }
 
+/// How this program comes into a call: by which request.
+using Send =
+    std::function<void(SignalingManager&, const JoinOptions& chosen, const ResultCallback& told)>;
+
+/// With its ID; the request is called as the command is.
+CLI::App& add_way_in(CLI::App& app, Invocation& invocation, const std::string& name,
+                     const std::string& about, const std::string& example, const Send& send,
+                     const std::shared_ptr<JoinOptions>& options) {
+    CLI::App& command = add_subcommand(
+        app, invocation, name, about, example, options,
+        [name, send](const JoinOptions& chosen, const Settings& settings, const Output& output) {
+            Part part(output);
+            Session session(settings, output);
+            return part.joins(session, name, chosen.id, [&](const ResultCallback& told) {
+                send(session.signaling(), chosen, told);
+            });
+        });
+    command.add_option("ID", options->id, "of the invitation")->required()->type_name("");
+    return command;
+}
+
 void add_join(CLI::App& app, Invocation& invocation) {
     const auto accepted = std::make_shared<JoinOptions>();
-    CLI::App& accept = add_subcommand(
+    add_way_in(
         app, invocation, "accept",
         "Accepts an invitation and, if it is a call, stays until somebody hangs up.",
-        "  beckon accept \"$BECKON_ID\" --data \"I am coming\"", accepted,
-        [](const JoinOptions& chosen, const Settings& settings, const Output& output) {
-            Part part(output);
-            Session session(settings, output);
-            return part.joins(session, "accept", chosen.id, [&](const ResultCallback& told) {
-                session.signaling().accept(chosen.id, chosen.data, told);
-            });
-        });
-    accept.add_option("ID", accepted->id, "of the invitation")->required()->type_name("");
-    accept.add_option("--data", accepted->data, "what is said with it")->option_text("TEXT");
+        "  beckon accept \"$BECKON_ID\" --data \"I am coming\"",
+        [](SignalingManager& signaling, const JoinOptions& chosen, const ResultCallback& told) {
+            signaling.accept(chosen.id, chosen.data, told);
+        },
+        accepted)
+        .add_option("--data", accepted->data, "what is said with it")
+        ->option_text("TEXT");
 
     const auto joined = std::make_shared<JoinOptions>();
-    CLI::App& join = add_subcommand(
+    add_way_in(
         app, invocation, "join",
         "Comes into a call that goes on, perhaps back, and stays until somebody hangs up.",
-        "  beckon join 3f6ad1c0", joined,
-        [](const JoinOptions& chosen, const Settings& settings, const Output& output) {
-            Part part(output);
-            Session session(settings, output);
-            return part.joins(session, "join", chosen.id, [&](const ResultCallback& told) {
-                session.signaling().join(chosen.id, chosen.data, told);
-            });
-        });
-    join.add_option("ID", joined->id, "of the invitation")->required()->type_name("");
-    join.add_option("--data", joined->data, "what is said with it")->option_text("TEXT");
+        "  beckon join 3f6ad1c0",
+        [](SignalingManager& signaling, const JoinOptions& chosen, const ResultCallback& told) {
+            signaling.join(chosen.id, chosen.data, told);
+        },
+        joined)
+        .add_option("--data", joined->data, "what is said with it")
+        ->option_text("TEXT");
 
-    const auto resumed = std::make_shared<JoinOptions>();
-    CLI::App& resume = add_subcommand(
+    add_way_in(
         app, invocation, "resume",
         "Takes a call over from another of my devices, and stays until somebody hangs up.",
-        "  beckon resume 3f6ad1c0", resumed,
-        [](const JoinOptions& chosen, const Settings& settings, const Output& output) {
-            Part part(output);
-            Session session(settings, output);
-            return part.joins(session, "resume", chosen.id, [&](const ResultCallback& told) {
-                session.signaling().resume(chosen.id, told);
-            });
-        });
-    resume.add_option("ID", resumed->id, "of the invitation")->required()->type_name("");
+        "  beckon resume 3f6ad1c0",
+        [](SignalingManager& signaling, const JoinOptions& chosen, const ResultCallback& told) {
+            signaling.resume(chosen.id, told);
+        },
+        std::make_shared<JoinOptions>());
 }
 
 }  // namespace

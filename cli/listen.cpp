@@ -229,7 +229,6 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         }
     }
 
-    /// The oldest ring comes first, until it is answered: by a key, or by what was asked for.
     /// How long to wait at most for what comes next.
     [[nodiscard]] std::chrono::milliseconds until_answer() const {
         auto most = Session::moment;
@@ -243,6 +242,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         return most;
     }
 
+    /// The oldest ring comes first, until it is answered: by a key, or by what was asked for.
     void answer(char key) {
         if (key == 'q') {
             exit_ = done;
