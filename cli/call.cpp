@@ -20,6 +20,7 @@ struct CallOptions {
     bool first = false;
     bool online_only = false;
     bool no_call = false;
+    bool replace = false;
 };
 
 /// One invitation and its call, for as long as this program is in it: from its invite, or from when
@@ -112,7 +113,8 @@ class Part : public SignalingListener {
         const InviteOptions how{.timeout = options.timeout,
                                 .onlineUserOnly = options.online_only,
                                 .answer = options.first ? Answer::first : Answer::all,
-                                .call = call_};
+                                .call = call_,
+                                .replace = options.replace};
         const auto invited = [this](const InviteResult& result) {
             if (exit_) {
                 return;  // the client ends, and with it what waits
@@ -242,6 +244,8 @@ void add_invite(CLI::App& app, Invocation& invocation) {
                  "how long it rings, 30s if not said; 0: until all answered");
     command.add_flag("--first", options->first, "the first who accepts takes it, the others stop");
     command.add_flag("--no-call", options->no_call, "only ask: over when all have answered");
+    command.add_flag("--replace", options->replace,
+                     "what I ring there already stops and rings on as this");
     command.add_flag("--online-only", options->online_only, "ring only who is there now");
 }
 

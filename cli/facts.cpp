@@ -58,6 +58,13 @@ void put_skipped(Facts& facts, const std::vector<LeftOut>& skipped) {
     }
 }
 
+/// So many that no list names.
+void put_more(Facts& facts, std::int64_t more) {
+    if (more > 0) {
+        facts["more"] = more;
+    }
+}
+
 const char* name_of(SignalingEventType type) {
     switch (type) {
         case SignalingEventType::newInvitation:
@@ -143,6 +150,9 @@ Facts facts_of(const SignalingEvent& event, const SignalingInfo* known) {
     facts["role"] = beckon::name_of(event.role);
     put_data(facts, event.data);
     put(facts, "reason", event.reason);
+    if (!event.replaces.empty()) {
+        facts["replaces"] = event.replaces;
+    }
     put(facts, "by", event.by);
     put(facts, "by_device", event.byDevice);
     put_remaining(facts, event.remaining);
@@ -216,6 +226,9 @@ Facts facts_of(const std::vector<PastSignaling>& page) {
             Facts one{{"user", invitee.user}, {"state", beckon::name_of(invitee.state)}};
             put(one, "reason", invitee.reason);
             facts["invitees"].push_back(std::move(one));
+        }
+        if (past.inviteesLeftOut > 0) {
+            facts["invitees_left_out"] = past.inviteesLeftOut;
         }
         facts["reason"] = past.reason;
         facts["role"] = beckon::name_of(past.role);
@@ -307,6 +320,7 @@ Facts reply_to(const std::string& request, const Result& result) {
         }
         put(facts, "by", result.by);
         put(facts, "by_device", result.byDevice);
+        put(facts, "replaced_by", result.replacedBy);
     }
     return facts;
 }
@@ -316,6 +330,10 @@ Facts reply_to(const std::string& request, const InviteResult& result) {
     put(facts, "id", result.inviteID);
     put(facts, "merged_into", result.mergedInto);
     put_skipped(facts, result.skipped);
+    if (!result.offline.empty()) {
+        facts["offline"] = result.offline;
+    }
+    put_more(facts, result.more);
     return facts;
 }
 
@@ -328,6 +346,7 @@ Facts reply_to(const std::string& request, const CancelResult& result) {
             facts["already"].push_back(
                 {{"user", already.user}, {"state", beckon::name_of(already.state)}});
         }
+        put_more(facts, result.more);
     }
     return facts;
 }
@@ -335,6 +354,7 @@ Facts reply_to(const std::string& request, const CancelResult& result) {
 Facts reply_to(const std::string& request, const MembersResult& result) {
     Facts facts = reply_to(request, static_cast<const Result&>(result));
     put_skipped(facts, result.skipped);
+    put_more(facts, result.more);
     return facts;
 }
 

@@ -55,6 +55,12 @@ std::string in_group(const Facts& facts) {
     return facts.contains("group") ? " in " + text(facts, "group") : "";
 }
 
+/// Of those who ring, perhaps.
+std::string who_is_away(const Facts& reply) {
+    const std::string away = users(reply, "offline");
+    return away.empty() ? "" : "; nobody of " + away + " is there now";
+}
+
 std::string about_invitation(const Facts& info) {
     std::string line;
     if (const auto call = info.find("call_state"); call != info.end()) {
@@ -270,7 +276,8 @@ std::string success(const Facts& reply) {
         return about_group(*found);
     }
     if (text(reply, "re") == "invite") {
-        return reply.contains("merged_into") ? "they were calling me" : "ringing";
+        return reply.contains("merged_into") ? "they were calling me"
+                                             : "ringing" + who_is_away(reply);
     }
     std::string line = text(reply, "re");
     if (const std::string whom = users(reply, "cancelled"); !whom.empty()) {

@@ -79,6 +79,8 @@ export interface Result {
   /** Who was faster, and with which device, for `already_…`. */
   by?: string;
   byDevice?: string;
+  /** The invitation that replaced this one, for `already_cancelled`. */
+  replacedBy?: string;
 }
 export interface LeftOut {
   user: string;
@@ -86,16 +88,29 @@ export interface LeftOut {
 }
 export interface InviteResult extends Result {
   inviteID: string;
+  /** Who was named and not invited, and why. */
   skipped: LeftOut[];
+  /**
+   * Of those who were invited, who has no device online now: they will hear of it if they come before
+   * it ends. A name that nobody has is among them.
+   */
+  offline: string[];
+  /** So many more are skipped or offline than the at most 100 that each list names. */
+  more: number;
   /** The invitee called at the same time: this was the accept of that call. */
   mergedInto?: string;
 }
 export interface CancelResult extends Result {
   cancelled: string[];
+  /** Who was faster. */
   already: { user: string; state: State }[];
+  /** So many more than the at most 100 that each list names. */
+  more: number;
 }
 export interface MembersResult extends Result {
   skipped: LeftOut[];
+  /** So many more are skipped than the at most 100 that one reply names. */
+  more: number;
 }
 
 export interface InviteOptions {
@@ -110,6 +125,11 @@ export interface InviteOptions {
   keepWhenInviterLost?: boolean;
   /** The first who accepts starts a call, which goes on until somebody hangs up. */
   call?: boolean;
+  /**
+   * What this user has pending that was sent to the same first invitee, or the same group, ends with
+   * it (reason `replaced`) and rings on as this: a bell that is pressed again rings once.
+   */
+  replace?: boolean;
 }
 
 /** One invitation, as far as this user may know it. */
@@ -156,7 +176,7 @@ export interface InvitationEnd {
 
 export interface SignalingEvent {
   type: 'newInvitation' | 'inviteeAccepted' | 'inviteeRejected' | 'invitationCancelled' | 'invitationTimeout' | 'invitationModified' | 'inviteeRinging' | 'invitationRevoked'
-    | 'signal' | 'participantLeft' | 'participantMoved' | 'callEnded';
+    | 'signal' | 'participantJoined' | 'participantLeft' | 'participantMoved' | 'callEnded';
   inviteID: string;
   groupID: string;
   role: Role;
@@ -164,6 +184,8 @@ export interface SignalingEvent {
   invitees: string[];
   data: Data;
   reason: string;
+  /** Of `newInvitation`: those that end by it, and ring on as it. */
+  replaces: string[];
   by: string;
   byDevice: string;
   remainingMs?: number;
@@ -191,7 +213,12 @@ export interface SignalingListener {
   /** The ring is over for this user, however it ended: exactly once for each that was announced or made. */
   onInvitationEnded?(end: InvitationEnd): void;
   onInviteeRinging?(inviteID: string, invitee: string): void;
-  /** Each event with all that is known, right before the call above that it maps to. */
+  /**
+   * Each event with all that is known, right before the call above that it maps to; also those that
+   * none of them tells, such as `newInvitation` to a member of the group who is not asked (`role` is
+   * `observer`), or of what another device of this user asks (`role` is `inviter`). Who rings is told
+   * by `role` `invitee` alone.
+   */
   onSignalingEvent?(event: SignalingEvent): void;
   /**
    * Somebody rang and was rejected as busy (`setBusy`), instead of `onReceiveNewInvitation`; nothing
@@ -222,7 +249,10 @@ export interface HistoryEntry {
   inviteID: string;
   inviter: string;
   groupID: string;
+  /** At most 100. */
   invitees: { user: string; state: State; reason: string }[];
+  /** So many others were asked. */
+  inviteesLeftOut: number;
   reason: string;
   role: Role;
   missed: boolean;
@@ -254,7 +284,7 @@ export interface SignalingManager {
   getSignalingInfo(inviteID: string): Promise<Result & { info?: SignalingInfo }>;
   /** Tells the inviter that this device rings. */
   ringing(inviteID: string): Promise<Result>;
-  /** What is open for this user, calls included, as this device knows it: asks nobody. */
+  /** What is open for this user, calls and what other devices of theirs ring included, as this device knows it: asks nobody. */
   getPendingInvitations(): SignalingInfo[];
 
   /** To a user, or to all others that take part (before the call, all whom one rings). */

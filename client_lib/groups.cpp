@@ -17,8 +17,8 @@ void ask_pages(Engine& engine, Arguments arguments, const Ask& ask, All all, Tak
                    [&engine, ask = Ask(ask), all = std::move(all), take = std::move(take),
                     done = std::move(done)](const Outcome& outcome) mutable {
                        const Result result = to_result(outcome);
-                       ask.after = result.ok() ? take(outcome, all) : std::nullopt;
-                       if (ask.after) {
+                       ask.page.after = result.ok() ? take(outcome, all) : std::nullopt;
+                       if (ask.page.after) {
                            ask_pages(engine, {}, ask, std::move(all), std::move(take),
                                      std::move(done));
                        } else {

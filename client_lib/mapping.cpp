@@ -15,11 +15,12 @@ std::string text(const std::optional<IdOrTag>& id) {
     return id ? std::string(id->text()) : std::string();
 }
 
-std::vector<std::string> texts(const std::vector<UserId>& users) {
+template <class Id>
+std::vector<std::string> texts(const std::vector<Id>& ids) {
     std::vector<std::string> all;
-    all.reserve(users.size());
-    for (const auto& user : users) {
-        all.push_back(user.text());
+    all.reserve(ids.size());
+    for (const auto& id : ids) {
+        all.push_back(id.text());
     }
     return all;
 }
@@ -46,6 +47,7 @@ struct Told {
         event.type = SignalingEventType::newInvitation;
         event.invitees = texts(invitation.invitees);
         event.data = text(invitation.data);
+        event.replaces = texts(invitation.replaces);
         if (heard.role != Role::invitee) {
             return;
         }
@@ -188,14 +190,18 @@ Result to_result(const Outcome& outcome) {
                 .field = refusal->field.value_or(""),
                 .limit = refusal->limit,
                 .by = text(refusal->by),
-                .byDevice = text(refusal->by_device)};
+                .byDevice = text(refusal->by_device),
+                .replacedBy = text(refusal->replaced_by)};
     }
     return {};
 }
 
 InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
     InviteResult result{to_result(outcome), id.text()};
-    result.skipped = left_out(body_of<Invited>(outcome).skipped.value_or(std::vector<Skipped>{}));
+    const auto invited = body_of<Invited>(outcome);
+    result.skipped = left_out(invited.skipped.value_or(std::vector<Skipped>{}));
+    result.offline = texts(invited.offline);
+    result.more = invited.more;
     const auto* reply = std::get_if<Reply>(&outcome.told);
     const auto* merged = reply != nullptr ? std::get_if<Merged>(&reply->body) : nullptr;
     if (merged != nullptr) {
@@ -205,7 +211,8 @@ InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
 }
 
 MembersResult to_members_result(const Outcome& outcome) {
-    return {to_result(outcome), left_out(body_of<MembersDone>(outcome).skipped)};
+    const auto done = body_of<MembersDone>(outcome);
+    return {to_result(outcome), left_out(done.skipped), done.more};
 }
 
 CancelResult to_cancel_result(const Outcome& outcome) {
@@ -215,6 +222,7 @@ CancelResult to_cancel_result(const Outcome& outcome) {
     for (const auto& already : cancelled.already) {
         result.already.push_back({already.user.text(), already.state});
     }
+    result.more = cancelled.more;
     return result;
 }
 
@@ -252,6 +260,7 @@ std::vector<PastSignaling> to_history(const HistoryListed& listed, Duration age)
         PastSignaling told{.inviteID = past.id.text(),
                            .inviter = past.inviter.text(),
                            .groupID = text(past.group),
+                           .inviteesLeftOut = past.invitees_left_out,
                            .reason = past.reason,
                            .role = past.role,
                            .missed = past.missed,

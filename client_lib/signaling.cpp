@@ -21,6 +21,7 @@ Asked asked_by(Arguments& arguments, const std::string& data, const InviteOption
     asked.answer = arguments.word(options.answer, "answer");
     asked.call = options.call;
     asked.online_only = options.onlineUserOnly;
+    asked.replace = options.replace;
     asked.on_inviter_lost =
         options.keepWhenInviterLost ? OnInviterLost::keep : OnInviterLost::cancel;
     asked.visibility = arguments.word(options.visibility.value_or(asked.visibility), "visibility");

@@ -408,9 +408,11 @@ void StoreFile::apply(const InvitationKept& kept) {
     Statement insert = database_->statement(
         "INSERT INTO invitations (number, id, inviter, invitee, group_id, answer, visibility, "
         "call, online_only, keep_when_lost, inviter_was_online, rev, made_ms, lifetime_ms, "
-        "ended_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+        "ended_ms, replaced_by) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) "
         "ON CONFLICT (number) DO UPDATE SET inviter_was_online = excluded.inviter_was_online, "
-        "rev = excluded.rev, lifetime_ms = excluded.lifetime_ms, ended_ms = excluded.ended_ms");
+        "rev = excluded.rev, lifetime_ms = excluded.lifetime_ms, ended_ms = excluded.ended_ms, "
+        "replaced_by = excluded.replaced_by");
     insert.bind(1, as_integer(kept.number))
         .bind(2, std::string_view(kept.id.text()))
         .bind(3, std::string_view(kept.inviter.text()));
@@ -431,6 +433,7 @@ void StoreFile::apply(const InvitationKept& kept) {
         .bind(14, clock_.to_file(kept.lifetime_end));
     bind_if(insert, 15,
             kept.ended_at ? std::optional(clock_.to_file(*kept.ended_at)) : std::nullopt);
+    bind_if(insert, 16, text_of(kept.replaced_by));
     insert.run();
     if (kept.ended_at) {
         ended_.push_back(kept.number);

@@ -31,6 +31,7 @@ enum InvitationColumn : std::uint8_t {
     ended_column,
     remembered_column,
     data_column,
+    replaced_by_column,
 };
 
 /// A page of history ends after so much, however few invitations that are.
@@ -176,6 +177,9 @@ InvitationKept StoreReading::read_invitation(const Statement& row) const {
         kept.ended_at = clock_.from_file(row.integer(ended_column));
     } else if (clock_.all_due_at) {
         kept.lifetime_end = std::min(kept.lifetime_end, *clock_.all_due_at);
+    }
+    if (!row.is_null(replaced_by_column)) {
+        kept.replaced_by = read_id<InvitationId>(row, replaced_by_column);
     }
     return kept;
 }

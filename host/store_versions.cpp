@@ -103,6 +103,9 @@ INSERT INTO calls SELECT number, NULL, NULL, '', NULL FROM invitations WHERE cal
 INSERT INTO participants
     SELECT number, 0, inviter, '0000000000000000', 0, 1, NULL FROM invitations WHERE call = 1;
 )sql",
+    R"sql(
+ALTER TABLE invitations ADD COLUMN replaced_by TEXT;
+)sql",
 };
 
 }  // namespace

@@ -64,6 +64,6 @@ export function toResult({ reply, failure, why = '' }) {
     return { ok: false, code, error: failure, message: message + because };
   }
   if (reply.ok) return { ok: true, code: 0, error: '', message: '' };
-  const { code, error, message, field, limit, by, by_device } = reply;
-  return { ok: false, code, error, message, ...(field && { field }), ...(limit !== undefined && { limit }), ...(by && { by, byDevice: by_device }) };
+  const { code, error, message, field, limit, by, by_device, replaced_by } = reply;
+  return { ok: false, code, error, message, ...(field && { field }), ...(limit !== undefined && { limit }), ...(by && { by, byDevice: by_device }), ...(replaced_by && { replacedBy: replaced_by }) };
 }

@@ -156,7 +156,7 @@ export class Device {
     this.#waiting.push(number);
     // `sent` counts without a reply, `tries` on this connection. `again_at`: in flight, when to
     // repeat it; waiting, not before.
-    this.#calls.set(number, { rest: [], skipped: [], ...call, sent: 0, tries: 0, size: 0, thrown_out: 0, again_at: undefined, in_flight: false });
+    this.#calls.set(number, { rest: [], skipped: [], more: 0, so_far: undefined, ...call, sent: 0, tries: 0, size: 0, thrown_out: 0, again_at: undefined, in_flight: false });
     return number;
   }
 
@@ -501,13 +501,40 @@ export class Device {
       }
     }
     this.#take(number);
-    const all = { ...reply, ...(reply.ok && reply.skipped && { skipped: [...call.skipped, ...reply.skipped] }) };
-    if (reply.ok && call.rest.length > 0) {
-      const { name, request, offline, asked, deadline, rest } = call;
-      this.#add({ name, request: { kind: 'group_add', about: request.about, body: { members: rest } }, offline, asked, deadline, skipped: all.skipped ?? call.skipped });
+    if (!reply.ok) {
+      this.#told(call, reply, now);
       return;
     }
-    this.#told(call, all, now);
+    const all = this.#wholeOf(call, reply);
+    const rest = this.#restOf(call, all);
+    if (!rest) {
+      this.#told(call, all, now);
+      return;
+    }
+    const { name, offline, asked, deadline } = call;
+    this.#add({ name, offline, asked, deadline, ...rest });
+  }
+
+  /** The reply, with what those before it told. */
+  #wholeOf({ request: { kind }, skipped, more, so_far }, reply) {
+    if (kind === 'get' && so_far) {
+      // The first page tells how it stands.
+      const { invitees, call_state } = reply.invitation;
+      so_far.invitees.push(...invitees);
+      so_far.call_state?.participants.push(...(call_state?.participants ?? []));
+      return { ...reply, invitation: so_far };
+    }
+    if (skipped.length === 0 && more === 0) return reply;
+    return { ...reply, skipped: [...skipped, ...(reply.skipped ?? [])], more: more + (reply.more ?? 0) };
+  }
+
+  /** What asks for the rest, when that was not all; undefined: it was. */
+  #restOf({ request: { kind, about, body }, rest }, reply) {
+    if (kind === 'get' && reply.next !== undefined) {
+      return { request: { kind, about, body: { ...body, after: reply.next } }, so_far: reply.invitation };
+    }
+    if (rest.length === 0) return undefined;
+    return { request: { kind: 'group_add', about, body: { members: rest } }, skipped: reply.skipped ?? [], more: reply.more ?? 0 };
   }
 
   /** The call that it answers; undefined, if that is over, or somebody else's. */

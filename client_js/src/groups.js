@@ -130,7 +130,7 @@ export class GroupManager {
   }
 }
 
-const toMembersResult = (outcome) => ({ ...toResult(outcome), skipped: outcome.reply?.skipped ?? [] });
+const toMembersResult = (outcome) => ({ ...toResult(outcome), skipped: outcome.reply?.skipped ?? [], more: outcome.reply?.more ?? 0 });
 
 /** What messages are sent and heard by; mixed into the client, as in the mapped API. */
 export class Messages {

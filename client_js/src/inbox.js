@@ -158,6 +158,10 @@ export class Inbox {
     return this.#held.has(id);
   }
 
+  #isPast(id) {
+    return this.#ended.has(id) || this.#disowned.has(id);
+  }
+
   /** An invitation of this device's own that the broker was heard to have made: how it stands. */
   made(id) {
     if (this.#ended.has(id)) return 'ended';
@@ -449,7 +453,11 @@ export class Inbox {
     if (['signal', 'participant_joined', 'participant_left', 'participant_moved', 'call_ended'].includes(event.event)) {
       return this.#takeOfCall(event, now);
     }
-    if (this.#ended.has(id) || this.#disowned.has(id)) {
+    if (event.event === 'new_invitation' && event.role === 'inviter' && this.#isOwn(by, by_device)) {
+      this.#takeEcho(event, now);
+      return news;
+    }
+    if (this.#isPast(id)) {
       if (event.event === 'new_invitation') news.push({ news: 'doubtful' });
       return news;
     }
@@ -471,8 +479,8 @@ export class Inbox {
       held.confirmed = true;
       if (by === inviter) held.info.inviter_device = by_device;
       this.#rings(held, event, cause, now, news);
-      // Added later, to others who may have answered already.
-      if (rev > 1 && event.invitees.length > 1) news.push({ news: 'unsure', id });
+      // Added later, to others who may have answered already; or not all of them are told here.
+      if ((rev > 1 && event.invitees.length > 1) || event.more > 0) news.push({ news: 'unsure', id });
       return news;
     }
     const ringing = event.event === 'invitee_ringing';
@@ -510,7 +518,16 @@ export class Inbox {
     return news;
   }
 
-  /** Somebody is asked, and this user perhaps only watches. */
+  /** The invite of this device was done, though the reply may be lost. */
+  #takeEcho({ id, remaining_ms }, now) {
+    const held = this.#held.get(id);
+    if (!held || held.confirmed) return;
+    held.confirmed = held.announced = true;
+    held.info.inviter_device = this.#device;
+    this.#setDeadline(held, remaining_ms, now);
+  }
+
+  /** Somebody is asked; this user perhaps only watches, or asked with another device. */
   #rings(held, announcement, cause, now, news) {
     held.info.role = announcement.role;
     held.announced = announcement.role !== 'observer';
@@ -524,14 +541,20 @@ export class Inbox {
     if (this.#ended.hasOlder(info.id) && (this.#asksUs(info) || info.call_state?.participants.includes(this.#me))) {
       this.#ended.erase(info.id);
     }
+    if (info.rev === undefined) {
+      // Not all of it is told here.
+      const held = this.#held.get(info.id);
+      if (held) held.missing = false;
+      return this.#isPast(info.id) ? [] : [{ news: 'unsure', id: info.id }];
+    }
     return this.takeInfo(info, now);
   }
 
-  /** From `get`. */
+  /** From `get`, told whole. */
   takeInfo(info, now) {
     const news = [];
     const announcement = () => ({ ...info, invitees: info.invitees.map(({ user }) => user) });
-    if (this.#ended.has(info.id) || this.#disowned.has(info.id)) return news;
+    if (this.#isPast(info.id)) return news;
     let held = this.#held.get(info.id);
     if (held?.earlier) {
       held.earlier = false;
@@ -665,7 +688,7 @@ export class Inbox {
       let cause = {};
       if (reason === 'answered' && taker) {
         cause = { by: taker.user, by_device: taker.device, here: this.#isOwn(taker.user, taker.device) };
-      } else if (reason === 'cancelled' || reason === 'inviter_lost') {
+      } else if (['cancelled', 'replaced', 'inviter_lost'].includes(reason)) {
         cause = { by: told.inviter, here: reason === 'cancelled' && held.cancelling && held.info.role === 'inviter' };
       }
       this.#apply(held, body, cause, now, news);
@@ -715,18 +738,18 @@ export class Inbox {
       held.talk?.devices.set(this.#me, this.#device);
       this.#skip(held, (user) => skipped.has(user));
       this.#setDeadline(held, reply.remaining_ms, now);
-      // Said again, it does not tell who was skipped.
-      if (reply.dup || held.unlisted) news.push({ news: 'unsure', id });
+      // Said again, or of very many, it does not tell who was skipped.
+      if (reply.dup || held.unlisted || reply.more > 0) news.push({ news: 'unsure', id });
     } else if (kind === 'add') {
       for (const user of body.invitees) if (!skipped.has(user)) list(held.info, user);
-      // The last deadline, of the added or of those before.
-      if (held.info.role === 'inviter') news.push({ news: 'unsure', id });
+      // The last deadline, of the added or of those before; or of very many, who was skipped.
+      if (held.info.role === 'inviter' || reply.more > 0) news.push({ news: 'unsure', id });
     } else if (kind === 'accept') {
       this.#apply(held, { event: 'invitee_accepted', invitee: this.#me, data: body.data }, own, now, news);
     } else if (kind === 'reject') {
       this.#apply(held, { event: 'invitee_rejected', invitee: this.#me, data: body.data, reason: body.reason ?? 'declined' }, own, now, news);
     } else if (kind === 'cancel') {
-      if (reply.rev > held.info.rev + 1) {
+      if (reply.rev > held.info.rev + 1 || reply.more > 0) {
         held.gap = true;
         news.push({ news: 'unsure', id });
       }

@@ -34,7 +34,7 @@ export function toSignalingInfo(info) {
 }
 
 const withInvite = (inviteID) => (outcome) => ({
-  ...toResult(outcome), inviteID, skipped: outcome.reply?.skipped ?? [],
+  ...toResult(outcome), inviteID, skipped: outcome.reply?.skipped ?? [], offline: outcome.reply?.offline ?? [], more: outcome.reply?.more ?? 0,
   ...(outcome.reply?.merged_into && { mergedInto: outcome.reply.merged_into }),
 });
 
@@ -68,11 +68,12 @@ export class SignalingManager {
     return Object.assign(asked, { inviteID });
   }
 
-  #options(said, { timeout: seconds = 30, onlineUserOnly = false, answer = 'all', visibility, keepWhenInviterLost = false, call = false }) {
+  #options(said, { timeout: seconds = 30, onlineUserOnly = false, answer = 'all', visibility, keepWhenInviterLost = false, call = false, replace = false }) {
     return {
       data: data(said), timeout_ms: timeout(seconds), answer: word(answer, 'answer', ['all', 'first']), call: Boolean(call),
       online_only: Boolean(onlineUserOnly), on_inviter_lost: keepWhenInviterLost ? 'keep' : 'cancel',
       ...(visibility && { visibility: word(visibility, 'visibility', ['members', 'invitees', 'inviter']) }),
+      ...(replace && { replace: true }),
     };
   }
 
@@ -99,7 +100,7 @@ export class SignalingManager {
   cancel(inviteID, said = '', invitees = []) {
     const body = () => ({ data: data(said), invitees: invitees.length > 0 ? ids(invitees, 'invitees') : undefined });
     return this.#ask(() => ({ kind: 'cancel', about: id(inviteID, 'id'), body: body() }), (outcome) => ({
-      ...toResult(outcome), cancelled: outcome.reply?.cancelled ?? [], already: outcome.reply?.already ?? [],
+      ...toResult(outcome), cancelled: outcome.reply?.cancelled ?? [], already: outcome.reply?.already ?? [], more: outcome.reply?.more ?? 0,
     }));
   }
 
@@ -167,9 +168,9 @@ export class SignalingManager {
   getHistory({ limit, before } = {}) {
     return this.#ask(() => ({ kind: 'history', about: this.#engine.user, body: { limit, before } }), (outcome) => ({
       ...toResult(outcome), next: outcome.reply?.next,
-      history: (outcome.reply?.history ?? []).map(({ id: inviteID, inviter, group = '', invitees, reason, role, missed = false, age_ms, ring_ms, talk_ms }) => ({
+      history: (outcome.reply?.history ?? []).map(({ id: inviteID, inviter, group = '', invitees, invitees_left_out = 0, reason, role, missed = false, age_ms, ring_ms, talk_ms }) => ({
         inviteID, inviter, groupID: group, invitees: invitees.map(({ user, state, reason: why = '' }) => ({ user, state, reason: why })),
-        reason, role, missed, ageMs: age_ms, ringMs: ring_ms, talkMs: talk_ms,
+        inviteesLeftOut: invitees_left_out, reason, role, missed, ageMs: age_ms, ringMs: ring_ms, talkMs: talk_ms,
       })),
     }));
   }
@@ -194,7 +195,7 @@ export class SignalingManager {
     const { body, role, remaining_ms: remainingMs, assumed } = news;
     const [type, toMapped] = mapped[body.event];
     const invitees = body.invitees ?? (body.invitee === undefined ? [] : [body.invitee]);
-    tell('onSignalingEvent', { type, ...of(news), role, invitees, data: body.data ?? '', reason: body.reason ?? '', remainingMs, assumed });
+    tell('onSignalingEvent', { type, ...of(news), role, invitees, data: body.data ?? '', reason: body.reason ?? '', replaces: body.replaces ?? [], remainingMs, assumed });
     toMapped(tell, news);
   }
 
@@ -215,7 +216,7 @@ export class SignalingManager {
       call_ended: ['callEnded', 'onCallEnded', inviteID, reason, durationMs, said],
     }[news.news];
     tell('onSignalingEvent', {
-      type, ...of(news), role, invitees: user === undefined ? [] : [user], data: said, reason, assumed: false,
+      type, ...of(news), role, invitees: user === undefined ? [] : [user], data: said, reason, replaces: [], assumed: false,
       ...(durationMs !== undefined && { durationMs }), here,
     });
     tell(...call);

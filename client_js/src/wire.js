@@ -7,36 +7,37 @@ import { decode, encode } from '@msgpack/msgpack';
 export const isId = (text) => typeof text === 'string' && /^[A-Za-z0-9._@:-]{1,64}$/.test(text);
 
 const invite = { answer: 'all', call: false, online_only: false, on_inviter_lost: 'cancel' };
+const page = { after: undefined, limit: undefined };
 
 /**
  * Where each request is published, below what it is about; its fields in the contract's order, with
  * their defaults (undefined: there is none).
  */
 export const requests = {
-  invite: ['user', 'invite', { id: undefined, data: undefined, timeout_ms: 30000, also: [], ...invite, visibility: 'invitees' }],
-  group_invite: ['group', 'invite', { id: undefined, data: undefined, timeout_ms: 30000, invitees: undefined, ...invite, visibility: 'members' }],
+  invite: ['user', 'invite', { id: undefined, data: undefined, timeout_ms: 30000, also: [], ...invite, visibility: 'invitees', replace: undefined }],
+  group_invite: ['group', 'invite', { id: undefined, data: undefined, timeout_ms: 30000, invitees: undefined, ...invite, visibility: 'members', replace: undefined }],
   accept: ['invitation', 'accept', { data: undefined }],
   reject: ['invitation', 'reject', { data: undefined, reason: 'declined' }],
   cancel: ['invitation', 'cancel', { data: undefined, invitees: undefined }],
   modify: ['invitation', 'modify', { data: undefined }],
   ringing: ['invitation', 'ringing', {}],
   add: ['invitation', 'add', { invitees: undefined, timeout_ms: 30000 }],
-  get: ['invitation', 'get', {}],
+  get: ['invitation', 'get', page],
   signal: ['invitation', 'signal', { to: undefined, seq: undefined, data: undefined }],
   join: ['invitation', 'join', { data: undefined }],
   hangup: ['invitation', 'hangup', { data: undefined, reason: 'hangup', all: false }],
   resume: ['invitation', 'resume', {}],
   here: ['user', 'here', { run: undefined, gone: undefined }],
-  sync: ['user', 'sync', { after: undefined }],
+  sync: ['user', 'sync', page],
   history: ['user', 'history', { limit: undefined, before: undefined }],
   message: ['user', 'message', { data: undefined, id: undefined, online_only: false }],
   group_message: ['group', 'message', { data: undefined, id: undefined, online_only: false }],
-  groups: ['user', 'groups', { after: undefined }],
+  groups: ['user', 'groups', page],
   group_create: ['group', 'create', { name: undefined, join_mode: 'free', members: [], profile: undefined }],
   group_join: ['group', 'join', {}],
   group_quit: ['group', 'quit', {}],
   group_dismiss: ['group', 'dismiss', {}],
-  group_get: ['group', 'get', { after: undefined }],
+  group_get: ['group', 'get', page],
   group_update: ['group', 'update', { name: undefined, join_mode: undefined, profile: undefined }],
   group_add: ['group', 'add', { members: [] }],
   group_remove: ['group', 'remove', { members: [], reason: undefined }],
@@ -90,14 +91,16 @@ const invitation = {
   id: isId, inviter: isId, 'group?': isId, 'data?': data, ...shared, rev: count, state: unless('open', word('open', 'ended')),
   'remaining_ms?': count,
   invitees: list({ user: isId, state: unless('pending', states), ringing: unless(false, flag), 'device?': text, 'data?': data, 'reason?': text }),
-  'call_state?': (value) => fits(value, { participants: ids, duration_ms: count, 'reason?': text }),
+  'call_state?': (value) => fits(value, { participants: ids, 'more?': count, duration_ms: count, 'reason?': text }),
 };
+/** As `sync` tells it: one that leaves something out has no `rev`. */
+const { rev: _, ...item } = { ...invitation, 'rev?': count, 'answers_left_out?': flag, 'invitees_left_out?': count };
 const ofInvitation = { event: text, id: isId, rev: count, 'by?': isId, 'by_device?': text };
 const ofGroup = { event: text, group: isId, by: isId, by_device: text };
 
 /** What is read of each event; a `?` may be absent. What is unknown beside it is let be. */
 const events = {
-  new_invitation: { ...ofInvitation, by: unless(({ inviter }) => inviter, isId), inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': count, ...shared },
+  new_invitation: { ...ofInvitation, by: unless(({ inviter }) => inviter, isId), inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': count, ...shared, 'replaces?': ids, 'more?': count },
   invitee_accepted: { ...ofInvitation, invitee: isId, 'data?': data },
   invitee_rejected: { ...ofInvitation, invitee: isId, 'data?': data, reason: text },
   invitation_cancelled: { ...ofInvitation, inviter: isId, invitees: ids, 'data?': data, reason: text },
@@ -122,21 +125,24 @@ const events = {
   message: { event: text, id: isId, from: isId, 'to?': isId, 'group?': isId, data },
 };
 
-const skipped = { 'skipped?': list({ user: isId, error: text }) };
+/** What lists leave out is counted. */
+const some = { 'more?': count };
+const skipped = { 'skipped?': list({ user: isId, error: text }), ...some };
+const invited = { ...skipped, 'offline?': ids };
 const counted = { 'dup?': flag, rev: count };
 /** What is read of each reply that is ok, by the request that it answers. */
 const replies = {
-  invite: { 'dup?': flag, 'id?': isId, 'rev?': count, state: unless('open', word('open', 'ended')), 'remaining_ms?': count, 'merged_into?': isId, ...skipped },
-  add: { id: isId, rev: count, ...skipped },
+  invite: { 'dup?': flag, 'id?': isId, 'rev?': count, state: unless('open', word('open', 'ended')), 'remaining_ms?': count, 'merged_into?': isId, ...invited },
+  add: { id: isId, rev: count, ...invited },
   accept: counted,
   reject: counted,
-  cancel: { ...counted, cancelled: ids, already: list(person) },
+  cancel: { ...counted, cancelled: ids, already: list(person), ...some },
   modify: counted,
   ringing: counted,
-  get: { invitation: (value) => fits(value, invitation) },
+  get: { invitation: (value) => fits(value, invitation), 'next?': text },
   here: { 'again_ms?': count },
-  sync: { server_epoch: text, invitations: list(invitation), 'next?': text },
-  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
+  sync: { server_epoch: text, invitations: list(item), 'next?': text },
+  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), 'invitees_left_out?': count, reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
   message: { id: isId },
   groups: { groups: list({ group: isId, 'name?': text, role: text, join_mode: text, count }), 'next?': text },
   group_add: skipped,
@@ -145,7 +151,7 @@ const replies = {
 };
 replies.group_invite = replies.invite;
 replies.group_message = replies.message;
-const refused = { error: text, code: count, message: text, 'field?': text, 'limit?': count, 'by?': isId, 'by_device?': text, 'rev?': count };
+const refused = { error: text, code: count, message: text, 'field?': text, 'limit?': count, 'by?': isId, 'by_device?': text, 'rev?': count, 'replaced_by?': isId };
 
 /** Whether it has these fields; what was left out as usual is filled in. */
 function fits(value, fields) {

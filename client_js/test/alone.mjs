@@ -132,6 +132,10 @@ export function ring(id = 'x', invitees = ['bob'], more = {}) {
     ...more,
   };
 }
+/** As `sync` tells it where it leaves something out: without a `rev`. */
+export function inPart({ rev: _, ...info }, more = { invitees_left_out: 1 }) {
+  return { ...info, ...more };
+}
 /** As the event tells it. */
 export function announce(alone, info = ring(), rev = info.rev) {
   const { id, inviter, group, data, remaining_ms, call, answer, visibility, online_only, role } = info;

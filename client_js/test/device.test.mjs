@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import { failures } from '../src/device.js';
-import { Alone, announce, elsewhere, here, of, over, ring } from './alone.mjs';
+import { Alone, announce, elsewhere, here, inPart, of, over, ring } from './alone.mjs';
 
 const users = (told) => told.map(({ body }) => body.invitee ?? body.invitees);
 const ends = (told) => told.filter(({ news }) => news === 'ended');
@@ -693,6 +693,353 @@ test('a broker that comes back with nothing: an id that had ended is remembered 
   alone.told();
   announce(alone);
   assert.equal(alone.told('new_invitation').length, 1);
+});
+
+// ------------------------------------------------------------------------ pages
+
+const names = (info) => info.invitees.map(({ user }) => user);
+/** What the application is told, in short. */
+const words = (told) => told.map(({ news, body, effect }) => body?.event ?? news ?? effect);
+
+cases('an item of sync that leaves something out is told when get has told it', {
+  'of its invitees': () => asksForAll({ invitees_left_out: 1 }),
+  'of what answers say': () => asksForAll({ answers_left_out: true }),
+  'of who takes part': () => asksForAll({ call: true, call_state: { participants: ['alice'], more: 1, duration_ms: 1 } }),
+});
+function asksForAll(more) {
+  const alone = new Alone();
+  const info = ring('x', [{ user: 'carol', state: 'rejected', reason: 'busy' }, 'bob'], { rev: 2, call: more.call ?? false });
+  alone.connectAndSync([inPart(info, more), ring('y')]);
+  assert.deepEqual(heard(alone.told()).map(({ id }) => id), ['y']);
+  assert.equal(alone.device.link, 'ready');
+  alone.reply(alone.sent('get'), { invitation: info });
+  assert.deepEqual(words(alone.told()), ['new_invitation', 'invitee_rejected']);
+  assert.ok(alone.silent);
+}
+
+test('what an item of sync without a rev says of what is held is not believed, but that it is there', () => {
+  const alone = new Alone();
+  alone.connectAndSync([ring('x', ['bob', 'carol'])]);
+  alone.disconnect();
+  alone.told();
+  const after = ring('x', [{ user: 'bob', state: 'accepted', device: elsewhere }, 'carol'], { rev: 2 });
+  alone.connectAndSync([inPart(after)]);
+  assert.deepEqual(heard(alone.told()), []);
+  assert.deepEqual(alone.open[0].invitees.map(({ state }) => state), ['pending', 'pending']);
+  alone.reply(alone.sent('get'), { invitation: after });
+  assert.deepEqual(words(alone.told()), ['invitee_accepted', 'ended']);
+  assert.ok(alone.silent);
+});
+
+test('what is over here is asked for no more, however sync tells it', () => {
+  const alone = new Alone();
+  const large = (more) => ring('x', ['bob'], { visibility: 'inviter', ...more });
+  alone.connectAndSync([large()]);
+  alone.call('accept', 'x');
+  alone.reply(alone.sent('accept'), { rev: 2 });
+  alone.disconnect();
+  alone.connectAndSync([inPart(large({ invitees: [{ user: 'bob', state: 'accepted', ringing: false }] }), { answers_left_out: true })]);
+  assert.ok(alone.silent);
+});
+
+test('get is asked page by page, and told as one', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  const call = alone.call('get', 'x');
+  const page = (invitees, participants, more) =>
+    ring('x', invitees, { call: true, rev: 7, call_state: { participants, duration_ms: 2_000 }, ...more });
+  alone.reply(alone.sent('get'), { invitation: page([{ user: 'carol', state: 'accepted' }], ['alice']), next: '1-1' });
+  assert.equal(alone.result(call), undefined);
+  const second = alone.sent('get');
+  assert.deepEqual([second.about, second.body.after], ['x', '1-1']);
+  // What changed meanwhile counts by the first page.
+  alone.reply(second, { invitation: page(['bob'], [], { rev: 8, remaining_ms: 1 }), next: '2-1' });
+  const third = alone.sent('get');
+  assert.equal(third.body.after, '2-1');
+  alone.reply(third, { invitation: page([], ['carol'], { rev: 9 }) });
+  const { reply } = alone.result(call);
+  assert.deepEqual([names(reply.invitation), reply.invitation.rev, reply.invitation.remaining_ms], [['carol', 'bob'], 7, 30_000]);
+  assert.deepEqual(reply.invitation.call_state.participants, ['alice', 'carol']);
+  assert.equal(reply.next, undefined);
+  // And believed as a whole.
+  assert.deepEqual(words(alone.told()).slice(2), ['new_invitation', 'invitee_accepted']);
+  alone.event('invitee_rejected', 'x', 8, 'bob', { invitee: 'bob', reason: 'busy' }, elsewhere);
+  assert.deepEqual(words(alone.told()), ['invitee_rejected', 'ended']);
+});
+
+cases('a page of get that does not come', {
+  'is asked for again after the connection was lost, for its caller'() {
+    const { alone, call } = firstPage();
+    alone.sent('get');
+    alone.disconnect();
+    alone.connectAndSync();
+    const again = alone.sent('get');
+    assert.equal(again.body.after, '1-0');
+    alone.reply(again, { invitation: ring('x', ['bob']) });
+    assert.deepEqual(names(alone.result(call).reply.invitation), ['carol', 'bob']);
+  },
+  'fails the call, once'() {
+    const { alone, call } = firstPage();
+    alone.refuse(alone.sent('get'), 'unknown_invitation', 8010);
+    assert.equal(alone.result(call).reply.error, 'unknown_invitation');
+    alone.wait(60_000);
+    assert.ok(alone.silent);
+  },
+  'fails the call when there is no time left'() {
+    const { alone, call } = firstPage();
+    alone.sent('get');
+    alone.wait(10_000);
+    assert.equal(alone.failure(call), 'no_reply');
+  },
+});
+function firstPage() {
+  const alone = new Alone();
+  alone.connectAndSync();
+  const call = alone.call('get', 'x');
+  alone.reply(alone.sent('get'), { invitation: ring('x', ['carol']), next: '1-0' });
+  return { alone, call };
+}
+
+cases('what a device asks for by itself begins anew with the first page', {
+  'when a page is refused for the moment'() {
+    const alone = asksItself();
+    alone.refuse(alone.sent('get'), 'rate_limited', 20102);
+    assert.ok(alone.silent);
+    alone.wait(1_000);
+    takesBoth(alone);
+  },
+  'when a page does not come'() {
+    const alone = asksItself();
+    alone.sent('get');
+    alone.wait(10_000);
+    takesBoth(alone);
+  },
+  'after the connection was lost'() {
+    const alone = asksItself();
+    alone.sent('get');
+    alone.disconnect();
+    alone.connectAndSync([inPart(ring())]);
+    takesBoth(alone);
+  },
+});
+function asksItself() {
+  const alone = new Alone();
+  alone.connectAndSync([inPart(ring())]);
+  alone.reply(alone.sent('get'), { invitation: ring('x', ['carol']), next: '1-0' });
+  return alone;
+}
+function takesBoth(alone) {
+  const first = alone.sent('get');
+  assert.equal(first.body.after, undefined);
+  alone.reply(first, { invitation: ring('x', ['carol']), next: '1-0' });
+  alone.reply(alone.sent('get'), { invitation: ring('x', ['bob']) });
+  const [rings, ...more] = heard(alone.told());
+  assert.deepEqual(rings.body.invitees, ['carol', 'bob']);
+  assert.deepEqual(more, []);
+}
+
+// ------------------------------------------------------- the inviter's devices
+
+/** As the event tells it to the inviter's devices, of what this one asked, or another. */
+const echoed = (alone, by_device, body = {}, id = 'x') =>
+  alone.receiveEvent(encode({ event: 'new_invitation', id, rev: 1, by_device, inviter: 'alice', role: 'inviter', invitees: ['bob'], remaining_ms: 30_000, ...body }));
+
+cases('the echo of its own invite is no ring, and the invite has succeeded', {
+  'before the reply'() {
+    const { alone, call, request } = invited();
+    echoed(alone, here);
+    alone.reply(request, { id: 'x', rev: 1, remaining_ms: 30_000 });
+    toldNothing(alone, call);
+  },
+  'after the reply'() {
+    const { alone, call, request } = invited();
+    alone.reply(request, { id: 'x', rev: 1, remaining_ms: 30_000 });
+    echoed(alone, here);
+    toldNothing(alone, call);
+  },
+  'instead of the reply'() {
+    const { alone, call } = invited();
+    echoed(alone, here);
+    assert.deepEqual(alone.open.map(({ id, remaining_ms }) => [id, remaining_ms]), [['x', 30_000]]);
+    alone.wait(10_000);
+    toldNothing(alone, call);
+  },
+  'and the connection is lost'() {
+    const { alone, call } = invited();
+    echoed(alone, here);
+    alone.disconnect();
+    alone.connectAndSync();
+    alone.reply(alone.sent('get'), { invitation: ring('x', [{ user: 'bob', state: 'rejected', device: of.bob, reason: 'busy' }], { role: 'inviter', rev: 2, state: 'ended' }) });
+    assert.ok(alone.silent); // it is neither sent again nor called off
+    assert.ok(alone.result(call).reply.ok);
+    const told = alone.told();
+    assert.deepEqual([heard(told).map(({ body }) => body.event), ends(told).length], [['invitee_rejected'], 1]);
+  },
+  'and the broker has forgotten it'() {
+    const { alone, call } = invited();
+    echoed(alone, here);
+    alone.disconnect();
+    alone.connectAndSync();
+    alone.refuse(alone.sent('get'), 'unknown_invitation', 8010);
+    assert.ok(alone.result(call).reply.ok);
+    assert.deepEqual(ends(alone.told()).map(({ id, state }) => [id, state]), [['x', undefined]]);
+  },
+  'long after it failed for its caller'() {
+    const { alone, call } = invited();
+    alone.wait(10_000);
+    assert.equal(alone.failure(call), 'no_reply');
+    alone.sent('cancel');
+    echoed(alone, here);
+    assert.deepEqual(heard(alone.told()), []);
+    assert.deepEqual(alone.open, []);
+  },
+  'of what this device has not asked since it started'() {
+    const alone = new Alone({}, 'alice');
+    alone.connectAndSync();
+    echoed(alone, here);
+    assert.deepEqual(heard(alone.told()), []);
+    assert.deepEqual(alone.open, []);
+  },
+});
+function invited() {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  const call = alone.invite('bob');
+  const request = alone.sent('invite');
+  return { alone, call, request };
+}
+function toldNothing(alone, call) {
+  assert.ok(alone.result(call).reply.ok);
+  assert.ok(alone.silent);
+  const told = alone.told();
+  assert.deepEqual([heard(told), ends(told)], [[], []]);
+  alone.event('invitee_accepted', 'x', 2, 'bob', { invitee: 'bob' }, of.bob);
+  assert.deepEqual(words(alone.told()), ['invitee_accepted', 'ended']);
+}
+
+test('in a call that was known by its echo this device takes part', () => {
+  const alone = new Alone({}, 'alice');
+  // Asked before the broker had named this device.
+  alone.invite('bob', { call: true });
+  alone.connectAndSync();
+  alone.sent('invite');
+  echoed(alone, here, { call: true });
+  alone.event('invitee_accepted', 'x', 2, 'bob', { invitee: 'bob' }, of.carol);
+  assert.ok(alone.open[0].here);
+});
+
+test('what another device of the inviter rings is told as that, is open, and can be cancelled here', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  alone.device.setBusy({ reason: 'busy' }); // is for who is rung
+  echoed(alone, elsewhere, { call: true });
+  const told = heard(alone.told());
+  assert.deepEqual(told.map(({ body, role, by, by_device, remaining_ms }) => [body.event, role, by, by_device, remaining_ms]), [['new_invitation', 'inviter', 'alice', elsewhere, 30_000]]);
+  assert.deepEqual(alone.open.map(({ id, role, inviter_device }) => [id, role, inviter_device]), [['x', 'inviter', elsewhere]]);
+  echoed(alone, elsewhere, { call: true });
+  assert.deepEqual(alone.told(), []);
+  const call = alone.call('cancel', 'x');
+  alone.reply(alone.sent('cancel'), { rev: 2, cancelled: ['bob'], already: [] });
+  assert.ok(alone.result(call).reply.ok);
+  assert.deepEqual(ends(alone.told()).map(({ state, here: mine }) => [state, mine]), [['cancelled', true]]);
+  assert.deepEqual(alone.open, []);
+});
+
+test('who talks in a call that another device of the inviter rang is not here', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  echoed(alone, elsewhere, { call: true });
+  alone.event('invitee_accepted', 'x', 2, 'bob', { invitee: 'bob' }, of.carol);
+  const [{ call_state, here: mine, devices }] = alone.open;
+  assert.deepEqual([call_state.participants, mine, devices], [['alice', 'bob'], false, { alice: elsewhere, bob: of.carol }]);
+});
+
+test('of what another device rings to very many, get tells who they are', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  echoed(alone, elsewhere, { visibility: 'inviter', more: 1 });
+  assert.equal(alone.told('new_invitation').length, 1);
+  alone.reply(alone.sent('get'), { invitation: ring('x', ['bob', 'carol'], { role: 'inviter', visibility: 'inviter' }) });
+  assert.deepEqual(names(alone.open[0]), ['bob', 'carol']);
+});
+
+// ------------------------------------------------------------------- very many
+
+test('who was asked is not certain where a reply does not name all', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync();
+  alone.invite('bob', { also: ['carol', 'dave'] });
+  alone.reply(alone.sent('invite'), { id: 'x', rev: 1, remaining_ms: 30_000, skipped: [{ user: 'carol', error: 'user_offline' }], more: 1 });
+  assert.deepEqual(names(alone.open[0]), ['bob', 'dave']);
+  alone.reply(alone.sent('get'), { invitation: ring('x', ['bob'], { role: 'inviter' }) });
+  assert.deepEqual(names(alone.open[0]), ['bob']);
+  assert.equal(alone.told('ended').length, 0);
+});
+
+test('nor for who adds others to what another asked', () => {
+  const alone = new Alone();
+  alone.connectAndSync([ring('x', [{ user: 'bob', state: 'accepted', device: here }, 'carol'], { call: true, rev: 2, call_state: { participants: ['alice', 'bob'], duration_ms: 0 } })]);
+  const add = (invitees, more) => {
+    alone.call('add', 'x', { invitees });
+    alone.reply(alone.sent('add'), { id: 'x', rev: 3, remaining_ms: 30_000, ...more });
+  };
+  add(['dave']);
+  assert.ok(alone.silent);
+  add(['erin'], { skipped: [], more: 1 });
+  assert.equal(alone.sent('get').about, 'x');
+});
+
+test('a cancel whose reply does not name all is over when get has told the others', () => {
+  const alone = inviter('bob', 'carol', 'dave');
+  alone.call('cancel', 'x');
+  alone.reply(alone.sent('cancel'), { rev: 2, cancelled: ['bob'], already: [], more: 2 });
+  assert.equal(alone.told('ended').length, 0);
+  const get = alone.sent('get');
+  alone.event('invitation_cancelled', 'x', 2, 'alice', { inviter: 'alice', invitees: ['bob', 'carol', 'dave'], reason: 'cancelled' }, here);
+  const cancelled = (user) => ({ user, state: 'cancelled', reason: 'cancelled' });
+  alone.reply(get, { invitation: ring('x', ['bob', 'carol', 'dave'].map(cancelled), { role: 'inviter', rev: 2, state: 'ended' }) });
+  const told = alone.told();
+  assert.deepEqual([heard(told), ends(told).map(({ state, here: mine }) => [state, mine])], [[], [['cancelled', true]]]);
+});
+
+test('what several replies leave out of a list is counted together', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  alone.device.receiveStatus(new TextEncoder().encode('{"limits":{"max_payload_bytes":50}}'), alone.now);
+  const call = alone.call('group_add', 'flat', { members: ['member-number-1', 'member-number-2'] });
+  const there = (user) => ({ user, error: 'already_member' });
+  alone.reply(alone.sent('add'), { skipped: [there('member-number-1')], more: 2 });
+  alone.reply(alone.sent('add'), { skipped: [there('member-number-2')], more: 3 });
+  const { reply } = alone.result(call);
+  assert.deepEqual([reply.skipped.map(({ user }) => user), reply.more], [['member-number-1', 'member-number-2'], 5]);
+});
+
+// --------------------------------------------------------------------- replaced
+
+test('what is replaced rings on: the new one is told before the old one ends', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  announce(alone);
+  alone.told();
+  alone.receiveEvent(encode({ event: 'new_invitation', id: 'y', rev: 1, by_device: of.alice, inviter: 'alice', invitees: ['bob'], remaining_ms: 30_000, replaces: ['x'] }));
+  const [rings] = heard(alone.told());
+  assert.deepEqual([rings.id, rings.body.replaces], ['y', ['x']]);
+  assert.deepEqual(alone.open.map(({ id }) => id), ['x', 'y']);
+  alone.event('invitation_cancelled', 'x', 2, 'alice', { inviter: 'alice', invitees: ['bob'], reason: 'replaced' });
+  assert.deepEqual(ends(alone.told()).map(({ id, state, reason, by }) => [id, state, reason, by]), [['x', 'cancelled', 'replaced', 'alice']]);
+  assert.deepEqual(alone.open.map(({ id }) => id), ['y']);
+});
+
+test('that it was replaced while the device was away is told by get, with by whom', () => {
+  const alone = new Alone();
+  alone.connectAndSync([ring()]);
+  alone.disconnect();
+  alone.told();
+  alone.connectAndSync([ring('y')]);
+  alone.reply(alone.sent('get'), { invitation: over('cancelled', { reason: 'replaced' }) });
+  const told = alone.told();
+  assert.deepEqual(heard(told).map(({ id, body, by }) => [id, body.event, by]), [['y', 'new_invitation', 'alice'], ['x', 'invitation_cancelled', 'alice']]);
+  assert.deepEqual(ends(told).map(({ reason, here: mine }) => [reason, mine]), [['replaced', false]]);
 });
 
 // ------------------------------------------------------------------ deadlines

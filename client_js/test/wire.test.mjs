@@ -58,7 +58,7 @@ test('every event of the golden vectors is read', () => {
 test('an event that lacks what it must have, or has it wrong, is none', () => {
   for (const { kind, name, json } of vectors('events').filter((one) => isExact(one.json))) {
     const event = fromJson(JSON.parse(json));
-    const optional = new Set(['group', 'data', 'remaining_ms', 'name', 'profile', 'join_mode', 'reason', 'seq', 'to', 'by', 'by_device', 'invitees', 'call', 'answer', 'visibility', 'online_only', 'role']);
+    const optional = new Set(['group', 'data', 'remaining_ms', 'name', 'profile', 'join_mode', 'reason', 'seq', 'to', 'by', 'by_device', 'invitees', 'call', 'answer', 'visibility', 'online_only', 'role', 'replaces', 'more']);
     for (const field of Object.keys(event)) {
       const { [field]: _, ...rest } = event;
       if (!optional.has(field)) assert.equal(decodeEvent(encodeAny(rest)), undefined, `${kind} ${name} without ${field}`);

@@ -393,7 +393,7 @@ void Device::start_sync(std::optional<std::string> after, Instant now) {
         sync_at_.reset();
     }
     syncing_ = true;
-    send_own(Sync{std::move(after)}, options_.sync_patience, now);
+    send_own(Sync{{.after = std::move(after)}}, options_.sync_patience, now);
 }
 
 /// Names the connection, and what is said of it.
@@ -582,9 +582,14 @@ void Device::replied(Number number, Reply reply, Instant now) {
 }
 
 bool Device::go_on(OpenRequest& asked, Reply& reply) {
+    if (auto* got = std::get_if<Got>(&reply.body)) {
+        return get_on(asked, *got);
+    }
     if (auto* done = std::get_if<MembersDone>(&reply.body)) {
         done->skipped.insert(done->skipped.begin(), asked.skipped.begin(), asked.skipped.end());
         asked.skipped = done->skipped;
+        done->more += asked.more;
+        asked.more = done->more;
     }
     if (asked.rest.empty() || !reply.ok()) {
         return false;
@@ -605,7 +610,34 @@ bool Device::go_on(OpenRequest& asked, Reply& reply) {
                     .offline = asked.offline,
                     .asked = asked.asked,
                     .deadline = asked.deadline,
-                    .skipped = std::move(asked.skipped)});
+                    .skipped = std::move(asked.skipped),
+                    .more = asked.more});
+    return true;
+}
+
+/// What is told on several pages is told as a whole; the first tells how it stands.
+bool Device::get_on(OpenRequest& asked, Got& page) {
+    if (asked.so_far) {
+        InvitationInfo whole = std::move(*asked.so_far);
+        for (InviteeInfo& invitee : page.invitation.invitees) {
+            whole.invitees.push_back(std::move(invitee));
+        }
+        if (whole.call_state && page.invitation.call_state) {
+            for (UserId& user : page.invitation.call_state->participants) {
+                whole.call_state->participants.push_back(std::move(user));
+            }
+        }
+        page.invitation = std::move(whole);
+    }
+    if (!page.next) {
+        return false;
+    }
+    requests_->add({.call = asked.call,
+                    .body = Get{page.invitation.id, {.after = page.next}},
+                    .offline = asked.offline,
+                    .asked = asked.asked,
+                    .deadline = asked.deadline,
+                    .so_far = std::move(page.invitation)});
     return true;
 }
 

@@ -142,7 +142,7 @@ std::optional<EventBody> Held::change(EventBody body, const Cause& cause) {
 }
 
 void Held::correct(const InvitationInfo& told) {
-    info.rev = std::min(info.rev, told.rev);
+    info.rev = std::min(rev(), told.rev.value_or(1));
     for (const auto& part : told.invitees) {
         InviteeInfo* known = part_of(part.user);
         if (known != nullptr && known->state != part.state) {

@@ -24,6 +24,7 @@ struct Cause {
 /// What of a change is told, `Inbox` decides. A value; no I/O, no clock, no thread.
 struct Held {
     UserId me;
+    /// Whole, with a `rev`.
     InvitationInfo info;
     /// The invitee's own; for the inviter the last.
     std::optional<Instant> deadline{};
@@ -55,6 +56,7 @@ struct Held {
     /// What ended it for this user.
     Cause ending{};
 
+    [[nodiscard]] Rev rev() const { return info.rev.value_or(1); }
     /// Nothing: not listed.
     [[nodiscard]] InviteeInfo* part_of(const UserId& user);
     /// This user's, when it is asked.

@@ -198,7 +198,7 @@ void Inbox::tell_end(Held& held, News& news) {
 
 template <MakesInvitation Asked>
 void Inbox::inviting(const Asked& invite) {
-    InvitationInfo info{.id = *invite.id, .inviter = me_};
+    InvitationInfo info{.id = *invite.id, .inviter = me_, .rev = 1};
     info.data = invite.data;
     info.call = invite.call;
     info.answer = invite.answer;

@@ -67,7 +67,7 @@ class Inbox {
     /// may have lost what it knew: until it tells how an invitation stands, `rev` proves nothing.
     void speaks(const std::string& server_epoch);
     News take(const Event& event, Instant now);
-    /// From `get`.
+    /// From `get`, told whole.
     News take(const InvitationInfo& info, Instant now);
     /// From the present `sync`. An id that had ended before that was sent may be used anew.
     News listed(const InvitationInfo& info, Instant now);
@@ -127,6 +127,7 @@ class Inbox {
     // By an event (inbox_events.cpp).
 
     [[nodiscard]] Cause cause_of(const Event& event) const;
+    void take_echo(const InvitationId& id, const NewInvitation& body, Instant now);
     void take_new(const Event& event, const NewInvitation& body, Instant now, News& news);
     void take_ringing(const Event& event, const InviteeRinging& body, Instant now, News& news);
     void take_unknown(const Event& event, News& news) const;

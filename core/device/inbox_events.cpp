@@ -22,6 +22,10 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
         come_back(event.id, news);
         return news;
     }
+    if (body != nullptr && body->role == Role::inviter && is_own(me_, event.by_device)) {
+        take_echo(event.id, *body, now);
+        return news;
+    }
     if (is_past(event.id)) {
         if (body != nullptr) {
             news.emplace_back(Doubtful{});
@@ -47,12 +51,21 @@ Inbox::News Inbox::take(const Event& event, Instant now) {
     return news;
 }
 
+/// The invite of this device was done, though the reply may be lost.
+void Inbox::take_echo(const InvitationId& id, const NewInvitation& body, Instant now) {
+    Held* const held = find(id);
+    if (held != nullptr && !held->confirmed) {
+        held->confirmed = held->announced = true;
+        set_deadline(*held, body.remaining, now);
+    }
+}
+
 void Inbox::take_new(const Event& event, const NewInvitation& body, Instant now, News& news) {
     const Cause cause{.by = event.by.value_or(body.inviter), .by_device = event.by_device};
     if (Held* const held = find(event.id)) {
         if (held->info.role == Role::observer && body.role == Role::invitee) {
-            held->gap = held->gap || event.rev > held->info.rev + 1;
-            held->info.rev = std::max(held->info.rev, event.rev);
+            held->gap = held->gap || event.rev > held->rev() + 1;
+            held->info.rev = std::max(held->rev(), event.rev);
             rings(*held, body, cause, now, news);
             if (held->gap) {
                 news.emplace_back(Unsure{event.id});
@@ -70,8 +83,8 @@ void Inbox::take_new(const Event& event, const NewInvitation& body, Instant now,
     Held& held = hold(std::move(info));
     held.confirmed = true;
     rings(held, body, cause, now, news);
-    // Added later, to others who may have answered already.
-    if (event.rev > 1 && body.invitees.size() > 1) {
+    // Added later, to others who may have answered already; or not all of them are told here.
+    if ((event.rev > 1 && body.invitees.size() > 1) || body.more > 0) {
         news.emplace_back(Unsure{event.id});
     }
 }
@@ -104,11 +117,11 @@ void Inbox::take_unknown(const Event& event, News& news) const {
 }
 
 void Inbox::take_change(Held& held, const Event& event, Instant now, News& news) {
-    if (event.rev <= held.info.rev) {
+    if (event.rev <= held.rev()) {
         return;
     }
     // With visibility `inviter`, invitees are not told of each other.
-    if (event.rev > held.info.rev + 1 &&
+    if (event.rev > held.rev() + 1 &&
         !(held.info.role == Role::invitee && held.info.visibility == Visibility::inviter)) {
         held.gap = true;
     }
@@ -156,7 +169,7 @@ void Inbox::take_of_call(const Event& event, Instant now, News& news) {
         },
         event.body);
     // It carries the present rev, so something came before it that did not arrive.
-    if (event.rev > held->info.rev && held->in_call()) {
+    if (event.rev > held->rev() && held->in_call()) {
         news.emplace_back(Unsure{event.id});
     }
     settle(*held, news);

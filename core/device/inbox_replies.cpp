@@ -105,8 +105,8 @@ void Inbox::take_reply(Held& held, const Asked& asked, const ReplyBody& reply, I
         if constexpr (MakesInvitation<Asked>) {
             held.skip([&](const UserId& user) { return skipped.contains(user); });
             set_deadline(held, invited.remaining, now);
-            if (invited.dup || held.unlisted) {
-                // Said again, it does not tell who was skipped.
+            if (invited.dup || held.unlisted || invited.more > 0) {
+                // Said again, or of very many, it does not tell who was skipped.
                 news.emplace_back(Unsure{id});
             }
         } else {
@@ -115,8 +115,8 @@ void Inbox::take_reply(Held& held, const Asked& asked, const ReplyBody& reply, I
                     held.list(user);
                 }
             }
-            if (held.info.role == Role::inviter) {
-                // The last deadline, of the added or of those before.
+            if (held.info.role == Role::inviter || invited.more > 0) {
+                // The last deadline, of the added or of those before; or who was skipped.
                 news.emplace_back(Unsure{id});
             }
         }
@@ -133,7 +133,7 @@ void Inbox::take_reply(Held& held, const Asked& asked, const ReplyBody& reply, I
         apply(held, InviteeRejected{me_, asked.data, asked.reason}, own, now, news);
     } else if constexpr (std::is_same_v<Asked, Cancel>) {
         const auto& cancelled = std::get<Cancelled>(reply);
-        if (cancelled.rev > held.info.rev + 1) {
+        if (cancelled.rev > held.rev() + 1 || cancelled.more > 0) {
             held.gap = true;
             news.emplace_back(Unsure{id});
         }

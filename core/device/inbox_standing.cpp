@@ -81,6 +81,13 @@ Inbox::News Inbox::listed(const InvitationInfo& info, Instant now) {
     if (asks(info, me_) && ended_.has_older(info.id)) {
         ended_.erase(info.id);
     }
+    if (!info.rev) {
+        // Not all of it is told here.
+        if (Held* const held = find(info.id)) {
+            held->missing = false;
+        }
+        return is_past(info.id) ? News{} : News{Unsure{info.id}};
+    }
     return take(info, now);
 }
 
@@ -201,7 +208,8 @@ void Inbox::apply_newer(Held& held, const InvitationInfo& told, Instant now, New
             cause.by = taker->user;
             cause.by_device = taker->device;
             cause.here = is_own(taker->user, taker->device);
-        } else if (reason == CancelReason::cancelled || reason == CancelReason::inviter_lost) {
+        } else if (reason == CancelReason::cancelled || reason == CancelReason::replaced ||
+                   reason == CancelReason::inviter_lost) {
             cause.by = told.inviter;
             cause.here = reason == CancelReason::cancelled && held.cancelling &&
                          held.info.role == Role::inviter;

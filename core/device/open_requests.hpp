@@ -39,6 +39,9 @@ struct OpenRequest {
     /// Members that did not fit into it, and are added after it; who was skipped so far.
     std::vector<UserId> rest{};
     std::vector<Skipped> skipped{};
+    std::int64_t more = 0;
+    /// What the pages before told of the invitation that is asked for.
+    std::optional<InvitationInfo> so_far{};
 };
 
 /// The requests of one device that have no reply yet: which of them wait to be sent, in which

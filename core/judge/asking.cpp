@@ -2,7 +2,11 @@
 // Who is asked: `invite`, of a user or a group, and `add`.
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <memory>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "demands.hpp"
@@ -22,6 +26,26 @@ std::string pair(const UserId& inviter, const UserId& invitee) {
     return inviter.text() + '/' + invitee.text();
 }
 
+bool is_elsewhere(const User* inviter, DeviceTag device) {
+    return inviter != nullptr && std::any_of(inviter->devices.begin(), inviter->devices.end(),
+                                             [&](DeviceTag other) { return other != device; });
+}
+
+/// In how many of these the user is pending.
+std::ptrdiff_t waiting_in(std::span<Invitation* const> invitations, const UserId& user) {
+    return std::count_if(invitations.begin(), invitations.end(), [&](const Invitation* one) {
+        const Invitee* own = invitee_of(*one, user);
+        return own != nullptr && own->pending();
+    });
+}
+
+bool is_sent_to(const Invitation& invitation, const UserId& target) {
+    return invitation.target != nullptr && *invitation.target->id == target;
+}
+bool is_sent_to(const Invitation& invitation, const GroupId& target) {
+    return invitation.group && invitation.group->id == target;
+}
+
 /// An invitation as an invite asks for it.
 template <class Asked>
 void set_up(Invitation& invitation, const Asked& asked) {
@@ -38,8 +62,7 @@ void set_up(Invitation& invitation, const Asked& asked) {
 
 ReplyBody Invitations::judge(const Sender& sender, const Invite& asked, Effects& events) {
     if (const Invitation* known = asked.id ? shared_.records.find(*asked.id) : nullptr) {
-        const bool same_target = known->target != nullptr && *known->target->id == asked.invitee;
-        return known_already(sender, *known, same_target);
+        return known_already(sender, *known, is_sent_to(*known, asked.invitee));
     }
     if (const Invitation* into = asked.id ? shared_.records.find_merged(*asked.id) : nullptr) {
         if (*into->inviter->id == asked.invitee && invitee_of(*into, sender.user) != nullptr) {
@@ -67,7 +90,7 @@ ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Eff
     static constexpr const GroupRule& rule = group_rule_of(GroupInvite::verb);
     static_assert(rule.announces == name_of_event(rule_of(Cause::invite).tells[0].event));
     const Invitation* known = asked.id ? shared_.records.find(*asked.id) : nullptr;
-    const bool same_target = known != nullptr && known->group && known->group->id == asked.group;
+    const bool same_target = known != nullptr && is_sent_to(*known, asked.group);
     const Group* group = shared_.records.find(asked.group);
     // A repeat is about an invitation that exists, whatever became of its group.
     if (group == nullptr && !(same_target && *known->inviter->id == sender.user)) {
@@ -110,6 +133,18 @@ Invitation* Invitations::crossed_by(const Sender& sender, const Invite& asked) {
     return crossed == open.end() ? nullptr : *crossed;
 }
 
+template <class Target>
+std::vector<Invitation*> Invitations::pending_at(const UserId& inviter, const Target& target) {
+    std::vector<Invitation*> pending;
+    if (const User* known = shared_.records.find(inviter)) {
+        std::copy_if(known->open.begin(), known->open.end(), std::back_inserter(pending),
+                     [&](const Invitation* one) {
+                         return one->inviter == known && !lives(*one) && is_sent_to(*one, target);
+                     });
+    }
+    return pending;
+}
+
 template <class Asked, class Target>
 ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Target& target,
                               std::string_view field, std::vector<UserId> named, Effects& events) {
@@ -121,26 +156,31 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     if (std::cmp_greater(named.size(), shared_.limits.max_invitees)) {
         return refuse_size(field, shared_.limits.max_invitees);
     }
+    const auto replaced =
+        asked.replace ? pending_at(sender.user, target) : std::vector<Invitation*>{};
     Sorted sorted = sort_out(std::move(named), [&](const UserId& user) {
-        return why_not(sender.user, sender.user, user, group, asked.online_only);
+        return why_not(sender.user, sender.user, user, group, asked.online_only, replaced);
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
     }
-    if (auto full = over_pending(sender.user)) {
+    if (auto full = over_pending(sender.user, replaced.size())) {
         return std::move(*full);
     }
-    if (std::cmp_greater_equal(shared_.records.open(), shared_.limits.max_pending)) {
+    if (std::cmp_greater_equal(shared_.records.open() - replaced.size(),
+                               shared_.limits.max_pending)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending);
     }
+    const bool elsewhere = is_elsewhere(shared_.records.find(sender.user), sender.device);
     Outcome outcome(shared_, rule_of(Cause::invite),
                     {.inviter = sender.user,
                      .visibility = asked.visibility,
                      .group = group,
                      .actor = &sender.user,
-                     .asked = sorted.asked});
-    // The inviter, who hears of no news of their own, is one of the audience.
-    if (auto loud = over_audience(asked.visibility, outcome.heard() + 1)) {
+                     .asked = sorted.asked,
+                     .inviter_elsewhere = elsewhere});
+    // The inviter, who may hear of no news of their own, is one of the audience.
+    if (auto loud = over_audience(asked.visibility, outcome.heard() + (elsewhere ? 0 : 1))) {
         return std::move(*loud);
     }
     const auto bytes = size_of(asked.data) + (std::ssize(sorted.asked) - 1) * invitee_bytes;
@@ -158,15 +198,31 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     }
     shared_.records.count_bytes(invitation, bytes);
     ask(sender.user, invitation, sorted.asked, asked.timeout);
-    outcome.conclude(invitation, {invitation.inviter, sender.device}, {}, events);
+    announce(outcome, invitation, sender, replaced, events);
 
     Invited reply{.id = *invitation.id,
                   .rev = invitation.rev,
-                  .remaining = remaining(invitation, sender.user)};
+                  .remaining = remaining(invitation, &sender.user),
+                  .offline = away(std::move(sorted.asked))};
     if (in_group || !sorted.skipped.empty()) {
         reply.skipped = std::move(sorted.skipped);
     }
     return reply;
+}
+
+/// Its news goes first, so that what it replaces rings on.
+void Invitations::announce(Outcome& outcome, Invitation& invitation, const Sender& sender,
+                           const std::vector<Invitation*>& replaced, Effects& events) {
+    std::vector<InvitationId> ids;
+    std::transform(replaced.begin(), replaced.end(), std::back_inserter(ids),
+                   [](const Invitation* one) { return *one->id; });
+    const Actor by{invitation.inviter, sender.device};
+    outcome.conclude(invitation, by, {.replaces = ids}, events);
+    for (Invitation* one : replaced) {
+        one->replaced_by = std::make_unique<const InvitationId>(*invitation.id);
+        happen(Cause::replaced, *one, by, all_pending(*one), events);
+        settle(shared_, *one);
+    }
 }
 
 ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Add& asked,
@@ -180,7 +236,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
                                               : told_late(invitation, *listed);
         }
         return why_not(sender.user, *invitation.inviter->id, user, invitation.group.get(),
-                       invitation.online_only);
+                       invitation.online_only, {});
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
@@ -191,7 +247,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     }
     if (auto full = Records::counts_as_own_of(invitation, sender.user)
                         ? std::nullopt
-                        : over_pending(sender.user)) {
+                        : over_pending(sender.user, 0)) {
         return std::move(*full);
     }
     Circle circle = circle_of(invitation, &sender.user);
@@ -214,13 +270,33 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
 
     Invited reply{.id = *invitation.id,
                   .rev = invitation.rev,
-                  .remaining = remaining_until(invitation.invitees.back().deadline(), shared_.now)};
+                  .remaining = remaining_until(invitation.invitees.back().deadline(), shared_.now),
+                  .offline = away(std::move(sorted.asked))};
     reply.skipped = std::move(sorted.skipped);
     return reply;
 }
 
+std::vector<UserId> Invitations::away(std::vector<UserId> users) const {
+    std::erase_if(users, [&](const UserId& id) {
+        const User* user = shared_.records.find(id);
+        return user != nullptr && user->online();
+    });
+    return users;
+}
+
+std::vector<UserId> Invitations::away(const Invitation& invitation) {
+    std::vector<UserId> users;
+    for (const Invitee& invitee : invitation.invitees) {
+        if (!invitee.user().online()) {
+            users.push_back(*invitee.user().id);
+        }
+    }
+    return users;
+}
+
 WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const UserId& user,
-                            const Group* group, bool online_only) const {
+                            const Group* group, bool online_only,
+                            std::span<Invitation* const> replaced) const {
     if (user == inviter) {
         return refuse_field(Error::invalid_request, "invitees", "names the inviter");
     }
@@ -232,7 +308,9 @@ WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const Us
         return refuse(Error::user_offline);
     }
     if (known != nullptr &&
-        std::cmp_greater_equal(known->invited, shared_.limits.max_pending_per_invitee)) {
+        std::cmp_greater_equal(known->invited, shared_.limits.max_pending_per_invitee) &&
+        std::cmp_greater_equal(known->invited - waiting_in(replaced, user),
+                               shared_.limits.max_pending_per_invitee)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_invitee);
     }
     if (!shared_.pair_invites.allows(pair(asker, user), shared_.now)) {
@@ -241,10 +319,10 @@ WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const Us
     return std::nullopt;
 }
 
-std::optional<Refusal> Invitations::over_pending(const UserId& user) const {
+std::optional<Refusal> Invitations::over_pending(const UserId& user, std::size_t gone) const {
     const User* known = shared_.records.find(user);
     if (known != nullptr &&
-        std::cmp_greater_equal(known->inviting, shared_.limits.max_pending_per_inviter)) {
+        std::cmp_greater_equal(known->inviting - gone, shared_.limits.max_pending_per_inviter)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_inviter);
     }
     return std::nullopt;

@@ -201,6 +201,8 @@ std::vector<UserId> hearers(Hears who, const Circle& circle) {
             append_onlookers(to, circle);
             return to;
         }
+        case Hears::inviter_elsewhere:
+            return circle.inviter_elsewhere ? std::vector{circle.inviter} : std::vector<UserId>{};
         case Hears::those_before:
             return those_before(circle);
         case Hears::addressees:

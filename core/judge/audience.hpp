@@ -63,6 +63,8 @@ struct Circle {
     std::span<const UserId> asked{};
     /// The invitees it is about.
     std::vector<Invitee*> concerned{};
+    /// The inviter has a device online other than that which asks.
+    bool inviter_elsewhere = false;
     /// Whom a signal names.
     const UserId* to = nullptr;
 };

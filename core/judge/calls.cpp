@@ -280,7 +280,7 @@ void Calls::restored(Invitation& invitation, std::size_t position) {
     arm(call);
 }
 
-std::optional<CallInfo> Calls::describe(const Invitation& invitation, const UserId& reader) const {
+std::optional<CallInfo> Calls::describe(const Invitation& invitation) const {
     if (!invitation.call || invitation.call->phase == Call::Phase::waiting) {
         return std::nullopt;
     }
@@ -288,15 +288,20 @@ std::optional<CallInfo> Calls::describe(const Invitation& invitation, const User
     if (call_has_ended(invitation)) {
         return CallInfo{.duration = call.ended_at - call.started_at, .reason = call.reason};
     }
-    CallInfo told{.participants = participants_of(call), .duration = shared_.now - call.started_at};
-    // Who is told of nobody else's answer reads of nobody else in the call, unless it is there.
-    if (invitation.visibility == Visibility::inviter && *invitation.inviter->id != reader &&
-        std::find(told.participants.begin(), told.participants.end(), reader) ==
-            told.participants.end()) {
-        std::erase_if(told.participants,
-                      [&](const UserId& user) { return user != *invitation.inviter->id; });
+    return CallInfo{.duration = shared_.now - call.started_at};
+}
+
+std::vector<UserId> Calls::participants_for(const Invitation& invitation, const UserId* reader) {
+    if (!lives(invitation)) {
+        return {};
     }
-    return told;
+    auto all = participants_of(*invitation.call);
+    // Who is told of nobody else's answer reads of nobody else in the call, unless it is there.
+    if (reader != nullptr && is_private(invitation.visibility) &&
+        *invitation.inviter->id != *reader && in_call(invitation, *reader) == nullptr) {
+        std::erase_if(all, [&](const UserId& user) { return user != *invitation.inviter->id; });
+    }
+    return all;
 }
 
 }  // namespace beckon

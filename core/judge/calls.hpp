@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "judge/effects.hpp"
 #include "outcome.hpp"
@@ -42,9 +43,11 @@ class Calls {
 
     /// At the latest, a call that lives.
     [[nodiscard]] Instant ends_at(const Call& call) const;
-    /// Nothing: it has not begun.
-    [[nodiscard]] std::optional<CallInfo> describe(const Invitation& invitation,
-                                                   const UserId& reader) const;
+    /// But for who takes part. Nothing: it has not begun.
+    [[nodiscard]] std::optional<CallInfo> describe(const Invitation& invitation) const;
+    /// Those who take part, as far as the reader is told of them; nobody reads: an operator.
+    [[nodiscard]] static std::vector<UserId> participants_for(const Invitation& invitation,
+                                                              const UserId* reader);
 
   private:
     void enter(Call& call, User& user, DeviceTag device);

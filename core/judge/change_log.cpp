@@ -82,6 +82,9 @@ InvitationKept ChangeLog::head_of(const Invitation& invitation) {
         .made_at = invitation.made_at,
         .lifetime_end = invitation.lifetime_end,
         .ended_at = invitation.ended() ? std::optional(invitation.ended_at) : std::nullopt};
+    if (invitation.replaced_by) {
+        kept.replaced_by = *invitation.replaced_by;
+    }
     if (invitation.group) {
         kept.target = invitation.group->id;
     } else {

@@ -11,12 +11,6 @@ namespace beckon {
 
 namespace {
 
-/// Whether a member who is not asked hears of it.
-bool is_shown_to(const Invitation& invitation, const UserId& user) {
-    return invitation.visibility == Visibility::members && invitation.group &&
-           invitation.group->has(user);
-}
-
 bool may_return(const UserId& user, const Invitation& invitation) {
     const Invitee* invitee = invitee_of(invitation, user);
     if (!invitation.call || (invitee == nullptr && *invitation.inviter->id != user)) {
@@ -32,7 +26,8 @@ bool may_return(const UserId& user, const Invitation& invitation) {
            invitee->state() != State::cancelled && invitee->state() != State::revoked;
 }
 
-bool is_allowed(Who who, const UserId& user, const Invitation& invitation) {
+bool is_allowed(Who who, const Sender& sender, const Invitation& invitation) {
+    const UserId& user = sender.user;
     const bool inviter = *invitation.inviter->id == user;
     const Invitee* invitee = invitee_of(invitation, user);
     switch (who) {
@@ -54,7 +49,7 @@ bool is_allowed(Who who, const UserId& user, const Invitation& invitation) {
         case Who::inviter_or_accepted:
             return inviter || (invitee != nullptr && invitee->state() == State::accepted);
         case Who::hearer:
-            return inviter || invitee != nullptr || is_shown_to(invitation, user);
+            return sender.is_operator || is_hearer(invitation, user);
         case Who::speaker:
             return voice_of(invitation, user).speaks();
         case Who::participant:
@@ -151,6 +146,13 @@ bool names_stranger(const Named& named, const Invitation& invitation) {
                                       [&](const Invitee& one) { return is_named(named, one); }));
 }
 
+bool is_hearer(const Invitation& invitation, const UserId& user) {
+    const bool is_shown_to_members =
+        invitation.visibility == Visibility::members && invitation.group;
+    return *invitation.inviter->id == user || invitee_of(invitation, user) != nullptr ||
+           (is_shown_to_members && invitation.group->has(user));
+}
+
 std::optional<ReplyBody> repeated(const Rule& rule, const Sender& sender,
                                   const Invitation& invitation, const Named& named) {
     if (rule.repeat == Repeat::own_cancel) {
@@ -161,13 +163,13 @@ std::optional<ReplyBody> repeated(const Rule& rule, const Sender& sender,
                : std::nullopt;
 }
 
-std::optional<Refusal> forbidden(const Rule& rule, const UserId& user,
+std::optional<Refusal> forbidden(const Rule& rule, const Sender& sender,
                                  const Invitation& invitation) {
     for (const Demand& demand : rule.may) {
-        if (!is_allowed(demand.who, user, invitation)) {
+        if (!is_allowed(demand.who, sender, invitation)) {
             auto refusal = refuse(demand.otherwise);
             if (rule.verb == Hangup::verb && invitation.pending > 0 && !lives(invitation)) {
-                refusal.message = *invitation.inviter->id == user
+                refusal.message = *invitation.inviter->id == sender.user
                                       ? "nobody has answered: cancel ends what rings"
                                       : "it rings still: reject ends it for you";
             }
@@ -202,6 +204,11 @@ Refusal told_late(const Invitation& invitation, const Invitee& invitee) {
     if (invitee.by() != nullptr) {
         refusal.by = *invitee.by()->id;
         refusal.by_device = invitee.device();
+    }
+    const Note* note = invitee.note();
+    if (invitation.replaced_by && note != nullptr &&
+        note->reason == name_of(CancelReason::replaced)) {
+        refusal.replaced_by = *invitation.replaced_by;
     }
     return refusal;
 }

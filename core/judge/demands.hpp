@@ -29,8 +29,11 @@ bool names_stranger(const Named& named, const Invitation& invitation);
 /// The reply to what this device has asked before, if its effect stands.
 std::optional<ReplyBody> repeated(const Rule& rule, const Sender& sender,
                                   const Invitation& invitation, const Named& named);
+/// Whether the user is told of it, asked or not.
+bool is_hearer(const Invitation& invitation, const UserId& user);
+
 /// Why this user may not ask for it.
-std::optional<Refusal> forbidden(const Rule& rule, const UserId& user,
+std::optional<Refusal> forbidden(const Rule& rule, const Sender& sender,
                                  const Invitation& invitation);
 /// Why it comes too late.
 std::optional<Refusal> too_late(const Rule& rule, const UserId& user, const Invitation& invitation,

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is told of invitations to who asks for it: `sync` and `get`.
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
 #include <queue>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "demands.hpp"
 #include "invitations.hpp"
+#include "page_room.hpp"
 #include "protocol/refusals.hpp"
 
 namespace beckon {
 
 namespace {
 
-// A page of `sync` ends at whichever comes first.
-constexpr std::size_t page_invitations = 100;
-constexpr std::int64_t page_bytes = 64 * 1024;
+/// So much that answers say is told in one item of `sync`.
+constexpr std::size_t item_answer_bytes = std::size_t{4} * 1024;
+/// So much of a page of `get` is for who takes part.
+constexpr std::size_t participants_bytes = std::size_t{12} * 1024;
 
 Openness openness(const Invitation& invitation) {
     return invitation.open() ? Openness::open : Openness::ended;
@@ -22,6 +31,100 @@ Openness openness(const Invitation& invitation) {
 
 std::optional<GroupId> group_id(const Invitation& invitation) {
     return invitation.group ? std::optional(invitation.group->id) : std::nullopt;
+}
+
+/// Reads "3" or "3-4", which a page gave as its `next`.
+template <std::size_t Count>
+std::optional<std::array<std::uint64_t, Count>> read_mark(std::string_view text) {
+    std::array<std::uint64_t, Count> mark{};
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (std::size_t i = 0; i < Count; ++i) {
+        if (i > 0 && (at == end || *at++ != '-')) {
+            return std::nullopt;
+        }
+        const auto [after, error] = std::from_chars(at, end, mark[i]);
+        if (error != std::errc{}) {
+            return std::nullopt;
+        }
+        at = after;
+    }
+    return at == end ? std::optional(mark) : std::nullopt;
+}
+
+Refusal refuse_mark() {
+    return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
+}
+
+/// Whether `reader`, or an operator if there is none, is told of this invitee.
+bool is_told_of(const Invitation& invitation, const UserId* reader, const Invitee& invitee) {
+    return reader == nullptr || !is_private(invitation.visibility) ||
+           *invitation.inviter->id == *reader || *invitee.user().id == *reader;
+}
+
+std::vector<const Invitee*> told_of(const Invitation& invitation, const UserId* reader) {
+    std::vector<const Invitee*> told;
+    for (const Invitee& invitee : invitation.invitees) {
+        if (is_told_of(invitation, reader, invitee)) {
+            told.push_back(&invitee);
+        }
+    }
+    return told;
+}
+
+InviteeInfo info_of(const Invitee& invitee, const UserId* reader) {
+    InviteeInfo told{
+        .user = *invitee.user().id, .state = invitee.state(), .ringing = invitee.ringing};
+    if (invitee.state() == State::accepted || invitee.state() == State::rejected) {
+        told.device = invitee.device();  // the invitee's own, which answered
+    }
+    if (const Note* note = invitee.note()) {
+        // One cancel may end a thousand; its data is told to each, not a thousand times.
+        if (invitee.state() != State::cancelled ||
+            (reader != nullptr && *invitee.user().id == *reader)) {
+            told.data = note->data;
+        }
+        if (!note->reason.empty()) {
+            told.reason = note->reason;
+        }
+    }
+    return told;
+}
+
+/// Leaves at most `most` of them, `reader` among them; how many are left out.
+std::int64_t cut(std::vector<const Invitee*>& told, std::size_t most, const UserId* reader) {
+    if (told.size() <= most) {
+        return 0;
+    }
+    const auto own = std::find_if(told.begin(), told.end(), [&](const Invitee* one) {
+        return reader != nullptr && *one->user().id == *reader;
+    });
+    if (own != told.end() && own - told.begin() >= static_cast<std::ptrdiff_t>(most)) {
+        std::swap(told[most - 1], *own);
+    }
+    const auto left_out = std::ssize(told) - static_cast<std::int64_t>(most);
+    told.resize(most);
+    return left_out;
+}
+
+/// Leaves out what was said with answers, where that is too much for an item of `sync`.
+bool leave_out_answers(std::vector<InviteeInfo>& invitees) {
+    std::size_t data = 0;
+    std::size_t reasons = 0;
+    for (const InviteeInfo& one : invitees) {
+        data += one.data ? one.data->bytes.size() : 0;
+        reasons += one.reason.value_or("").size();
+    }
+    if (data + reasons <= item_answer_bytes) {
+        return false;
+    }
+    for (InviteeInfo& one : invitees) {
+        one.data.reset();
+        if (reasons > item_answer_bytes) {
+            one.reason.reset();
+        }
+    }
+    return true;
 }
 
 /// What is open for a user, oldest first: where they have a part, and what their groups
@@ -76,36 +179,57 @@ class OpenFor {
 }  // namespace
 
 ReplyBody Invitations::judge(const Sender& sender, const Sync& asked, Effects& /*events*/) {
-    std::uint64_t after = 0;
-    if (asked.after) {
-        const auto& text = *asked.after;
-        const auto* end = text.data() + text.size();
-        const auto [at, error] = std::from_chars(text.data(), end, after);
-        if (error != std::errc{} || at != end) {
-            return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
-        }
+    const auto after = read_mark<1>(asked.page.after.value_or("0"));
+    if (!after) {
+        return refuse_mark();
     }
     Synced page{.server_epoch = shared_.server_epoch};
     const User* known = shared_.records.find(sender.user);
     if (known == nullptr) {
         return page;
     }
-    std::int64_t bytes = 0;
-    for (OpenFor open(*known, after); const Invitation* one = open.next();) {
-        if (page.invitations.size() == page_invitations || bytes > page_bytes) {
-            page.next = std::to_string(after);
+    PageRoom room(asked.page, page_invitations, shared_.reply_room);
+    std::uint64_t last = 0;
+    for (OpenFor open(*known, after->front()); const Invitation* one = open.next();) {
+        auto item = item_of(*one, &sender.user);
+        if (!room.takes(item)) {
+            page.next = std::to_string(last);
             break;
         }
-        after = one->number;
-        bytes += one->counted_bytes;
-        page.invitations.push_back(describe(*one, sender.user));
+        last = one->number;
+        page.invitations.push_back(std::move(item));
     }
     return page;
 }
 
-ReplyBody Invitations::apply(const Sender& sender, const Invitation& invitation,
-                             const Get& /*asked*/, Effects& /*events*/) {
-    return Got{.invitation = describe(invitation, sender.user)};
+/// A page of the invitees and, in a large call, of those who take part as well.
+ReplyBody Invitations::apply(const Sender& sender, const Invitation& invitation, const Get& asked,
+                             Effects& /*events*/) {
+    const auto after = read_mark<2>(asked.page.after.value_or("0-0"));
+    if (!after) {
+        return refuse_mark();
+    }
+    auto [invitees_told, participants_told] = *after;
+    const UserId* reader = is_hearer(invitation, sender.user) ? &sender.user : nullptr;
+    Got page{.invitation = head_of(invitation, reader)};
+    const auto participants = calls_.participants_for(invitation, reader);
+    PageRoom some(participants_bytes);
+    while (participants_told < participants.size() && some.takes(participants[participants_told])) {
+        page.invitation.call_state->participants.push_back(participants[participants_told++]);
+    }
+    PageRoom room(asked.page, page_invitees, shared_.reply_room - msgpack_size(page.invitation));
+    const auto told = told_of(invitation, reader);
+    for (; invitees_told < told.size(); ++invitees_told) {
+        auto one = info_of(*told[invitees_told], reader);
+        if (!room.takes(one)) {
+            break;
+        }
+        page.invitation.invitees.push_back(std::move(one));
+    }
+    if (invitees_told < told.size() || participants_told < participants.size()) {
+        page.next = std::to_string(invitees_told) + '-' + std::to_string(participants_told);
+    }
+    return page;
 }
 
 ReplyBody Invitations::known_already(const Sender& sender, const Invitation& known,
@@ -117,54 +241,55 @@ ReplyBody Invitations::known_already(const Sender& sender, const Invitation& kno
                    .id = *known.id,
                    .rev = known.rev,
                    .state = openness(known),
-                   .remaining = remaining(known, sender.user)};
+                   .remaining = remaining(known, &sender.user),
+                   .offline = away(known)};
 }
 
-InvitationInfo Invitations::describe(const Invitation& invitation, const UserId& reader) const {
-    const bool inviter = *invitation.inviter->id == reader;
-    const bool asked = invitee_of(invitation, reader) != nullptr;
-    InvitationInfo told{.id = *invitation.id,
-                        .inviter = *invitation.inviter->id,
-                        .group = group_id(invitation),
-                        .data = invitation.data,
-                        .call = invitation.call != nullptr,
-                        .answer = invitation.answer,
-                        .online_only = invitation.online_only,
-                        .visibility = invitation.visibility,
-                        .rev = invitation.rev,
-                        .state = openness(invitation),
-                        .role = inviter ? Role::inviter
-                                : asked ? Role::invitee
-                                        : Role::observer,
-                        .remaining = remaining(invitation, reader),
-                        .call_state = calls_.describe(invitation, reader)};
-    for (const Invitee& invitee : invitation.invitees) {
-        if (!inviter && invitation.visibility == Visibility::inviter &&
-            *invitee.user().id != reader) {
-            continue;
-        }
-        InviteeInfo one{
-            .user = *invitee.user().id, .state = invitee.state(), .ringing = invitee.ringing};
-        if (invitee.state() == State::accepted || invitee.state() == State::rejected) {
-            one.device = invitee.device();  // the invitee's own, which answered
-        }
-        if (const Note* note = invitee.note()) {
-            // One cancel may end a thousand; its data is told to each, not a thousand times.
-            if (invitee.state() != State::cancelled || *invitee.user().id == reader) {
-                one.data = note->data;
-            }
-            if (!note->reason.empty()) {
-                one.reason = note->reason;
-            }
-        }
-        told.invitees.push_back(std::move(one));
+InvitationInfo Invitations::head_of(const Invitation& invitation, const UserId* reader) const {
+    const bool inviter = reader != nullptr && *invitation.inviter->id == *reader;
+    const bool asked = reader != nullptr && invitee_of(invitation, *reader) != nullptr;
+    return {.id = *invitation.id,
+            .inviter = *invitation.inviter->id,
+            .group = group_id(invitation),
+            .data = invitation.data,
+            .call = invitation.call != nullptr,
+            .answer = invitation.answer,
+            .online_only = invitation.online_only,
+            .visibility = invitation.visibility,
+            .rev = invitation.rev,
+            .state = openness(invitation),
+            .role = inviter ? Role::inviter
+                    : asked ? Role::invitee
+                            : Role::observer,
+            .remaining = remaining(invitation, reader),
+            .call_state = calls_.describe(invitation)};
+}
+
+InvitationInfo Invitations::item_of(const Invitation& invitation, const UserId* reader) const {
+    InvitationInfo item = head_of(invitation, reader);
+    auto told = told_of(invitation, reader);
+    item.invitees_left_out = cut(told, most_named, reader);
+    item.invitees.reserve(told.size());
+    for (const Invitee* invitee : told) {
+        item.invitees.push_back(info_of(*invitee, reader));
     }
-    return told;
+    item.answers_left_out = leave_out_answers(item.invitees);
+    if (item.call_state) {
+        auto participants = calls_.participants_for(invitation, reader);
+        item.call_state->more = cut(participants);
+        item.call_state->participants = std::move(participants);
+    }
+    if (item.answers_left_out || item.invitees_left_out > 0 ||
+        (item.call_state && item.call_state->more > 0)) {
+        item.rev.reset();
+    }
+    return item;
 }
 
 std::optional<Duration> Invitations::remaining(const Invitation& invitation,
-                                               const UserId& reader) const {
-    if (const Invitee* own = invitee_of(invitation, reader)) {
+                                               const UserId* reader) const {
+    const Invitee* own = reader != nullptr ? invitee_of(invitation, *reader) : nullptr;
+    if (own != nullptr) {
         return own->pending() ? remaining_until(own->deadline(), shared_.now) : std::nullopt;
     }
     std::optional<Instant> last;

@@ -5,16 +5,12 @@
 #include <utility>
 
 #include "group_rules.hpp"
+#include "page_room.hpp"
 #include "protocol/refusals.hpp"
 
 namespace beckon {
 
 namespace {
-
-// A page ends at whichever comes first.
-constexpr std::size_t page_members = 500;
-constexpr std::size_t page_groups = 500;
-constexpr std::size_t groups_page_bytes = std::size_t{64} * 1024;
 
 /// Of a group that changes: before it does, with those who come into it.
 std::vector<UserId> hearers(GroupHears who, const Group& group, const UserId& sender,
@@ -275,8 +271,8 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
 ReplyBody Groups::apply(const Sender& /*sender*/, const Group& group, const GetGroup& asked,
                         Effects& /*events*/) const {
     auto at = group.members.begin();
-    if (asked.after) {
-        const auto last = UserId::parse(*asked.after);
+    if (asked.page.after) {
+        const auto last = UserId::parse(*asked.page.after);
         if (!last) {
             return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
         }
@@ -288,20 +284,22 @@ ReplyBody Groups::apply(const Sender& /*sender*/, const Group& group, const GetG
                             .owner = *group.owner->id,
                             .profile = group.profile,
                             .count = static_cast<std::uint32_t>(group.members.size())}};
+    PageRoom room(asked.page, page_members, shared_.reply_room - msgpack_size(page.group));
     auto& members = page.group.members;
     for (; at != group.members.end(); ++at) {
-        if (members.size() == page_members) {
+        MemberInfo member{.user = *at->first->id, .role = at->second};
+        if (!room.takes(member)) {
             page.next = members.back().user.text();
             break;
         }
-        members.push_back({.user = *at->first->id, .role = at->second});
+        members.push_back(std::move(member));
     }
     return page;
 }
 
 ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& /*events*/) {
     std::optional<GroupId> last;
-    if (asked.after && !(last = GroupId::parse(*asked.after))) {
+    if (asked.page.after && !(last = GroupId::parse(*asked.page.after))) {
         return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
     }
     GroupsListed page;
@@ -314,19 +312,19 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
         last ? std::upper_bound(groups.begin(), groups.end(), *last,
                                 [](const GroupId& id, const Group* one) { return id < one->id; })
              : groups.begin();
-    std::size_t bytes = 0;
+    PageRoom room(asked.page, page_groups, shared_.reply_room);
     for (; at != groups.end(); ++at) {
         const Group& group = **at;
-        if (page.groups.size() == page_groups || bytes > groups_page_bytes) {
+        GroupSummary summary{.group = group.id,
+                             .name = group.name,
+                             .role = *group.rank_of(sender.user),
+                             .join_mode = group.join_mode,
+                             .count = static_cast<std::uint32_t>(group.members.size())};
+        if (!room.takes(summary)) {
             page.next = page.groups.back().group.text();
             break;
         }
-        bytes += group.name.value_or("").size();
-        page.groups.push_back({.group = group.id,
-                               .name = group.name,
-                               .role = *group.rank_of(sender.user),
-                               .join_mode = group.join_mode,
-                               .count = static_cast<std::uint32_t>(group.members.size())});
+        page.groups.push_back(std::move(summary));
     }
     return page;
 }

@@ -3,14 +3,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "page_room.hpp"
+
 namespace beckon {
 
 namespace {
+
+/// So much of why parts ended is told in one entry.
+constexpr std::size_t most_reason_bytes = std::size_t{4} * 1024;
 
 struct Ended {
     InvitationKept kept;
@@ -103,6 +109,30 @@ Instant rang_until(const Ended& ended) {
     return last;
 }
 
+/// Names no more than one entry may, the reader among them; and where so many said why at length,
+/// only why the reader's part ended.
+void shorten(PastInvitation& told, const UserId& reader) {
+    auto& invitees = told.invitees;
+    const auto own = std::find_if(invitees.begin(), invitees.end(),
+                                  [&](const PastInvitee& one) { return one.user == reader; });
+    if (invitees.size() > most_named) {
+        if (own != invitees.end() &&
+            own - invitees.begin() >= static_cast<std::ptrdiff_t>(most_named)) {
+            std::iter_swap(own, invitees.begin() + (most_named - 1));
+        }
+        told.invitees_left_out = cut(invitees);
+    }
+    std::size_t said = 0;
+    for (const PastInvitee& one : invitees) {
+        said += one.reason.value_or("").size();
+    }
+    for (PastInvitee& one : invitees) {
+        if (said > most_reason_bytes && one.user != reader) {
+            one.reason.reset();
+        }
+    }
+}
+
 PastInvitation told_of(const Ended& ended, const UserId& reader, Instant now) {
     const InvitationKept& kept = ended.kept;
     const Instant ended_at = kept.ended_at.value_or(now);
@@ -127,12 +157,13 @@ PastInvitation told_of(const Ended& ended, const UserId& reader, Instant now) {
                   std::any_of(told.invitees.begin(), told.invitees.end(), [&](const auto& one) {
                       return one.user == reader && is_missed(one);
                   });
+    const State state = state_of(told.invitees);
+    shorten(told, reader);
     if (ended.call) {
         told.talk = std::max(ended.call->ended_at.value_or(ended_at) - answered_at, Duration(0));
         told.reason = ended.call->reason;
         return told;
     }
-    const State state = state_of(told.invitees);
     told.reason = name_of(state);
     if (state == State::timed_out) {
         // It rang no longer than that, whenever the broker came to end it.

@@ -124,6 +124,8 @@ struct Invitation : Timer {
     std::unique_ptr<std::vector<User*>> adders{};
     /// Who ended parts in it without having one.
     std::unique_ptr<std::vector<User*>> removers{};
+    /// What its inviter asked instead, when that ended it.
+    std::unique_ptr<const InvitationId> replaced_by{};
     /// Rises with each invitation.
     std::uint64_t number = 0;
     Instant made_at{};

@@ -22,7 +22,7 @@ ReplyBody Invitations::judge(const Sender& sender, const Verb& asked, Effects& e
     if (auto repeat = repeated(rule, sender, *invitation, named)) {
         return std::move(*repeat);
     }
-    if (auto no = forbidden(rule, sender.user, *invitation)) {
+    if (auto no = forbidden(rule, sender, *invitation)) {
         return std::move(*no);
     }
     if (auto late = too_late(rule, sender.user, *invitation, named)) {

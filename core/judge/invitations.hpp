@@ -2,8 +2,10 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -87,11 +89,19 @@ class Invitations {
     ReplyBody invite(const Sender& sender, const Asked& asked, const Target& target,
                      std::string_view field, std::vector<UserId> named, Effects& events);
 
+    void announce(Outcome& outcome, Invitation& invitation, const Sender& sender,
+                  const std::vector<Invitation*>& replaced, Effects& events);
+    /// What this inviter has pending that was sent to the same topic, but calls that live.
+    template <class Target>
+    [[nodiscard]] std::vector<Invitation*> pending_at(const UserId& inviter, const Target& target);
+
     /// Why `user` cannot be asked by `asker` into an invitation of `inviter`, perhaps in
-    /// `group`.
+    /// `group`; what is `replaced` by it counts no more.
     [[nodiscard]] WhyNot why_not(const UserId& asker, const UserId& inviter, const UserId& user,
-                                 const Group* group, bool online_only) const;
-    [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user) const;
+                                 const Group* group, bool online_only,
+                                 std::span<Invitation* const> replaced) const;
+    /// `gone`: so many of the user's own end with it.
+    [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user, std::size_t gone) const;
     [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
                                                        std::int64_t audience) const;
     /// `Outcome::charge`, the bytes being kept by `invitation`.
@@ -109,10 +119,17 @@ class Invitations {
     void part(Invitation& invitation, const std::unordered_set<const User*>& leaving,
               const Actor& by, RevokeReason reason, Effects& events);
 
-    [[nodiscard]] InvitationInfo describe(const Invitation& invitation, const UserId& reader) const;
+    // As it is told to `reader`; to nobody: to an operator, who is told of all.
+    /// All but its invitees, and who takes part in its call.
+    [[nodiscard]] InvitationInfo head_of(const Invitation& invitation, const UserId* reader) const;
+    /// As `sync` tells it.
+    [[nodiscard]] InvitationInfo item_of(const Invitation& invitation, const UserId* reader) const;
     /// An invitee's own time, anyone else's the last; none when nothing runs.
     [[nodiscard]] std::optional<Duration> remaining(const Invitation& invitation,
-                                                    const UserId& reader) const;
+                                                    const UserId* reader) const;
+    /// Which of them has no device online.
+    [[nodiscard]] std::vector<UserId> away(std::vector<UserId> users) const;
+    [[nodiscard]] static std::vector<UserId> away(const Invitation& invitation);
 
     /// When those who are asked now have to have answered (0: when the lifetime ends).
     [[nodiscard]] Instant deadline_after(const Invitation& invitation, Duration timeout) const;

@@ -7,6 +7,7 @@
 
 #include "demands.hpp"
 #include "judge/invariant.hpp"
+#include "page_room.hpp"
 
 namespace beckon {
 
@@ -77,7 +78,11 @@ void Outcome::find_what_follows(Circle& circle) {
 }
 
 std::int64_t Outcome::heard() const {
-    return std::ssize(to_[0]) + std::ssize(to_[1]) + (next_ ? next_->heard() : 0);
+    std::int64_t count = next_ ? next_->heard() : 0;
+    for (const auto& to : to_) {
+        count += std::ssize(to);
+    }
+    return count;
 }
 
 std::string_view Outcome::reason(const Said& said) const {
@@ -153,7 +158,7 @@ void Outcome::deliver(const Act& act, const Told& told, std::vector<UserId> to,
             events.emplace_back(Delivery{.to = {to.front()}, .event = event});
             to.erase(to.begin());
         }
-        if (names != nullptr) {
+        if (names != nullptr && told.heard_by != Hears::inviter_elsewhere) {
             names->clear();
             alone = true;
         }
@@ -183,7 +188,7 @@ EventBody Outcome::body_of(const Act& act, const Told& told) const {
     const auto actor = [&] { return *act.by.user->id; };
     switch (told.event) {
         case index_of<NewInvitation>:
-            return news_of(act.invitation, told.heard_by);
+            return news_of(act, told.heard_by);
         case index_of<InviteeAccepted>:
             return InviteeAccepted{.invitee = actor(), .data = std::move(data)};
         case index_of<InviteeRejected>:
@@ -227,7 +232,9 @@ EventBody Outcome::body_of(const Act& act, const Told& told) const {
     }
 }
 
-NewInvitation Outcome::news_of(const Invitation& invitation, Hears heard_by) const {
+NewInvitation Outcome::news_of(const Act& act, Hears heard_by) const {
+    const Invitation& invitation = act.invitation;
+    const bool is_inviter = heard_by == Hears::inviter_elsewhere;
     NewInvitation news{
         .inviter = *invitation.inviter->id,
         .group = invitation.group ? std::optional(invitation.group->id) : std::nullopt,
@@ -237,9 +244,15 @@ NewInvitation Outcome::news_of(const Invitation& invitation, Hears heard_by) con
         .answer = invitation.answer,
         .visibility = invitation.visibility,
         .online_only = invitation.online_only,
-        .role = heard_by == Hears::onlookers ? Role::observer : Role::invitee};
+        .role = is_inviter                     ? Role::inviter
+                : heard_by == Hears::onlookers ? Role::observer
+                                               : Role::invitee,
+        .replaces = {act.said.replaces.begin(), act.said.replaces.end()}};
     if (!is_private(invitation.visibility)) {
         news.invitees = all_names(invitation);
+    } else if (is_inviter) {
+        news.invitees = all_names(invitation);
+        news.more = cut(news.invitees);
     }
     return news;
 }

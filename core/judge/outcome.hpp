@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Said {
     /// Where the row has none.
     std::string_view reason{};
     std::optional<std::uint64_t> seq{};
+    /// By an invite: what ends with it.
+    std::span<const InvitationId> replaces{};
 };
 inline const Data* said(const std::optional<Data>& data) { return data ? &*data : nullptr; }
 
@@ -68,7 +71,7 @@ class Outcome {
     void end_parts(const Act& act);
     void deliver(const Act& act, const Told& told, std::vector<UserId> to, Effects& events) const;
     [[nodiscard]] EventBody body_of(const Act& act, const Told& told) const;
-    [[nodiscard]] NewInvitation news_of(const Invitation& invitation, Hears heard_by) const;
+    [[nodiscard]] NewInvitation news_of(const Act& act, Hears heard_by) const;
     [[nodiscard]] std::vector<UserId> names() const;
 
     SharedState& shared_;
@@ -78,7 +81,7 @@ class Outcome {
     const UserId* payer_ = nullptr;
     std::vector<Invitee*> concerned_;
     std::size_t asked_ = 0;
-    std::array<std::vector<UserId>, 2> to_;
+    std::array<std::vector<UserId>, std::tuple_size_v<decltype(Rule::tells)>> to_;
     std::unique_ptr<Outcome> next_;
 };
 

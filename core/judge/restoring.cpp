@@ -48,6 +48,9 @@ void Restoring::make(Invitation& invitation, const InvitationKept& kept) {
     invitation.online_only = kept.online_only;
     invitation.keep_when_lost = kept.keep_when_lost;
     invitation.inviter_was_online = kept.inviter_was_online;
+    if (kept.replaced_by) {
+        invitation.replaced_by = std::make_unique<const InvitationId>(*kept.replaced_by);
+    }
     if (!kept.ended_at) {
         Records::list(invitation, *invitation.inviter);
         ++invitation.inviter->inviting;

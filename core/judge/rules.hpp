@@ -24,8 +24,8 @@
 ///   ┌─────────┐ ───────────────────────────────────────────────► accepted
 ///   │ pending │ ── reject, by the invitee ─────────────────────► rejected
 ///   │         │ ── cancel, by the inviter ─────────────────────► cancelled
-///   │         │      (or another took it, they talk already, the lifetime is over,
-///   │         │       the call ended, the inviter was lost or left)
+///   │         │      (or another took it, they talk already, the inviter asked anew, the
+///   │         │       lifetime is over, the call ended, the inviter was lost or left)
 ///   │         │ ── the deadline, by the broker's clock ────────► timed_out
 ///   └─────────┘ ── left the group or removed from it ──────────► revoked
 ///
@@ -53,6 +53,8 @@ enum class Cause : std::uint8_t {
     taken,
     /// Who is asked has just accepted another call of the inviter's.
     talk_already,
+    /// The inviter has asked anew, by the same topic.
+    replaced,
     deadline,
     lifetime_over,
     /// One who is asked left the group, or was removed.
@@ -73,7 +75,7 @@ enum class Cause : std::uint8_t {
     call_was_over,
 };
 
-/// Who may ask; a hearer is told of it, asked or not.
+/// Who may ask; a hearer is told of it, asked or not, and operators hear of everything.
 enum class Who : std::uint8_t {
     /// Nobody: it is no request.
     nobody,
@@ -160,6 +162,8 @@ enum class Hears : std::uint8_t {
     asked,
     /// With visibility `members`, who is in the group and has no part in it.
     onlookers,
+    /// The inviter, where another device than that which asks is online.
+    inviter_elsewhere,
     /// The audience as it was before this row asked others.
     those_before,
     /// The audience, of what concerns all who ever took part; who did not is told no data.
@@ -221,7 +225,7 @@ struct Rule {
     /// What becomes of the pending invitees that it is about; `pending`: it asks them.
     std::optional<State> writes{};
     Reason reason{};
-    std::array<Told, 2> tells{};
+    std::array<Told, 3> tells{};
     /// Once, whatever it tells.
     bool raises_rev = false;
     OnCall call = OnCall::nothing;
@@ -236,7 +240,8 @@ inline constexpr std::array rule_table{
          .needs = Needs::new_id,
          .repeat = Repeat::same_id,
          .writes = State::pending,
-         .tells = {tell<NewInvitation>(Hears::asked), tell<NewInvitation>(Hears::onlookers)},
+         .tells = {tell<NewInvitation>(Hears::asked), tell<NewInvitation>(Hears::onlookers),
+                   tell<NewInvitation>(Hears::inviter_elsewhere)},
          .raises_rev = true},
     Rule{.cause = Cause::accept,
          .verb = Accept::verb,
@@ -336,6 +341,13 @@ inline constexpr std::array rule_table{
          .pays = Pays::inviter_owes,
          .writes = State::cancelled,
          .reason = CancelReason::answered,
+         .tells = {tell<InvitationCancelled>(Hears::audience)},
+         .raises_rev = true},
+    Rule{.cause = Cause::replaced,
+         .needs = Needs::somebody_pending,
+         .pays = Pays::inviter_owes,
+         .writes = State::cancelled,
+         .reason = CancelReason::replaced,
          .tells = {tell<InvitationCancelled>(Hears::audience)},
          .raises_rev = true},
     Rule{.cause = Cause::deadline,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ class SharedState {
     const Limits limits;
     const std::string server_epoch;
     Instant now{};
+    /// So many bytes are left for what the reply to this request lists.
+    std::size_t reply_room = 0;
     /// See `Switchboard::store_takes_nothing`. An absence is looked at again a moment later.
     bool store_takes_nothing = false;
     static constexpr Duration moment{1000};

@@ -9,11 +9,41 @@
 #include "calls.hpp"
 #include "groups.hpp"
 #include "invitations.hpp"
+#include "page_room.hpp"
 #include "protocol/refusals.hpp"
 #include "restoring.hpp"
 #include "shared_state.hpp"
 
 namespace beckon {
+
+namespace {
+
+/// No reply is larger (contract, section 3).
+constexpr std::size_t reply_bytes = std::size_t{64} * 1024;
+/// What a reply to any request says beside what it lists.
+constexpr std::size_t envelope_bytes = 512;
+
+std::size_t room_beside(const std::optional<Req>& req) {
+    const auto* text = req ? std::get_if<std::string>(&*req) : nullptr;
+    const std::size_t echoed = text != nullptr ? text->size() : 0;
+    return reply_bytes - envelope_bytes - std::min(echoed, reply_bytes / 2);
+}
+
+/// Names nobody beyond what a reply may.
+void cut_lists(ReplyBody& body) {
+    if (auto* const invited = std::get_if<Invited>(&body)) {
+        invited->more = cut(invited->offline);
+        if (invited->skipped) {
+            invited->more += cut(*invited->skipped);
+        }
+    } else if (auto* const cancelled = std::get_if<Cancelled>(&body)) {
+        cancelled->more = cut(cancelled->cancelled) + cut(cancelled->already);
+    } else if (auto* const done = std::get_if<MembersDone>(&body)) {
+        done->more = cut(done->skipped);
+    }
+}
+
+}  // namespace
 
 class Switchboard::Impl {
   public:
@@ -35,7 +65,9 @@ class Switchboard::Impl {
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
         Effects events;
+        shared_.reply_room = room_beside(request.req);
         ReplyBody body = judge(sender, request, events);
+        cut_lists(body);
         effects.emplace_back(Reply{.re = std::string(verb_of(request)),
                                    .device = sender.device,
                                    .req = request.req,

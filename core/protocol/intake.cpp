@@ -180,11 +180,16 @@ std::optional<Refusal> check(const SetRank& set, const Limits& /*limits*/) {
     return set.role == Rank::owner ? std::optional(invalid("role", "owner is for transfer"))
                                    : std::nullopt;
 }
-std::optional<Refusal> check(const ListHistory& list, const Limits& /*limits*/) {
-    return list.limit && *list.limit < 1 ? std::optional(invalid("limit", "is below 1"))
-                                         : std::nullopt;
+std::optional<Refusal> check_limit(const std::optional<std::int64_t>& limit) {
+    return limit && *limit < 1 ? std::optional(invalid("limit", "is below 1")) : std::nullopt;
 }
-std::optional<Refusal> check(const auto& /*body*/, const Limits& /*limits*/) {
+std::optional<Refusal> check(const ListHistory& list, const Limits& /*limits*/) {
+    return check_limit(list.limit);
+}
+std::optional<Refusal> check(const auto& body, const Limits& /*limits*/) {
+    if constexpr (requires { body.page; }) {
+        return check_limit(body.page.limit);
+    }
     return std::nullopt;
 }
 

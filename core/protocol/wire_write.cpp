@@ -33,6 +33,16 @@ struct FieldCounter {
     void one_of(std::string_view, std::string_view, const auto&) { ++count; }
 };
 
+struct Bytes {
+    std::string bytes;
+    void write(const char* from, std::size_t size) { bytes.append(from, size); }
+};
+struct ByteCount {
+    std::size_t bytes = 0;
+    void write(const char* /*from*/, std::size_t size) { bytes += size; }
+};
+
+template <class Buffer>
 class MsgpackSink {
   public:
     void begin_map(std::uint32_t size) { pack_.pack_map(size); }
@@ -57,13 +67,9 @@ class MsgpackSink {
             pack_.pack_bin_body(value.bytes.data(), static_cast<std::uint32_t>(value.bytes.size()));
         }
     }
-    std::string take() { return std::move(buffer_.bytes); }
+    auto take() { return std::move(buffer_.bytes); }
 
   private:
-    struct Buffer {
-        std::string bytes;
-        void write(const char* from, std::size_t size) { bytes.append(from, size); }
-    };
     Buffer buffer_;
     msgpack::packer<Buffer> pack_{buffer_};
 };
@@ -164,7 +170,6 @@ class FieldWriter {
         sink_.end_map();
     }
 
-  private:
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, bool>) {
@@ -203,6 +208,7 @@ class FieldWriter {
         }
     }
 
+  private:
     Sink& sink_;
 };
 
@@ -214,7 +220,8 @@ std::string write_map(auto&& list) {
 }
 
 std::string write_map(Encoding encoding, auto&& list) {
-    return encoding == Encoding::json ? write_map<JsonSink>(list) : write_map<MsgpackSink>(list);
+    return encoding == Encoding::json ? write_map<JsonSink>(list)
+                                      : write_map<MsgpackSink<Bytes>>(list);
 }
 
 void body_fields(const auto& body, auto& v) {
@@ -222,6 +229,19 @@ void body_fields(const auto& body, auto& v) {
 }
 
 }  // namespace
+
+template <class Entry>
+std::size_t msgpack_size(const Entry& entry) {
+    MsgpackSink<ByteCount> sink;
+    FieldWriter(sink).write(entry);
+    return sink.take();
+}
+template std::size_t msgpack_size(const InvitationInfo&);
+template std::size_t msgpack_size(const InviteeInfo&);
+template std::size_t msgpack_size(const GroupInfo&);
+template std::size_t msgpack_size(const GroupSummary&);
+template std::size_t msgpack_size(const MemberInfo&);
+template std::size_t msgpack_size(const UserId&);
 
 std::string encode(const Reply& reply, Encoding encoding) {
     return write_map(encoding, [&reply](auto& v) {

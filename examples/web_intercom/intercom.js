@@ -71,12 +71,15 @@ function present() {
   const open = signaling.getPendingInvitations();
   const pendingHere = ({ role, invitees }) => role === 'invitee' && invitees.some(({ user, state }) => user === me && state === 'pending');
   const isPending = ({ invitees }) => invitees.some(({ state }) => state === 'pending');
+  const isAccepted = ({ invitees }) => invitees.some(({ state }) => state === 'accepted');
   const talks = open.filter(({ inviteID, participants }) => participants.includes(me) && inviteID !== left);
   return {
     call: talks.find(({ here }) => here),
     resumable: talks.find(({ inviteID, here }) => inviteID === mine && !here),
     elsewhere: talks.filter(({ here }) => !here),
     outgoing: open.find((one) => one.inviteID === mine && one.role === 'inviter' && !talks.includes(one) && isPending(one)),
+    // What another window, or another panel, of the same user rings.
+    rung_elsewhere: open.filter((one) => one.inviteID !== mine && one.role === 'inviter' && isPending(one) && !(one.call && isAccepted(one))),
     incoming: open.find((one) => pendingHere(one) && one.inviteID !== mine) ?? open.find(pendingHere),
   };
 }
@@ -183,29 +186,46 @@ function unshare() {
 
 async function ring(users, group) {
   end = undefined;
-  const options = { call: true, timeout: ring_s, answer: 'first' };
+  // Who rings the same again rings there once: also after this window was closed and opened again.
+  const options = { call: true, timeout: ring_s, answer: 'first', replace: true };
   const asked = group ? signaling.inviteInGroup(group, [], '', options) : signaling.inviteSeveral(users, '', options);
   claim(asked.inviteID);
   known.set(asked.inviteID, { users, group });
   look();
   const result = await asked;
+  noteAway(asked.inviteID, result.offline);
   if (result.mergedInto) claim(result.mergedInto);
   else if (!result.ok && result.error !== 'withdrawn') over(asked.inviteID, sentence(result));
   look();
 }
 
+/** By invitation: whom it asks, and who had no device online then and has not been heard of since. */
+const away = new Map();
+function noteAway(inviteID, users) {
+  if (users.length > 0) away.set(inviteID, new Set([...(away.get(inviteID) ?? []), ...users]));
+}
+const areAway = ({ inviteID, invitees }) =>
+  invitees.filter(({ user, state, ringing }) => state === 'pending' && !ringing && away.get(inviteID)?.has(user)).map(({ user }) => user);
+
+/** Answers what rings or, when the bell was pressed again at that moment, what it rings on as. */
+async function answerRing(inviteID, say) {
+  const result = await say(inviteID);
+  return result.replacedBy ? answerRing(result.replacedBy, say) : result;
+}
+
 async function answer() {
   const { incoming } = present();
   if (!incoming) return;
-  claim(incoming.inviteID);
-  known.set(incoming.inviteID, { users: [incoming.inviter] });
-  const result = await signaling.accept(incoming.inviteID);
+  const result = await answerRing(incoming.inviteID, (inviteID) => {
+    claim(inviteID);
+    known.set(inviteID, { users: [incoming.inviter] });
+    return signaling.accept(inviteID);
+  });
   if (!result.ok) {
     claim(undefined);
     notice(sentence(result));
   } else if (!incoming.call) {
-    claim(undefined);
-    over(incoming.inviteID, 'Answered', incoming.inviter);
+    over(mine, 'Answered', incoming.inviter);
   }
   look();
 }
@@ -213,7 +233,7 @@ async function answer() {
 async function reject(reason) {
   const { incoming } = present();
   if (!incoming) return;
-  const result = await signaling.reject(incoming.inviteID, '', reason);
+  const result = await answerRing(incoming.inviteID, (inviteID) => signaling.reject(inviteID, '', reason));
   if (!result.ok) notice(sentence(result));
   look();
 }
@@ -235,6 +255,12 @@ async function hangup() {
   look();
 }
 
+async function cancel(inviteID) {
+  const result = await signaling.cancel(inviteID);
+  if (!result.ok) notice(sentence(result));
+  look();
+}
+
 /** Whom one may add: of a group its members, else those whom one rings; nobody who was asked already. */
 async function showPeople() {
   const { call } = present();
@@ -252,6 +278,7 @@ async function add(user) {
   const { call } = present();
   if (!call) return;
   const result = await signaling.addInvitees(call.inviteID, [user], { timeout: ring_s });
+  noteAway(call.inviteID, result.offline);
   const [error] = result.ok ? result.skipped : [result];
   if (error) notice(`${user}: ${sentence({ message: error.error, ...error })}`);
   look();
@@ -306,6 +333,7 @@ const listener = {
   onSignalingEvent({ type, inviteID, by, byDevice, invitees, role, data, reason }) {
     if (type === 'signal') {
       const [user] = invitees;
+      if (away.get(inviteID)?.delete(user)) look();
       if (inviteID === shown_invitation && typeof data === 'string' && isWanted(present(), { user, device: byDevice })) media.take(user, byDevice, data);
     }
     // Of these there is a call of its own, which has yet to come.
@@ -318,17 +346,20 @@ const listener = {
     // Who talks now has its end in onCallEnded.
     const talks = signaling.getPendingInvitations().some((one) => one.inviteID === inviteID && one.participants.includes(me));
     if (inviteID === mine && !talks && state !== 'accepted') {
+      const stopped = here ? 'Cancelled' : reason === 'replaced' ? 'Rings from another window' : 'Stopped';
       const what = no[reason]
-        ?? { timed_out: 'No answer', cancelled: here ? 'Cancelled' : 'Stopped', rejected: 'Declined', revoked: 'Stopped' }[state] ?? 'Lost';
+        ?? { timed_out: 'No answer', cancelled: stopped, rejected: 'Declined', revoked: 'Stopped' }[state] ?? 'Lost';
       over(inviteID, what);
-    } else if (!here && rang.delete(inviteID)) {
+    } else if (!here && rang.delete(inviteID) && reason !== 'replaced') {
       if (by === me) notice(state === 'accepted' ? 'Answered on another device' : 'Declined on another device');
       else notice({ timed_out: 'Missed', cancelled: reason === 'answered' ? `Answered by ${by}` : 'The caller stopped ringing' }[state] ?? '');
     }
+    away.delete(inviteID);
     look();
     refreshHistory();
   },
   onCallEnded(inviteID, reason, durationMs) {
+    away.delete(inviteID);
     if (inviteID === mine || inviteID === shown_invitation) {
       over(inviteID, reason === 'connection_lost' ? 'The connection was lost' : 'Call ended', `${withWhom(inviteID)} · ${clock_time(durationMs)}`);
     }
@@ -371,25 +402,31 @@ function show(next, now) {
     if (focused_first[next]) $(focused_first[next]).focus({ preventScroll: true });
     if (next === 'home') showContacts();
   }
-  const { call, outgoing, incoming, elsewhere } = now;
+  const { call, outgoing, incoming, elsewhere: talks_elsewhere, rung_elsewhere } = now;
   document.title = incoming && next === 'incoming' ? `${incoming.inviter} rings` : me ? `Intercom · ${me}` : 'Intercom';
-  $('elsewhere').hidden = elsewhere.length === 0 || next === 'call';
-  $('elsewhere').replaceChildren(...elsewhere.slice(0, 1).flatMap((one) => [
-    make('span', {}, `In a call with ${listed(others(one))} in another window`),
-    make('button', { type: 'button', className: 'primary', onclick: () => resume(one.inviteID) }, 'Take it here'),
-  ]));
+  $('elsewhere').hidden = talks_elsewhere.length + rung_elsewhere.length === 0 || next === 'call';
+  $('elsewhere').replaceChildren(
+    ...talks_elsewhere.slice(0, 1).flatMap((one) => [
+      make('span', {}, `In a call with ${listed(others(one))} in another window`),
+      make('button', { type: 'button', className: 'primary', onclick: () => resume(one.inviteID) }, 'Take it here'),
+    ]),
+    ...rung_elsewhere.slice(0, 1).flatMap((one) => [
+      make('span', {}, `Ringing ${one.groupID || listed(one.inviteeList)} from another window`),
+      make('button', { type: 'button', onclick: () => cancel(one.inviteID) }, 'Cancel'),
+    ]),
+  );
   if (next === 'incoming') {
     $('incoming-who').textContent = incoming.inviter;
     $('incoming-what').textContent = [incoming.groupID && `to ${incoming.groupID}`, typeof incoming.data === 'string' && incoming.data].filter(Boolean).join(' · ') || 'rings';
     pictures('incoming-picture', [incoming.inviter], true);
   } else if (next === 'outgoing') {
     $('outgoing-who').textContent = outgoing.groupID || listed(outgoing.inviteeList);
-    $('outgoing-states').replaceChildren(...outgoing.invitees.map(stateOf));
+    $('outgoing-states').replaceChildren(...statesOf(outgoing, outgoing.invitees));
     ownPicture('outgoing-picture', withWhom(outgoing.inviteID) || listed(outgoing.inviteeList));
   } else if (next === 'call') {
     $('call-who').textContent = listed(others(call));
     known.set(call.inviteID, { ...known.get(call.inviteID), users: others(call) });
-    $('call-states').replaceChildren(...call.invitees.filter(({ state }) => state === 'pending').map(stateOf));
+    $('call-states').replaceChildren(...statesOf(call, call.invitees.filter(({ state }) => state === 'pending')));
     pictures('pictures', others(call), false);
     ownPicture('own', me);
     for (const [id, on, off] of [['mic', 'Mic on', 'Mic off'], ['camera', 'Camera on', 'Camera off']]) {
@@ -405,6 +442,11 @@ function show(next, now) {
 
 const stateOf = ({ user, state, ringing }) =>
   make('li', {}, `${user}: ${state === 'pending' ? (ringing ? 'rings' : 'calling') : state.replace('_', ' ')}`);
+
+function statesOf(info, invitees) {
+  const nobody = areAway(info);
+  return [...invitees.map(stateOf), ...(nobody.length > 0 ? [make('li', {}, `Nobody of ${listed(nobody)} is there now.`)] : [])];
+}
 
 /** A place for each of these, with the picture that comes from them, if one does. */
 function pictures(id, users, muted) {
@@ -473,9 +515,11 @@ async function refreshGroups() {
 
 async function refreshHistory() {
   const { ok, history } = await signaling.getHistory({ limit: 20 });
-  $('history-title').hidden = !ok || history.length === 0;
+  // What was replaced rang on: that stands there as one.
+  const calls = history.filter(({ invitees }) => !invitees.some(({ reason }) => reason === 'replaced'));
+  $('history-title').hidden = !ok || calls.length === 0;
   if (!ok) return;
-  $('history').replaceChildren(...history.map((one) => {
+  $('history').replaceChildren(...calls.map((one) => {
     const out = one.role === 'inviter';
     const users = out ? one.invitees.map(({ user }) => user) : [one.inviter];
     const how = one.missed ? 'Missed' : one.talkMs === undefined ? one.reason.replace('_', ' ') : `Talked ${clock_time(one.talkMs)}`;

@@ -8,6 +8,7 @@ const panel = '00000000000000a1';
 const phone = '0123456789abcdef';
 const tablet = 'fedcba9876543210';
 const id = 'b1f2a6c09d3e4f578a1b2c3d4e5f6071';
+const next_id = 'c2a3b7d1ae4f50689b2c3d4e5f607182';
 const longest_id = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ.abcdefghijklmnopqrstuvwxyz_0123456789';
 
 /** What `data` may hold, by name. */
@@ -71,9 +72,10 @@ const requests = [
     { req: 'a-1', id, data: 'ring' },
     {
       timeout_ms: 60000, also: ['carol', 'dave@example.org'], answer: 'first', call: true,
-      online_only: true, on_inviter_lost: 'keep', visibility: 'inviter',
+      online_only: true, on_inviter_lost: 'keep', visibility: 'inviter', replace: true,
     },
   )),
+  vector('request:invite', 'a bell that is pressed again', invite({ id, data: 'ring' }, { replace: true })),
   vector('request:invite', 'no timeout', invite({ id }, { timeout_ms: 0 })),
   vector('request:invite', 'a year', invite({ id }, { timeout_ms: 31536000000 })),
   vector('request:invite', 'the longest id', invite({ id: longest_id })),
@@ -108,18 +110,22 @@ const requests = [
   vector('request:add', 'two, longer', add({ req: 5, invitees: ['carol', 'dave'] }, 120000)),
   vector('request:get', 'empty', {}),
   vector('request:get', 'req', { req: 6 }),
+  vector('request:get', 'the next page', { req: 'a-15', after: '100-0' }),
+  vector('request:get', 'a short page', { limit: 20 }),
   vector('request:sync', 'the first page', {}),
   vector('request:sync', 'the next page', { req: 'a-5', after: 'b1f2a6c0' }),
+  vector('request:sync', 'a short page', { after: 'b1f2a6c0', limit: 1 }),
   vector('request:group_invite', 'nothing chosen', group_invite({})),
   vector('request:group_invite', 'everything chosen', group_invite(
     { req: 'a-6', id, data: 'hands up' }, { invitees: ['bob', 'carol'] },
-    { answer: 'first', call: true, online_only: true, on_inviter_lost: 'keep', visibility: 'inviter' },
+    { answer: 'first', call: true, online_only: true, on_inviter_lost: 'keep', visibility: 'inviter', replace: true },
   )),
   vector('request:message', 'nothing chosen', { data: 'hello', online_only: false }),
   vector('request:message', 'everything chosen', { req: 8, data: 'hello', id, online_only: true }),
   ...each(data, (name, value) => vector('request:message', name, { data: value, online_only: false })),
   vector('request:groups', 'the first page', {}),
   vector('request:groups', 'the next page', { req: 'a-7', after: 'class-9' }),
+  vector('request:groups', 'a short page', { after: 'class-9', limit: 50 }),
   vector('request:here', 'is there', { run: '3f6ad1c0' }),
   vector('request:here', 'is gone', { req: 'a-14', run: '3f6ad1c0', gone: true }),
   vector('request:history', 'the newest', {}),
@@ -134,6 +140,7 @@ const requests = [
   vector('request:group_dismiss', 'req', { req: 9 }),
   vector('request:group_get', 'the first page', {}),
   vector('request:group_get', 'the next page', { req: 10, after: 'u499' }),
+  vector('request:group_get', 'a short page', { limit: 100 }),
   vector('request:group_update', 'nothing', {}),
   vector('request:group_update', 'everything', { req: 11, name: '', join_mode: 'free', profile: {} }),
   vector('request:group_add', 'two', { members: ['bob', 'carol'] }),
@@ -154,7 +161,7 @@ const refused = (re, error, code, message, rest, asked) => ({
   re, ok: false, device: phone, ...(asked === undefined ? {} : { req: asked }), error, code, message, ...rest,
 });
 
-/** An invitation as `sync` and `get` tell it; `some` holds what may be absent. */
+/** An invitation as `sync` and `get` tell it; `some` holds what may be absent, and a `rev` that is not 1. */
 const invitation = (some, invitees) => ({
   id,
   inviter: 'door',
@@ -164,11 +171,13 @@ const invitation = (some, invitees) => ({
   answer: some.answer ?? 'all',
   online_only: some.online_only ?? false,
   visibility: some.visibility ?? 'invitees',
-  rev: some.rev ?? 1,
+  ...(!('rev' in some) || some.rev ? { rev: some.rev ?? 1 } : {}),
   state: some.state ?? 'open',
   role: some.role ?? 'invitee',
   ...('remaining_ms' in some && { remaining_ms: some.remaining_ms }),
   invitees,
+  ...(some.answers_left_out && { answers_left_out: true }),
+  ...('invitees_left_out' in some && { invitees_left_out: some.invitees_left_out }),
   ...('call_state' in some && { call_state: some.call_state }),
 });
 const pending = { user: 'bob', state: 'pending', ringing: false };
@@ -193,7 +202,12 @@ const replies = [
   vector('reply:invite', 'invited', ok('invite', { id, rev: 1, remaining_ms: 30000 })),
   vector('reply:invite', 'no timeout', ok('invite', { id, rev: 1 }, 'a-1')),
   vector('reply:invite', 'some skipped', ok('invite', { id, rev: 1, remaining_ms: 30000, skipped }, 12)),
+  vector('reply:invite', 'nobody is there', ok('invite', { id, rev: 1, remaining_ms: 30000, offline: ['bob'] }, 'a-16')),
+  vector('reply:invite', 'of very many', ok('invite', {
+    id, rev: 1, remaining_ms: 30000, skipped, offline: numbered(100, 'u'), more: 312,
+  })),
   vector('reply:invite', 'repeated while open', ok('invite', { dup: true, id, rev: 2, state: 'open', remaining_ms: 12345 }, 'a-1')),
+  vector('reply:invite', 'repeated while nobody is there', ok('invite', { dup: true, id, rev: 1, remaining_ms: 12345, offline: ['bob', 'carol'] }, 'a-16')),
   vector('reply:invite', 'repeated after the end', ok('invite', { dup: true, id, rev: 300, state: 'ended' })),
   vector('reply:invite', 'merged into the call that crossed it', ok('invite', { merged_into: 'c1' }, 'a-1')),
   vector('reply:invite', 'merged, repeated', ok('invite', { dup: true, merged_into: longest_id })),
@@ -221,6 +235,7 @@ const replies = [
     ],
   }, 'a-3')),
   vector('reply:cancel', 'none', ok('cancel', { rev: 3, cancelled: [], already: [{ user: 'bob', state: 'accepted' }] })),
+  vector('reply:cancel', 'of very many', ok('cancel', { rev: 2, cancelled: numbered(100, 'u'), already: [], more: 899 })),
   vector('reply:cancel', 'repeated', ok('cancel', { dup: true, rev: 2, cancelled: ['bob'], already: [] }, -40)),
   vector('reply:modify', 'modified', ok('modify', { rev: 128 })),
   vector('reply:modify', 'the last rev', ok('modify', { rev: 4294967295 }, 'a-4')),
@@ -228,6 +243,8 @@ const replies = [
   ...each(req, (name, value) => vector('reply:ringing', `req is ${name}`, ok('ringing', { rev: 1 }, value))),
   vector('reply:add', 'added', ok('add', { id, rev: 2, remaining_ms: 30000 }, 'a-5')),
   vector('reply:add', 'none skipped', ok('add', { id, rev: 2, remaining_ms: 31536000000, skipped: [] })),
+  vector('reply:add', 'one is not there', ok('add', { id, rev: 2, remaining_ms: 30000, offline: ['erin'] })),
+  vector('reply:add', 'of very many', ok('add', { id, rev: 2, remaining_ms: 30000, skipped: [], offline: ['erin'], more: 5 }, 22)),
   vector('reply:add', 'some skipped', ok('add', {
     id,
     rev: 2,
@@ -241,6 +258,12 @@ const replies = [
     ],
   })),
   vector('reply:get', 'open', ok('get', { invitation: invitation({ remaining_ms: 29000 }, [pending]) }, 'a-6')),
+  vector('reply:get', 'a page', ok('get', {
+    invitation: invitation({ rev: 7, role: 'inviter', remaining_ms: 29000 }, everyone), next: '6-0',
+  }, 'a-15')),
+  vector('reply:get', 'the last page, of who takes part', ok('get', {
+    invitation: invitation({ call: true, rev: 7, role: 'inviter', call_state: { participants: ['yves', 'zoe'], duration_ms: 65001 } }, []),
+  })),
   vector('reply:get', 'ended', ok('get', {
     invitation: invitation({ state: 'ended', rev: 2, role: 'inviter' }, [
       { user: 'bob', state: 'rejected', ringing: true, device: tablet, reason: 'declined' },
@@ -262,6 +285,25 @@ const replies = [
   vector('reply:sync', 'in a group, not asked', ok('sync', {
     server_epoch: '7',
     invitations: [invitation({ group: 'class-4b', visibility: 'members', role: 'observer', remaining_ms: 5000 }, [pending])],
+  })),
+  vector('reply:sync', 'items that leave something out', ok('sync', {
+    server_epoch: '7',
+    invitations: [
+      invitation({ rev: undefined, role: 'inviter', remaining_ms: 5000, answers_left_out: true }, [
+        { user: 'bob', state: 'accepted', ringing: true, device: tablet }, { ...pending, user: 'carol' },
+      ]),
+      invitation({ rev: undefined, group: 'class-4b', visibility: 'members', remaining_ms: 5000, invitees_left_out: 899 }, [pending]),
+      invitation(
+        {
+          rev: undefined, call: true, role: 'inviter', answers_left_out: true, invitees_left_out: 400,
+          call_state: { participants: numbered(16, 'u'), more: 484, duration_ms: 65000 },
+        },
+        [{ user: 'u0', state: 'accepted', ringing: false, device: tablet }],
+      ),
+    ],
+  }, 23)),
+  vector('reply:get', 'replaced', ok('get', {
+    invitation: invitation({ state: 'ended', rev: 2 }, [{ user: 'bob', state: 'cancelled', ringing: true, reason: 'replaced' }]),
   })),
   vector('reply:get', 'revoked', ok('get', {
     invitation: invitation({ group: 'class-4b', state: 'ended', rev: 2, visibility: 'members', role: 'inviter' }, [
@@ -285,6 +327,10 @@ const replies = [
   ]),
   vector('reply:members_done', 'added', ok('add', { skipped: [] })),
   vector('reply:members_done', 'one was there', ok('add', { skipped: [{ user: 'bob', error: 'already_member' }] }, 15)),
+  vector('reply:members_done', 'of very many', ok('add', {
+    // It would name 100.
+    skipped: numbered(16, 'u').map((user) => ({ user, error: 'already_member' })), more: 1399,
+  })),
   vector('reply:members_done', 'removed', ok('remove', { skipped: [] })),
   vector('reply:members_done', 'some not removed', ok('remove', {
     skipped: [{ user: 'bob', error: 'not_member' }, { user: 'carol', error: 'not_owner' }],
@@ -324,6 +370,12 @@ const replies = [
     ],
     next: '1700000000000-41',
   }, 17)),
+  vector('reply:history', 'of very many', ok('history', {
+    history: [{
+      id: 'round-8', inviter: 'alice', group: 'class-4b', invitees: [{ user: 'bob', state: 'cancelled', reason: 'replaced' }],
+      invitees_left_out: 899, reason: 'timed_out', role: 'invitee', missed: false, age_ms: 1000, ring_ms: 30000,
+    }],
+  })),
   vector('reply:history', 'a call', ok('history', {
     history: [{
       id: 'call-1', inviter: 'door', invitees: [{ user: 'alice', state: 'accepted' }],
@@ -348,6 +400,7 @@ const refusals = [
   ['accept', 'already_cancelled', 8010, 'it was cancelled already', { by: 'door', by_device: panel, rev: 3 }],
   ['accept', 'already_cancelled', 8010, 'it was cancelled already', { by: 'door', rev: 3 }],
   ['accept', 'already_cancelled', 8010, 'it was cancelled already', { rev: 3 }],
+  ['accept', 'already_cancelled', 8010, 'it was cancelled already', { by: 'door', by_device: panel, rev: 2, replaced_by: next_id }],
   ['accept', 'already_timed_out', 8010, 'it timed out already', { rev: 2 }],
   ['accept', 'already_revoked', 8010, 'it was revoked already', { by: 'door', by_device: panel, rev: 2 }],
   ['cancel', 'already_ended', 8010, 'the invitation has ended', { rev: 9 }],
@@ -410,6 +463,15 @@ const events = [
   vector('event:new_invitation', 'added by who accepted', {
     ...new_invitation({ invitees: ['bob', 'carol'], remaining_ms: 30000 }), rev: 3, ...by_bob,
   }),
+  vector('event:new_invitation', 'a bell that is pressed again', {
+    ...new_invitation({ remaining_ms: 30000 }, { replaces: [id, 'ring-1'] }), id: next_id,
+  }),
+  vector('event:new_invitation', "to the inviter's other devices", new_invitation(
+    { invitees: ['bob', 'carol'], data: 'ring', remaining_ms: 30000 }, { call: true, role: 'inviter' },
+  )),
+  vector('event:new_invitation', "to the inviter's other devices, of very many", new_invitation(
+    { group: 'class-4b', invitees: numbered(100, 'u') }, { visibility: 'inviter', role: 'inviter', replaces: ['ring-1'], more: 899 },
+  )),
   ...each(data, (name, value) => vector('event:new_invitation', name, new_invitation({ data: value, remaining_ms: 30000 }))),
   vector('event:invitee_accepted', 'no data', event('invitee_accepted', 2, by_bob, { invitee: 'bob' })),
   vector('event:invitee_accepted', 'text', event('invitee_accepted', 2, by_bob, { invitee: 'bob', data: 'coming' })),
@@ -421,6 +483,7 @@ const events = [
   vector('event:invitation_cancelled', 'by the inviter, text', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob', 'carol'], data: 'never mind', reason: 'cancelled' })),
   vector('event:invitation_cancelled', 'by the inviter, binary', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob'], data: bytes('c0ffee'), reason: 'cancelled' })),
   vector('event:invitation_cancelled', 'another answered', event('invitation_cancelled', 3, by_bob, { inviter: 'door', invitees: ['carol', 'dave'], reason: 'answered' })),
+  vector('event:invitation_cancelled', 'the inviter rings anew', event('invitation_cancelled', 2, by_door, { inviter: 'door', invitees: ['bob'], reason: 'replaced' })),
   vector('event:invitation_cancelled', 'by the clock', event('invitation_cancelled', 2, {}, { inviter: 'door', invitees: ['bob'], reason: 'expired' })),
   vector('event:invitation_cancelled', 'the inviter was lost', event('invitation_cancelled', 2, { by: 'door' }, { inviter: 'door', invitees: ['bob'], reason: 'inviter_lost' })),
   vector('event:invitation_cancelled', 'the call ended', event('invitation_cancelled', 3, by_bob, { inviter: 'door', invitees: ['carol'], reason: 'call_ended' })),

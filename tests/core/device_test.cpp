@@ -209,7 +209,7 @@ class Alone {
 
 /// alice asks bob (and others).
 InvitationInfo ring(const InvitationId& id = x, std::vector<UserId> invitees = {bob}) {
-    InvitationInfo info{.id = id, .inviter = alice, .remaining = Duration(30'000)};
+    InvitationInfo info{.id = id, .inviter = alice, .rev = 1, .remaining = Duration(30'000)};
     for (auto& invitee : invitees) {
         info.invitees.push_back({.user = std::move(invitee)});
     }
@@ -578,13 +578,13 @@ TEST_CASE("a sync goes over several pages", "[device]") {
     alone.told();
     alone.connect();
     const auto first = alone.sent();
-    CHECK_FALSE(std::get<Sync>(first.body).after);
+    CHECK_FALSE(std::get<Sync>(first.body).page.after);
     alone.reply(first,
                 Synced{.server_epoch = "epoch", .invitations = {ring(y)}, .next = "the next"});
     CHECK(alone.device().link() == Link::syncing);
     const auto second = alone.sent();
     CHECK(alone.silent());
-    CHECK(std::get<Sync>(second.body).after == "the next");
+    CHECK(std::get<Sync>(second.body).page.after == "the next");
     alone.reply(second, Synced{.server_epoch = "epoch", .invitations = {ring(z)}});
     CHECK(alone.device().link() == Link::ready);
     CHECK(heard<NewInvitation>(alone.told()).size() == 2);

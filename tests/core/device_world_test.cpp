@@ -301,6 +301,7 @@ class Walk {
         invite.timeout = some_time();
         invite.answer = below(2) == 0 ? Answer::all : Answer::first;
         invite.online_only = below(8) == 0;
+        invite.replace = below(8) == 0;
         invite.on_inviter_lost = below(2) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
         call(site, std::move(invite));
         if (below(10) == 0) {
@@ -400,6 +401,13 @@ class Walk {
                         watched->visibility == Visibility::members,
                     id, "shown to whom it is not for");
             seen.watches = true;
+            return;
+        }
+        if (body.role == Role::inviter) {
+            ++counts_["shown to the inviter's others"];
+            const auto* shown = world_.present(id);
+            require(shown != nullptr && shown->inviter == site.user, id, "shown to another");
+            require(!own(site, heard.by, heard.by_device), id, "an echo of its own");
             return;
         }
         seen.watches = false;
@@ -827,10 +835,26 @@ void check_counts(std::map<std::string, int> counts, const std::vector<std::stri
 
 TEST_CASE("devices know and tell what the broker decides, as MQTT delivers", "[device]") {
     check_counts(walk({.network = Network::mqtt, .steps = 2'000}, 20),
-                 {"rings", "invited", "ended", "restart", "assumed", "ended without a state",
-                  "accept ok", "reject ok", "cancel ok", "modify ok", "add ok", "ringing ok",
-                  "already_accepted", "already_cancelled", "already_timed_out", "no_reply",
-                  "not_connected", "withdrawn", "open and known"});
+                 {"rings",
+                  "invited",
+                  "ended",
+                  "restart",
+                  "assumed",
+                  "ended without a state",
+                  "accept ok",
+                  "reject ok",
+                  "cancel ok",
+                  "modify ok",
+                  "add ok",
+                  "ringing ok",
+                  "already_accepted",
+                  "already_cancelled",
+                  "already_timed_out",
+                  "no_reply",
+                  "not_connected",
+                  "withdrawn",
+                  "open and known",
+                  "shown to the inviter's others"});
 }
 
 // Beyond what MQTT does to a connection.

@@ -579,6 +579,7 @@ class Walk {
         invite.on_inviter_lost = below(3) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
         invite.call = below(2) == 0;
         invite.visibility = static_cast<Visibility>(below(3));
+        invite.replace = below(5) == 0;
         const auto sender = some_device(somebody_of(group));
         ask(sender, invite);
         if (below(6) == 0) {
@@ -661,6 +662,7 @@ class Walk {
         invite.on_inviter_lost = below(3) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
         invite.call = below(2) == 0;
         invite.visibility = below(2) == 0 ? Visibility::invitees : Visibility::inviter;
+        invite.replace = below(5) == 0;
         return invite;
     }
 

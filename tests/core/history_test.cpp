@@ -159,3 +159,23 @@ TEST_CASE("history tells the group of an invitation") {
     story.ask(kitchen, Accept{.id = x}, 2000);
     CHECK(story.one(kitchen).group == home);
 }
+
+TEST_CASE("history names a hundred of one invitation, its reader among them", "[history]") {
+    Story story;
+    std::vector<UserId> also;
+    for (int i = 0; i < 200; ++i) {
+        also.push_back(*UserId::parse("u" + std::to_string(i)));
+    }
+    story.ask(door, Invite{.invitee = kitchen.user, .id = x, .also = also}, 1000);
+    story.ask({also[199], DeviceTag(9)}, Reject{x, {}, "busy"}, 2000);
+    story.ask({also[5], DeviceTag(9)}, Reject{x, {}, std::string(5000, 'r')}, 2000);
+    story.wait(40'000);
+    const auto told = story.one({also[199], DeviceTag(9)});
+    CHECK(told.invitees.size() == 100);
+    CHECK(told.invitees_left_out == 101);
+    CHECK(told.missed);
+    CHECK(told.invitees[99].user == also[199]);
+    CHECK(told.invitees[99].reason == "busy");
+    CHECK_FALSE(told.invitees[6].reason);
+    CHECK(story.one(door).invitees_left_out == 101);
+}

@@ -505,9 +505,9 @@ std::vector<std::vector<InvitationInfo>> pages(SharedState& desk, const UserId& 
         REQUIRE(reply.ok());
         const auto& page = std::get<Synced>(reply.body);
         all.push_back(page.invitations);
-        sync.after = page.next;
+        sync.page.after = page.next;
         between();
-    } while (sync.after);
+    } while (sync.page.after);
     return all;
 }
 std::vector<std::string> ids_of(const std::vector<std::vector<InvitationInfo>>& pages) {
@@ -1041,8 +1041,8 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
         for (const auto& member : page.group.members) {
             CHECK(seen.insert(member.user).second);
         }
-        get.after = page.next;
-    } while (get.after);
+        get.page.after = page.next;
+    } while (get.page.after);
     CHECK(seen.size() == 1201);
     CHECK(desk.refusal(alice, GetGroup{team, "not an id"}).field == "after");
 
@@ -1060,10 +1060,146 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
         for (const auto& one : page.groups) {
             CHECK(listed.insert(one.group).second);
         }
-        list.after = page.next;
-    } while (list.after);
+        list.page.after = page.next;
+    } while (list.page.after);
     CHECK(listed.size() == 601);
     CHECK(desk.refusal(alice, ListGroups{"not an id"}).field == "after");
+}
+
+namespace {
+
+/// The largest reply that there may be, to this and to what goes on after it.
+template <class Asked>
+std::vector<ReplyBody> all_pages(SharedState& desk, const UserId& who, Asked asked) {
+    std::vector<ReplyBody> all;
+    for (bool more = true; more;) {
+        auto reply = desk.ask(who, asked);
+        REQUIRE(reply.ok());
+        CHECK(encode(reply, Encoding::msgpack).size() <= std::size_t{64} * 1024);
+        std::visit(
+            [&](const auto& page) {
+                if constexpr (requires { page.next; }) {
+                    more = page.next.has_value();
+                    asked.page.after = page.next;
+                }
+            },
+            reply.body);
+        all.push_back(std::move(reply.body));
+    }
+    return all;
+}
+std::vector<UserId> long_names(std::size_t count) {
+    std::vector<UserId> all;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto name = std::to_string(i);
+        all.push_back(*UserId::parse(name + std::string(64 - name.size(), 'x')));
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("no reply is larger than 64 KiB, and its pages tell all") {
+    SharedState desk(without_rates());
+    const auto names = long_names(1000);
+    Invite invite{.invitee = names[0],
+                  .id = id("i"),
+                  .data = bytes(16'384),
+                  .also = {names.begin() + 1, names.end()},
+                  .call = true,
+                  .visibility = Visibility::inviter};
+    REQUIRE(desk.is_ok(alice, invite));
+    const std::string reason(16'384, 'r');
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i % 100 == 7) {
+            REQUIRE(desk.is_ok(names[i], Reject{id("i"), bytes(16'384), reason}));
+        } else {
+            REQUIRE(desk.is_ok(names[i], Accept{id("i"), bytes(100)}));
+        }
+    }
+    std::set<UserId> told;
+    std::set<UserId> talks;
+    for (const auto& page : all_pages(desk, alice, Get{id("i")})) {
+        const auto& info = std::get<Got>(page).invitation;
+        CHECK(info.rev == Rev{1001});
+        CHECK(info.invitees.size() <= 100);
+        for (const auto& invitee : info.invitees) {
+            CHECK(told.insert(invitee.user).second);
+            CHECK(invitee.data.has_value());
+        }
+        for (const auto& user : info.call_state->participants) {
+            CHECK(talks.insert(user).second);
+        }
+    }
+    CHECK(told.size() == 1000);
+    CHECK(talks.size() == 991);
+
+    const auto synced = all_pages(desk, alice, Sync{});
+    REQUIRE(synced.size() == 1);
+    const auto& item = std::get<Synced>(synced.front()).invitations.front();
+    CHECK_FALSE(item.rev);
+    CHECK(item.answers_left_out);
+    CHECK(item.invitees.size() == 100);
+    CHECK(item.invitees_left_out == 900);
+    CHECK(item.call_state->participants.size() == 100);
+    CHECK(item.call_state->more == 891);
+    CHECK(item.data);
+}
+
+TEST_CASE("an item of sync names its reader, however many are asked") {
+    SharedState desk(without_rates());
+    auto names = users("u", 200);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = names}));
+    REQUIRE(desk.is_ok(alice, GroupInvite{.group = team}));
+    for (const auto index : {std::size_t{0}, std::size_t{99}, std::size_t{100}, std::size_t{199}}) {
+        const auto reply = desk.ask(names[index], Sync{});
+        const auto& item = std::get<Synced>(reply.body).invitations.front();
+        CHECK(item.invitees.size() == 100);
+        CHECK(item.invitees_left_out == 100);
+        CHECK(std::count_if(item.invitees.begin(), item.invitees.end(),
+                            [&](const auto& one) { return one.user == names[index]; }) == 1);
+    }
+}
+
+TEST_CASE("what is asked for is as much as is listed, and no more than a page") {
+    SharedState desk(without_rates());
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 5)}));
+    const auto members = [&](std::int64_t limit) {
+        const auto reply = desk.ask(alice, GetGroup{team, {.limit = limit}});
+        return std::get<GotGroup>(reply.body).group.members.size();
+    };
+    CHECK(members(2) == 2);
+    CHECK(members(1'000'000) == 6);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = group_id("other")}));
+    const auto listed = all_pages(desk, alice, ListGroups{{.limit = 1}});
+    CHECK(listed.size() == 2);
+}
+
+TEST_CASE("lists in a reply name a hundred, and count the others") {
+    SharedState desk(without_rates());
+    const auto asked = users("u", 150);
+    const auto invite = desk.ask(
+        alice,
+        Invite{.invitee = bob, .id = id("i"), .also = asked, .visibility = Visibility::inviter});
+    const auto& invited = std::get<Invited>(invite.body);
+    CHECK(invited.offline.size() == 100);
+    CHECK(invited.more == 51);
+    auto again = users("u", 151);
+    const auto add = desk.ask(alice, Add{id("i"), again});
+    const auto& added = std::get<Invited>(add.body);
+    CHECK(added.skipped->size() == 100);
+    CHECK(added.offline.size() == 1);
+    CHECK(added.more == 50);
+    REQUIRE(desk.is_ok(asked[0], Reject{id("i")}));
+    const auto cancel = desk.ask(alice, Cancel{id("i"), {}, asked});
+    const auto& cancelled = std::get<Cancelled>(cancel.body);
+    CHECK(cancelled.cancelled.size() == 100);
+    CHECK(cancelled.already.size() == 1);
+    CHECK(cancelled.more == 49);
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = asked}));
+    const auto members = desk.ask(alice, AddMembers{team, again});
+    CHECK(std::get<MembersDone>(members.body).skipped.size() == 100);
+    CHECK(std::get<MembersDone>(members.body).more == 50);
 }
 
 TEST_CASE("sync tells an observer each invitation once, page by page") {
@@ -1097,8 +1233,8 @@ TEST_CASE("sync tells an observer each invitation once, page by page") {
             CHECK(told.insert(one.id).second);
             CHECK(one.role == (one.invitees.front().user == bob ? Role::invitee : Role::observer));
         }
-        sync.after = page.next;
-    } while (sync.after);
+        sync.page.after = page.next;
+    } while (sync.page.after);
     CHECK(told == open);
 }
 

@@ -160,6 +160,8 @@ std::string said(Hears who) {
             return "who is asked";
         case Hears::onlookers:
             return "the onlookers";
+        case Hears::inviter_elsewhere:
+            return "the inviter, if another device of theirs is online";
         case Hears::those_before:
             return "the audience before";
         case Hears::call_audience:

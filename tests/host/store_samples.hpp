@@ -223,6 +223,9 @@ class Scenario {
         open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(which));
         one.kept.rev = 2;
         one.kept.ended_at = at(2000 + static_cast<std::int64_t>(one.number));
+        if (one.number % 3 == 0) {
+            one.kept.replaced_by = id("after" + std::to_string(one.number));
+        }
         changes.push_back(one.kept);
         changes.push_back(NoteKept{
             .number = one.number, .rev = 2, .data = data(), .reason = below(2) == 0 ? "" : "busy"});

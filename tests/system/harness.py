@@ -577,6 +577,20 @@ class Client:
                 return found
             after = {"after": page["next"]}
 
+    def get(self, invitation):
+        """Follows `next` to the end; returns the invitation whole."""
+        whole, after = None, {}
+        while True:
+            page = self.request(f"invitation/{invitation}/get", after)
+            assert page["ok"], page
+            if whole is None:
+                whole = page["invitation"]
+            else:
+                whole["invitees"] += page["invitation"]["invitees"]
+            if "next" not in page:
+                return whole
+            after = {"after": page["next"]}
+
     def wait_event(self, wanted=lambda event: True, /, **fields):
         """Takes the first event not yet taken that has this name (or fits the predicate) and these fields."""
         def fits(event):

@@ -208,10 +208,13 @@ class Endings(SignalingTest):
     def test_another_device_of_the_inviter_that_cancels_hears_nothing_but_the_result_and_the_end(self):
         door, desk = self.clients("alice", "alice")
         invitation = door.ring("bob")
+        shown = desk.wait_event("onSignalingEvent", inviteID=invitation, role="inviter")
+        self.assertEqual((shown["type"], shown["invitees"]), ("newInvitation", ["bob"]))
+        self.assertIn(invitation, desk.pending())
         self.assert_result(desk.call("cancel", id=invitation), cancelled=["bob"])
         door.wait_event("onInvitationCancelled", inviteID=invitation)
         desk.fence()
-        self.assertEqual(desk.heard("onInvitationCancelled", "onSignalingEvent"), [])
+        self.assertEqual(desk.heard("onInvitationCancelled", "onSignalingEvent", "onReceiveNewInvitation"), [shown])
         self.assertFalse([end for end in desk.heard("onInvitationEnded") if not end["here"]])
         self.assertEqual(desk.pending(), {})
 

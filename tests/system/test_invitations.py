@@ -23,6 +23,12 @@ class InvitationTest(SystemTest):
             invitee.wait_event("new_invitation", id=invitation)
         return invitation
 
+    def shown_to(self, devices, *invitations):
+        """Each of the inviter's devices sees what another of them asks."""
+        for device in devices:
+            for invitation in invitations:
+                device.wait_event("new_invitation", id=invitation, role="inviter", inviter=device.user)
+
     def state_of(self, asker, invitation):
         return states(self.assert_ok(asker.ask(f"invitation/{invitation}/get"))["invitation"])
 
@@ -449,6 +455,7 @@ class Cancel(InvitationTest):
         alice, bob = self.people("alice", "bob")
         phone = self.connect(self.broker, "alice")
         invitation = self.ringing(alice, bob)
+        self.shown_to([alice, phone], invitation)
         self.assert_ok(phone.ask(f"invitation/{invitation}/cancel"))
         self.hear([alice, bob, phone], "invitation_cancelled", by="alice", by_device=phone.tag)
 
@@ -479,6 +486,7 @@ class Cancel(InvitationTest):
         alice, bob, carol = self.people("alice", "bob", "carol")
         phone = self.connect(self.broker, "alice")
         single, several = self.ringing(alice, bob), self.ringing(alice, bob, carol)
+        self.shown_to([alice, phone], single, several)
         for invitation in (single, several):
             self.assert_ok(alice.ask(f"invitation/{invitation}/cancel"), rev=2)
             self.hear([alice, bob], "invitation_cancelled", id=invitation)
@@ -535,6 +543,7 @@ class Ringing(InvitationTest):
         tablet = self.connect(self.broker, "bob", encoding="json")
         phone = self.connect(self.broker, "alice")
         invitation = self.ringing(alice, bob, carol)
+        self.shown_to([alice, phone], invitation)
         tablet.wait_event("new_invitation")
         for client in (bob, bob, tablet):
             self.assert_ok(client.ask(f"invitation/{invitation}/ringing"), rev=1)

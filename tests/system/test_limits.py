@@ -199,7 +199,9 @@ class Defaults(LimitTest):
         self.assert_ok(alice.ask("user/u0/invite", also=users[:249]))
         self.assert_refused(alice.ask("user/u0/invite", also=users[:250]), "too_large", field="visibility", limit=250)
         invitation = self.invite(alice, "u0", also=users, visibility="inviter")
-        self.assertEqual(len(states(alice.sync()[invitation])), 1000)
+        item = alice.sync()[invitation]
+        self.assertEqual((len(item["invitees"]), item["invitees_left_out"], item.get("rev")), (100, 900, None))
+        self.assertEqual(len(states(alice.get(invitation))), 1000)
         self.assert_refused(alice.ask("user/one-more/invite", also=users, visibility="inviter"), "too_large",
                             limit=1000)
 

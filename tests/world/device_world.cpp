@@ -176,8 +176,8 @@ std::vector<InvitationInfo> World::open(const UserId& user) {
         const auto reply = ask({user, DeviceTag(0xffff)}, page);
         const auto& told = std::get<Synced>(reply.body);
         open.insert(open.end(), told.invitations.begin(), told.invitations.end());
-        page.after = told.next;
-    } while (page.after);
+        page.page.after = told.next;
+    } while (page.page.after);
     std::sort(open.begin(), open.end(),
               [](const auto& one, const auto& other) { return one.id < other.id; });
     return open;
@@ -505,7 +505,7 @@ void World::decide(const std::vector<UserId>& to, const Event& event, const NewI
                        .answer = body.answer,
                        .visibility = body.visibility});
     }
-    if (body.role == Role::observer) {
+    if (body.role != Role::invitee) {
         return;
     }
     all.back().was_added_to = event.rev > 1;

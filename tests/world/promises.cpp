@@ -34,6 +34,8 @@ class Promises::Model {
         message_.reset();
         signal_.reset();
         crossed_.reset();
+        replaced_.clear();
+        asked_.clear();
         request_ = &request.body;
         const bool changes = judge(sender, request, reply);
         require(changes || std::next(reply_at) == effects.end(),
@@ -244,7 +246,7 @@ class Promises::Model {
         return text;
     }
 
-    /// What `get` and `sync` must tell this reader.
+    /// What `get` must tell this reader.
     [[nodiscard]] InvitationInfo described(const InvitationId& id, const UserId& reader) const {
         const Known& known = known_.at(id);
         InvitationInfo told{.id = id,
@@ -276,6 +278,41 @@ class Promises::Model {
                                          .data = data_told ? part.data : std::nullopt,
                                          .reason = part.reason});
             }
+        }
+        return told;
+    }
+
+    /// What `sync` must tell this reader.
+    [[nodiscard]] InvitationInfo item(const InvitationId& id, const UserId& reader) const {
+        InvitationInfo told = described(id, reader);
+        auto& invitees = told.invitees;
+        const auto own = std::find_if(invitees.begin(), invitees.end(),
+                                      [&](const auto& one) { return one.user == reader; });
+        if (own - invitees.begin() >= 100 && own != invitees.end()) {
+            std::swap(invitees[99], *own);
+        }
+        told.invitees_left_out = shorten(invitees);
+        std::size_t said = 0;
+        std::size_t reasons = 0;
+        for (const auto& one : invitees) {
+            said += one.data ? one.data->bytes.size() : 0;
+            reasons += one.reason.value_or("").size();
+        }
+        if (said + reasons > 4096) {
+            told.answers_left_out = true;
+            for (auto& one : invitees) {
+                one.data.reset();
+                if (reasons > 4096) {
+                    one.reason.reset();
+                }
+            }
+        }
+        if (told.call_state) {
+            told.call_state->more = shorten(told.call_state->participants);
+        }
+        if (told.answers_left_out || told.invitees_left_out > 0 ||
+            (told.call_state && told.call_state->more > 0)) {
+            told.rev.reset();
         }
         return told;
     }
@@ -545,7 +582,34 @@ class Promises::Model {
         message_->told = true;
     }
 
+    /// Whether the inviter has a device online other than that which asked.
+    [[nodiscard]] bool is_elsewhere(const Known& known, const Event& event) const {
+        const auto at = online_.find(known.inviter);
+        return at != online_.end() &&
+               std::any_of(at->second.begin(), at->second.end(),
+                           [&](DeviceTag device) { return device != event.by_device; });
+    }
+    /// A list that names at most 100; how many it leaves out.
+    template <class Entry>
+    static std::int64_t shorten(std::vector<Entry>& list) {
+        const auto all = list.size();
+        list.resize(std::min<std::size_t>(all, 100));
+        return static_cast<std::int64_t>(all - list.size());
+    }
+
     void happened(Known& known, const Told& delivery, const NewInvitation& body) {
+        require(body.replaces == (known.rev <= 1 ? replaced_ : std::vector<InvitationId>{}),
+                "it replaces something else");
+        if (body.role == Role::inviter) {
+            require(known.had_it && !changes(known, delivery) && known.rev == 1,
+                    "the inviter hears of what is old");
+            require(delivery.to == std::vector{known.inviter}, "another hears as the inviter");
+            require(body == news(known, body), "a new invitation that says something else");
+            auto all = users(known);
+            const auto more = known.private_to_inviter() ? shorten(all) : 0;
+            require(body.invitees == all && body.more == more, "not all invitees are listed");
+            return;
+        }
         if (body.role == Role::observer) {
             require(known.had_it && !changes(known, delivery), "observers of nothing");
             for (const auto& user : delivery.to) {
@@ -587,7 +651,9 @@ class Promises::Model {
         if (known.rev == 1) {
             const auto heard = audience(known, {});
             known.to_be_told.insert(heard.begin(), heard.end());
-            known.to_be_told.erase(known.inviter);
+            if (!is_elsewhere(known, delivery.event)) {
+                known.to_be_told.erase(known.inviter);
+            }
         }
         if (known.private_to_inviter()) {
             require(body.invitees == delivery.to && delivery.to.size() == 1,
@@ -608,7 +674,9 @@ class Promises::Model {
                 .answer = known.asked.answer,
                 .visibility = known.asked.visibility,
                 .online_only = known.asked.online_only,
-                .role = told.role};
+                .role = told.role,
+                .replaces = told.replaces,
+                .more = told.more};
     }
 
     void happened(Known& known, const Told& delivery, const InvitationModified& body) {
@@ -856,6 +924,10 @@ class Promises::Model {
                 require(talks || (known.asked.answer == Answer::first && taker != nullptr &&
                                   taker->state == State::accepted),
                         "answered by nobody");
+            } else if (body.reason == CancelReason::replaced) {
+                require(is_replaced(delivery.event.id) && delivery.event.by == known.inviter,
+                        "replaced by nothing");
+                known.replaced_by = made_;
             } else if (body.reason == CancelReason::left_group) {
                 require(
                     plan_ && plan_->group == known.group && plan_->leaving.contains(known.inviter),
@@ -941,14 +1013,18 @@ class Promises::Model {
         bool anything = false;
         const Part* late = nullptr;
         std::optional<Rev> rev{};
+        std::optional<InvitationId> replaced_by{};
     };
     static Verdict refused(Error error) { return {.error = error}; }
     static Verdict too_late(const Known& known, const Part& part) {
         const Error errors[] = {Error::already_invited,   Error::already_accepted,
                                 Error::already_rejected,  Error::already_cancelled,
                                 Error::already_timed_out, Error::already_revoked};
-        return {
-            .error = errors[static_cast<std::size_t>(part.state)], .late = &part, .rev = known.rev};
+        const bool is_replaced = part.reason == name_of(CancelReason::replaced);
+        return {.error = errors[static_cast<std::size_t>(part.state)],
+                .late = &part,
+                .rev = known.rev,
+                .replaced_by = is_replaced ? known.replaced_by : std::nullopt};
     }
     static Verdict already_ended(const Known& known) {
         return {.error = Error::already_ended, .rev = known.rev};
@@ -989,6 +1065,8 @@ class Promises::Model {
                 require(
                     refusal->by == verdict.late->by && refusal->by_device == verdict.late->device,
                     "a refusal that names somebody else");
+                require(refusal->replaced_by == verdict.replaced_by,
+                        "a refusal that names another invitation");
             }
             if (verdict.rev) {
                 require(refusal->rev == verdict.rev, "a refusal with another rev");
@@ -1316,6 +1394,9 @@ class Promises::Model {
         if ((crossed_ = crossed_by(sender, asked))) {
             return {};
         }
+        find_replaced(sender, asked.replace, [&](const Known& one) {
+            return !one.group && one.asked.invitee == asked.invitee;
+        });
         std::vector<UserId> all{asked.invitee};
         all.insert(all.end(), asked.also.begin(), asked.also.end());
         return sort(sender.user, all, asked.online_only, nullptr, nullptr);
@@ -1335,6 +1416,8 @@ class Promises::Model {
         if (!group->rank(sender.user)) {
             return refused(Error::not_member);
         }
+        find_replaced(sender, asked.replace,
+                      [&](const Known& one) { return one.group == asked.group; });
         std::vector<UserId> all = asked.invitees.value_or(std::vector<UserId>{});
         if (!asked.invitees) {
             for (const auto& [user, rank] : group->members) {
@@ -1347,7 +1430,25 @@ class Promises::Model {
                            : sort(sender.user, all, asked.online_only, nullptr, group);
     }
     [[nodiscard]] Verdict expected(const Sender&, const Sync& asked) {
-        return {.anything = asked.after && asked.after != next_page_};
+        return {.anything = asked.page.after && asked.page.after != next_page_};
+    }
+
+    /// What this inviter has pending by the same topic, oldest first.
+    void find_replaced(const Sender& sender, bool replace, const auto& is_same) {
+        std::map<std::uint64_t, InvitationId> found;
+        for (const auto& [id, known] : known_) {
+            if (replace && known.inviter == sender.user && known.anyone_pending() &&
+                !known.lives() && is_same(known)) {
+                found.emplace(known.number, id);
+            }
+        }
+        replaced_.clear();
+        for (const auto& [number, id] : found) {
+            replaced_.push_back(id);
+        }
+    }
+    [[nodiscard]] bool is_replaced(const InvitationId& id) const {
+        return std::find(replaced_.begin(), replaced_.end(), id) != replaced_.end();
     }
 
     /// Who is asked and who is skipped, kept for the reply to be compared with.
@@ -1403,6 +1504,19 @@ class Promises::Model {
         }
     }
 
+    /// Of those who were asked.
+    void check_offline(std::vector<UserId> asked, const Invited& invited) const {
+        std::erase_if(asked, [this](const UserId& user) { return online_.contains(user); });
+        const auto count = static_cast<std::int64_t>(asked.size());
+        shorten(asked);
+        require(invited.offline == asked, "others are said to be away");
+        const auto skipped = static_cast<std::int64_t>(skipped_.size());
+        require(limits_bite_ || invited.dup ||
+                    invited.more == std::max<std::int64_t>(count - 100, 0) +
+                                        std::max<std::int64_t>(skipped - 100, 0),
+                "another number is left out");
+    }
+
     bool done(const Sender& sender, const GroupInvite& asked, const Verdict& verdict,
               const Reply& reply) {
         const Invite same{.invitee = {},
@@ -1413,7 +1527,8 @@ class Promises::Model {
                           .call = asked.call,
                           .online_only = asked.online_only,
                           .on_inviter_lost = asked.on_inviter_lost,
-                          .visibility = asked.visibility};
+                          .visibility = asked.visibility,
+                          .replace = asked.replace};
         const auto& invited = std::get<Invited>(reply.body);
         require(invited.skipped.has_value() == !invited.dup,
                 "a group's invite that says too little");
@@ -1443,6 +1558,7 @@ class Promises::Model {
                         invited.remaining == remaining(known, sender.user) &&
                         invited.state == (known.open() ? Openness::open : Openness::ended),
                     "a repeated invite tells another state");
+            check_offline(users(known), invited);
             return false;
         }
         require(!known_.contains(invited.id), "an id that was in use");
@@ -1459,11 +1575,14 @@ class Promises::Model {
                  .device = sender.device,
                  .was_online = is_there(sender.user, sender.device)});
         }
+        made_ = invited.id;
+        asked_before_ = 0;
         known_.emplace(invited.id, std::move(known));
         return true;
     }
     bool done(const Sender&, const Add&, const Verdict&, const Reply& reply) {
         const auto& added = std::get<Invited>(reply.body);
+        asked_before_ = std::ssize(known_.at(added.id).parts);
         require(!added.dup && added.skipped.has_value(), "an add that says too little");
         check_skipped(*added.skipped);
         return true;
@@ -1495,13 +1614,23 @@ class Promises::Model {
             }
             changes = changes || part->pending();
         }
+        right.more = shorten(right.cancelled) + shorten(right.already);
         require(told == right, "a cancel tells other names");
         require(changes || told.rev == known.rev, "another rev");
         return changes;
     }
     bool done(const Sender& sender, const Get& asked, const Verdict&, const Reply& reply) {
-        const Got right{described(asked.id, sender.user)};
-        if (std::get<Got>(reply.body) != right) {
+        const auto& got = std::get<Got>(reply.body);
+        Got right{described(asked.id, sender.user)};
+        if (asked.page.after) {
+            return false;
+        }
+        const auto most = std::clamp<std::int64_t>(asked.page.limit.value_or(100), 1, 100);
+        if (std::cmp_greater(right.invitation.invitees.size(), most)) {
+            right.invitation.invitees.resize(static_cast<std::size_t>(most));
+            right.next = got.next.value_or("it goes on");
+        }
+        if (got != right) {
             throw BrokenPromise(
                 "get tells " + encode(reply, Encoding::json) + " where the events told " +
                 encode(Reply{.re = "get", .device = sender.device, .body = right}, Encoding::json));
@@ -1511,11 +1640,11 @@ class Promises::Model {
     bool done(const Sender& sender, const Sync& asked, const Verdict& verdict, const Reply& reply) {
         const auto& page = std::get<Synced>(reply.body);
         require(page.server_epoch == server_epoch_, "another epoch");
-        if (!asked.after || verdict.anything) {
+        if (!asked.page.after || verdict.anything) {
             synced_.clear();
         }
         for (const auto& one : page.invitations) {
-            require(known_.contains(one.id) && one == described(one.id, sender.user),
+            require(known_.contains(one.id) && one == item(one.id, sender.user),
                     "sync tells another state than the events did");
             require(synced_.insert(one.id).second, "sync tells one twice");
         }
@@ -1775,7 +1904,7 @@ class Promises::Model {
             right.members.push_back({user, rank});
         }
         // Groups in these stories fit one page.
-        require(!page.next && (asked.after || page.group == right), "get tells another group");
+        require(!page.next && (asked.page.after || page.group == right), "get tells another group");
         return false;
     }
     bool done(const Sender&, const Here&, const Verdict&, const Reply& reply) {
@@ -1877,6 +2006,12 @@ class Promises::Model {
                                  now_ + *invited.remaining == deadline(known, body.timeout)),
                             "another time");
                     require(!known.parts.empty(), "an invitation of nobody");
+                    auto added = users(known);
+                    added.erase(added.begin(), added.begin() + asked_before_);
+                    check_offline(std::move(added), invited);
+                    for (const auto& id : replaced_) {
+                        require(!known_.at(id).anyone_pending(), "what is replaced rings on");
+                    }
                 } else if constexpr (std::same_as<Verb, Cancel>) {
                     const auto& told = std::get<Cancelled>(reply.body);
                     const Known& known = known_.at(body.id);
@@ -1949,6 +2084,11 @@ class Promises::Model {
     /// The call that the present invite crosses or once did; and those of earlier ones, by id.
     std::optional<InvitationId> crossed_;
     std::map<InvitationId, InvitationId> merged_;
+    /// What the present invite made, and what it replaces.
+    InvitationId made_;
+    std::vector<InvitationId> replaced_;
+    /// How many it had asked before the present add.
+    std::ptrdiff_t asked_before_ = 0;
     const RequestBody* request_ = nullptr;
     /// An inviter and who has just accepted a call of theirs.
     std::optional<std::pair<UserId, UserId>> talk_;

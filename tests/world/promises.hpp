@@ -112,6 +112,8 @@ class Promises {
         std::set<UserId> to_be_told{};
         std::optional<std::vector<UserId>> had_it{};
         std::optional<KnownCall> call{};
+        /// What its inviter asked instead.
+        std::optional<InvitationId> replaced_by{};
 
         [[nodiscard]] bool open() const { return anyone_pending() || lives(); }
         [[nodiscard]] bool lives() const { return call && call->lives(); }

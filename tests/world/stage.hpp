@@ -163,8 +163,8 @@ class Stage {
             Sync page;
             do {
                 const auto reply = ask(reader, page);
-                page.after = reply.ok() ? std::get<Synced>(reply.body).next : std::nullopt;
-            } while (page.after);
+                page.page.after = reply.ok() ? std::get<Synced>(reply.body).next : std::nullopt;
+            } while (page.page.after);
             ask(reader, ListGroups{});
             for (const auto& [id, group] : std::map(promises_.groups())) {
                 ask(reader, GetGroup{id});

@@ -130,6 +130,46 @@ test('declined, busy, cancelled, not answered, not disturbed: the other side say
   await says(kitchen, 'notice', 'door rang: you were not disturbed');
 });
 
+test('that nobody is there is said, until they come', { skip }, async () => {
+  const door = await windows.of('door');
+  await door.getByLabel('Somebody else, or a group').fill('cellar');
+  await button(door, 'Ring').click();
+  await says(door, 'outgoing-states', 'Nobody of cellar is there now.');
+  const cellar = await windows.of('cellar');
+  await shows(cellar, 'incoming');
+  await says(door, 'outgoing-states', 'cellar: rings');
+  assert.doesNotMatch(await text(door, 'outgoing-states'), /Nobody/);
+  await button(cellar, 'Decline').click();
+  await says(door, 'ended-what', 'Declined');
+});
+
+test('a bell that is pressed again rings on, as one', { skip }, async () => {
+  const kitchen = await windows.of('pantry');
+  const bell = await Person.connected(broker.mqtt, 'bell');
+  bell.signaling.invite('pantry', 'once', { call: true });
+  await says(kitchen, 'incoming-what', 'once');
+  await kitchen.evaluate(() => {
+    window.changes = [];
+    new MutationObserver(() => window.changes.push(document.body.dataset.screen)).observe(document.body, { attributeFilter: ['data-screen'] });
+  });
+  const { inviteID } = bell.signaling.invite('pantry', 'twice', { call: true, replace: true });
+  await says(kitchen, 'incoming-what', 'twice');
+  assert.deepEqual(await kitchen.evaluate(() => window.changes), []);
+  assert.equal(await kitchen.locator('#notice').textContent(), '');
+  await button(kitchen, 'Decline').click();
+  await bell.hears('onInviteeRejected', (id) => id === inviteID);
+});
+
+test('what one window rings, another of the same user sees, and can cancel', { skip }, async () => {
+  const [door, desk] = [await windows.of('door'), await windows.of('door')];
+  await button(door, 'kitchen').click();
+  await says(desk, 'elsewhere', 'Ringing kitchen from another window');
+  assert.equal(await door.locator('#elsewhere').isVisible(), false);
+  await button(desk, 'Cancel').click();
+  await says(door, 'ended-what', 'Stopped');
+  await desk.locator('#elsewhere').waitFor({ state: 'hidden' });
+});
+
 test('a reload during a ring finds it again, on both sides', { skip }, async () => {
   const [door, kitchen] = [await windows.of('door'), await windows.of('kitchen')];
   await button(door, 'kitchen').click();

@@ -31,7 +31,7 @@ for (const transport of ['mqtt', 'ws']) {
     const door = await Person.connected(broker[transport], 'door');
     const invite = door.signaling.invite('kitchen', 'front door');
     assert.match(invite.inviteID, /^[0-9a-f]{32}$/);
-    assert.deepEqual(await invite, { ok: true, code: 0, error: '', message: '', inviteID: invite.inviteID, skipped: [] });
+    assert.deepEqual(await invite, { ok: true, code: 0, error: '', message: '', inviteID: invite.inviteID, skipped: [], offline: [], more: 0 });
     assert.deepEqual(await kitchen.hears('onReceiveNewInvitation'), [invite.inviteID, 'door', '', ['kitchen'], 'front door']);
     assert.ok((await kitchen.signaling.ringing(invite.inviteID)).ok);
     assert.deepEqual(await door.hears('onInviteeRinging'), [invite.inviteID, 'kitchen']);
@@ -78,6 +78,43 @@ test('answered elsewhere, rejected, cancelled, timed out, modified: each is told
   const fourth = door.signaling.invite('hall', '', { timeout: 0.05 });
   assert.deepEqual(await panel.hears('onInvitationTimeout'), [fourth.inviteID, ['hall']]);
   assert.equal((await door.hears('onInvitationEnded', ({ inviteID }) => inviteID === fourth.inviteID))[0].state, 'timed_out');
+});
+
+test('a bell that is pressed again rings once, and the answer to the first is told what replaced it', { skip }, async () => {
+  const [panel, bell] = await Promise.all(['bell-panel', 'bell'].map((user) => Person.connected(broker.mqtt, user)));
+  const first = bell.signaling.invite('bell-panel', 'ring');
+  await panel.hears('onReceiveNewInvitation');
+  const second = bell.signaling.invite('bell-panel', 'again', { replace: true });
+  await panel.hears('onReceiveNewInvitation', (id) => id === second.inviteID);
+  const [event] = await panel.hears('onSignalingEvent', ({ inviteID }) => inviteID === second.inviteID);
+  assert.deepEqual([event.type, event.replaces], ['newInvitation', [first.inviteID]]);
+  for (const [one, here] of [[panel, false], [bell, true]]) {
+    const [end] = await one.hears('onInvitationEnded');
+    assert.deepEqual([end.inviteID, end.state, end.reason, end.here], [first.inviteID, 'cancelled', 'replaced', here]);
+  }
+  const late = await panel.signaling.accept(first.inviteID);
+  assert.deepEqual([late.error, late.replacedBy], ['already_cancelled', second.inviteID]);
+  assert.ok((await panel.signaling.accept(second.inviteID)).ok);
+});
+
+test('who is not there is told to who invites and who adds', { skip }, async () => {
+  const bell = await Person.connected(broker.mqtt, 'bell');
+  const { inviteID, offline, more } = await bell.signaling.inviteSeveral(['nobody', 'bell-panel']);
+  assert.deepEqual([offline, more], [['nobody', 'bell-panel'], 0]);
+  assert.deepEqual((await bell.signaling.addInvitees(inviteID, ['no-one'])).offline, ['no-one']);
+});
+
+test('a second panel of who rings sees it, and can cancel it', { skip }, async () => {
+  const [one, other] = await Promise.all(['gate', 'gate'].map((user) => Person.connected(broker.mqtt, user)));
+  const ring = one.signaling.invite('nobody', 'delivery');
+  const [event] = await other.hears('onSignalingEvent');
+  assert.deepEqual([event.type, event.role, event.inviteID, event.invitees, event.byDevice], ['newInvitation', 'inviter', ring.inviteID, ['nobody'], one.client.device]);
+  assert.deepEqual(other.signaling.getPendingInvitations().map(({ inviteID, role }) => [inviteID, role]), [[ring.inviteID, 'inviter']]);
+  assert.ok((await other.signaling.cancel(ring.inviteID)).ok);
+  const [end] = await one.hears('onInvitationEnded');
+  assert.deepEqual([end.state, end.here, end.by, end.byDevice], ['cancelled', false, 'gate', other.client.device]);
+  assert.ok((await other.hears('onInvitationEnded'))[0].here);
+  for (const person of [one, other]) assert.equal(person.count('onReceiveNewInvitation'), 0);
 });
 
 test('what the application says wrong is refused as the broker would, and asked of nobody', { skip }, async () => {

@@ -37,6 +37,8 @@ struct GroupMember {
 struct MembersResult : Result {
     /// Who was named and left out, and why.
     std::vector<LeftOut> skipped{};
+    /// So many more than are named.
+    std::int64_t more = 0;
 };
 
 /// Of `getGroupsInfo`, for one of the groups.

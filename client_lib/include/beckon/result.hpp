@@ -41,6 +41,8 @@ struct Result {
     /// Who was faster, and with which device, for `already_…`.
     std::string by{};
     std::string byDevice{};
+    /// The invitation that replaced this one, for `already_cancelled`.
+    std::string replacedBy{};
 
     [[nodiscard]] bool ok() const noexcept { return code == 0; }
 };
@@ -57,6 +59,11 @@ struct InviteResult : Result {
     std::string inviteID{};
     /// Who was named and not invited, and why.
     std::vector<LeftOut> skipped{};
+    /// Of those who were invited, who has no device online now: they will hear of it if they come
+    /// before it ends. A name that nobody has is among them.
+    std::vector<std::string> offline{};
+    /// So many more are skipped or offline than the at most 100 that each list names.
+    std::int64_t more = 0;
     /// The one who is called was calling this user already: nobody rings, that call is accepted,
     /// and it has this id. Else empty.
     std::string mergedInto{};
@@ -71,6 +78,8 @@ struct CancelResult : Result {
     std::vector<std::string> cancelled{};
     /// Who was faster.
     std::vector<Already> already{};
+    /// So many more than the at most 100 that each list names.
+    std::int64_t more = 0;
 };
 
 using ResultCallback = std::function<void(const Result&)>;

@@ -5,6 +5,7 @@
 #include <beckon/result.hpp>
 #include <beckon/vocabulary.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -60,9 +61,11 @@ struct PastSignaling {
     std::string inviter;
     /// Empty: not in a group.
     std::string groupID{};
-    /// What became of each whom this user may know of; their `ringing`, `device` and `data` are
-    /// not kept.
+    /// What became of each whom this user may know of, at most 100; their `ringing`, `device` and
+    /// `data` are not kept.
     std::vector<SignalingInvitee> invitees{};
+    /// So many others were asked.
+    std::int64_t inviteesLeftOut = 0;
     /// Why its call ended, such as `hangup`; without one, the first that is true of anybody:
     /// `accepted`, `rejected`, `cancelled`, `timed_out`, `revoked`.
     std::string reason{};
@@ -129,6 +132,8 @@ struct SignalingEvent {
     std::vector<std::string> invitees{};
     std::string data{};
     std::string reason{};
+    /// Of `newInvitation`: those that end by it, and ring on as it.
+    std::vector<std::string> replaces{};
     /// Who did it, and with which device; empty: the clock, or not known.
     std::string by{};
     std::string byDevice{};
@@ -214,7 +219,8 @@ class BECKON_EXPORT SignalingListener {
                              std::chrono::milliseconds duration, const std::string& data);
     /// Each event with all that is known, right before the call above that it maps
     /// to; also those that none of them tells, such as `newInvitation` to a member of
-    /// the group who is not asked (`role` is `observer`).
+    /// the group who is not asked (`role` is `observer`), or of what another device of this user
+    /// asks (`role` is `inviter`). Who rings is told by `role` `invitee` alone.
     virtual void onSignalingEvent(const SignalingEvent& event);
 };
 
@@ -234,6 +240,9 @@ struct InviteOptions {
     /// up. When the one who is called is just calling this user, the two calls become one:
     /// see `InviteResult::mergedInto`.
     bool call = false;
+    /// What this user has pending that was sent to the same first invitee, or the same group, ends
+    /// with it (reason `replaced`) and rings on as this: a bell that is pressed again rings once.
+    bool replace = false;
 };
 
 /// Invites, answers and ends invitations. Belongs to a `Client`; any thread.

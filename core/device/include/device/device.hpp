@@ -157,6 +157,7 @@ class Device {
     void blame_for_loss(bool too_large, Instant now);
     /// When not all that it names fitted into it: asks for the rest.
     bool go_on(OpenRequest& asked, Reply& reply);
+    bool get_on(OpenRequest& asked, Got& page);
     [[nodiscard]] Send here(bool gone) const;
     void say_here(Instant now);
     void here_replied(const Reply& reply, Instant now);

@@ -37,6 +37,8 @@ struct InvitationKept {
     Instant lifetime_end{};
     /// Nothing: it is open.
     std::optional<Instant> ended_at{};
+    /// What its inviter asked instead, when that ended it.
+    std::optional<InvitationId> replaced_by{};
     bool operator==(const InvitationKept&) const = default;
 };
 

@@ -26,6 +26,10 @@ struct NewInvitation {
     Visibility visibility = Visibility::invitees;
     bool online_only = false;
     Role role = Role::invitee;
+    /// What it replaces has ended.
+    std::vector<InvitationId> replaces{};
+    /// So many others are asked, of whom its inviter is told in other ways.
+    std::int64_t more = 0;
 
     static constexpr std::string_view event = "new_invitation";
     static void fields(auto& m, auto& v) {
@@ -39,6 +43,8 @@ struct NewInvitation {
         v.unless("visibility", m.visibility, usual_visibility(m.group.has_value()));
         v.unless("online_only", m.online_only, false);
         v.unless("role", m.role, Role::invitee);
+        v.unless("replaces", m.replaces, std::vector<InvitationId>{});
+        v.unless("more", m.more, std::int64_t{0});
     }
     bool operator==(const NewInvitation&) const = default;
 };

@@ -15,6 +15,8 @@ namespace beckon {
 struct Sender {
     UserId user;
     DeviceTag device;
+    /// The broker's operator has named the user one.
+    bool is_operator = false;
     bool operator==(const Sender&) const = default;
 };
 

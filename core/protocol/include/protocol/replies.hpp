@@ -41,17 +41,21 @@ struct InviteeInfo {
 /// A call that lives, or lived: then nobody takes part and `reason` says why.
 struct CallInfo {
     std::vector<UserId> participants{};
+    /// So many others take part.
+    std::int64_t more = 0;
     Duration duration{};
     std::optional<std::string> reason{};
 
     static void fields(auto& m, auto& v) {
         v.required("participants", m.participants);
+        v.unless("more", m.more, std::int64_t{0});
         v.required("duration_ms", m.duration);
         v("reason", m.reason);
     }
     bool operator==(const CallInfo&) const = default;
 };
 
+/// An item of `sync` leaves out what would be too much; such a one has no `rev`, and `get` has all.
 struct InvitationInfo {
     InvitationId id;
     UserId inviter;
@@ -61,11 +65,15 @@ struct InvitationInfo {
     Answer answer = Answer::all;
     bool online_only = false;
     Visibility visibility = Visibility::invitees;
-    Rev rev = 1;
+    std::optional<Rev> rev{};
     Openness state = Openness::open;
     Role role = Role::invitee;
     std::optional<Duration> remaining{};
     std::vector<InviteeInfo> invitees{};
+    /// What was said with answers is not told here.
+    bool answers_left_out = false;
+    /// So many others are asked.
+    std::int64_t invitees_left_out = 0;
     /// Absent until somebody accepts.
     std::optional<CallInfo> call_state{};
 
@@ -78,11 +86,13 @@ struct InvitationInfo {
         v.unless("answer", m.answer, Answer::all);
         v.unless("online_only", m.online_only, false);
         v.unless("visibility", m.visibility, usual_visibility(m.group.has_value()));
-        v.required("rev", m.rev);
+        v("rev", m.rev);
         v.unless("state", m.state, Openness::open);
         v.unless("role", m.role, Role::invitee);
         v("remaining_ms", m.remaining);
         v.required("invitees", m.invitees);
+        v.flag("answers_left_out", m.answers_left_out);
+        v.unless("invitees_left_out", m.invitees_left_out, std::int64_t{0});
         v("call_state", m.call_state);
     }
     bool operator==(const InvitationInfo&) const = default;
@@ -159,6 +169,8 @@ struct PastInvitation {
     UserId inviter;
     std::optional<GroupId> group{};
     std::vector<PastInvitee> invitees{};
+    /// So many others were asked.
+    std::int64_t invitees_left_out = 0;
     std::string reason;
     Role role = Role::invitee;
     bool missed = false;
@@ -173,6 +185,7 @@ struct PastInvitation {
         v.required("inviter", m.inviter);
         v("group", m.group);
         v.required("invitees", m.invitees);
+        v.unless("invitees_left_out", m.invitees_left_out, std::int64_t{0});
         v.required("reason", m.reason);
         v.unless("role", m.role, Role::invitee);
         v.unless("missed", m.missed, false);
@@ -209,6 +222,9 @@ struct Already {
     bool operator==(const Already&) const = default;
 };
 
+/// Each list that a reply names people in has at most so many; `more` counts the rest of all.
+inline constexpr std::size_t most_named = 100;
+
 struct Invited {
     bool dup = false;
     InvitationId id;
@@ -216,6 +232,9 @@ struct Invited {
     Openness state = Openness::open;
     std::optional<Duration> remaining{};
     std::optional<std::vector<Skipped>> skipped{};
+    /// Of those who were asked, who has no device online.
+    std::vector<UserId> offline{};
+    std::int64_t more = 0;
 
     static void fields(auto& m, auto& v) {
         v.flag("dup", m.dup);
@@ -224,6 +243,8 @@ struct Invited {
         v.unless("state", m.state, Openness::open);
         v("remaining_ms", m.remaining);
         v("skipped", m.skipped);
+        v.unless("offline", m.offline, std::vector<UserId>{});
+        v.unless("more", m.more, std::int64_t{0});
     }
     bool operator==(const Invited&) const = default;
 };
@@ -257,20 +278,27 @@ struct Cancelled {
     Rev rev = 1;
     std::vector<UserId> cancelled{};
     std::vector<Already> already{};
+    std::int64_t more = 0;
 
     static void fields(auto& m, auto& v) {
         v.flag("dup", m.dup);
         v.required("rev", m.rev);
         v.required("cancelled", m.cancelled);
         v.required("already", m.already);
+        v.unless("more", m.more, std::int64_t{0});
     }
     bool operator==(const Cancelled&) const = default;
 };
 
 struct Got {
     InvitationInfo invitation;
+    /// Its invitees go on.
+    std::optional<std::string> next{};
 
-    static void fields(auto& m, auto& v) { v.required("invitation", m.invitation); }
+    static void fields(auto& m, auto& v) {
+        v.required("invitation", m.invitation);
+        v("next", m.next);
+    }
     bool operator==(const Got&) const = default;
 };
 
@@ -306,8 +334,12 @@ struct GroupDone {
 /// Ok to a group's add and remove.
 struct MembersDone {
     std::vector<Skipped> skipped{};
+    std::int64_t more = 0;
 
-    static void fields(auto& m, auto& v) { v.required("skipped", m.skipped); }
+    static void fields(auto& m, auto& v) {
+        v.required("skipped", m.skipped);
+        v.unless("more", m.more, std::int64_t{0});
+    }
     bool operator==(const MembersDone&) const = default;
 };
 
@@ -353,6 +385,8 @@ struct Refusal {
     std::optional<UserId> by{};
     std::optional<DeviceTag> by_device{};
     std::optional<Rev> rev{};
+    /// What the invitation was replaced by.
+    std::optional<InvitationId> replaced_by{};
 
     static void fields(auto& m, auto& v) {
         v.required("error", m.error);
@@ -363,6 +397,7 @@ struct Refusal {
         v("by", m.by);
         v("by_device", m.by_device);
         v("rev", m.rev);
+        v("replaced_by", m.replaced_by);
     }
     bool operator==(const Refusal&) const = default;
 };

@@ -40,6 +40,8 @@ struct Invite {
     bool online_only = false;
     OnInviterLost on_inviter_lost = OnInviterLost::cancel;
     Visibility visibility = Visibility::invitees;
+    /// What this inviter has pending by the same topic ends with it.
+    bool replace = false;
 
     static constexpr std::string_view verb = "invite";
     static void fields(auto& m, auto& v) {
@@ -52,6 +54,7 @@ struct Invite {
         v.defaulted("online_only", m.online_only);
         v.defaulted("on_inviter_lost", m.on_inviter_lost);
         v.defaulted("visibility", m.visibility);
+        v.flag("replace", m.replace);
     }
     bool operator==(const Invite&) const = default;
 };
@@ -75,6 +78,7 @@ struct GroupInvite {
     bool online_only = false;
     OnInviterLost on_inviter_lost = OnInviterLost::cancel;
     Visibility visibility = Visibility::members;
+    bool replace = false;
 
     static constexpr std::string_view verb = Invite::verb;
     static void fields(auto& m, auto& v) {
@@ -87,6 +91,7 @@ struct GroupInvite {
         v.defaulted("online_only", m.online_only);
         v.defaulted("on_inviter_lost", m.on_inviter_lost);
         v.defaulted("visibility", m.visibility);
+        v.flag("replace", m.replace);
     }
     bool operator==(const GroupInvite&) const = default;
 };
@@ -171,12 +176,31 @@ struct Add {
     bool operator==(const Add&) const = default;
 };
 
-/// `invitation/{id}/get`
+/// How much of a list is asked for: `after` is the `next` of the page before, opaque to clients,
+/// and `limit` at most what the contract gives (section 3).
+struct Page {
+    std::optional<std::string> after{};
+    std::optional<std::int64_t> limit{};
+
+    static void fields(auto& m, auto& v) {
+        v("after", m.after);
+        v("limit", m.limit);
+    }
+    bool operator==(const Page&) const = default;
+};
+/// So many entries are on one page, unless less is asked for.
+inline constexpr std::int64_t page_invitations = 100;
+inline constexpr std::int64_t page_invitees = 100;
+inline constexpr std::int64_t page_groups = 100;
+inline constexpr std::int64_t page_members = 500;
+
+/// `invitation/{id}/get`; pages are of its invitees
 struct Get {
     InvitationId id;
+    Page page{};
 
     static constexpr std::string_view verb = "get";
-    static void fields(auto& /*m*/, auto& /*v*/) {}
+    static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
     bool operator==(const Get&) const = default;
 };
 
@@ -232,12 +256,12 @@ struct Resume {
     bool operator==(const Resume&) const = default;
 };
 
-/// `user/{me}/sync`; `after` is the `next` of the page before, opaque to clients
+/// `user/{me}/sync`
 struct Sync {
-    std::optional<std::string> after{};
+    Page page{};
 
     static constexpr std::string_view verb = "sync";
-    static void fields(auto& m, auto& v) { v("after", m.after); }
+    static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
     bool operator==(const Sync&) const = default;
 };
 
@@ -302,13 +326,13 @@ struct DismissGroup {
     bool operator==(const DismissGroup&) const = default;
 };
 
-/// `group/{group}/get`; `after` is the `next` of the page before, opaque to clients
+/// `group/{group}/get`; pages are of its members
 struct GetGroup {
     GroupId group;
-    std::optional<std::string> after{};
+    Page page{};
 
     static constexpr std::string_view verb = Get::verb;
-    static void fields(auto& m, auto& v) { v("after", m.after); }
+    static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
     bool operator==(const GetGroup&) const = default;
 };
 
@@ -376,12 +400,12 @@ struct TransferGroup {
     bool operator==(const TransferGroup&) const = default;
 };
 
-/// `user/{me}/groups`; `after` is the `next` of the page before, opaque to clients
+/// `user/{me}/groups`
 struct ListGroups {
-    std::optional<std::string> after{};
+    Page page{};
 
     static constexpr std::string_view verb = "groups";
-    static void fields(auto& m, auto& v) { v("after", m.after); }
+    static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
     bool operator==(const ListGroups&) const = default;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -52,6 +53,16 @@ std::string encode(const Reply& reply, Encoding encoding);
 std::string encode(const AnyEvent& event, Encoding encoding);
 /// The body of a request, as a client sends it.
 std::string encode(const Request& request, Encoding encoding);
+
+/// How many bytes one entry of a list takes in msgpack.
+template <class Entry>
+std::size_t msgpack_size(const Entry& entry);
+extern template std::size_t msgpack_size(const InvitationInfo&);
+extern template std::size_t msgpack_size(const InviteeInfo&);
+extern template std::size_t msgpack_size(const GroupInfo&);
+extern template std::size_t msgpack_size(const GroupSummary&);
+extern template std::size_t msgpack_size(const MemberInfo&);
+extern template std::size_t msgpack_size(const UserId&);
 
 /// What a client receives. The error is a sentence that names the field.
 std::variant<Reply, std::string> decode_reply(std::string_view payload);
