@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "access.hpp"
 
+#include "protocol/requests.hpp"
+
 namespace beckon {
 
 namespace {
@@ -48,7 +50,13 @@ Access::Access(const Options& options)
     : topics_(options.word),
       sink_("$" + options.word),
       other_topics_(options.other_topics),
-      requests_(options.requests) {}
+      requests_(options.requests) {
+    for (const auto& user : options.operators) {
+        operators_.insert(user.text());
+    }
+}
+
+bool Access::is_operator(std::string_view user) const { return operators_.contains(user); }
 
 Verdict Access::verdict_of(Policy policy) {
     switch (policy) {
@@ -71,7 +79,13 @@ Place Access::place_of(std::string_view topic) const {
         return Place::status;
     }
     auto rest = *below;
-    return take_level(rest) == inbox_level ? Place::inbox : Place::request;
+    const auto level = take_level(rest);
+    if (level == operator_level) {
+        const auto verb = take_level(rest);
+        return verb == ListOnline::verb || verb == ListOpen::verb ? Place::request
+                                                                  : Place::operators;
+    }
+    return level == inbox_level ? Place::inbox : Place::request;
 }
 
 Verdict Access::read(std::string_view me, std::string_view topic, bool retained) const {
@@ -84,6 +98,11 @@ Verdict Access::read(std::string_view me, std::string_view topic, bool retained)
             // Nothing that we write there is retained: what is was forged while we were not there.
             return !retained && is_readable_inbox(*topics_.below_root(topic), me) ? Verdict::allow
                                                                                   : Verdict::deny;
+        case Place::operators:
+            // The counters alone are retained.
+            return is_operator(me) && (!retained || topic == topics_.for_operators("counters"))
+                       ? Verdict::allow
+                       : Verdict::deny;
         case Place::request:
         case Place::sink:
             break;
@@ -99,6 +118,7 @@ Verdict Access::write(std::string_view me, std::string_view topic) const {
             return me.empty() ? Verdict::deny : verdict_of(requests_);
         case Place::inbox:
         case Place::status:
+        case Place::operators:
         case Place::sink:
             break;
     }
@@ -114,7 +134,11 @@ Verdict Access::subscribe(std::string_view me, std::string_view filter) const {
     if (!below) {
         return elsewhere();
     }
-    if (take_level(*below) == inbox_level && !below->empty()) {
+    const auto level = take_level(*below);
+    if (level == operator_level && !is_operator(me)) {
+        return Verdict::deny;
+    }
+    if (level == inbox_level && !below->empty()) {
         const auto user = take_level(*below);
         if (user != me && user != "+" && user != "#") {
             return Verdict::deny;

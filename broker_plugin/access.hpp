@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -16,7 +18,8 @@ enum class Place : std::uint8_t {
     request,    ///< anything below the root that is nothing of the rest, and the root itself
     inbox,      ///< `inbox/…`, whoever's, well formed or not
     status,
-    sink,  ///< where requests go once they are handled
+    operators,  ///< what is below `operator` and is no request
+    sink,       ///< where requests go once they are handled
 };
 
 /// `ignore`: as if Beckon were not there, which Mosquitto knows from 2.1 on.
@@ -24,6 +27,8 @@ enum class Verdict : std::uint8_t { allow, deny, defer, ignore };
 
 /// The level below the root that all inboxes have.
 inline constexpr std::string_view inbox_level = "inbox";
+/// And what is for operators.
+inline constexpr std::string_view operator_level = "operator";
 
 /// Takes the first level off `rest`, and the slash behind it.
 std::string_view take_level(std::string_view& rest);
@@ -50,6 +55,7 @@ class Access {
     [[nodiscard]] const std::string& sink() const noexcept { return sink_; }
 
     [[nodiscard]] Place place_of(std::string_view topic) const;
+    [[nodiscard]] bool is_operator(std::string_view user) const;
 
     /// `retained`: the message is, or is to be, a retained one.
     [[nodiscard]] Verdict read(std::string_view me, std::string_view topic, bool retained) const;
@@ -65,6 +71,7 @@ class Access {
     std::string sink_;
     Policy other_topics_;
     Policy requests_;
+    std::set<std::string, std::less<>> operators_;
 };
 
 }  // namespace beckon

@@ -10,6 +10,7 @@
 #include "broker_stopping.hpp"
 #include "host/sqlite_journal.hpp"
 #include "presence_filter.hpp"
+#include "protocol/refusals.hpp"
 
 namespace beckon {
 
@@ -82,6 +83,7 @@ Signaling::Settings settings_of(const Options& options) {
             .tells_status = options.status,
             .gate = {.limits = options.limits,
                      .server_epoch = DeviceTag(random_bits()).text(),
+                     .operators = !options.operators.empty(),
                      .on_failure = options.on_store_failure,
                      .patience = Duration(options.store_patience_ms)}};
 }
@@ -144,6 +146,9 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
     settle_will();
     const auto verdict = access_.write(me, event.topic);
     const auto place = access_.place_of(event.topic);
+    if (place != Place::elsewhere && verdict == Verdict::deny) {
+        tell_operators(event, me);
+    }
     if (place == Place::inbox || place == Place::status) {
         log_.attack(Attack::forged, me, mosquitto_client_address(event.client), host_now());
     }
@@ -155,6 +160,27 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
     }
     publish_origin_.asked(event.client, event.topic, event.retain);
     return verdict;
+}
+
+/// Of what is published below the root and goes nowhere.
+void BrokerEvents::tell_operators(const mosquitto_evt_acl_check& event, std::string_view me) {
+    const char* const name = mosquitto_client_username(event.client);
+    const char* const address = mosquitto_client_address(event.client);
+    Refusal refusal = refuse(me.empty() ? Error::invalid_request : Error::wrong_sender);
+    if (!me.empty()) {
+        refusal.message = "only the broker publishes there";
+    } else {
+        refusal.field = "user";
+        refusal.message = name == nullptr
+                              ? "who has no user name can use no signaling"
+                              : "this user name can use no signaling: it is not 1 to 64 characters "
+                                "A-Z a-z 0-9 . _ @ : -";
+    }
+    signaling_.refused({.user = name != nullptr ? name : std::string_view{},
+                        .address = address != nullptr ? address : std::string_view{},
+                        .topic = event.topic,
+                        .refusal = refusal},
+                       host_now());
 }
 
 Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
@@ -201,7 +227,9 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
     }
     const auto now = host_now();
     const auto requested = presence_.requested(*by);
-    const Caller caller{.sender = {.user = me, .device = requested.device},
+    const Caller caller{.sender = {.user = me,
+                                   .device = requested.device,
+                                   .is_operator = access_.is_operator(me.text())},
                         .address = mosquitto_client_address(event.client)};
     signaling_.apply(requested.changes, now);
 

@@ -35,6 +35,7 @@ class BrokerEvents {
   private:
     Verdict read(const mosquitto_evt_acl_check& event, std::string_view me);
     Verdict write(const mosquitto_evt_acl_check& event, std::string_view me);
+    void tell_operators(const mosquitto_evt_acl_check& event, std::string_view me);
     Verdict subscribe(const mosquitto_evt_acl_check& event, std::string_view me);
     Verdict unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me);
 

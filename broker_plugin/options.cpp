@@ -115,6 +115,23 @@ Complaint read_other_topics(std::string_view value, Policy& policy, bool can_ign
     return read_policy(value, policy);
 }
 
+/// User names, separated by commas.
+Complaint read_operators(std::string_view value, std::set<UserId>& operators) {
+    while (!value.empty()) {
+        const auto comma = value.find(',');
+        auto name = without_trailing_blanks(value.substr(0, comma));
+        name.remove_prefix(std::min(name.find_first_not_of(" \t"), name.size()));
+        auto user = UserId::parse(name);
+        if (!user) {
+            return "names '" + std::string(name) +
+                   "', which is no user name of 1 to 64 characters A-Z a-z 0-9 . _ @ : -";
+        }
+        operators.insert(std::move(*user));
+        value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
+    }
+    return std::nullopt;
+}
+
 /// Outer nothing: there is no such option.
 std::optional<Complaint> read_one(const GivenOption& option, Options& options, bool can_ignore) {
     if (option.name == "root") {
@@ -125,6 +142,9 @@ std::optional<Complaint> read_one(const GivenOption& option, Options& options, b
     }
     if (option.name == "requests") {
         return read_policy(option.value, options.requests);
+    }
+    if (option.name == "operators") {
+        return read_operators(option.value, options.operators);
     }
     if (option.name == "status") {
         return read_switch(option.value, options.status, {{{"on", true}, {"off", false}}});

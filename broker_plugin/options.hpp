@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "host/commit_gate.hpp"
+#include "protocol/ids.hpp"
 #include "protocol/limits.hpp"
 
 namespace beckon {
@@ -38,6 +40,8 @@ struct Options {
     Policy requests = Policy::allow;
     /// Whether `status` tells everybody that Beckon is here.
     bool status = true;
+    /// Who may ask and hear what the contract's section 8a says.
+    std::set<UserId> operators{};
     Limits limits{};
     /// The store's file; "memory": none. Not given: beside what Mosquitto itself keeps.
     std::optional<std::string> store{};

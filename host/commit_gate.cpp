@@ -9,6 +9,7 @@
 #include "bytes.hpp"
 #include "history.hpp"
 #include "protocol/refusals.hpp"
+#include "protocol/wire.hpp"
 
 namespace beckon {
 
@@ -44,14 +45,13 @@ void phase::Doubt::add(const Change& change) {
 }
 
 bool phase::Doubt::has(const Effect& effect, const Switchboard& switchboard) const {
-    const auto* const delivery = std::get_if<Delivery>(&effect);
-    const auto* const event = delivery != nullptr ? std::get_if<Event>(&delivery->event) : nullptr;
-    if (event == nullptr) {
+    const auto* const id = invitation_of(effect);
+    if (id == nullptr) {
         return false;
     }
     // Its members are the audience.
-    const auto group = groups.empty() ? std::nullopt : switchboard.group_of(event->id);
-    return invitations.contains(event->id.text()) || (group && groups.contains(group->text()));
+    const auto group = groups.empty() ? std::nullopt : switchboard.group_of(*id);
+    return invitations.contains(id->text()) || (group && groups.contains(group->text()));
 }
 
 /// Of many things at once there is always doubt.
@@ -61,7 +61,8 @@ bool phase::Doubt::has(const Request& request) const {
             if constexpr (std::is_same_v<Asked, Message>) {
                 const auto* const group = std::get_if<GroupId>(&asked.to);
                 return group != nullptr && groups.contains(group->text());
-            } else if constexpr (std::is_same_v<Asked, ListHistory>) {
+            } else if constexpr (std::is_same_v<Asked, ListHistory> ||
+                                 std::is_same_v<Asked, ListOnline>) {
                 return false;
             } else if constexpr (requires { asked.group; }) {
                 return groups.contains(asked.group.text());
@@ -93,7 +94,9 @@ std::unique_ptr<Switchboard> CommitGate::new_switchboard() const {
         Switchboard::Options{.limits = settings_.limits,
                              .server_epoch = settings_.server_epoch,
                              .secret = host_.new_secret(),
-                             .stored = journal_ != nullptr});
+                             .stored = journal_ != nullptr,
+                             .operators = settings_.operators,
+                             .totals = switchboard_ ? switchboard_->counts().totals : Totals()});
 }
 
 void CommitGate::load(Instant now) {
@@ -120,6 +123,16 @@ std::string_view CommitGate::secret() const {
 
 std::string_view CommitGate::state() const {
     return !journal_ ? "memory" : is_failing_ ? "failing" : "ok";
+}
+
+CommitGate::Unstored CommitGate::unstored(Instant now) const {
+    if (!journal_) {
+        return {};
+    }
+    const auto* const sound = std::get_if<phase::Sound>(&phase_);
+    const bool waits = sound != nullptr && sound->waiting_since;
+    return {.changes = journal_->waiting().changes,
+            .oldest = waits ? now - *sound->waiting_since : Duration(0)};
 }
 
 void CommitGate::start(const std::function<void()>& wake) {
@@ -489,8 +502,9 @@ void CommitGate::ask_history(const Asker& asker, const Sender& sender, const Lis
         return;
     }
     const auto limit = std::min(asked.limit.value_or(default_history_page), most_history_page);
-    journal_->ask_history(++history_asked_, sender.user, static_cast<std::size_t>(limit), before);
-    readers_.emplace(history_asked_, Reader{asker, sender.user, std::move(answer)});
+    const UserId& reader = asked.of ? *asked.of : sender.user;
+    journal_->ask_history(++history_asked_, reader, static_cast<std::size_t>(limit), before);
+    readers_.emplace(history_asked_, Reader{asker, reader, sender.user, std::move(answer)});
 }
 
 /// One page: to write it takes about a millisecond. True: there is more.
@@ -502,7 +516,9 @@ bool CommitGate::tell_history(Instant now) {
     pages_.pop_front();
     auto reader = std::move(readers_.extract(answer.asked).mapped());
     if (answer.page) {
-        reader.reply.body = told_of(*answer.page, reader.user, now);
+        auto told = told_of(*answer.page, reader.user, now);
+        switchboard_->told_history(reader.asked_by, msgpack_size(told));
+        reader.reply.body = std::move(told);
     } else {
         reader.reply.body = beckon::refuse(Error::storage_unavailable);
     }
@@ -516,8 +532,7 @@ bool CommitGate::tell_history(Instant now) {
 /// behind all else.
 Effects CommitGate::without_overdue(Effects effects) {
     const auto is_of_open = [this](const Effect& effect) {
-        const auto& event = std::get<Event>(std::get<Delivery>(effect).event);
-        return switchboard_->is_open(event.id);
+        return switchboard_->is_open(*invitation_of(effect));
     };
     const auto ended = std::stable_partition(effects.begin(), effects.end(), is_of_open);
     std::move(ended, effects.end(), std::back_inserter(overdue_));

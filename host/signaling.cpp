@@ -71,6 +71,9 @@ Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journ
       outbox_({random_bits(), random_bits()}, {},
               [this](const UserId& to, ToPublish& message) { publish(to, message); }),
       gate_(settings_.gate, gate_host(), std::move(journal), clock_()) {
+    if (settings_.gate.operators) {
+        news_.emplace(bus_, topics_);
+    }
     if (gate_.damage()) {
         log_.store_damaged(*gate_.damage());
     }
@@ -102,6 +105,10 @@ void Signaling::announce() {
     if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
         log_.not_published(clock_());
     }
+    if (!news_ && !std::exchange(announced_, true)) {
+        // What an earlier start left, when operators were named.
+        bus_.publish({.topic = topics_.for_operators("counters"), .payload = {}, .retain = true});
+    }
 }
 
 std::string status_of(const Signaling::Settings& settings, std::string_view store) {
@@ -113,6 +120,9 @@ std::string status_of(const Signaling::Settings& settings, std::string_view stor
                                            {"protocol", protocol},
                                            {"server_epoch", settings.gate.server_epoch},
                                            {"store", store},
+                                           {"host", "broker"},
+                                           {"sender", "connection"},
+                                           {"presence", "connection"},
                                            {"limits", limits}};
     return status.dump();
 }
@@ -126,11 +136,16 @@ void Signaling::perform(Effects effects, PendingReply* asked) {
             deliver(std::get<Delivery>(delivery), to_many);
         }
         rest = rest.subspan(same.size());
-        if (same.empty()) {
+        if (!same.empty()) {
+            continue;
+        }
+        if (const auto* const absent = std::get_if<Absent>(&rest.front())) {
+            news_->absent(*absent);
+        } else {
             reply(std::get<Reply>(rest.front()), *asked);
             asked->is_said = true;
-            rest = rest.subspan(1);
         }
+        rest = rest.subspan(1);
     }
 }
 
@@ -140,6 +155,7 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
     const auto asked = std::make_shared<PendingReply>(
         PendingReply{.sender = caller.sender,
                      .address = caller.address != nullptr ? caller.address : "",
+                     .topic = news_ ? topics_.root() + '/' + std::string(raw.topic) : "",
                      .reply_to = reply_to});
     try {
         if (auto no = gate_.admit(caller.sender.user, now)) {
@@ -169,8 +185,22 @@ void Signaling::apply(std::span<const PresenceChange> changes, Instant now) {
     }
 }
 
+void Signaling::refused(const Refused& what, Instant now) {
+    if (news_) {
+        news_->refused(what, now);
+    }
+}
+
 bool Signaling::tick(Instant now) {
     const bool more = gate_.tick(now);
+    if (news_) {
+        news_->tick(now, [&] {
+            const auto unstored = gate_.unstored(now);
+            return OperatorNews::Now{.counts = gate_.counts(),
+                                     .unstored = unstored.changes,
+                                     .oldest_unstored = unstored.oldest};
+        });
+    }
     return outbox_.publish_slice() || !outbox_.empty() || more;
 }
 
@@ -180,6 +210,9 @@ void Signaling::reply(const Reply& reply, PendingReply& asked) {
     const auto size = sizeof(ToPublish) + message.to.topic.size() + message.payload.size() +
                       (to.correlation ? to.correlation->size() : 0);
     outbox_.say(std::span(&asked.sender.user, 1), {std::move(message), size});
+    if (news_) {
+        tell_operators(reply, asked);
+    }
     if (const auto* const refusal = std::get_if<Refusal>(&reply.body)) {
         if (refusal->error == Error::wrong_sender) {
             log_.wrong_sender(asked.sender.user, asked.address.c_str(), clock_());
@@ -189,7 +222,23 @@ void Signaling::reply(const Reply& reply, PendingReply& asked) {
     }
 }
 
+void Signaling::tell_operators(const Reply& reply, const PendingReply& asked) {
+    news_->replied(reply);
+    if (const auto* const refusal = std::get_if<Refusal>(&reply.body)) {
+        news_->refused({.user = asked.sender.user.text(),
+                        .device = asked.sender.device,
+                        .address = asked.address,
+                        .topic = asked.topic,
+                        .re = reply.re,
+                        .refusal = *refusal},
+                       clock_());
+    }
+}
+
 void Signaling::deliver(Delivery& delivery, bool to_many) {
+    if (news_) {
+        news_->told(delivery.to.size());
+    }
     // What is for those who are there is not to be kept for those who are not.
     const int qos = delivery.online_only ? 0 : 1;
     EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};

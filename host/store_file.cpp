@@ -526,25 +526,29 @@ void StoreFile::apply(const InvitationForgotten& forgotten) {
 
 void StoreFile::apply(const GroupKept& kept) {
     Statement insert = database_->statement(
-        "INSERT INTO groups (id, name, join_mode, profile, made_after) VALUES (?1, ?2, ?3, ?4, ?5) "
+        "INSERT INTO groups (id, name, join_mode, profile, made_after, described_by) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT DO UPDATE SET name = excluded.name, join_mode = excluded.join_mode, "
-        "profile = excluded.profile");
+        "profile = excluded.profile, described_by = excluded.described_by");
     insert.bind(1, std::string_view(kept.group.text()));
     bind_if(insert, 2, kept.name ? std::optional(std::string_view(*kept.name)) : std::nullopt);
     insert.bind(3, name_of(kept.join_mode));
     const std::string profile = kept.profile ? nlohmann::json(*kept.profile).dump() : std::string();
     bind_if(insert, 4, kept.profile ? std::optional(std::string_view(profile)) : std::nullopt);
-    insert.bind(5, as_integer(kept.made_after)).run();
+    insert.bind(5, as_integer(kept.made_after))
+        .bind(6, std::string_view(kept.described_by.text()))
+        .run();
 }
 
 void StoreFile::apply(const MemberKept& kept) {
     database_
         ->statement(
-            "INSERT INTO members (group_id, user, role) VALUES (?1, ?2, ?3) "
+            "INSERT INTO members (group_id, user, role, brought_by) VALUES (?1, ?2, ?3, ?4) "
             "ON CONFLICT DO UPDATE SET role = excluded.role")
         .bind(1, std::string_view(kept.group.text()))
         .bind(2, std::string_view(kept.user.text()))
         .bind(3, name_of(kept.rank))
+        .bind(4, std::string_view(kept.brought_by.text()))
         .run();
 }
 

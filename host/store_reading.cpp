@@ -268,7 +268,7 @@ void StoreReading::tell_call(std::uint64_t number, const Journal::Tell& tell) {
 
 void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
     Statement row = database_.statement(
-        "SELECT name, join_mode, profile, made_after FROM groups WHERE id = ?1");
+        "SELECT name, join_mode, profile, made_after, described_by FROM groups WHERE id = ?1");
     row.bind(1, std::string_view(group.text()));
     if (!row.step()) {
         return;
@@ -276,19 +276,23 @@ void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
     GroupKept kept{.group = group,
                    .made_after = read_number(row, 3),
                    .profile = read_profile(row, 2),
-                   .join_mode = read_word<JoinMode>(row, 1)};
+                   .join_mode = read_word<JoinMode>(row, 1),
+                   .described_by = read_id<UserId>(row, 4)};
     if (!row.is_null(0)) {
         kept.name = std::string(row.bytes(0));
     }
     tell(std::move(kept));
-    Statement member =
-        database_.statement("SELECT user, role FROM members WHERE group_id = ?1 ORDER BY user");
+    Statement member = database_.statement(
+        "SELECT user, role, brought_by FROM members WHERE group_id = ?1 ORDER BY user");
     member.bind(1, std::string_view(group.text()));
     bool has_owner = false;
     while (member.step()) {
         const auto rank = read_word<Rank>(member, 1);
         has_owner |= rank == Rank::owner;
-        tell(MemberKept{.group = group, .user = read_id<UserId>(member, 0), .rank = rank});
+        tell(MemberKept{.group = group,
+                        .user = read_id<UserId>(member, 0),
+                        .rank = rank,
+                        .brought_by = read_id<UserId>(member, 2)});
     }
     if (!has_owner) {
         throw StoreFile::Damaged("the group '" + group.text() + "' has no owner");

@@ -105,6 +105,13 @@ INSERT INTO participants
 )sql",
     R"sql(
 ALTER TABLE invitations ADD COLUMN replaced_by TEXT;
+-- Whose share they count for: so far, the owner's.
+ALTER TABLE groups ADD COLUMN described_by TEXT;
+ALTER TABLE members ADD COLUMN brought_by TEXT;
+UPDATE groups SET described_by =
+    (SELECT user FROM members WHERE group_id = groups.id AND role = 'owner');
+UPDATE members SET brought_by =
+    (SELECT user FROM members o WHERE o.group_id = members.group_id AND o.role = 'owner');
 )sql",
 };
 

@@ -43,14 +43,16 @@ export const requests = {
   group_remove: ['group', 'remove', { members: [], reason: undefined }],
   group_role: ['group', 'role', { user: undefined, role: undefined }],
   group_transfer: ['group', 'transfer', { user: undefined }],
+  online: ['operator', 'online', page],
+  open: ['operator', 'open', page],
 };
 
 export const verbOf = (kind) => requests[kind][1];
 
-/** `about` is the user, group or invitation that the request is about; with `me`, who asks. */
+/** `about` is the user, group or invitation that the request is about, if any; with `me`, who asks. */
 export function topicOf(root, kind, about, me) {
   const [place, verb] = requests[kind];
-  return `${root}/${place}/${about}/${verb}${me === undefined ? '' : `/${me}`}`;
+  return `${root}/${place}${about === undefined ? '' : `/${about}`}/${verb}${me === undefined ? '' : `/${me}`}`;
 }
 
 /** The bytes of a request: what has a default is there, what is absent is not. */

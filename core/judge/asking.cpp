@@ -158,9 +158,14 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     }
     const auto replaced =
         asked.replace ? pending_at(sender.user, target) : std::vector<Invitation*>{};
-    Sorted sorted = sort_out(std::move(named), [&](const UserId& user) {
-        return why_not(sender.user, sender.user, user, group, asked.online_only, replaced);
-    });
+    const Asking asking{.asker = sender.user,
+                        .inviter = sender.user,
+                        .group = group,
+                        .online_only = asked.online_only,
+                        .replaced = replaced,
+                        .waiting = waiting_of(sender.user, group, replaced)};
+    Sorted sorted =
+        sort_out(std::move(named), [&](const UserId& user) { return why_not(asking, user); });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
     }
@@ -184,7 +189,7 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
         return std::move(*loud);
     }
     const auto bytes = size_of(asked.data) + (std::ssize(sorted.asked) - 1) * invitee_bytes;
-    if (auto full = outcome.charge(bytes)) {
+    if (auto full = outcome.charge(bytes, sender.user)) {
         return std::move(*full);
     }
 
@@ -196,7 +201,7 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     if (asked.call) {
         calls_.wait(invitation, sender);
     }
-    shared_.records.count_bytes(invitation, bytes);
+    shared_.records.count_bytes(invitation, bytes, *invitation.inviter);
     ask(sender.user, invitation, sorted.asked, asked.timeout);
     announce(outcome, invitation, sender, replaced, events);
 
@@ -227,6 +232,12 @@ void Invitations::announce(Outcome& outcome, Invitation& invitation, const Sende
 
 ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Add& asked,
                              Effects& events) {
+    const UserId& inviter = *invitation.inviter->id;
+    const Asking asking{.asker = sender.user,
+                        .inviter = inviter,
+                        .group = invitation.group.get(),
+                        .online_only = invitation.online_only,
+                        .waiting = waiting_of(inviter, invitation.group.get(), {})};
     Sorted sorted = sort_out(distinct(asked.invitees), [&](const UserId& user) -> WhyNot {
         if (const Invitee* listed = invitee_of(invitation, user)) {
             // With visibility `inviter`, invitees are not told how the others answered.
@@ -235,8 +246,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
             return listed->pending() || !told ? refuse(Error::already_invited)
                                               : told_late(invitation, *listed);
         }
-        return why_not(sender.user, *invitation.inviter->id, user, invitation.group.get(),
-                       invitation.online_only, {});
+        return why_not(asking, user);
     });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
@@ -256,7 +266,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     if (auto loud = over_audience(invitation.visibility, outcome.heard())) {
         return std::move(*loud);
     }
-    if (auto full = charge(outcome, added * invitee_bytes, invitation)) {
+    if (auto full = charge(outcome, added * invitee_bytes, invitation, *invitation.inviter->id)) {
         return std::move(*full);
     }
 
@@ -294,9 +304,30 @@ std::vector<UserId> Invitations::away(const Invitation& invitation) {
     return users;
 }
 
-WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const UserId& user,
-                            const Group* group, bool online_only,
-                            std::span<Invitation* const> replaced) const {
+Invitations::Waiting Invitations::waiting_of(const UserId& inviter, const Group* group,
+                                             std::span<Invitation* const> replaced) const {
+    Waiting waiting;
+    const User* known = shared_.records.find(inviter);
+    if (group != nullptr || known == nullptr ||
+        std::cmp_less(known->inviting, shared_.limits.max_pending_per_pair)) {
+        return waiting;
+    }
+    for (const Invitation* one : known->open) {
+        if (one->inviter != known || one->group ||
+            std::find(replaced.begin(), replaced.end(), one) != replaced.end()) {
+            continue;
+        }
+        for (const Invitee& invitee : one->invitees) {
+            if (invitee.pending()) {
+                ++waiting[&invitee.user()];
+            }
+        }
+    }
+    return waiting;
+}
+
+WhyNot Invitations::why_not(const Asking& asking, const UserId& user) const {
+    const auto& [asker, inviter, group, online_only, replaced, waiting] = asking;
     if (user == inviter) {
         return refuse_field(Error::invalid_request, "invitees", "names the inviter");
     }
@@ -312,6 +343,11 @@ WhyNot Invitations::why_not(const UserId& asker, const UserId& inviter, const Us
         std::cmp_greater_equal(known->invited - waiting_in(replaced, user),
                                shared_.limits.max_pending_per_invitee)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_invitee);
+    }
+    if (const auto of_pair = waiting.find(known);
+        of_pair != waiting.end() &&
+        std::cmp_greater_equal(of_pair->second, shared_.limits.max_pending_per_pair)) {
+        return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_pair);
     }
     if (!shared_.pair_invites.allows(pair(asker, user), shared_.now)) {
         return refuse_count(Error::rate_limited, shared_.limits.pair_invites_per_second);

@@ -38,6 +38,7 @@ void Calls::accepted(Invitation& invitation, User& invitee, DeviceTag device) {
     if (call.phase == Call::Phase::waiting) {
         call.phase = Call::Phase::lives;
         call.started_at = shared_.now;
+        ++shared_.totals.calls;
         shared_.changes.mark(call);
         Participant& inviter = call.participants.front();
         if (inviter.was_online && !inviter.user->has(inviter.device)) {
@@ -113,7 +114,8 @@ ReplyBody Calls::hang_up(const Sender& sender, Invitation& invitation, const Han
     Call& call = *invitation.call;
     Participant& gone = part_of(call, sender.user);
     Outcome outcome(shared_, rule_for(asked), circle_of(invitation, &sender.user));
-    if (auto full = outcome.charge(outcome.ends_call() ? std::ssize(asked.reason) : 0)) {
+    const auto bytes = outcome.ends_call() ? std::ssize(asked.reason) : 0;
+    if (auto full = outcome.charge(bytes, *invitation.inviter->id)) {
         return std::move(*full);
     }
     gone.hung_up = sender.device;
@@ -261,7 +263,7 @@ void Calls::end(Call& call, std::string_view reason) {
             shared_.changes.mark(call, one);
         }
     }
-    shared_.records.count_bytes(call.invitation, std::ssize(reason));
+    shared_.records.count_bytes(call.invitation, std::ssize(reason), *call.invitation.inviter);
     shared_.wheel.disarm(call);
 }
 

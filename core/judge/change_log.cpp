@@ -33,7 +33,14 @@ void ChangeLog::add(const Group& group) {
                   .made_after = group.made_after,
                   .name = group.name,
                   .profile = group.profile,
-                  .join_mode = group.join_mode});
+                  .join_mode = group.join_mode,
+                  .described_by = *group.described_by->id});
+}
+
+void ChangeLog::add(const Group& group, const User& member) {
+    const Member& as = group.members.find(*member.id)->second;
+    add(MemberKept{
+        .group = group.id, .user = *member.id, .rank = as.rank, .brought_by = *as.brought_by->id});
 }
 
 void ChangeLog::add_forgotten(const Invitation& invitation) {

@@ -34,6 +34,8 @@ class ChangeLog {
     }
     /// What the group is called, and the like.
     void add(const Group& group);
+    /// How this member stands in it.
+    void add(const Group& group, const User& member);
     void add_forgotten(const Invitation& invitation);
 
     /// In the order of changes.hpp, each as it stands now.

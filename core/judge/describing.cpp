@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <queue>
 #include <span>
 #include <string>
@@ -184,20 +185,64 @@ ReplyBody Invitations::judge(const Sender& sender, const Sync& asked, Effects& /
         return refuse_mark();
     }
     Synced page{.server_epoch = shared_.server_epoch};
-    const User* known = shared_.records.find(sender.user);
+    const UserId& reader = asked.of ? *asked.of : sender.user;
+    const User* known = shared_.records.find(reader);
     if (known == nullptr) {
         return page;
     }
     PageRoom room(asked.page, page_invitations, shared_.reply_room);
     std::uint64_t last = 0;
     for (OpenFor open(*known, after->front()); const Invitation* one = open.next();) {
-        auto item = item_of(*one, &sender.user);
+        auto item = item_of(*one, &reader);
         if (!room.takes(item)) {
             page.next = std::to_string(last);
             break;
         }
         last = one->number;
         page.invitations.push_back(std::move(item));
+    }
+    return page;
+}
+
+ReplyBody Invitations::judge(const Sender& sender, const ListOpen& asked, Effects& /*events*/) {
+    const auto after = read_mark<1>(asked.page.after.value_or("0"));
+    if (!sender.is_operator || !after) {
+        return sender.is_operator ? refuse_mark() : refuse(Error::wrong_sender);
+    }
+    OpenListed page;
+    PageRoom room(asked.page, page_invitations, shared_.reply_room);
+    const auto& open = shared_.records.all_open();
+    for (auto at = open.upper_bound(after->front()); at != open.end(); ++at) {
+        auto item = item_of(*at->second, nullptr);
+        if (!room.takes(item)) {
+            page.next = std::to_string(std::prev(at)->first);
+            break;
+        }
+        page.invitations.push_back(std::move(item));
+    }
+    return page;
+}
+
+ReplyBody Invitations::judge(const Sender& sender, const ListOnline& asked,
+                             Effects& /*events*/) const {
+    std::optional<UserId> last;
+    if (!sender.is_operator) {
+        return refuse(Error::wrong_sender);
+    }
+    if (asked.page.after && !(last = UserId::parse(*asked.page.after))) {
+        return refuse_mark();
+    }
+    OnlineListed page;
+    PageRoom room(asked.page, page_online, shared_.reply_room);
+    const auto& online = shared_.records.online();
+    for (auto at = last ? online.upper_bound(*last) : online.begin(); at != online.end(); ++at) {
+        OnlineUser one{.user = *(*at)->id,
+                       .devices = static_cast<std::uint32_t>((*at)->devices.size())};
+        if (!room.takes(one)) {
+            page.next = page.online.back().user.text();
+            break;
+        }
+        page.online.push_back(std::move(one));
     }
     return page;
 }

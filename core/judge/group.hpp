@@ -35,20 +35,30 @@ struct ByUserId {
     bool operator()(const UserId& a, const User* b) const { return a < *b->id; }
 };
 
+/// One who is in a group, and who brought them in, whose share they count for.
+struct Member {
+    Rank rank = Rank::member;
+    User* brought_by = nullptr;
+};
+
 /// A group. Invitations of it that are remembered keep it, without members, when it is
 /// dismissed.
 struct Group {
     GroupId id{};
     std::optional<std::string> name{};
     std::optional<Profile> profile{};
-    std::map<User*, Rank, ByUserId> members{};
+    std::map<User*, Member, ByUserId> members{};
     User* owner = nullptr;
+    /// Who named and described it last, whose share that counts for.
+    User* described_by = nullptr;
     /// Its open invitations, oldest first.
     std::vector<Invitation*> open{};
     /// The last invitation before it was made: up to that, they are of an earlier group.
     std::uint64_t made_after = 0;
     /// What it counts against max_total_data_bytes.
     std::int64_t counted_bytes = 0;
+    /// Of that, what it is called and the like.
+    std::int64_t described_bytes = 0;
     /// The limit of who may hear of each answer to an invitation of it.
     std::int64_t max_audience = 0;
     JoinMode join_mode = JoinMode::free;
@@ -56,9 +66,14 @@ struct Group {
     /// Nothing: a stranger.
     [[nodiscard]] std::optional<Rank> rank_of(const UserId& user) const {
         const auto at = members.find(user);
-        return at == members.end() ? std::nullopt : std::optional(at->second);
+        return at == members.end() ? std::nullopt : std::optional(at->second.rank);
     }
     [[nodiscard]] bool has(const UserId& user) const { return members.contains(user); }
 };
+
+/// What a group counts but for its members.
+inline std::int64_t bytes_of(const Group& group) {
+    return group_bytes + size_of(group.name) + size_of(group.profile);
+}
 
 }  // namespace beckon

@@ -61,7 +61,8 @@ ReplyBody Groups::judge(const Sender& sender, const Verb& asked, Effects& events
         return refuse(Error::unknown_group);
     }
     const auto rank = group->rank_of(sender.user);
-    if (const auto error = refusal_of(rule, rank, group->join_mode)) {
+    const bool looks = std::same_as<Verb, GetGroup> && sender.is_operator;
+    if (const auto error = refusal_of(rule, rank, group->join_mode); error && !looks) {
         return refuse(*error);
     }
     if (standing_of(rule, rank).done_already) {
@@ -89,14 +90,13 @@ ReplyBody Groups::judge(const Sender& sender, const CreateGroup& asked, Effects&
     }
     const auto bytes =
         group_bytes + count * member_bytes + size_of(asked.name) + size_of(asked.profile);
-    if (auto full = charge(sender.user, count, bytes)) {
+    if (auto full = charge(sender.user, count, bytes, bytes)) {
         return std::move(*full);
     }
 
     Group& group = shared_.records.create(asked, sender.user);
     std::for_each(std::next(members.begin()), members.end(),
-                  [&](const UserId& user) { shared_.records.join(group, user); });
-    shared_.records.count_bytes(group, bytes);
+                  [&](const UserId& user) { shared_.records.join(group, user, sender.user); });
     auto to = members;
     tell(sender, std::move(to), group,
          GroupCreated{.name = group.name, .members = std::move(members)}, events);
@@ -109,11 +109,10 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& ask
         return refuse_count(Error::group_full, shared_.limits.max_group_members);
     }
     auto to = hearers(sender, group, asked, {sender.user});
-    if (auto full = charge(sender.user, std::ssize(to), member_bytes)) {
+    if (auto full = charge(sender.user, std::ssize(to), member_bytes, member_bytes)) {
         return std::move(*full);
     }
-    shared_.records.join(group, sender.user);
-    shared_.records.count_bytes(group, member_bytes);
+    shared_.records.join(group, sender.user, sender.user);
     tell(sender, std::move(to), group, asked, MemberEntered{.members = {sender.user}}, events);
     return GroupDone{};
 }
@@ -121,7 +120,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const JoinGroup& ask
 ReplyBody Groups::apply(const Sender& sender, Group& group, const QuitGroup& asked,
                         Effects& events) {
     auto to = hearers(sender, group, asked);
-    if (auto full = charge(sender.user, std::ssize(to), 0)) {
+    if (auto full = charge(sender.user, std::ssize(to), 0, 0)) {
         return std::move(*full);
     }
     // Membership counts at the moment of the request: who goes still hears of all this.
@@ -145,7 +144,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
         return std::move(*sorted.common);
     }
     auto to = hearers(sender, group, asked);
-    if (auto full = charge(sender.user, std::ssize(to), 0)) {
+    if (auto full = charge(sender.user, std::ssize(to), 0, 0)) {
         return std::move(*full);
     }
     tell(sender, std::move(to), group, asked,
@@ -157,7 +156,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const RemoveMembers&
 ReplyBody Groups::apply(const Sender& sender, Group& group, const DismissGroup& asked,
                         Effects& events) {
     auto to = hearers(sender, group, asked);
-    if (auto full = charge(sender.user, std::ssize(to), 0)) {
+    if (auto full = charge(sender.user, std::ssize(to), 0, 0)) {
         return std::move(*full);
     }
     tell(sender, std::move(to), group, asked, GroupDismissed{}, events);
@@ -179,13 +178,13 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const AddMembers& as
         return refuse_count(Error::group_full, shared_.limits.max_group_members);
     }
     auto to = hearers(sender, group, asked, sorted.asked);
-    if (auto full = charge(sender.user, std::ssize(to), added * member_bytes)) {
+    const auto bytes = added * member_bytes;
+    if (auto full = charge(sender.user, std::ssize(to), bytes, bytes)) {
         return std::move(*full);
     }
     for (const auto& user : sorted.asked) {
-        shared_.records.join(group, user);
+        shared_.records.join(group, user, sender.user);
     }
-    shared_.records.count_bytes(group, added * member_bytes);
     tell(sender, std::move(to), group, asked, MemberInvited{.members = std::move(sorted.asked)},
          events);
     return MembersDone{.skipped = std::move(sorted.skipped)};
@@ -203,7 +202,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const SetRank& asked
         return GroupDone{.dup = true};
     }
     auto to = hearers(sender, group, asked);
-    if (auto full = charge(sender.user, std::ssize(to), 0)) {
+    if (auto full = charge(sender.user, std::ssize(to), 0, 0)) {
         return std::move(*full);
     }
     shared_.records.set_rank(group, asked.user, asked.role);
@@ -225,7 +224,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const TransferGroup&
         return std::move(*full);
     }
     auto to = hearers(sender, group, asked);
-    if (auto full = charge(sender.user, std::ssize(to), 0)) {
+    if (auto full = charge(sender.user, std::ssize(to), 0, 0)) {
         return std::move(*full);
     }
     shared_.records.transfer(group, asked.user);
@@ -252,7 +251,10 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
         return GroupDone{.dup = true};
     }
     auto to = hearers(sender, group, asked);
-    if (auto full = charge(sender.user, std::ssize(to), bytes)) {
+    // All of what it is called counts as the sender's then.
+    const bool is_own = *group.described_by->id == sender.user;
+    if (auto full =
+            charge(sender.user, std::ssize(to), bytes, is_own ? bytes : bytes_of(group) + bytes)) {
         return std::move(*full);
     }
     if (changed.name) {
@@ -262,8 +264,7 @@ ReplyBody Groups::apply(const Sender& sender, Group& group, const UpdateGroup& a
         group.profile = changed.profile;
     }
     group.join_mode = changed.join_mode.value_or(group.join_mode);
-    shared_.changes.add(group);
-    shared_.records.count_bytes(group, bytes);
+    shared_.records.describe(group, sender.user);
     tell(sender, std::move(to), group, asked, std::move(changed), events);
     return GroupDone{};
 }
@@ -287,7 +288,7 @@ ReplyBody Groups::apply(const Sender& /*sender*/, const Group& group, const GetG
     PageRoom room(asked.page, page_members, shared_.reply_room - msgpack_size(page.group));
     auto& members = page.group.members;
     for (; at != group.members.end(); ++at) {
-        MemberInfo member{.user = *at->first->id, .role = at->second};
+        MemberInfo member{.user = *at->first->id, .role = at->second.rank};
         if (!room.takes(member)) {
             page.next = members.back().user.text();
             break;
@@ -303,7 +304,8 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
         return refuse_field(Error::invalid_request, "after", "is no `next` of a page");
     }
     GroupsListed page;
-    const User* known = shared_.records.find(sender.user);
+    const UserId& reader = asked.of ? *asked.of : sender.user;
+    const User* known = shared_.records.find(reader);
     if (known == nullptr) {
         return page;
     }
@@ -317,7 +319,7 @@ ReplyBody Groups::judge(const Sender& sender, const ListGroups& asked, Effects& 
         const Group& group = **at;
         GroupSummary summary{.group = group.id,
                              .name = group.name,
-                             .role = *group.rank_of(sender.user),
+                             .role = *group.rank_of(reader),
                              .join_mode = group.join_mode,
                              .count = static_cast<std::uint32_t>(group.members.size())};
         if (!room.takes(summary)) {
@@ -368,12 +370,17 @@ ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& eve
     return Sent{.id = id};
 }
 
-std::optional<Refusal> Groups::charge(const UserId& user, std::int64_t events, std::int64_t bytes) {
-    if (shared_.events.allows(user.text(), shared_.now, events) &&
-        !shared_.records.has_room_for_groups(bytes)) {
-        return refuse_size("data", Records::most_for_groups(shared_.limits));
+std::optional<Refusal> Groups::charge(const UserId& user, std::int64_t events, std::int64_t bytes,
+                                      std::int64_t own) {
+    if (shared_.events.allows(user.text(), shared_.now, events)) {
+        if (!shared_.records.has_group_share(user, own)) {
+            return refuse_size("data", shared_.limits.max_user_group_bytes);
+        }
+        if (!shared_.records.has_room_for_groups(bytes)) {
+            return refuse_size("data", Records::most_for_groups(shared_.limits));
+        }
     }
-    return shared_.charge(user, events, bytes);
+    return shared_.charge(user, events, 0, user);
 }
 
 std::optional<Refusal> Groups::over_owned(const UserId& user, std::string_view field) const {
@@ -394,7 +401,6 @@ void Groups::part(const Sender& sender, Group& group, const std::vector<UserId>&
     for (const auto& user : gone) {
         shared_.records.leave(group, user);
     }
-    shared_.records.count_bytes(group, -std::ssize(gone) * member_bytes);
 }
 
 template ReplyBody Groups::judge(const Sender&, const JoinGroup&, Effects&);

@@ -48,7 +48,7 @@ class Groups {
 
     /// `SharedState::charge` for a group, by the limit on what groups keep.
     [[nodiscard]] std::optional<Refusal> charge(const UserId& user, std::int64_t events,
-                                                std::int64_t bytes);
+                                                std::int64_t bytes, std::int64_t own);
     [[nodiscard]] std::optional<Refusal> over_owned(const UserId& user,
                                                     std::string_view field) const;
     /// These leave or are removed: ends what is pending for them.

@@ -36,6 +36,14 @@ struct LostInviter : Timer {
     User& user;
 };
 
+/// What of a user's own making has ended and is remembered.
+struct EndedOwn {
+    /// Oldest first.
+    std::vector<Invitation*> invitations{};
+    /// Of the user's bytes, those in them.
+    std::int64_t bytes = 0;
+};
+
 /// Somebody who is online, a member of a group, or has a part in an invitation that is kept.
 struct User {
     const UserId* id = nullptr;
@@ -52,6 +60,11 @@ struct User {
     std::uint32_t inviting = 0;
     /// Invitations that wait for this user's answer.
     std::uint32_t invited = 0;
+    /// What this user counts against max_user_data_bytes, and against max_user_group_bytes.
+    std::int64_t data_bytes = 0;
+    std::int64_t group_bytes = 0;
+    /// Nothing: there is none.
+    std::unique_ptr<EndedOwn> ended{};
     /// Those that are online.
     std::vector<DeviceTag> devices{};
 
@@ -59,6 +72,12 @@ struct User {
     [[nodiscard]] bool has(DeviceTag device) const {
         return std::find(devices.begin(), devices.end(), device) != devices.end();
     }
+};
+
+/// So many bytes are kept because of this user.
+struct Share {
+    User* user = nullptr;
+    std::int64_t bytes = 0;
 };
 
 /// What somebody said when an invitee's part ended, and the rev of the event that told it.
@@ -132,8 +151,9 @@ struct Invitation : Timer {
     Instant lifetime_end{};
     /// `never`: it is open.
     Instant ended_at = never;
-    /// What it counts against max_total_data_bytes.
+    /// What it counts against max_total_data_bytes; and of that, whose it is but the inviter's.
     std::int64_t counted_bytes = 0;
+    std::unique_ptr<std::vector<Share>> shares{};
     /// Its news raises it to 1.
     Rev rev = 0;
     std::uint32_t pending = 0;

@@ -32,11 +32,11 @@ ReplyBody Invitations::judge(const Sender& sender, const Verb& asked, Effects& e
 }
 
 std::optional<Refusal> Invitations::charge(Outcome& outcome, std::int64_t bytes,
-                                           Invitation& invitation) {
-    if (auto full = outcome.charge(bytes)) {
+                                           Invitation& invitation, const UserId& whose) {
+    if (auto full = outcome.charge(bytes, whose)) {
         return full;
     }
-    shared_.records.count_bytes(invitation, bytes);
+    shared_.records.count_bytes(invitation, bytes, *shared_.records.find(whose));
     return std::nullopt;
 }
 
@@ -46,7 +46,7 @@ ReplyBody Invitations::answer(const Rule& rule, const Sender& sender, Invitation
     Outcome outcome(shared_, rule, circle_of(invitation, &sender.user, {&own}));
     const auto bytes =
         (said.data != nullptr ? std::ssize(said.data->bytes) : 0) + std::ssize(said.reason);
-    if (auto full = charge(outcome, bytes, invitation)) {
+    if (auto full = charge(outcome, bytes, invitation, sender.user)) {
         return std::move(*full);
     }
     outcome.conclude(invitation, {&own.user(), sender.device}, said, events);
@@ -124,7 +124,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     }
     Outcome outcome(shared_, rule_for(asked),
                     circle_of(invitation, &sender.user, std::move(chosen)));
-    if (auto full = charge(outcome, size_of(asked.data), invitation)) {
+    if (auto full = charge(outcome, size_of(asked.data), invitation, sender.user)) {
         return std::move(*full);
     }
     User& by = *shared_.records.find(sender.user);
@@ -147,7 +147,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     Outcome outcome(shared_, rule_for(asked),
                     circle_of(invitation, &sender.user, std::move(everyone)));
     const auto grown = std::ssize(asked.data.bytes) - size_of(invitation.data);
-    if (auto full = charge(outcome, grown, invitation)) {
+    if (auto full = charge(outcome, grown, invitation, sender.user)) {
         return std::move(*full);
     }
     invitation.data = asked.data;

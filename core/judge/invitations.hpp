@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -33,6 +34,8 @@ class Invitations {
     ReplyBody judge(const Sender& sender, const GroupInvite& asked, Effects& events);
     ReplyBody judge(const Sender& sender, const Sync& asked, Effects& events);
     ReplyBody judge(const Sender& sender, const Join& asked, Effects& events);
+    ReplyBody judge(const Sender& sender, const ListOnline& asked, Effects& events) const;
+    ReplyBody judge(const Sender& sender, const ListOpen& asked, Effects& events);
     /// The checks that every verb about an invitation shares, in the contract's order.
     template <NamesInvitation Verb>
     ReplyBody judge(const Sender& sender, const Verb& asked, Effects& events);
@@ -40,7 +43,7 @@ class Invitations {
     /// The invitation's timer fired.
     void come_due(Invitation& invitation, Effects& events);
     /// A device came online, or went.
-    void set_online(const Sender& device, bool online);
+    void set_online(const Sender& device, bool online, Effects& effects);
     /// The user has been away for too long.
     void lose(User& user, Effects& events);
     /// These members, who still are, leave or are removed: what is pending for them is
@@ -95,18 +98,30 @@ class Invitations {
     template <class Target>
     [[nodiscard]] std::vector<Invitation*> pending_at(const UserId& inviter, const Target& target);
 
-    /// Why `user` cannot be asked by `asker` into an invitation of `inviter`, perhaps in
-    /// `group`; what is `replaced` by it counts no more.
-    [[nodiscard]] WhyNot why_not(const UserId& asker, const UserId& inviter, const UserId& user,
-                                 const Group* group, bool online_only,
-                                 std::span<Invitation* const> replaced) const;
+    /// In how many of an inviter's invitations, but those of groups, a user is pending.
+    using Waiting = std::unordered_map<const User*, std::int64_t>;
+    /// What `asker` asks others for: an invitation of `inviter`, perhaps in `group`.
+    struct Asking {
+        const UserId& asker;
+        const UserId& inviter;
+        const Group* group = nullptr;
+        bool online_only = false;
+        /// What ends with it, and counts no more.
+        std::span<Invitation* const> replaced{};
+        Waiting waiting{};
+    };
+    /// Nobody, where nobody can be over the limit.
+    [[nodiscard]] Waiting waiting_of(const UserId& inviter, const Group* group,
+                                     std::span<Invitation* const> replaced) const;
+    /// Why this user cannot be asked.
+    [[nodiscard]] WhyNot why_not(const Asking& asking, const UserId& user) const;
     /// `gone`: so many of the user's own end with it.
     [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user, std::size_t gone) const;
     [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
                                                        std::int64_t audience) const;
     /// `Outcome::charge`, the bytes being kept by `invitation`.
     [[nodiscard]] std::optional<Refusal> charge(Outcome& outcome, std::int64_t bytes,
-                                                Invitation& invitation);
+                                                Invitation& invitation, const UserId& whose);
     /// The sender's part in it ends, by this row.
     ReplyBody answer(const Rule& rule, const Sender& sender, Invitation& invitation,
                      const Said& said, Effects& events);
@@ -139,6 +154,7 @@ class Invitations {
     /// Has its timer run at `due`, or before.
     void look_again(Invitation& invitation, Instant due);
     void await(User& user);
+    void tell_absent(const User& user, Effects& effects);
 
     SharedState& shared_;
     Calls& calls_;

@@ -34,6 +34,16 @@ std::vector<UserId> all_names(const Invitation& invitation) {
 
 bool is_pending(const Invitee* invitee) { return invitee->pending(); }
 
+bool concerns_absent(const Records& records, const Circle& circle) {
+    return std::any_of(circle.asked.begin(), circle.asked.end(),
+                       [&](const UserId& id) {
+                           const User* user = records.find(id);
+                           return user == nullptr || !user->online();
+                       }) ||
+           std::any_of(circle.concerned.begin(), circle.concerned.end(),
+                       [](const Invitee* one) { return !one->user().online(); });
+}
+
 }  // namespace
 
 Outcome::Outcome(SharedState& shared, const Rule& cause, Circle circle)
@@ -56,6 +66,7 @@ Outcome::Outcome(SharedState& shared, const Rule& cause, Circle circle)
     for (std::size_t i = 0; i < to_.size(); ++i) {
         to_[i] = hearers(row_.tells[i].heard_by, circle);
     }
+    tells_absent_ = shared.operators && row_.writes && concerns_absent(shared.records, circle);
     if (row_.then) {
         find_what_follows(circle);
     }
@@ -85,19 +96,29 @@ std::int64_t Outcome::heard() const {
     return count;
 }
 
+std::int64_t Outcome::told() const {
+    std::int64_t count = (tells_absent_ ? 1 : 0) + (next_ ? next_->told() : 0);
+    for (const auto& to : to_) {
+        count += std::ssize(to);
+    }
+    return count;
+}
+
 std::string_view Outcome::reason(const Said& said) const {
     const auto own = name_of(cause_.reason);
     return own.empty() ? said.reason : own;
 }
 
-std::optional<Refusal> Outcome::charge(std::int64_t bytes) {
+std::optional<Refusal> Outcome::charge() { return charge(0, *payer_); }
+
+std::optional<Refusal> Outcome::charge(std::int64_t bytes, const UserId& whose) {
     ensure(payer_ != nullptr && cause_.pays != Pays::with_its_cause,
            "somebody pays for each event");
     if (cause_.pays == Pays::sender) {
-        return is_stored(cause_) ? shared_.charge(*payer_, heard(), bytes)
-                                 : shared_.charge_unstored(*payer_, heard());
+        return is_stored(cause_) ? shared_.charge(*payer_, told(), bytes, whose)
+                                 : shared_.charge_unstored(*payer_, told());
     }
-    shared_.owe(*payer_, heard());
+    shared_.owe(*payer_, told());
     return std::nullopt;
 }
 
@@ -120,9 +141,53 @@ void Outcome::conclude(Invitation& invitation, const Actor& by, const Said& said
             deliver(act, row_.tells[i], std::move(to_[i]), events);
         }
     }
+    if (tells_absent_) {
+        tell_absent(act, events);
+    }
     if (next_) {
         next_->conclude(invitation, by, {}, events);
     }
+}
+
+void Outcome::tell_absent(const Act& act, Effects& events) const {
+    std::vector<UserId> absent;
+    for (const Invitee* invitee : concerned_) {
+        if (!invitee->user().online()) {
+            absent.push_back(*invitee->user().id);
+        }
+    }
+    if (row_.writes == State::pending) {
+        events.emplace_back(
+            absent_asked(act.invitation, std::move(absent),
+                         remaining_until(concerned_.front()->deadline(), shared_.now)));
+        return;
+    }
+    AbsentEnded ended{
+        .id = *act.invitation.id, .invitees = std::move(absent), .state = *row_.writes};
+    if (const auto why = reason(act.said); !why.empty()) {
+        ended.reason = std::string(why);
+    }
+    if (act.by.user != nullptr) {
+        ended.by = *act.by.user->id;
+    }
+    events.emplace_back(Absent(std::move(ended)));
+}
+
+Absent absent_asked(const Invitation& invitation, std::vector<UserId> invitees,
+                    std::optional<Duration> remaining) {
+    constexpr std::int64_t most_data = 1024;
+    AbsentAsked asked{.id = *invitation.id,
+                      .inviter = *invitation.inviter->id,
+                      .invitees = std::move(invitees),
+                      .remaining = remaining,
+                      .call = invitation.call != nullptr};
+    if (invitation.group) {
+        asked.group = invitation.group->id;
+    }
+    if (size_of(invitation.data) <= most_data) {
+        asked.data = invitation.data;
+    }
+    return asked;
 }
 
 void Outcome::end_parts(const Act& act) {
@@ -137,6 +202,7 @@ void Outcome::end_parts(const Act& act) {
         --act.invitation.pending;
         --invitee->user().invited;
     }
+    shared_.totals.ends[static_cast<std::size_t>(*row_.writes)] += concerned_.size();
 }
 
 void Outcome::deliver(const Act& act, const Told& told, std::vector<UserId> to,

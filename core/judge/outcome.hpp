@@ -49,14 +49,19 @@ class Outcome {
 
     /// How many events for how many users, all in all.
     [[nodiscard]] std::int64_t heard() const;
+    /// Likewise, with what operators are told.
+    [[nodiscard]] std::int64_t told() const;
     /// Whether the call that it is about is over by it.
     [[nodiscard]] bool ends_call() const { return row_.cause == Cause::call_over; }
     /// The row's, else what who acts says.
     [[nodiscard]] std::string_view reason(const Said& said) const;
 
-    /// Charges whom the row says for what is heard. Where that is the sender, so many bytes more
-    /// must fit as well, or it is refused and nothing has happened: the last check of a request.
-    [[nodiscard]] std::optional<Refusal> charge(std::int64_t bytes = 0);
+    /// Charges whom the row says for what is heard. Where that is the sender, it must fit, and so
+    /// must so many bytes more, or it is refused and nothing has happened: the last check of a
+    /// request.
+    [[nodiscard]] std::optional<Refusal> charge();
+    /// Likewise; the bytes are `whose`.
+    [[nodiscard]] std::optional<Refusal> charge(std::int64_t bytes, const UserId& whose);
     /// Does it. Whom the row asks must have been put into the invitation.
     void conclude(Invitation& invitation, const Actor& by, const Said& said, Effects& events);
 
@@ -73,6 +78,7 @@ class Outcome {
     [[nodiscard]] EventBody body_of(const Act& act, const Told& told) const;
     [[nodiscard]] NewInvitation news_of(const Act& act, Hears heard_by) const;
     [[nodiscard]] std::vector<UserId> names() const;
+    void tell_absent(const Act& act, Effects& events) const;
 
     SharedState& shared_;
     /// What happens, and the row of what comes of it: another where the call is over by it.
@@ -81,12 +87,18 @@ class Outcome {
     const UserId* payer_ = nullptr;
     std::vector<Invitee*> concerned_;
     std::size_t asked_ = 0;
+    /// Operators are told that some whom it concerns are not there.
+    bool tells_absent_ = false;
     std::array<std::vector<UserId>, std::tuple_size_v<decltype(Rule::tells)>> to_;
     std::unique_ptr<Outcome> next_;
 };
 
 /// How long until that instant; nothing: for ever.
 std::optional<Duration> remaining_until(Instant deadline, Instant now);
+
+/// What operators are told of these, who are not there.
+Absent absent_asked(const Invitation& invitation, std::vector<UserId> invitees,
+                    std::optional<Duration> remaining);
 
 std::vector<Invitee*> all_pending(Invitation& invitation);
 

@@ -87,7 +87,25 @@ Invitation& Records::create(const InvitationId& id, const UserId& inviter) {
     invitation.number = ++last_number_;
     invitation.inviter->open.push_back(&invitation);
     ++invitation.inviter->inviting;
+    list_for_operators(invitation);
     return invitation;
+}
+
+void Records::list_for_operators(const Invitation& invitation) {
+    if (for_operators_) {
+        all_open_.emplace(invitation.number, &invitation);
+    }
+}
+
+void Records::note_online(const User& user) {
+    if (!for_operators_) {
+        return;
+    }
+    if (user.online()) {
+        online_.insert(&user);
+    } else {
+        online_.erase(&user);
+    }
 }
 
 void Records::ask(Invitation& invitation, const std::vector<UserId>& invitees, Instant deadline) {
@@ -159,6 +177,7 @@ void Records::list(Invitation& invitation, User& user) { list_in(user.open, invi
 void Records::list(Invitation& invitation, Group& group) { list_in(group.open, invitation); }
 
 void Records::unlist(Invitation& invitation) {
+    all_open_.erase(invitation.number);
     unlist_from(invitation.inviter->open, invitation);
     if (invitation.group) {
         unlist_from(invitation.group->open, invitation);
@@ -180,17 +199,26 @@ void Records::unlist(Invitation& invitation) {
 void Records::become_ended(Invitation& invitation, Instant now) {
     invitation.ended_at = now;
     const auto earlier = [](Instant when, const Invitation* one) { return when < one->ended_at; };
-    const bool is_last = ended_.empty() || ended_.back()->ended_at <= now;
-    ended_.insert(
-        is_last ? ended_.end() : std::upper_bound(ended_.begin(), ended_.end(), now, earlier),
-        &invitation);
-    invitation.counted_bytes += ended_record_bytes;
+    const auto place = [&](auto& ended) {
+        const bool is_last = ended.empty() || ended.back()->ended_at <= now;
+        ended.insert(
+            is_last ? ended.end() : std::upper_bound(ended.begin(), ended.end(), now, earlier),
+            &invitation);
+    };
+    place(ended_);
     ended_bytes_ += invitation.counted_bytes;
+    User& inviter = *invitation.inviter;
+    if (!inviter.ended) {
+        inviter.ended = std::make_unique<EndedOwn>();
+    }
+    place(inviter.ended->invitations);
+    inviter.ended->bytes += inviters_bytes(invitation);
+    add_bytes(invitation, ended_record_bytes, inviter);
 }
 
 void Records::forget_ended(Instant until) {
     while (!ended_.empty() && ended_.front()->ended_at <= until) {
-        forget_oldest();
+        forget(*ended_.front());
     }
 }
 
@@ -215,22 +243,45 @@ Group& Records::create(const CreateGroup& asked, const UserId& owner) {
     group.join_mode = asked.join_mode;
     group.max_audience = limits_.max_audience;
     group.made_after = last_number_;
+    insert(group, owner, {.rank = Rank::owner, .brought_by = &obtain(owner)});
+    set_described_by(group, group.owner);
     changes_.add(group);
-    insert(group, owner, Rank::owner);
-    changes_.add(MemberKept{.group = group.id, .user = owner, .rank = Rank::owner});
+    changes_.add(group, *group.owner);
+    trim_ended();
     return group;
 }
 
-void Records::join(Group& group, const UserId& id) {
-    insert(group, id, Rank::member);
-    changes_.add(MemberKept{.group = group.id, .user = id, .rank = Rank::member});
+void Records::join(Group& group, const UserId& id, const UserId& brought_by) {
+    insert(group, id, {.brought_by = &obtain(brought_by)});
+    changes_.add(group, *users_.find(id));
+    trim_ended();
 }
 
-void Records::insert(Group& group, const UserId& id, Rank rank) {
+void Records::describe(Group& group, const UserId& by) {
+    set_described_by(group, users_.find(by));
+    changes_.add(group);
+    trim_ended();
+}
+
+void Records::set_described_by(Group& group, User* user) {
+    if (user != nullptr) {
+        ++user->references;
+        add_bytes(group, bytes_of(group), *user);
+    }
+    if (User* const before = std::exchange(group.described_by, user)) {
+        add_bytes(group, -group.described_bytes, *before);
+        unrefer(*before);
+    }
+    group.described_bytes = user != nullptr ? bytes_of(group) : 0;
+}
+
+void Records::insert(Group& group, const UserId& id, Member as) {
     User& user = refer(id);
-    ensure(group.members.emplace(&user, rank).second, "who comes into a group is no member yet");
+    ensure(group.members.emplace(&user, as).second, "who comes into a group is no member yet");
+    ++as.brought_by->references;
+    add_bytes(group, member_bytes, *as.brought_by);
     user.groups.insert(place_of(user.groups, group), &group);
-    if (rank == Rank::owner) {
+    if (as.rank == Rank::owner) {
         group.owner = &user;
         ++user.owned;
     }
@@ -244,14 +295,17 @@ void Records::leave(Group& group, const UserId& id) {
 }
 
 void Records::remove(Group& group, User& member) {
-    group.members.erase(&member);
+    User& brought_by = *group.members.extract(&member).mapped().brought_by;
+    add_bytes(group, -member_bytes, brought_by);
+    unrefer(brought_by);
     member.groups.erase(place_of(member.groups, group));
     unrefer(member);
 }
 
 void Records::set_rank(Group& group, const UserId& member, Rank rank) {
-    group.members.find(member)->second = rank;
-    changes_.add(MemberKept{.group = group.id, .user = member, .rank = rank});
+    const auto at = group.members.find(member);
+    at->second.rank = rank;
+    changes_.add(group, *at->first);
 }
 
 void Records::transfer(Group& group, const UserId& member) {
@@ -269,7 +323,7 @@ void Records::dismiss(Group& group) {
     while (!group.members.empty()) {
         remove(group, *group.members.begin()->first);
     }
-    add_bytes(group, -group.counted_bytes);
+    set_described_by(group, nullptr);
     // What is open in it holds on to it.
     group.name.reset();
     group.profile.reset();
@@ -284,24 +338,70 @@ bool Records::has_room_for_groups(std::int64_t bytes) const {
     return bytes <= 0 || (group_bytes_ + bytes <= most_for_groups(limits_) && has_room(bytes));
 }
 
-void Records::count_bytes(Invitation& invitation, std::int64_t bytes) {
-    add_bytes(invitation, bytes);
+bool Records::has_share(const UserId& id, std::int64_t bytes) const {
+    const User* user = users_.find(id);
+    const std::int64_t all = user != nullptr ? user->data_bytes : 0;
+    const std::int64_t gives_way = user != nullptr && user->ended ? user->ended->bytes : 0;
+    return bytes <= 0 || all - gives_way + bytes <= limits_.max_user_data_bytes;
+}
+
+bool Records::has_group_share(const UserId& id, std::int64_t bytes) const {
+    const User* user = users_.find(id);
+    const std::int64_t all = user != nullptr ? user->group_bytes : 0;
+    return bytes <= 0 || all + bytes <= limits_.max_user_group_bytes;
+}
+
+void Records::count_bytes(Invitation& invitation, std::int64_t bytes, User& whose) {
+    add_bytes(invitation, bytes, whose);
+    if (bytes > 0) {
+        trim_own(whose);
+    }
     trim_ended();
 }
 
-void Records::count_bytes(Group& group, std::int64_t bytes) {
-    add_bytes(group, bytes);
-    trim_ended();
-}
-
-void Records::add_bytes(Invitation& invitation, std::int64_t bytes) {
+void Records::add_bytes(Invitation& invitation, std::int64_t bytes, User& whose) {
     invitation.counted_bytes += bytes;
+    whose.data_bytes += bytes;
     (invitation.ended() ? ended_bytes_ : open_bytes_) += bytes;
+    if (&whose == invitation.inviter) {
+        if (invitation.ended()) {
+            whose.ended->bytes += bytes;
+        }
+        return;
+    }
+    if (!invitation.shares) {
+        invitation.shares = std::make_unique<std::vector<Share>>();
+    }
+    const auto own = std::find_if(invitation.shares->begin(), invitation.shares->end(),
+                                  [&](const Share& one) { return one.user == &whose; });
+    if (own != invitation.shares->end()) {
+        own->bytes += bytes;
+    } else {
+        invitation.shares->push_back({.user = &whose, .bytes = bytes});
+    }
 }
 
-void Records::add_bytes(Group& group, std::int64_t bytes) {
+std::int64_t Records::inviters_bytes(const Invitation& invitation) {
+    std::int64_t bytes = invitation.counted_bytes;
+    if (invitation.shares) {
+        for (const Share& share : *invitation.shares) {
+            bytes -= share.bytes;
+        }
+    }
+    return bytes;
+}
+
+void Records::add_bytes(Group& group, std::int64_t bytes, User& whose) {
     group.counted_bytes += bytes;
+    whose.group_bytes += bytes;
     group_bytes_ += bytes;
+}
+
+/// Forgets the oldest that this user made, while they keep too much.
+void Records::trim_own(User& user) {
+    while (user.ended && user.data_bytes > limits_.max_user_data_bytes) {
+        forget(*user.ended->invitations.front());
+    }
 }
 
 /// Forgets the oldest while there are too many or they are too large. They fill what
@@ -312,16 +412,34 @@ void Records::trim_ended() {
     const auto room = std::max(most - open_bytes_ - group_bytes_, most / 4);
     while (!ended_.empty() &&
            (std::cmp_greater(ended_.size(), limits_.max_ended) || ended_bytes_ > room)) {
-        forget_oldest();
+        forget(*ended_.front());
     }
 }
 
-void Records::forget_oldest() {
-    Invitation& oldest = *ended_.front();
-    ended_.pop_front();
-    ended_bytes_ -= oldest.counted_bytes;
-    changes_.add_forgotten(oldest);
-    erase(oldest);
+void Records::forget(Invitation& ended) {
+    const auto take_from = [&](auto& all) {
+        const auto from =
+            std::lower_bound(all.begin(), all.end(), ended.ended_at,
+                             [](const Invitation* one, Instant at) { return one->ended_at < at; });
+        all.erase(std::find(from, all.end(), &ended));
+    };
+    take_from(ended_);
+    ended_bytes_ -= ended.counted_bytes;
+    User& inviter = *ended.inviter;
+    const auto bytes = inviters_bytes(ended);
+    inviter.data_bytes -= bytes;
+    inviter.ended->bytes -= bytes;
+    take_from(inviter.ended->invitations);
+    if (inviter.ended->invitations.empty()) {
+        inviter.ended.reset();
+    }
+    if (ended.shares) {
+        for (const Share& share : *ended.shares) {
+            share.user->data_bytes -= share.bytes;
+        }
+    }
+    changes_.add_forgotten(ended);
+    erase(ended);
 }
 
 void Records::erase(Invitation& invitation) {

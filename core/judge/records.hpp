@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -24,10 +26,12 @@ namespace beckon {
 /// where they are in memory until they are forgotten.
 class Records {
   public:
-    /// `key` is for hashing, and a secret. What changes is marked in `changes`.
-    Records(const Limits& limits, const SipKey& key, ChangeLog& changes)
+    /// `key` is for hashing, and a secret. What changes is marked in `changes`. `for_operators`:
+    /// who is online and what is open can be listed.
+    Records(const Limits& limits, const SipKey& key, ChangeLog& changes, bool for_operators)
         : limits_(limits),
           changes_(changes),
+          for_operators_(for_operators),
           users_(key),
           invitations_(key),
           merged_(key),
@@ -77,7 +81,9 @@ class Records {
     /// A new group, its id being new, of its owner alone as yet.
     Group& create(const CreateGroup& asked, const UserId& owner);
     /// One who is no member yet.
-    void join(Group& group, const UserId& id);
+    void join(Group& group, const UserId& id, const UserId& brought_by);
+    /// It is called and described as it is now, by this member.
+    void describe(Group& group, const UserId& by);
     /// A member who is not the owner.
     void leave(Group& group, const UserId& id);
     /// Not the owner's.
@@ -89,18 +95,29 @@ class Records {
 
     /// Whether so many bytes more fit; the ended give way.
     [[nodiscard]] bool has_room(std::int64_t bytes) const;
+    /// Whether so many more of this user's fit: in invitations, where what they made and has ended
+    /// gives way, or in groups.
+    [[nodiscard]] bool has_share(const UserId& id, std::int64_t bytes) const;
+    [[nodiscard]] bool has_group_share(const UserId& id, std::int64_t bytes) const;
     /// Whether groups may have so many more of them. They are never forgotten, so they
     /// leave invitations a half.
     [[nodiscard]] bool has_room_for_groups(std::int64_t bytes) const;
     [[nodiscard]] static std::int64_t most_for_groups(const Limits& limits) {
         return limits.max_total_data_bytes / 2;
     }
-    /// Counts them for this invitation, or group.
-    void count_bytes(Invitation& invitation, std::int64_t bytes);
-    void count_bytes(Group& group, std::int64_t bytes);
+    /// Counts them for this invitation, and as this user's.
+    void count_bytes(Invitation& invitation, std::int64_t bytes, User& whose);
 
     /// The next invitation's number is above this.
     void go_on_after(std::uint64_t number) { last_number_ = std::max(last_number_, number); }
+
+    // In order; nobody and nothing where there are no operators.
+    using Online = std::set<const User*, ByUserId>;
+    using Open = std::map<std::uint64_t, const Invitation*>;
+    [[nodiscard]] const Online& online() const { return online_; }
+    [[nodiscard]] const Open& all_open() const { return all_open_; }
+    /// The user has come online, or gone.
+    void note_online(const User& user);
 
     [[nodiscard]] std::size_t open() const { return invitations_.size() - ended_.size(); }
     [[nodiscard]] std::size_t ended() const { return ended_.size(); }
@@ -122,17 +139,25 @@ class Records {
     void unlist(Invitation& invitation);
     void become_ended(Invitation& invitation, Instant now);
     void erase(Invitation& invitation);
-    void insert(Group& group, const UserId& id, Rank rank);
+    void list_for_operators(const Invitation& invitation);
+    void insert(Group& group, const UserId& id, Member as);
     void remove(Group& group, User& member);
-    void add_bytes(Invitation& invitation, std::int64_t bytes);
-    void add_bytes(Group& group, std::int64_t bytes);
+    void add_bytes(Invitation& invitation, std::int64_t bytes, User& whose);
+    void add_bytes(Group& group, std::int64_t bytes, User& whose);
+    /// Its name and the like count as this user's from now on; nobody: it is no more.
+    void set_described_by(Group& group, User* user);
+    static std::int64_t inviters_bytes(const Invitation& invitation);
+    void forget(Invitation& ended);
+    void trim_own(User& user);
     User& refer(const UserId& id);
     void unrefer(User& user);
     void trim_ended();
-    void forget_oldest();
 
     const Limits& limits_;
     ChangeLog& changes_;
+    const bool for_operators_;
+    Online online_;
+    Open all_open_;
     ShardedMap<UserId, User> users_;
     ShardedMap<InvitationId, Invitation> invitations_;
     ShardedMap<InvitationId, Invitation*> merged_;

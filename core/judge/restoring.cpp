@@ -53,6 +53,7 @@ void Restoring::make(Invitation& invitation, const InvitationKept& kept) {
     }
     if (!kept.ended_at) {
         Records::list(invitation, *invitation.inviter);
+        records_.list_for_operators(invitation);
         ++invitation.inviter->inviting;
         if (invitation.group) {
             Records::list(invitation, *invitation.group);
@@ -73,16 +74,15 @@ std::shared_ptr<Group> Restoring::group_at(const GroupId& id, std::uint64_t numb
 
 void Restoring::operator()(const DataKept& kept) {
     if (Invitation* invitation = last(kept.number)) {
-        records_.add_bytes(*invitation, size_of(kept.data));
+        records_.add_bytes(*invitation, size_of(kept.data), *invitation->inviter);
         invitation->data = kept.data;
     }
 }
 
 void Restoring::operator()(const NoteKept& kept) {
-    if (Invitation* invitation = last(kept.number)) {
+    if (last(kept.number) != nullptr) {
         notes_.push_back(std::make_shared<const Note>(
             Note{.rev = kept.rev, .data = kept.data, .reason = kept.reason}));
-        records_.add_bytes(*invitation, size_of(kept.data));
     }
 }
 
@@ -107,7 +107,7 @@ void Restoring::operator()(const InviteeKept& kept) {
 Invitee& Restoring::add_invitee(Invitation& invitation, const InviteeKept& kept) {
     User& user = records_.refer(kept.user);
     if (!invitation.invitees.empty()) {
-        records_.add_bytes(invitation, invitee_bytes);
+        records_.add_bytes(invitation, invitee_bytes, *invitation.inviter);
     }
     ++invitation.pending;
     ++user.invited;
@@ -121,14 +121,19 @@ void Restoring::end_part(Invitation& invitation, Invitee& invitee, const Invitee
     User* by = kept.by ? &records_.obtain(*kept.by) : nullptr;
     const auto said = std::find_if(notes_.begin(), notes_.end(),
                                    [&](const auto& note) { return kept.note == note->rev; });
+    const bool is_first = said != notes_.end() && said->use_count() == 1;
     invitee.end(kept.state, by, kept.device, said != notes_.end() ? *said : nullptr);
     --invitation.pending;
     --invitee.user().invited;
-    if (kept.state == State::rejected && invitee.note() != nullptr) {
-        records_.add_bytes(invitation, std::ssize(invitee.note()->reason));
-    }
     if (by != nullptr) {
         records_.hold_remover(invitation, *by);
+    }
+    User& whose = by != nullptr ? *by : *invitation.inviter;
+    if (is_first) {  // of all who share what was said
+        records_.add_bytes(invitation, size_of(invitee.note()->data), whose);
+    }
+    if (kept.state == State::rejected && invitee.note() != nullptr) {
+        records_.add_bytes(invitation, std::ssize(invitee.note()->reason), whose);
     }
 }
 
@@ -143,7 +148,7 @@ void Restoring::operator()(const CallKept& kept) {
                                    : Call::Phase::waiting;
     call.started_at = kept.started_at.value_or(Instant{});
     call.ended_at = kept.ended_at.value_or(Instant{});
-    records_.add_bytes(*invitation, std::ssize(kept.reason));
+    records_.add_bytes(*invitation, std::ssize(kept.reason), *invitation->inviter);
     call.reason = kept.reason;
     if (kept.merged) {
         call.merged = kept.merged;
@@ -185,14 +190,14 @@ void Restoring::operator()(const GroupKept& kept) {
     group.name = kept.name;
     group.profile = kept.profile;
     group.join_mode = kept.join_mode;
-    records_.add_bytes(group, group_bytes + size_of(kept.name) + size_of(kept.profile));
+    records_.set_described_by(group, &records_.obtain(kept.described_by));
 }
 
 void Restoring::operator()(const MemberKept& kept) {
     Group* group = records_.find(kept.group);
     if (group != nullptr && !group->has(kept.user)) {
-        records_.insert(*group, kept.user, kept.rank);
-        records_.add_bytes(*group, member_bytes);
+        records_.insert(*group, kept.user,
+                        {.rank = kept.rank, .brought_by = &records_.obtain(kept.brought_by)});
     }
 }
 

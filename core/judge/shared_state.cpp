@@ -1,30 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shared_state.hpp"
 
-#include <utility>
-
 #include "protocol/refusals.hpp"
 
 namespace beckon {
 
-SharedState::SharedState(const Limits& given, std::string epoch, const SipKey& secret, bool stored)
-    : SharedState(given, std::move(epoch), derive_key(secret, "hash"), derive_key(secret, "ids"),
-                  stored) {}
+namespace {
 
-SharedState::SharedState(const Limits& given, std::string epoch, const SipKey& hash_key,
-                         const SipKey& id_key, bool stored)
-    : limits(given),
-      server_epoch(std::move(epoch)),
+/// What the last page that was allowed may be over.
+constexpr std::int64_t most_reply_bytes_owed = 64LL * 1024;
+
+}  // namespace
+
+SharedState::SharedState(const Switchboard::Options& options)
+    : SharedState(options, derive_key(options.secret, "hash"), derive_key(options.secret, "ids")) {}
+
+SharedState::SharedState(const Switchboard::Options& options, const SipKey& hash_key,
+                         const SipKey& id_key)
+    : limits(options.limits),
+      server_epoch(options.server_epoch),
+      operators(options.operators),
+      totals(options.totals),
       requests(limits.requests_per_second, limits.requests_burst, hash_key),
       pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst, hash_key),
       events(limits.events_per_second, limits.events_burst, hash_key, 2 * limits.events_burst),
-      changes(stored),
-      records(limits, hash_key, changes),
+      reply_bytes(limits.reply_bytes_per_second, limits.reply_bytes_burst, hash_key,
+                  most_reply_bytes_owed),
+      changes(options.stored),
+      records(limits, hash_key, changes, operators),
       id_key_(id_key) {}
 
 std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t count,
-                                           std::int64_t bytes) {
+                                           std::int64_t bytes, const UserId& whose) {
     if (events.allows(user.text(), now, count)) {
+        if (!records.has_share(whose, bytes)) {
+            return refuse_size("data", limits.max_user_data_bytes);
+        }
         if (!records.has_room(bytes)) {
             return refuse_size("data", limits.max_total_data_bytes);
         }

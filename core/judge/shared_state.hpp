@@ -8,6 +8,8 @@
 
 #include "change_log.hpp"
 #include "judge/siphash.hpp"
+#include "judge/switchboard.hpp"
+#include "lateness.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/replies.hpp"
 #include "rate_limit.hpp"
@@ -20,14 +22,12 @@ namespace beckon {
 /// deadlines, and how much each user may still do. One thread.
 class SharedState {
   public:
-    /// `secret` is for hashing, and for the ids that clients did not choose. `stored`: somebody
-    /// takes the changes of the records.
-    SharedState(const Limits& given, std::string epoch, const SipKey& secret, bool stored);
+    explicit SharedState(const Switchboard::Options& options);
 
     /// Charges `user` for so many events, if they fit and so many `bytes` more can be
-    /// kept; or charges nothing. The last check of each request.
+    /// kept, as those of `whose`; or charges nothing. The last check of each request.
     [[nodiscard]] std::optional<Refusal> charge(const UserId& user, std::int64_t count,
-                                                std::int64_t bytes);
+                                                std::int64_t bytes, const UserId& whose);
     /// Likewise, for what is not stored.
     [[nodiscard]] std::optional<Refusal> charge_unstored(const UserId& user, std::int64_t count);
 
@@ -39,6 +39,10 @@ class SharedState {
 
     const Limits limits;
     const std::string server_epoch;
+    /// Operators are named.
+    const bool operators;
+    Totals totals;
+    Lateness lateness;
     Instant now{};
     /// So many bytes are left for what the reply to this request lists.
     std::size_t reply_room = 0;
@@ -49,12 +53,12 @@ class SharedState {
     RateLimit requests;
     RateLimit pair_invites;
     RateLimit events;
+    RateLimit reply_bytes;
     ChangeLog changes;
     Records records;
 
   private:
-    SharedState(const Limits& given, std::string epoch, const SipKey& hash_key,
-                const SipKey& id_key, bool stored);
+    SharedState(const Switchboard::Options& options, const SipKey& hash_key, const SipKey& id_key);
     /// 128 bits that nobody can foretell.
     std::string fresh_id();
 

@@ -29,6 +29,22 @@ std::size_t room_beside(const std::optional<Req>& req) {
     return reply_bytes - envelope_bytes - std::min(echoed, reply_bytes / 2);
 }
 
+/// A reply that a user may be told so much of (contract, section 9).
+template <class Body>
+constexpr bool is_list = std::same_as<Body, Synced> || std::same_as<Body, Got> ||
+                         std::same_as<Body, GotGroup> || std::same_as<Body, GroupsListed> ||
+                         std::same_as<Body, OnlineListed> || std::same_as<Body, OpenListed>;
+
+/// A request for one, or for history.
+bool lists(const Request& request) {
+    return std::visit(
+        []<class Asked>(const Asked& /*asked*/) {
+            return requires { Asked::page; }
+            || std::same_as<Asked, ListHistory>;
+        },
+        request.body);
+}
+
 /// Names nobody beyond what a reply may.
 void cut_lists(ReplyBody& body) {
     if (auto* const invited = std::get_if<Invited>(&body)) {
@@ -47,8 +63,8 @@ void cut_lists(ReplyBody& body) {
 
 class Switchboard::Impl {
   public:
-    explicit Impl(Options options)
-        : shared_(options.limits, std::move(options.server_epoch), options.secret, options.stored),
+    explicit Impl(const Options& options)
+        : shared_(options),
           calls_(shared_),
           invitations_(shared_, calls_),
           groups_(shared_, invitations_),
@@ -66,8 +82,11 @@ class Switchboard::Impl {
         Effects effects = advance(now);
         Effects events;
         shared_.reply_room = room_beside(request.req);
-        ReplyBody body = judge(sender, request, events);
+        ReplyBody body = lists(request) && !may_list(sender.user)
+                             ? refuse_count(Error::rate_limited, limits().reply_bytes_per_second)
+                             : judge(sender, request, events);
         cut_lists(body);
+        charge_lists(sender.user, body);
         effects.emplace_back(Reply{.re = std::string(verb_of(request)),
                                    .device = sender.device,
                                    .req = request.req,
@@ -83,6 +102,9 @@ class Switchboard::Impl {
             shared_.now = std::max(shared_.now, timer->due());
             switch (timer->kind()) {
                 case Timer::Kind::invitation:
+                    if (shared_.operators) {
+                        shared_.lateness.add(now - timer->due());
+                    }
                     invitations_.come_due(static_cast<Invitation&>(*timer), effects);
                     break;
                 case Timer::Kind::lost_inviter:
@@ -102,8 +124,12 @@ class Switchboard::Impl {
 
     Effects set_online(const Sender& device, bool online, Instant now) {
         Effects effects = advance(now);
-        invitations_.set_online(device, online);
+        invitations_.set_online(device, online, effects);
         return effects;
+    }
+
+    void told_history(const UserId& user, std::size_t bytes) {
+        shared_.reply_bytes.owe(user.text(), shared_.now, static_cast<std::int64_t>(bytes));
     }
 
     void store_takes_nothing(bool holds) { shared_.store_takes_nothing = holds; }
@@ -136,12 +162,30 @@ class Switchboard::Impl {
                 .ended = records.ended(),
                 .users = records.users(),
                 .groups = records.groups(),
-                .kept_bytes = records.kept_bytes()};
+                .kept_bytes = records.kept_bytes(),
+                .totals = shared_.totals,
+                .online = records.online().size(),
+                .lateness_p50 = shared_.lateness.percentile(50),
+                .lateness_p99 = shared_.lateness.percentile(99)};
     }
 
   private:
     /// What has ended is the host's to tell, from its store; there is nothing here to tell of it.
     static ReplyBody history() { return HistoryListed{}; }
+
+    [[nodiscard]] bool may_list(const UserId& user) const {
+        return shared_.reply_bytes.allows(user.text(), shared_.now);
+    }
+    void charge_lists(const UserId& user, const ReplyBody& body) {
+        std::visit(
+            [&]<class Body>(const Body& told) {
+                if constexpr (is_list<Body>) {
+                    shared_.reply_bytes.owe(user.text(), shared_.now,
+                                            static_cast<std::int64_t>(msgpack_size(told)));
+                }
+            },
+            body);
+    }
 
     ReplyBody judge(const Sender& sender, const Request& request, Effects& events) {
         return std::visit(
@@ -166,7 +210,7 @@ class Switchboard::Impl {
     Restoring restoring_;
 };
 
-Switchboard::Switchboard(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Switchboard::Switchboard(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 Switchboard::~Switchboard() = default;
 
 std::optional<Refusal> Switchboard::admit(const UserId& user, Instant now) {
@@ -187,6 +231,9 @@ void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(la
 bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
 std::optional<GroupId> Switchboard::group_of(const InvitationId& id) const {
     return impl_->group_of(id);
+}
+void Switchboard::told_history(const UserId& user, std::size_t bytes) {
+    impl_->told_history(user, bytes);
 }
 const Limits& Switchboard::limits() const noexcept { return impl_->limits(); }
 Switchboard::Counts Switchboard::counts() const noexcept { return impl_->counts(); }

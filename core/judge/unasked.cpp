@@ -70,12 +70,15 @@ void Invitations::look_again(Invitation& invitation, Instant due) {
     }
 }
 
-void Invitations::set_online(const Sender& device, bool online) {
+void Invitations::set_online(const Sender& device, bool online, Effects& effects) {
     User& user = shared_.records.obtain(device.user);
     const bool was_online = user.online();
     std::erase(user.devices, device.device);
     if (online) {
         user.devices.push_back(device.device);
+    }
+    if (user.online() != was_online) {
+        shared_.records.note_online(user);
     }
     if (user.online() == was_online) {
         // Another of this user's devices is there.
@@ -94,8 +97,23 @@ void Invitations::set_online(const Sender& device, bool online) {
                            [&](auto* one) { return loses(*one, user); })) {
         await(user);
     }
+    if (was_online && !user.online() && shared_.operators) {
+        tell_absent(user, effects);
+    }
     calls_.set_online(user, device.device, online);
     shared_.records.release(user);
+}
+
+/// Of all that is pending for one whose last device has gone.
+void Invitations::tell_absent(const User& user, Effects& effects) {
+    for (const Invitation* invitation : user.open) {
+        const Invitee* own = invitee_of(*invitation, *user.id);
+        if (own != nullptr && own->pending()) {
+            shared_.owe(*invitation->inviter->id, 1);
+            effects.emplace_back(absent_asked(*invitation, {*user.id},
+                                              remaining_until(own->deadline(), shared_.now)));
+        }
+    }
 }
 
 /// Gives an inviter who is not there the grace period to come back.

@@ -14,7 +14,7 @@ namespace beckon {
 
 namespace {
 
-/// A request's topic: `kind/subject/verb[/me]`.
+/// A request's topic: `kind/subject/verb[/me]`; an operator's has no subject.
 struct TopicRow {
     std::string_view kind;
     std::string_view verb;
@@ -22,6 +22,8 @@ struct TopicRow {
     std::string_view placeholder;
     /// The body to fill, holding the subject; nothing when that is no id.
     std::optional<RequestBody> (*start)(std::string_view subject);
+    /// Whom else than the sender it may be about.
+    bool operators_ask_of_others = false;
 };
 
 template <class Body>
@@ -38,6 +40,15 @@ std::optional<RequestBody> about_me(std::string_view subject) {
     return is_id(subject) ? std::optional<RequestBody>(Body{}) : std::nullopt;
 }
 template <class Body>
+std::optional<RequestBody> about_user(std::string_view subject) {
+    auto user = UserId::parse(subject);
+    return user ? std::optional<RequestBody>(Body{.of = std::move(*user)}) : std::nullopt;
+}
+template <class Body>
+std::optional<RequestBody> about_all(std::string_view /*subject*/) {
+    return Body{};
+}
+template <class Body>
 std::optional<RequestBody> about_group(std::string_view subject) {
     auto group = GroupId::parse(subject);
     return group ? std::optional<RequestBody>(Body{.group = std::move(*group)}) : std::nullopt;
@@ -51,9 +62,9 @@ std::optional<RequestBody> message_to(std::string_view subject) {
 constexpr std::array topic_table{
     TopicRow{"user", Invite::verb, "invitee", about_invitee},
     TopicRow{"user", Message::verb, "peer", message_to<UserId>},
-    TopicRow{"user", Sync::verb, "me", about_me<Sync>},
-    TopicRow{"user", ListGroups::verb, "me", about_me<ListGroups>},
-    TopicRow{"user", ListHistory::verb, "me", about_me<ListHistory>},
+    TopicRow{"user", Sync::verb, "me", about_user<Sync>, true},
+    TopicRow{"user", ListGroups::verb, "me", about_user<ListGroups>, true},
+    TopicRow{"user", ListHistory::verb, "me", about_user<ListHistory>, true},
     TopicRow{"user", Here::verb, "me", about_me<Here>},
     TopicRow{"invitation", Accept::verb, "id", about_invitation<Accept>},
     TopicRow{"invitation", Reject::verb, "id", about_invitation<Reject>},
@@ -78,6 +89,18 @@ constexpr std::array topic_table{
     TopicRow{"group", RemoveMembers::verb, "group", about_group<RemoveMembers>},
     TopicRow{"group", SetRank::verb, "group", about_group<SetRank>},
     TopicRow{"group", TransferGroup::verb, "group", about_group<TransferGroup>},
+    TopicRow{"operator", ListOnline::verb, "", about_all<ListOnline>},
+    TopicRow{"operator", ListOpen::verb, "", about_all<ListOpen>},
+};
+
+/// The levels of a topic, by what they are.
+struct TopicLevels {
+    std::string_view kind;
+    std::string_view subject{};
+    /// Empty: there are not so many levels.
+    std::string_view verb{};
+    std::optional<std::string_view> me{};
+    bool too_many = false;
 };
 
 std::vector<std::string_view> levels_of(std::string_view topic) {
@@ -94,6 +117,22 @@ std::vector<std::string_view> levels_of(std::string_view topic) {
     return levels;
 }
 
+TopicLevels read_levels(std::string_view topic) {
+    auto levels = levels_of(topic);
+    if (levels[0] == "operator") {
+        levels.insert(levels.begin() + 1, std::string_view{});
+    }
+    TopicLevels read{.kind = levels[0], .too_many = levels.size() > 4};
+    if (levels.size() > 2) {
+        read.subject = levels[1];
+        read.verb = levels[2];
+    }
+    if (levels.size() > 3) {
+        read.me = levels[3];
+    }
+    return read;
+}
+
 Refusal invalid(std::string_view field, std::string_view why) {
     return refuse_field(Error::invalid_request, field, why);
 }
@@ -104,6 +143,19 @@ void lower_default_timeout(RequestBody& body, const Limits& limits) {
         [&limits](auto& held) {
             if constexpr (requires { held.timeout; }) {
                 held.timeout = std::min(held.timeout, Duration(limits.max_timeout_ms));
+            }
+        },
+        body);
+}
+
+/// Who asks of themselves names nobody.
+void leave_out_self(RequestBody& body, const UserId& self) {
+    std::visit(
+        [&self](auto& held) {
+            if constexpr (requires { held.of; }) {
+                if (held.of == self) {
+                    held.of.reset();
+                }
             }
         },
         body);
@@ -193,12 +245,20 @@ std::optional<Refusal> check(const auto& body, const Limits& /*limits*/) {
     return std::nullopt;
 }
 
+/// About oneself; operators about all, and about others where the row says so.
+bool may_ask(const Sender& sender, const TopicRow& row, std::string_view subject) {
+    if (row.kind == "operator") {
+        return sender.is_operator;
+    }
+    const bool is_own = row.placeholder != "me" || subject == sender.user.text();
+    return is_own || (sender.is_operator && row.operators_ask_of_others);
+}
+
 }  // namespace
 
 Reply refuse_untaken(const Sender& sender, const RawRequest& raw, Refusal refusal) {
-    const auto levels = levels_of(raw.topic);
-    const bool verb_stands = levels.size() >= 3 && is_id(levels[2]);
-    return {.re = verb_stands ? std::string(levels[2]) : "unknown",
+    const auto levels = read_levels(raw.topic);
+    return {.re = is_id(levels.verb) ? std::string(levels.verb) : "unknown",
             .device = sender.device,
             .req = find_req(raw.payload),
             .body = std::move(refusal)};
@@ -206,33 +266,39 @@ Reply refuse_untaken(const Sender& sender, const RawRequest& raw, Refusal refusa
 
 std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw,
                                      const Limits& limits) {
-    const auto levels = levels_of(raw.topic);
+    const auto levels = read_levels(raw.topic);
     const auto refused_early = [&](Refusal refusal) {
         return refuse_untaken(sender, raw, std::move(refusal));
     };
 
     const auto row = std::find_if(topic_table.begin(), topic_table.end(), [&](const auto& r) {
-        return levels.size() >= 3 && r.kind == levels[0] && r.verb == levels[2];
+        return r.kind == levels.kind && r.verb == levels.verb;
     });
-    if (row == topic_table.end() || levels.size() > 4) {
+    if (row == topic_table.end() || levels.too_many) {
         return refused_early(refuse(Error::unknown_request));
     }
-    auto body = row->start(levels[1]);
+    auto body = row->start(levels.subject);
     if (!body) {
         return refused_early(invalid(row->placeholder, "is no id"));
     }
-    const bool names_me = levels.size() == 4;
-    if (names_me && !is_id(levels[3])) {
+    if (levels.me && !is_id(*levels.me)) {
         return refused_early(invalid("me", "is no id"));
     }
-    const bool asks_for_other = row->placeholder == "me" && levels[1] != sender.user.text();
-    if (asks_for_other || (names_me && levels[3] != sender.user.text())) {
+    if (levels.me && *levels.me != sender.user.text()) {
         return refused_early(refuse(Error::wrong_sender));
+    }
+    if (!may_ask(sender, *row, levels.subject)) {
+        auto refusal = refuse(Error::wrong_sender);
+        if (row->kind == "operator") {
+            refusal.message = "only operators may ask this";
+        }
+        return refused_early(std::move(refusal));
     }
     if (raw.retain) {
         return refused_early(invalid("retain", "must not be set on a request"));
     }
 
+    leave_out_self(*body, sender.user);
     lower_default_timeout(*body, limits);
     Decoded decoded = decode_request(raw.payload, limits, *body);
     if (!decoded.refusal) {

@@ -654,6 +654,10 @@ std::variant<Reply, std::string> decode_reply(std::string_view payload) {
             read_reply_body<HistoryListed>(reader, reply.body);
         } else if (reply.re == Message::verb) {
             read_reply_body<Sent>(reader, reply.body);
+        } else if (reply.re == ListOnline::verb) {
+            read_reply_body<OnlineListed>(reader, reply.body);
+        } else if (reply.re == ListOpen::verb) {
+            read_reply_body<OpenListed>(reader, reply.body);
         } else if (reply.re == Here::verb) {
             read_reply_body<HereNoted>(reader, reply.body);
         } else if (is_group_verb(reply.re) && !reader.has("rev")) {

@@ -242,6 +242,14 @@ template std::size_t msgpack_size(const GroupInfo&);
 template std::size_t msgpack_size(const GroupSummary&);
 template std::size_t msgpack_size(const MemberInfo&);
 template std::size_t msgpack_size(const UserId&);
+template std::size_t msgpack_size(const OnlineUser&);
+template std::size_t msgpack_size(const Synced&);
+template std::size_t msgpack_size(const Got&);
+template std::size_t msgpack_size(const GotGroup&);
+template std::size_t msgpack_size(const GroupsListed&);
+template std::size_t msgpack_size(const HistoryListed&);
+template std::size_t msgpack_size(const OnlineListed&);
+template std::size_t msgpack_size(const OpenListed&);
 
 std::string encode(const Reply& reply, Encoding encoding) {
     return write_map(encoding, [&reply](auto& v) {
@@ -267,6 +275,10 @@ std::string encode(const AnyEvent& event, Encoding encoding) {
             },
             event);
     });
+}
+
+std::string encode(const Absent& absent) {
+    return write_map(Encoding::json, [&absent](auto& v) { body_fields(absent, v); });
 }
 
 std::string encode(const Request& request, Encoding encoding) {

@@ -4,14 +4,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { malformed } from './malformed.mjs';
 import { vectors } from './vectors.mjs';
-import { toJson, toMsgpack } from './wire.mjs';
+import { isJsonOnly, toJson, toMsgpack } from './wire.mjs';
 
 const written = ({ kind, name, message }) => ({
   name,
   kind,
   json: toJson(message),
-  // The status goes out as JSON only.
-  ...(kind !== 'status' && { msgpack: Buffer.from(toMsgpack(message)).toString('hex') }),
+  ...(!isJsonOnly(kind) && { msgpack: Buffer.from(toMsgpack(message)).toString('hex') }),
 });
 
 const files = {

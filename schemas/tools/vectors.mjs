@@ -130,6 +130,11 @@ const requests = [
   vector('request:here', 'is gone', { req: 'a-14', run: '3f6ad1c0', gone: true }),
   vector('request:history', 'the newest', {}),
   vector('request:history', 'a page further back', { req: 'a-8', limit: 20, before: '1700000000000-41' }),
+  ...[['online', 'bob'], ['open', '41']].flatMap(([verb, after]) => [
+    vector(`request:${verb}`, 'the first page', {}),
+    vector(`request:${verb}`, 'the next page', { req: 'a-17', after }),
+    vector(`request:${verb}`, 'a short page', { after, limit: 20 }),
+  ]),
   vector('request:group_create', 'nothing chosen', { join_mode: 'free', members: [] }),
   vector('request:group_create', 'everything chosen', {
     req: 'a-8', name: 'Klasse 4b', join_mode: 'closed', members: ['bob', 'carol'], profile,
@@ -382,6 +387,27 @@ const replies = [
       reason: 'hangup', role: 'invitee', missed: false, age_ms: 5000, ring_ms: 4200, talk_ms: 61000,
     }],
   })),
+  vector('reply:online', 'nobody', ok('online', { online: [] })),
+  vector('reply:online', 'a page', ok('online', {
+    online: [{ user: 'bob', devices: 1 }, { user: 'door', devices: 300 }, { user: longest_id, devices: 2 }],
+    next: longest_id,
+  }, 'a-17')),
+  vector('reply:open', 'nothing', ok('open', { invitations: [] })),
+  vector('reply:open', 'a page', ok('open', {
+    invitations: [
+      invitation({ data: 'ring', role: 'observer', remaining_ms: 29000 }, [pending]),
+      invitation({ data: bytes('00ff'), call: true, answer: 'first', online_only: true, visibility: 'inviter', rev: 6, role: 'observer', remaining_ms: 0 }, everyone),
+      invitation(
+        { group: 'class-4b', call: true, visibility: 'members', rev: 2, role: 'observer', call_state: { participants: ['door', 'bob'], duration_ms: 65000 } },
+        [{ user: 'bob', state: 'accepted', ringing: true, device: tablet }],
+      ),
+      invitation({ rev: undefined, role: 'observer', remaining_ms: 5000, answers_left_out: true, invitees_left_out: 899 }, [pending]),
+    ],
+    next: '41',
+  }, 24)),
+  vector('reply:get', 'to an operator', ok('get', {
+    invitation: invitation({ visibility: 'inviter', rev: 7, role: 'observer', remaining_ms: 29000 }, everyone),
+  })),
   vector('reply:sync', 'sixteen invitees', ok('sync', {
     server_epoch: '7',
     invitations: [invitation({}, numbered(16, 'u').map((user) => ({ ...pending, user })))],
@@ -408,6 +434,7 @@ const refusals = [
   ['accept', 'not_invitee', 8011, 'only an invitee may do this'],
   ['get', 'not_participant', 8011, 'only those who take part may do this'],
   ['sync', 'wrong_sender', 8011, 'the topic names a user who is not the sender'],
+  ['online', 'wrong_sender', 8011, 'only operators may ask this'],
   ['invite', 'already_exists', 8012, 'the id is taken'],
   ['add', 'already_invited', 8012, 'the user is invited already'],
   ['invite', 'user_offline', 20101, 'no device of the user is online'],
@@ -543,6 +570,63 @@ const events = [
   }),
 ];
 
+// ---------------------------------------------------------- what operators hear
+
+const ends = (accepted, rejected, cancelled, timed_out, revoked) => ({ accepted, rejected, cancelled, timed_out, revoked });
+const refused_request = (topic, re, error, message, again = 0, field = undefined) => ({
+  user: 'bob', device: tablet, address: '192.0.2.7', topic, re, error, ...(field && { field }), message, again,
+});
+
+const operator = [
+  vector('operator:counters', 'just started', {
+    requests: {}, refusals: {}, ends: ends(0, 0, 0, 0, 0), calls: 0, events: 0, left_out: 0, open: 0, ended: 0, online: 0,
+    groups: 0, kept_bytes: 0, unstored: 0, oldest_unstored_ms: 0, lateness_ms: { p50: 0, p99: 0 },
+  }),
+  vector('operator:counters', 'after a while', {
+    // Both in the order of their keys.
+    requests: { accept: 71203, invite: 101733, sync: 9001, unknown: 2 },
+    refusals: { already_cancelled: 312, rate_limited: 4294967296, unknown_request: 2 },
+    ends: ends(71203, 4100, 22001, 4398, 31), calls: 68000, events: 410233, left_out: 77, open: 1204, ended: 100000,
+    online: 5310, groups: 88, kept_bytes: 268435456, unstored: 12, oldest_unstored_ms: 4, lateness_ms: { p50: 0, p99: 11 },
+  }),
+  vector('operator:refused', 'a request', refused_request(
+    'beckon/v1/user/carol/sync', 'sync', 'wrong_sender', 'the topic names a user who is not the sender',
+  )),
+  vector('operator:refused', 'a field is to blame, and some were left out', refused_request(
+    'beckon/v1/user/carol/invite/bob', 'invite', 'invalid_request', 'timeout_ms is not from 0 to 86400000', 41, 'timeout_ms',
+  )),
+  vector('operator:refused', 'a misspelt topic', refused_request(
+    'beckon/v1/users/carol/invite', 'invite', 'unknown_request', 'there is no such request',
+  )),
+  vector('operator:refused', 'where only the broker publishes', {
+    user: 'bob', address: '192.0.2.7', topic: 'beckon/v1/inbox/carol/event', error: 'wrong_sender',
+    message: 'only the broker publishes there', again: 3,
+  }),
+  vector('operator:refused', 'a name that can use no signaling', {
+    user: 'Grüße "门"', address: '2001:db8::7', topic: 'beckon/v1/user/carol/invite', error: 'invalid_request', field: 'user',
+    message: 'this user name can use no signaling: it is not 1 to 64 characters A-Z a-z 0-9 . _ @ : -', again: 0,
+  }),
+  vector('operator:refused', 'who has no name', {
+    address: '192.0.2.7', topic: 'beckon/v1/user/carol/invite', error: 'invalid_request', field: 'user',
+    message: 'who has no user name can use no signaling', again: 0,
+  }),
+  vector('operator:absent_asked', 'nobody is there', { id, inviter: 'door', invitees: ['bob'], remaining_ms: 30000 }),
+  vector('operator:absent_asked', 'no timeout', { id, inviter: 'door', invitees: ['bob'] }),
+  vector('operator:absent_asked', 'a call in a group', {
+    id, inviter: 'door', group: 'class-4b', invitees: ['bob', 'carol'], remaining_ms: 30000, call: true, data: 'hands up',
+  }),
+  ...each(data, (name, value) => vector('operator:absent_asked', name, { id, inviter: 'door', invitees: ['bob'], remaining_ms: 29000, data: value })),
+  vector('operator:absent_ended', 'accepted', { id, invitees: ['bob'], state: 'accepted', by: 'bob' }),
+  vector('operator:absent_ended', 'rejected', { id, invitees: ['bob'], state: 'rejected', reason: 'nicht jetzt ☂', by: 'bob' }),
+  vector('operator:absent_ended', 'cancelled', { id, invitees: ['bob', 'carol'], state: 'cancelled', reason: 'cancelled', by: 'door' }),
+  vector('operator:absent_ended', 'another answered', { id, invitees: ['carol'], state: 'cancelled', reason: 'answered', by: 'bob' }),
+  vector('operator:absent_ended', 'the inviter was lost', { id, invitees: ['bob'], state: 'cancelled', reason: 'inviter_lost', by: 'door' }),
+  vector('operator:absent_ended', 'expired', { id, invitees: ['bob'], state: 'cancelled', reason: 'expired' }),
+  vector('operator:absent_ended', 'the call ended at its limit', { id, invitees: ['bob'], state: 'cancelled', reason: 'call_ended' }),
+  vector('operator:absent_ended', 'timed out', { id, invitees: ['bob', 'carol'], state: 'timed_out' }),
+  vector('operator:absent_ended', 'removed', { id, invitees: ['bob'], state: 'revoked', reason: 'removed', by: 'door' }),
+];
+
 // -------------------------------------------------------------------- status
 
 const status = [
@@ -551,13 +635,17 @@ const status = [
     protocol: 1,
     server_epoch: '7',
     store: 'ok',
+    host: 'broker',
+    sender: 'connection',
+    presence: 'connection',
     limits: {
       max_payload_bytes: 32768, max_payload_values: 4096, max_data_bytes: 16384, max_total_data_bytes: 268435456,
+      max_user_data_bytes: 1048576, max_user_group_bytes: 4194304,
       max_timeout_ms: 86400000, max_lifetime_ms: 86400000, max_call_ms: 86400000, max_invitees: 1000, max_audience: 250,
-      max_group_members: 2000, max_groups_per_owner: 100, max_pending_per_inviter: 64, max_pending_per_invitee: 256, max_pending: 1000000,
-      max_ended: 100000, ended_ms: 600000, requests_per_second: 50, requests_burst: 200,
+      max_group_members: 2000, max_groups_per_owner: 100, max_pending_per_inviter: 64, max_pending_per_invitee: 256,
+      max_pending_per_pair: 16, max_pending: 1000000, max_ended: 100000, ended_ms: 600000, requests_per_second: 50, requests_burst: 200,
       pair_invites_per_second: 1, pair_invites_burst: 5, events_per_second: 5000,
-      events_burst: 10000, grace_ms: 15000,
+      events_burst: 10000, reply_bytes_per_second: 1048576, reply_bytes_burst: 16777216, grace_ms: 15000,
     },
   }),
 ];
@@ -586,4 +674,4 @@ function lean(value) {
 const told = (list) => list.map((one) => ({ ...one, message: lean(one.message) }));
 
 /** By file. */
-export const vectors = { requests, replies: told(replies), events: told(events), status };
+export const vectors = { requests, replies: told(replies), events: told(events), operator, status };

@@ -6,6 +6,9 @@ import { createRequire } from 'node:module';
 const installed = createRequire(new URL('../../tests/schemas/package.json', import.meta.url));
 const { decode, encode } = installed('@msgpack/msgpack');
 
+/** The status, and what operators hear, has no other encoding. */
+export const isJsonOnly = (kind) => kind === 'status' || kind.startsWith('operator:');
+
 /** Compact JSON, UTF-8 unescaped. */
 export function toJson(value) {
   if (typeof value === 'bigint') return String(value);

@@ -373,6 +373,8 @@ void random_replies(Randomizer& random, std::vector<Sample>& all) {
     add("groups", random.any<GroupsListed>());
     add("history", random.any<HistoryListed>());
     add("message", random.any<Sent>());
+    add("online", random.any<OnlineListed>());
+    add("open", random.any<OpenListed>());
     add("anything", random.any<Refusal>());
 }
 
@@ -415,7 +417,8 @@ TEST_CASE("the vectors show every message that there is") {
     }
     for (const auto* reply :
          {"invite", "add", "accept", "reject", "cancel", "modify", "ringing", "get", "sync",
-          "refused", "message", "groups", "history", "group_done", "group_get", "members_done"}) {
+          "refused", "message", "groups", "history", "group_done", "group_get", "members_done",
+          "here", "online", "open"}) {
         INFO(reply);
         CHECK(shown["reply:"s + reply] > 0);
     }

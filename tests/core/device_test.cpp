@@ -2000,7 +2000,7 @@ TEST_CASE("a device that was asleep does not ring for what has ended meanwhile",
 TEST_CASE("a hundred and more that are pending are synced page by page", "[device]") {
     World::Settings settings;
     settings.limits.pair_invites_burst = settings.limits.requests_burst = 1000;
-    settings.limits.max_pending_per_inviter = 1000;
+    settings.limits.max_pending_per_inviter = settings.limits.max_pending_per_pair = 1000;
     World world(settings);
     for (int i = 0; i < 130; ++i) {
         world.ask({alice, DeviceTag(1)}, Invite{.invitee = bob,

@@ -17,7 +17,7 @@ const InvitationId ring = id("ring");
 
 /// An invitation of the kitchen by the door, which is pending.
 struct Pending {
-    SharedState shared{Limits{}, "epoch", SipKey{}, false};
+    SharedState shared{Switchboard::Options{}};
     Invitation& invitation = shared.records.create(ring, door, kitchen);
 
     Pending() { shared.records.ask(invitation, {kitchen}, Instant(Duration(1000))); }

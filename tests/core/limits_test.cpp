@@ -87,6 +87,8 @@ void check_refusal(const Refusal& refusal, Error error, std::optional<std::strin
 const UserId alice = user("alice");
 const UserId bob = user("bob");
 const UserId carol = user("carol");
+const UserId dave = user("dave");
+const GroupId team = group_id("team");
 
 }  // namespace
 
@@ -491,6 +493,133 @@ TEST_CASE("what get tells is no larger than what is counted as kept") {
     CHECK(std::ssize(told) <= desk.counts().kept_bytes + 10'000);
 }
 
+// ------------------------------------------------------- shares of one user
+
+namespace {
+
+Limits with_share(std::int64_t invitations, std::int64_t groups = 4'000'000) {
+    auto limits = without_rates();
+    limits.max_user_data_bytes = invitations;
+    limits.max_user_group_bytes = groups;
+    return limits;
+}
+
+}  // namespace
+
+TEST_CASE("a user's data in invitations has a limit of its own, of which nobody else pays") {
+    SharedState desk(with_share(10'000));
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("a"), .data = bytes(9'000)}));
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .data = bytes(2'000)}),
+                  Error::too_large, "data", 10'000);
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .id = id("small"), .data = bytes(4)}));
+    // Each byte counts for who sent it.
+    CHECK(desk.is_ok(bob, Accept{id("a"), bytes(9'000)}));
+    check_refusal(desk.refusal(bob, Reject{id("small"), bytes(2'000)}), Error::too_large, "data",
+                  10'000);
+    CHECK(desk.is_ok(bob, Reject{id("small"), bytes(4)}));
+    CHECK(desk.is_ok(carol, Invite{.invitee = bob, .data = bytes(9'000)}));
+}
+
+TEST_CASE("invitees count for the inviter, whoever adds them") {
+    SharedState desk(with_share(2'000));
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("a"), .call = true}));
+    REQUIRE(desk.is_ok(bob, Accept{id("a")}));
+    CHECK(desk.is_ok(bob, Add{id("a"), users("u", 10)}));
+    check_refusal(desk.refusal(bob, Add{id("a"), users("v", 1)}), Error::too_large, "data", 2'000);
+    check_refusal(desk.refusal(alice, Invite{.invitee = carol, .data = bytes(1)}), Error::too_large,
+                  "data", 2'000);
+    CHECK(desk.is_ok(bob, Invite{.invitee = carol, .data = bytes(2'000)}));
+}
+
+TEST_CASE("what a user made and has ended gives way to what they make, the oldest first") {
+    SharedState desk(with_share(10'000));
+    for (const auto* name : {"a", "b", "c"}) {
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id(name), .data = bytes(2'500)}));
+        REQUIRE(desk.is_ok(bob, Accept{id(name)}));
+        desk.advance(1);
+    }
+    REQUIRE(desk.is_ok(carol, Invite{.invitee = alice, .id = id("carols")}));
+    REQUIRE(desk.is_ok(alice, Reject{id("carols")}));
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .data = bytes(3'000)}));
+    CHECK(desk.error(bob, Get{id("a")}) == Error::unknown_invitation);
+    CHECK(desk.is_ok(bob, Get{id("b")}));
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .data = bytes(6'900)}));
+    CHECK(desk.error(bob, Get{id("c")}) == Error::unknown_invitation);
+    CHECK(desk.is_ok(alice, Get{id("carols")}));
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob, .data = bytes(200)}), Error::too_large,
+                  "data", 10'000);
+}
+
+TEST_CASE("what was sent in another's invitation counts until that is forgotten") {
+    auto limits = with_share(1'000);
+    limits.ended_ms = 1'000;
+    SharedState desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("a")}));
+    REQUIRE(desk.is_ok(bob, Accept{id("a"), bytes(900)}));
+    check_refusal(desk.refusal(bob, Invite{.invitee = carol, .data = bytes(200)}), Error::too_large,
+                  "data", 1'000);
+    desk.advance(1'001);
+    CHECK(desk.is_ok(bob, Invite{.invitee = carol, .data = bytes(200)}));
+}
+
+TEST_CASE("a user's groups and the members they bring have a limit of their own") {
+    SharedState desk(with_share(1'000'000, 5'000));
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = users("m", 9)}));  // 4,000
+    check_refusal(desk.refusal(alice, AddMembers{team, users("n", 4)}), Error::too_large, "data",
+                  5'000);
+    CHECK(desk.is_ok(users("m", 1)[0], AddMembers{team, users("n", 4)}));
+    CHECK(desk.is_ok(bob, JoinGroup{team}));
+    check_refusal(desk.refusal(alice, CreateGroup{.group = group_id("other")}), Error::too_large,
+                  "data", 5'000);
+    REQUIRE(desk.is_ok(alice, RemoveMembers{team, users("m", 2)}));
+    CHECK(desk.is_ok(alice, CreateGroup{.group = group_id("other")}));
+    // What it is called counts for who said so last.
+    REQUIRE(desk.is_ok(alice, SetRank{team, bob, Rank::admin}));
+    check_refusal(desk.refusal(alice, UpdateGroup{team, std::string(1'000, 'x')}), Error::too_large,
+                  "data", 5'000);
+    CHECK(desk.is_ok(bob, UpdateGroup{team, std::string(1'000, 'x')}));
+    CHECK(desk.is_ok(alice, AddMembers{team, users("o", 3)}));
+    REQUIRE(desk.is_ok(alice, DismissGroup{team}));
+    CHECK(desk.is_ok(bob, CreateGroup{.group = team, .members = users("m", 12)}));
+}
+
+TEST_CASE("one inviter has sixteen pending for the same user, but in groups") {
+    SharedState desk(without_rates());
+    for (int i = 0; i < 16; ++i) {
+        REQUIRE(desk.is_ok(
+            alice, i % 2 == 0 ? Invite{.invitee = bob} : Invite{.invitee = carol, .also = {bob}}));
+    }
+    check_refusal(desk.refusal(alice, Invite{.invitee = bob}), Error::too_many_pending, {}, 16);
+    const auto reply = desk.ask(alice, Invite{.invitee = dave, .id = id("d"), .also = {bob}});
+    CHECK(std::get<Invited>(reply.body).skipped ==
+          std::vector{Skipped{bob, Error::too_many_pending}});
+    check_refusal(desk.refusal(alice, Add{id("d"), {bob}}), Error::too_many_pending, {}, 16);
+    CHECK(desk.is_ok(carol, Invite{.invitee = bob}));
+    REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = {bob}}));
+    CHECK(desk.is_ok(alice, GroupInvite{.group = team}));
+    CHECK(desk.is_ok(alice, Invite{.invitee = bob, .replace = true}));
+}
+
+TEST_CASE("who is told much by lists has to wait, and may do all else") {
+    auto limits = without_rates();
+    limits.reply_bytes_per_second = 1'000;
+    limits.reply_bytes_burst = 3'000;
+    SharedState desk(limits);
+    REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("a"), .data = bytes(1'000)}));
+    int synced = 0;
+    while (desk.is_ok(bob, Sync{})) {
+        ++synced;
+    }
+    CHECK(synced == 3);
+    check_refusal(desk.refusal(bob, Get{id("a")}), Error::rate_limited, {}, 1'000);
+    check_refusal(desk.refusal(bob, ListGroups{}), Error::rate_limited, {}, 1'000);
+    check_refusal(desk.refusal(bob, ListHistory{}), Error::rate_limited, {}, 1'000);
+    CHECK(desk.is_ok(alice, Get{id("a")}));
+    CHECK(desk.is_ok(bob, Accept{id("a")}));
+    desk.advance(1'000);
+    CHECK(desk.is_ok(bob, Get{id("a")}));
+}
+
 // -------------------------------------------------------------------- pages
 
 namespace {
@@ -742,11 +871,7 @@ TEST_CASE("a cancel that names a stranger is refused, repeated or not") {
 
 // ------------------------------------------------------------------- groups
 
-namespace {
-
-const GroupId team = group_id("team");
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a group has 2000 members and no more, however they come") {
     SharedState desk(without_rates());
@@ -992,7 +1117,9 @@ TEST_CASE("what ends by itself is owed by the inviter, who then waits longer") {
 }
 
 TEST_CASE("what somebody's leaving ends is owed by who did it, but leaving is not refused for it") {
-    SharedState desk({});
+    Limits limits;
+    limits.max_user_data_bytes = 1LL << 30;
+    SharedState desk(limits);
     const auto members = users("m", 249);
     REQUIRE(desk.is_ok(alice, CreateGroup{.group = team, .members = members}));
     for (int i = 0; i < 64; ++i) {

@@ -5,6 +5,7 @@
 // instead; read the difference before you commit it.
 //
 //   limits NAME=VALUE ...    its limits (before anything else)
+//   operators NAME ...       who is one (before anything else)
 //   online|offline USER[.DEVICE]  that device came, or went
 //   after 30s | 200ms        time passes
 //   USER.DEVICE > TOPIC JSON a request; `retain` may stand before the JSON
@@ -16,6 +17,7 @@
 #include <fstream>
 #include <memory>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -38,6 +40,12 @@ class Scenario {
         words >> first;
         if (first == "limits") {
             set_limits(words);
+            return {};
+        }
+        if (first == "operators") {
+            for (std::string name; words >> name;) {
+                operators_.insert(*UserId::parse(name));
+            }
             return {};
         }
         if (first == "online" || first == "offline") {
@@ -70,7 +78,8 @@ class Scenario {
     }
 
     std::string ask(const std::string& who, std::istream& words) {
-        const Sender sender = device(who);
+        Sender sender = device(who);
+        sender.is_operator = operators_.contains(sender.user);
         std::string arrow;
         std::string topic;
         std::string payload;
@@ -96,6 +105,10 @@ class Scenario {
         for (const auto& effect : effects) {
             if (const auto* reply = std::get_if<Reply>(&effect)) {
                 text += legible("    reply  ", encode(*reply, Encoding::json));
+                continue;
+            }
+            if (const auto* absent = std::get_if<Absent>(&effect)) {
+                text += legible("    to operators  ", encode(*absent));
                 continue;
             }
             for (const auto& delivery : apart(std::get<Delivery>(effect))) {
@@ -135,13 +148,14 @@ class Scenario {
 
     Switchboard& board() {
         if (!board_) {
-            board_ = std::make_unique<Switchboard>(
-                Switchboard::Options{.limits = limits_, .server_epoch = "epoch"});
+            board_ = std::make_unique<Switchboard>(Switchboard::Options{
+                .limits = limits_, .server_epoch = "epoch", .operators = !operators_.empty()});
         }
         return *board_;
     }
 
     Limits limits_;
+    std::set<UserId> operators_;
     Instant now_{};
     std::unique_ptr<Switchboard> board_;
 };

@@ -324,9 +324,10 @@ TEST_CASE("what_could_not_be_stored_is_handed_back_and_the_rest_is_told_anew") {
     {
         Host host(folder.file("store.db"));
         host.start();
-        Changes stored{invitation(1), DataKept{1, Data{.bytes = "ring"}}, invitee(1),
-                       GroupKept{.group = group_id("family"), .name = "Family"},
-                       MemberKept{group_id("family"), user("alice"), Rank::owner}};
+        Changes stored{
+            invitation(1), DataKept{1, Data{.bytes = "ring"}}, invitee(1),
+            GroupKept{.group = group_id("family"), .name = "Family", .described_by = user("alice")},
+            MemberKept{group_id("family"), user("alice"), Rank::owner, user("alice")}};
         host.keep(stored);
         memory.add(stored);
 
@@ -335,8 +336,8 @@ TEST_CASE("what_could_not_be_stored_is_handed_back_and_the_rest_is_told_anew") {
         const std::vector<Changes> refused{
             ended(1, at(6000)),
             {invitation(2), invitee(2)},
-            {MemberKept{group_id("family"), user("bob"), Rank::member}},
-            {GroupKept{.group = group_id("new")}},
+            {MemberKept{group_id("family"), user("bob"), Rank::member, user("alice")}},
+            {GroupKept{.group = group_id("new"), .described_by = user("alice")}},
             {InvitationForgotten{1}},
             {GroupGone{group_id("family")}},
         };

@@ -270,9 +270,11 @@ class Scenario {
         const auto group = group_id("group" + std::to_string(below(5)));
         auto& members = groups_[group];
         if (members.empty()) {
-            changes.push_back(GroupKept{.group = group, .name = "Family"});
             members.push_back(somebody());
-            changes.push_back(MemberKept{.group = group, .user = members[0], .rank = Rank::owner});
+            changes.push_back(
+                GroupKept{.group = group, .name = "Family", .described_by = members[0]});
+            changes.push_back(MemberKept{
+                .group = group, .user = members[0], .rank = Rank::owner, .brought_by = members[0]});
         } else if (below(4) == 0) {
             changes.push_back(GroupGone{group});
             members.clear();
@@ -284,7 +286,8 @@ class Scenario {
             if (std::find(members.begin(), members.end(), one) == members.end()) {
                 members.push_back(one);
             }
-            changes.push_back(MemberKept{.group = group, .user = one, .rank = Rank::member});
+            changes.push_back(
+                MemberKept{.group = group, .user = one, .rank = Rank::member, .brought_by = one});
         }
     }
 

@@ -89,28 +89,30 @@ Changes one_of_everything() {
     late.state = State::timed_out;
     late.adder = true;
     const std::string odd("a\0b'\"\xC3\xA4", 7);
-    return {ringing,
-            DataKept{1, Data{.bytes = odd}},
-            invitee(1),
-            CallKept{.number = 1},
-            ParticipantKept{.number = 1, .user = user("alice")},
-            in_group,
-            DataKept{2, Data{.bytes = std::string("\0\xff\xfe", 3), .is_text = false}},
-            forever,
-            over,
-            DataKept{3, Data{.bytes = "", .is_text = false}},
-            NoteKept{.number = 3, .rev = 2, .data = Data{.bytes = ""}, .reason = "busy"},
-            said_no,
-            late,
-            GroupKept{.group = group_id("family"),
-                      .made_after = 1,
-                      .name = "The 'family'",
-                      .profile = Profile{{"colour", "red"}, {"", "\xC3\xA4"}},
-                      .join_mode = JoinMode::closed},
-            MemberKept{group_id("family"), user("alice"), Rank::owner},
-            MemberKept{group_id("family"), user("bob"), Rank::admin},
-            GroupKept{.group = group_id("empty"), .profile = Profile{}},
-            MemberKept{group_id("empty"), user("carol"), Rank::owner}};
+    return {
+        ringing,
+        DataKept{1, Data{.bytes = odd}},
+        invitee(1),
+        CallKept{.number = 1},
+        ParticipantKept{.number = 1, .user = user("alice")},
+        in_group,
+        DataKept{2, Data{.bytes = std::string("\0\xff\xfe", 3), .is_text = false}},
+        forever,
+        over,
+        DataKept{3, Data{.bytes = "", .is_text = false}},
+        NoteKept{.number = 3, .rev = 2, .data = Data{.bytes = ""}, .reason = "busy"},
+        said_no,
+        late,
+        GroupKept{.group = group_id("family"),
+                  .made_after = 1,
+                  .name = "The 'family'",
+                  .profile = Profile{{"colour", "red"}, {"", "\xC3\xA4"}},
+                  .join_mode = JoinMode::closed,
+                  .described_by = user("alice")},
+        MemberKept{group_id("family"), user("alice"), Rank::owner, user("alice")},
+        MemberKept{group_id("family"), user("bob"), Rank::admin, user("alice")},
+        GroupKept{.group = group_id("empty"), .profile = Profile{}, .described_by = user("carol")},
+        MemberKept{group_id("empty"), user("carol"), Rank::owner, user("carol")}};
 }
 
 }  // namespace
@@ -257,8 +259,8 @@ TEST_CASE("where_the_time_that_passed_cannot_be_proven_all_that_is_pending_is_du
         due(kept_by(host.loaded), at(77));
         host.start();
         // Killed before all was told to time out.
-        host.keep({GroupKept{.group = group_id("g")},
-                   MemberKept{group_id("g"), user("alice"), Rank::owner}});
+        host.keep({GroupKept{.group = group_id("g"), .described_by = user("alice")},
+                   MemberKept{group_id("g"), user("alice"), Rank::owner, user("alice")}});
     }
     auto soon = after;
     soon.since_boot = at(100);

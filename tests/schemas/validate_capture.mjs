@@ -9,6 +9,13 @@ import { faults, kinds } from './schemas.mjs';
 
 const topics = [
   { pattern: /\/v1\/status$/, encodings: ['json'], kind: () => 'status' },
+  { pattern: /\/v1\/operator\/counters$/, encodings: ['json'], kind: () => 'operator:counters' },
+  { pattern: /\/v1\/operator\/refused$/, encodings: ['json'], kind: () => 'operator:refused' },
+  {
+    pattern: /\/v1\/operator\/absent$/,
+    encodings: ['json'],
+    kind: ({ state }) => (state === undefined ? 'operator:absent_asked' : 'operator:absent_ended'),
+  },
   { pattern: /\/v1\/inbox\/[^/]+\/event$/, encodings: ['msgpack'], kind: (message) => `event:${message.event}` },
   { pattern: /\/v1\/inbox\/[^/]+\/json$/, encodings: ['json'], kind: (message) => `event:${message.event}` },
   {

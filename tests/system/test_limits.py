@@ -87,6 +87,13 @@ class Numbers(LimitTest):
         self.assert_ok(alice.ask(f"invitation/{first}/cancel"))
         self.invite(alice, "u3")
 
+    def test_max_pending_per_pair(self):
+        alice, carol = self.people("alice", "carol", max_pending_per_pair=2)
+        self.invite(alice, "bob")
+        self.invite(alice, "dave", also=["bob"])
+        self.assert_refused(alice.ask("user/bob/invite"), "too_many_pending", limit=2, code=20102)
+        self.invite(carol, "bob")
+
     def test_max_pending_per_invitee(self):
         alice, carol, dave = self.people("alice", "carol", "dave", max_pending_per_invitee=2)
         first = self.invite(alice, "bob")

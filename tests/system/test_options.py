@@ -9,7 +9,9 @@ from harness import Broker, SystemTest, mosquitto_version, plugin_lines
 DAY = 24 * 3600 * 1000
 DEFAULTS = {"max_payload_bytes": 32768, "max_payload_values": 4096, "max_data_bytes": 16384, "max_total_data_bytes": 256 * 2**20,
             "max_timeout_ms": DAY, "max_lifetime_ms": DAY, "max_call_ms": DAY, "max_invitees": 1000, "max_audience": 250,
-            "max_pending_per_inviter": 64, "max_pending_per_invitee": 256, "max_pending": 1000000,
+            "max_pending_per_inviter": 64, "max_pending_per_invitee": 256, "max_pending_per_pair": 16,
+            "max_pending": 1000000, "max_user_data_bytes": 2**20, "max_user_group_bytes": 2**22,
+            "reply_bytes_per_second": 2**20, "reply_bytes_burst": 2**24,
             "max_ended": 100000, "ended_ms": 600000, "requests_per_second": 50, "requests_burst": 200,
             "pair_invites_per_second": 1, "pair_invites_burst": 5, "events_per_second": 5000, "events_burst": 10000,
             "grace_ms": 15000}

@@ -23,7 +23,7 @@ struct Kept {
     };
     struct OneGroup {
         GroupKept kept;
-        std::map<UserId, Rank> members{};
+        std::map<UserId, MemberKept> members{};
         bool operator==(const OneGroup&) const = default;
     };
     std::map<std::uint64_t, OneInvitation> invitations{};
@@ -43,7 +43,7 @@ struct Kept {
     void operator()(const InvitationForgotten& gone) { invitations.erase(gone.number); }
     void operator()(const GroupKept& kept) { groups[kept.group].kept = kept; }
     void operator()(const MemberKept& kept) {
-        groups.at(kept.group).members[kept.user] = kept.rank;
+        groups.at(kept.group).members.insert_or_assign(kept.user, kept);
     }
     void operator()(const MemberGone& gone) { groups.at(gone.group).members.erase(gone.user); }
     void operator()(const GroupGone& gone) { groups.erase(gone.group); }
@@ -60,8 +60,8 @@ struct Kept {
         Changes all;
         for (const auto& [id, group] : groups) {
             all.emplace_back(group.kept);
-            for (const auto& [user, rank] : group.members) {
-                all.emplace_back(MemberKept{.group = id, .user = user, .rank = rank});
+            for (const auto& [user, member] : group.members) {
+                all.emplace_back(member);
             }
         }
         for (const auto& [number, invitation] : invitations) {

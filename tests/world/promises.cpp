@@ -23,7 +23,7 @@ class Promises::Model {
         });
         require(reply_at != effects.end(), "a request without a reply");
         for (auto effect = effects.begin(); effect != reply_at; ++effect) {
-            deliver(nullptr, std::get<Delivery>(*effect));
+            happened(nullptr, *effect);
         }
         settle();
         const auto& reply = std::get<Reply>(*reply_at);
@@ -41,8 +41,8 @@ class Promises::Model {
         require(changes || std::next(reply_at) == effects.end(),
                 "events of a request that changed nothing");
         for (auto effect = std::next(reply_at); effect != effects.end(); ++effect) {
-            require(std::holds_alternative<Delivery>(*effect), "two replies to one request");
-            deliver(&sender, std::get<Delivery>(*effect));
+            require(!std::holds_alternative<Reply>(*effect), "two replies to one request");
+            happened(&sender, *effect);
         }
         settle();
         if (changes) {
@@ -60,8 +60,8 @@ class Promises::Model {
     void passed(Instant now, const Effects& effects) {
         start(now);
         for (const auto& effect : effects) {
-            require(std::holds_alternative<Delivery>(effect), "a reply without a request");
-            deliver(nullptr, std::get<Delivery>(effect));
+            require(!std::holds_alternative<Reply>(effect), "a reply without a request");
+            happened(nullptr, effect);
         }
         settle();
         check_deadlines();
@@ -69,8 +69,15 @@ class Promises::Model {
 
     /// `effects` is what `set_online` answered.
     void went(const Sender& device, bool online, Instant now, const Effects& effects) {
-        passed(now, effects);
         const UserId& user = device.user;
+        // What operators are told of it comes last, after what was due.
+        const auto own = std::find_if(effects.begin(), effects.end(), [&](const Effect& effect) {
+            const auto* absent = std::get_if<Absent>(&effect);
+            const auto* asked = absent != nullptr ? std::get_if<AbsentAsked>(absent) : nullptr;
+            return asked != nullptr && asked->invitees == std::vector{user} &&
+                   online_.contains(user);
+        });
+        passed(now, {effects.begin(), own});
         auto& devices = online_[user];
         const bool was_there = !devices.empty();
         online ? (void)devices.insert(device.device) : (void)devices.erase(device.device);
@@ -85,6 +92,12 @@ class Promises::Model {
                 known.was_online = known.was_online || (known.inviter == user && !known.ended_at);
             }
         } else if (!is_there && was_there) {
+            for (const auto& [id, known] : known_) {
+                const Part* part = known.part(user);
+                if (part != nullptr && part->pending()) {
+                    absent_.insert({id, user, State::pending});
+                }
+            }
             offline_since_[user] = now_;
             lost_at_.erase(user);
             for (const auto& [id, known] : known_) {
@@ -105,6 +118,9 @@ class Promises::Model {
                 }
             }
         }
+        std::for_each(own, effects.end(),
+                      [this](const Effect& effect) { happened(nullptr, effect); });
+        settle();
     }
 
     /// The switchboard was made again from what was stored of it: nobody is there.
@@ -369,6 +385,8 @@ class Promises::Model {
         require(!plan_ || plan_->told, "a change of a group that nobody hears of");
         require(!message_ || message_->told, "a message that nobody gets");
         require(!signal_ || signal_->told, "a signal that nobody gets");
+        require(absent_.empty() || !operators_, "operators are not told who is absent");
+        absent_.clear();
         require(!call_end_, "not all of the audience hear that a call is over");
         if (talk_) {
             for (const auto& [id, known] : known_) {
@@ -514,6 +532,9 @@ class Promises::Model {
                            : event.by_device      ? now_
                                                   : due(known, part);
         require(at <= now_, "the clock ended it too early");
+        if (!online_.contains(user)) {
+            absent_.insert({event.id, user, how});
+        }
         part.state = how;
         part.by = event.by;
         part.device = event.by_device;
@@ -521,6 +542,39 @@ class Promises::Model {
         part.reason = std::move(reason);
         if (!known.open()) {
             known.ended_at = at;
+        }
+    }
+
+    void happened(const Sender* sender, const Effect& effect) {
+        if (const auto* absent = std::get_if<Absent>(&effect)) {
+            std::visit([this](const auto& told) { absent_told(told); }, *absent);
+        } else {
+            deliver(sender, std::get<Delivery>(effect));
+        }
+    }
+    /// What operators are told: of exactly those who are not there.
+    void absent_told(const AbsentAsked& told) {
+        const Known& known = known_.at(told.id);
+        const bool small = !known.asked.data || known.asked.data->bytes.size() <= 1024;
+        require(told.inviter == known.inviter && told.group == known.group &&
+                    told.call == known.asked.call &&
+                    told.data == (small ? known.asked.data : std::nullopt),
+                "operators are told something else");
+        for (const auto& user : told.invitees) {
+            require(absent_.erase({told.id, user, State::pending}) == 1,
+                    "asked, and absent: not so");
+            const Part& part = *known.part(user);
+            const auto left = part.deadline == Instant::max() ? std::nullopt
+                                                              : std::optional(part.deadline - now_);
+            require(told.remaining == left, "operators are told another time");
+        }
+    }
+    void absent_told(const AbsentEnded& told) {
+        for (const auto& user : told.invitees) {
+            require(absent_.erase({told.id, user, told.state}) == 1, "ended, and absent: not so");
+            const Part& part = *known_.at(told.id).part(user);
+            require(part.by == told.by && part.reason == told.reason,
+                    "operators are told of another end");
         }
     }
 
@@ -645,6 +699,9 @@ class Promises::Model {
                 {.user = user,
                  .deadline = body.remaining ? now_ + *body.remaining : Instant::max(),
                  .asked_at = now_});
+            if (!online_.contains(user)) {
+                absent_.insert({delivery.event.id, user, State::pending});
+            }
             known.to_be_told.insert(user);
             std::erase(*known.had_it, user);
         }
@@ -1123,6 +1180,12 @@ class Promises::Model {
         return at == known_.end() ? nullptr : &at->second;
     }
 
+    [[nodiscard]] static Verdict expected(const Sender& sender, const ListOnline&) {
+        return sender.is_operator ? Verdict{} : refused(Error::wrong_sender);
+    }
+    [[nodiscard]] static Verdict expected(const Sender& sender, const ListOpen&) {
+        return sender.is_operator ? Verdict{} : refused(Error::wrong_sender);
+    }
     template <class Verb>
     [[nodiscard]] Verdict expected(const Sender& sender, const Verb& asked) {
         const Known* known = find(asked.id);
@@ -1586,6 +1649,33 @@ class Promises::Model {
         require(!added.dup && added.skipped.has_value(), "an add that says too little");
         check_skipped(*added.skipped);
         return true;
+    }
+    bool done(const Sender&, const ListOnline&, const Verdict&, const Reply& reply) {
+        std::vector<OnlineUser> right;
+        for (const auto& [user, devices] : online_) {
+            right.push_back({.user = user, .devices = static_cast<std::uint32_t>(devices.size())});
+        }
+        require(reply.body == ReplyBody(OnlineListed{.online = std::move(right)}),
+                "others are said to be online");
+        return false;
+    }
+    /// The first page.
+    bool done(const Sender&, const ListOpen&, const Verdict&, const Reply& reply) {
+        std::map<std::uint64_t, InvitationInfo> right;
+        for (const auto& [id, known] : known_) {
+            if (known.open()) {
+                auto told = item(id, known.inviter);
+                told.role = Role::observer;
+                right.emplace(known.number, std::move(told));
+            }
+        }
+        const auto& page = std::get<OpenListed>(reply.body);
+        require(page.next || page.invitations.size() == right.size(), "not all that is open");
+        auto at = right.begin();
+        for (const auto& one : page.invitations) {
+            require(at != right.end() && one == (at++)->second, "something else is open");
+        }
+        return false;
     }
     template <class Verb>
     bool done(const Sender& sender, const Verb& asked, const Verdict& verdict, const Reply& reply) {
@@ -2104,6 +2194,11 @@ class Promises::Model {
     /// When those inviters are lost who had something to lose as they left.
     std::map<UserId, Instant> lost_at_;
     std::set<InvitationId> touched_;
+    /// Of whom operators are to be told, and how their part stands.
+    std::set<std::tuple<InvitationId, UserId, State>> absent_;
+
+  public:
+    bool operators_ = false;
     std::vector<Skipped> skipped_;
     std::vector<UserId> asked_;
     /// The pages of the present sync.
@@ -2120,6 +2215,8 @@ Promises& Promises::operator=(Promises other) noexcept {
     return *this;
 }
 Promises::~Promises() = default;
+
+void Promises::expect_operators() { model_->operators_ = true; }
 
 void Promises::asked(const Sender& sender, const Request& request, Instant now,
                      const Effects& effects) {

@@ -33,6 +33,9 @@ class Promises {
     Promises& operator=(Promises other) noexcept;
     ~Promises();
 
+    /// Operators are named, and are told of whom is not there.
+    void expect_operators();
+
     struct Part {
         UserId user;
         State state = State::pending;

@@ -58,7 +58,9 @@ inline std::string spelled(const Asking& one) {
 class Stage {
   public:
     Stage(const Limits& limits, Promises promises)
-        : limits_(limits), switchboard_(start()), promises_(std::move(promises)) {}
+        : limits_(limits), switchboard_(start()), promises_(std::move(promises)) {
+        promises_.expect_operators();
+    }
 
     Promises& promises() { return promises_; }
     [[nodiscard]] Instant now() const { return now_; }
@@ -165,6 +167,8 @@ class Stage {
                 const auto reply = ask(reader, page);
                 page.page.after = reply.ok() ? std::get<Synced>(reply.body).next : std::nullopt;
             } while (page.page.after);
+            ask({reader.user, reader.device, true}, ListOpen{});
+            ask({reader.user, reader.device, true}, ListOnline{});
             ask(reader, ListGroups{});
             for (const auto& [id, group] : std::map(promises_.groups())) {
                 ask(reader, GetGroup{id});
@@ -235,8 +239,11 @@ class Stage {
     }
 
     std::unique_ptr<Switchboard> start() {
-        return std::make_unique<Switchboard>(Switchboard::Options{
-            .limits = limits_, .server_epoch = "epoch", .secret = {++starts_, 0}, .stored = true});
+        return std::make_unique<Switchboard>(Switchboard::Options{.limits = limits_,
+                                                                  .server_epoch = "epoch",
+                                                                  .secret = {++starts_, 0},
+                                                                  .stored = true,
+                                                                  .operators = true});
     }
 
     Limits limits_;

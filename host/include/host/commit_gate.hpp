@@ -70,6 +70,8 @@ class CommitGate {
     struct Settings {
         Limits limits{};
         std::string server_epoch = "0";
+        /// See `Switchboard::Options`.
+        bool operators = false;
         OnStoreFailure on_failure = OnStoreFailure::refuse;
         /// A commit that takes longer is a failure.
         Duration patience{2000};
@@ -88,6 +90,12 @@ class CommitGate {
     [[nodiscard]] std::string_view secret() const;
     [[nodiscard]] Switchboard::Counts counts() const { return switchboard_->counts(); }
     [[nodiscard]] const Limits& limits() const { return settings_.limits; }
+    /// How many changes wait to be stored, and for how long.
+    struct Unstored {
+        std::size_t changes = 0;
+        Duration oldest{};
+    };
+    [[nodiscard]] Unstored unstored(Instant now) const;
     /// For `status`: `memory`, `ok` or `failing`.
     [[nodiscard]] std::string_view state() const;
 
@@ -176,6 +184,7 @@ class CommitGate {
     struct Reader {
         Asker asker;
         UserId user;
+        UserId asked_by;
         Reply reply;
     };
     void ask_history(const Asker& asker, const Sender& sender, const ListHistory& asked,

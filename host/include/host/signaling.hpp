@@ -12,6 +12,7 @@
 #include "host/bus.hpp"
 #include "host/commit_gate.hpp"
 #include "host/host_log.hpp"
+#include "host/operator_news.hpp"
 #include "host/outbox.hpp"
 #include "protocol/topics.hpp"
 
@@ -27,6 +28,8 @@ struct Caller {
 struct PendingReply {
     Sender sender;
     std::string address;
+    /// Only where operators are named.
+    std::string topic{};
     ReplyAddress reply_to;
     bool is_said = false;
 };
@@ -85,6 +88,9 @@ class Signaling {
     /// Call when the host's loop has begun; `wake` is to have `tick` called soon, from any thread.
     void start(const std::function<void()>& wake) { gate_.start(wake); }
 
+    /// Something was published below the root that is no request, or by one who can ask nothing:
+    /// operators hear of it.
+    void refused(const Refused& what, Instant now);
     /// Judges one request. It gets a reply in any case: `internal` when there is
     /// no memory for another.
     void handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
@@ -101,6 +107,7 @@ class Signaling {
     CommitGate::Host gate_host();
     void perform(Effects effects, PendingReply* asked);
     void reply(const Reply& reply, PendingReply& asked);
+    void tell_operators(const Reply& reply, const PendingReply& asked);
     void deliver(Delivery& delivery, bool to_many);
     void publish(const UserId& user, ToPublish& message);
 
@@ -109,6 +116,9 @@ class Signaling {
     Bus& bus_;
     std::function<Instant()> clock_;
     HostLog log_;
+    bool announced_ = false;
+    /// Only where operators are named.
+    std::optional<OperatorNews> news_{};
     Outbox<ToPublish> outbox_;
     CommitGate gate_;
 };

@@ -117,6 +117,8 @@ struct GroupKept {
     std::optional<std::string> name{};
     std::optional<Profile> profile{};
     JoinMode join_mode = JoinMode::free;
+    /// Who named and described it last.
+    UserId described_by{};
     bool operator==(const GroupKept&) const = default;
 };
 
@@ -124,6 +126,7 @@ struct MemberKept {
     GroupId group;
     UserId user;
     Rank rank = Rank::member;
+    UserId brought_by{};
     bool operator==(const MemberKept&) const = default;
 };
 

@@ -48,7 +48,17 @@ inline void name_alone(AnyEvent& event, const UserId& reader) {
 }
 
 /// What the host has to do, in order. A refusal is a `Reply` like any other.
-using Effect = std::variant<Reply, Delivery>;
+using Effect = std::variant<Reply, Delivery, Absent>;
 using Effects = std::vector<Effect>;
+
+/// The invitation that it tells of, unasked; nothing: of none.
+inline const InvitationId* invitation_of(const Effect& effect) {
+    if (const auto* const absent = std::get_if<Absent>(&effect)) {
+        return std::visit([](const auto& told) { return &told.id; }, *absent);
+    }
+    const auto* const delivery = std::get_if<Delivery>(&effect);
+    const auto* const event = delivery != nullptr ? std::get_if<Event>(&delivery->event) : nullptr;
+    return event != nullptr ? &event->id : nullptr;
+}
 
 }  // namespace beckon

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,6 +15,14 @@
 #include "protocol/limits.hpp"
 
 namespace beckon {
+
+/// What has come about since the start.
+struct Totals {
+    /// How parts ended, by `State`.
+    std::array<std::uint64_t, Names<State>::list.size()> ends{};
+    /// Calls that have begun.
+    std::uint64_t calls = 0;
+};
 
 /// The place that decides: holds the invitations and groups, judges each request, and
 /// times out what is due (contract, sections 3 to 9).
@@ -37,9 +46,13 @@ class Switchboard {
         SipKey secret{};
         /// The host stores what `take_changes` tells; else that is nothing.
         bool stored = false;
+        /// Operators are named: what they may ask and hear (contract, section 8a) is kept at hand.
+        bool operators = false;
+        /// What has come about before, where this one takes over from another.
+        Totals totals{};
     };
 
-    explicit Switchboard(Options options);
+    explicit Switchboard(const Options& options);
     ~Switchboard();
     Switchboard(const Switchboard&) = delete;
     Switchboard& operator=(const Switchboard&) = delete;
@@ -58,6 +71,9 @@ class Switchboard {
     /// When `advance` is to be called next: never later than the next deadline,
     /// at times earlier (then nothing happens). Nothing: no deadline is pending.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    /// The host has told so much history, which counts for what the user may be told.
+    void told_history(const UserId& user, std::size_t bytes);
 
     /// A device of the user came online, or went; the host says it once for each change. An
     /// inviter of whom none is there for `grace_ms` loses what is pending, and who takes part in
@@ -96,6 +112,12 @@ class Switchboard {
         std::size_t users = 0;  ///< users online, or with a part in either or in a group
         std::size_t groups = 0;
         std::int64_t kept_bytes = 0;  ///< what counts against max_total_data_bytes
+        Totals totals{};
+        // Where operators are named.
+        std::size_t online = 0;  ///< users with a device online
+        /// How late deadlines were applied, of the last ones.
+        Duration lateness_p50{};
+        Duration lateness_p99{};
     };
     [[nodiscard]] Counts counts() const noexcept;
 

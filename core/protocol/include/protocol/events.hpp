@@ -375,6 +375,49 @@ inline std::string_view name_of(const AnyEvent& event) {
     return std::visit([](const auto& told) { return name_of(told); }, event);
 }
 
-/// The word in a request's topic.
+// What operators are told (contract, section 8a).
+
+/// `invitees` are asked, or pending still, and none of their devices is online.
+struct AbsentAsked {
+    InvitationId id;
+    UserId inviter;
+    std::optional<GroupId> group{};
+    std::vector<UserId> invitees{};
+    std::optional<Duration> remaining{};
+    bool call = false;
+    std::optional<Data> data{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("id", m.id);
+        v.required("inviter", m.inviter);
+        v("group", m.group);
+        v.required("invitees", m.invitees);
+        v("remaining_ms", m.remaining);
+        v.unless("call", m.call, false);
+        v("data", m.data);
+    }
+    bool operator==(const AbsentAsked&) const = default;
+};
+
+/// It has ended for `invitees`, none of whose devices is online.
+struct AbsentEnded {
+    InvitationId id;
+    std::vector<UserId> invitees{};
+    State state = State::cancelled;
+    std::optional<std::string> reason{};
+    std::optional<UserId> by{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("id", m.id);
+        v.required("invitees", m.invitees);
+        v.required("state", m.state);
+        v("reason", m.reason);
+        v("by", m.by);
+    }
+    bool operator==(const AbsentEnded&) const = default;
+};
+
+/// For whoever wakes those by push.
+using Absent = std::variant<AbsentAsked, AbsentEnded>;
 
 }  // namespace beckon

@@ -14,6 +14,8 @@ struct Limits {
     std::int64_t max_payload_values = 4096;
     std::int64_t max_data_bytes = 16 * 1024;
     std::int64_t max_total_data_bytes = 256LL * 1024 * 1024;
+    std::int64_t max_user_data_bytes = 1024LL * 1024;
+    std::int64_t max_user_group_bytes = 4LL * 1024 * 1024;
     std::int64_t max_timeout_ms = 24LL * 3600 * 1000;
     std::int64_t max_lifetime_ms = 24LL * 3600 * 1000;
     std::int64_t max_call_ms = 24LL * 3600 * 1000;
@@ -23,6 +25,7 @@ struct Limits {
     std::int64_t max_groups_per_owner = 100;
     std::int64_t max_pending_per_inviter = 64;
     std::int64_t max_pending_per_invitee = 256;
+    std::int64_t max_pending_per_pair = 16;
     std::int64_t max_pending = 1'000'000;
     std::int64_t max_ended = 100'000;
     std::int64_t ended_ms = 10LL * 60 * 1000;
@@ -32,6 +35,8 @@ struct Limits {
     std::int64_t pair_invites_burst = 5;
     std::int64_t events_per_second = 5000;
     std::int64_t events_burst = 10'000;
+    std::int64_t reply_bytes_per_second = 1024LL * 1024;
+    std::int64_t reply_bytes_burst = 16LL * 1024 * 1024;
     std::int64_t grace_ms = 15'000;
 
     bool operator==(const Limits&) const = default;
@@ -52,6 +57,8 @@ inline constexpr std::array limit_table{
     LimitInfo{"max_payload_values", &Limits::max_payload_values, 16, 1 << 28},
     LimitInfo{"max_data_bytes", &Limits::max_data_bytes, 0, 1 << 28},
     LimitInfo{"max_total_data_bytes", &Limits::max_total_data_bytes, 0, 1LL << 40},
+    LimitInfo{"max_user_data_bytes", &Limits::max_user_data_bytes, 0, 1LL << 40},
+    LimitInfo{"max_user_group_bytes", &Limits::max_user_group_bytes, 0, 1LL << 40},
     LimitInfo{"max_timeout_ms", &Limits::max_timeout_ms, 1, a_year_ms},
     LimitInfo{"max_lifetime_ms", &Limits::max_lifetime_ms, 1, a_year_ms},
     LimitInfo{"max_call_ms", &Limits::max_call_ms, 1, a_year_ms},
@@ -61,6 +68,7 @@ inline constexpr std::array limit_table{
     LimitInfo{"max_groups_per_owner", &Limits::max_groups_per_owner, 0, 1'000'000},
     LimitInfo{"max_pending_per_inviter", &Limits::max_pending_per_inviter, 1, 1'000'000'000},
     LimitInfo{"max_pending_per_invitee", &Limits::max_pending_per_invitee, 1, 1'000'000'000},
+    LimitInfo{"max_pending_per_pair", &Limits::max_pending_per_pair, 1, 1'000'000'000},
     LimitInfo{"max_pending", &Limits::max_pending, 1, 1'000'000'000},
     LimitInfo{"max_ended", &Limits::max_ended, 0, 1'000'000'000},
     LimitInfo{"ended_ms", &Limits::ended_ms, 0, a_year_ms},
@@ -70,6 +78,8 @@ inline constexpr std::array limit_table{
     LimitInfo{"pair_invites_burst", &Limits::pair_invites_burst, 1, 1'000'000'000},
     LimitInfo{"events_per_second", &Limits::events_per_second, 1, 1'000'000},
     LimitInfo{"events_burst", &Limits::events_burst, 1, 1'000'000'000},
+    LimitInfo{"reply_bytes_per_second", &Limits::reply_bytes_per_second, 1, 1LL << 30},
+    LimitInfo{"reply_bytes_burst", &Limits::reply_bytes_burst, 1, 1LL << 40},
     LimitInfo{"grace_ms", &Limits::grace_ms, 0, a_year_ms},
 };
 static_assert(sizeof(Limits) == limit_table.size() * sizeof(std::int64_t), "every limit has a row");

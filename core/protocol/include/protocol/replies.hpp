@@ -376,6 +376,40 @@ struct HistoryListed {
     bool operator==(const HistoryListed&) const = default;
 };
 
+/// A user with so many devices online.
+struct OnlineUser {
+    UserId user;
+    std::uint32_t devices = 0;
+
+    static void fields(auto& m, auto& v) {
+        v.required("user", m.user);
+        v.required("devices", m.devices);
+    }
+    bool operator==(const OnlineUser&) const = default;
+};
+
+struct OnlineListed {
+    std::vector<OnlineUser> online{};
+    std::optional<std::string> next{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("online", m.online);
+        v("next", m.next);
+    }
+    bool operator==(const OnlineListed&) const = default;
+};
+
+struct OpenListed {
+    std::vector<InvitationInfo> invitations{};
+    std::optional<std::string> next{};
+
+    static void fields(auto& m, auto& v) {
+        v.required("invitations", m.invitations);
+        v("next", m.next);
+    }
+    bool operator==(const OpenListed&) const = default;
+};
+
 /// Not done, and nothing changed (contract, section 5).
 struct Refusal {
     Error error = Error::internal;
@@ -410,9 +444,9 @@ struct HereNoted {
     bool operator==(const HereNoted&) const = default;
 };
 
-using ReplyBody =
-    std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent, GroupDone,
-                 MembersDone, GotGroup, GroupsListed, HistoryListed, HereNoted>;
+using ReplyBody = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
+                               GroupDone, MembersDone, GotGroup, GroupsListed, HistoryListed,
+                               HereNoted, OnlineListed, OpenListed>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {

@@ -193,6 +193,7 @@ inline constexpr std::int64_t page_invitations = 100;
 inline constexpr std::int64_t page_invitees = 100;
 inline constexpr std::int64_t page_groups = 100;
 inline constexpr std::int64_t page_members = 500;
+inline constexpr std::int64_t page_online = 500;
 
 /// `invitation/{id}/get`; pages are of its invitees
 struct Get {
@@ -256,9 +257,10 @@ struct Resume {
     bool operator==(const Resume&) const = default;
 };
 
-/// `user/{me}/sync`
+/// `user/{me}/sync`; `of`: another user's, whom an operator asks about
 struct Sync {
     Page page{};
+    std::optional<UserId> of{};
 
     static constexpr std::string_view verb = "sync";
     static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
@@ -400,19 +402,22 @@ struct TransferGroup {
     bool operator==(const TransferGroup&) const = default;
 };
 
-/// `user/{me}/groups`
+/// `user/{me}/groups`; `of` as in `sync`
 struct ListGroups {
     Page page{};
+    std::optional<UserId> of{};
 
     static constexpr std::string_view verb = "groups";
     static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
     bool operator==(const ListGroups&) const = default;
 };
 
-/// `user/{me}/history`; `before` is the `next` of the page before, opaque to clients
+/// `user/{me}/history`; `before` is the `next` of the page before, opaque to clients; `of` as in
+/// `sync`
 struct ListHistory {
     std::optional<std::int64_t> limit{};
     std::optional<std::string> before{};
+    std::optional<UserId> of{};
 
     static constexpr std::string_view verb = "history";
     static void fields(auto& m, auto& v) {
@@ -439,11 +444,29 @@ struct Here {
     bool operator==(const Here&) const = default;
 };
 
+/// `operator/online`: who has a device online, by name
+struct ListOnline {
+    Page page{};
+
+    static constexpr std::string_view verb = "online";
+    static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
+    bool operator==(const ListOnline&) const = default;
+};
+
+/// `operator/open`: what is open, oldest first
+struct ListOpen {
+    Page page{};
+
+    static constexpr std::string_view verb = "open";
+    static void fields(auto& m, auto& v) { Page::fields(m.page, v); }
+    bool operator==(const ListOpen&) const = default;
+};
+
 using RequestBody =
     std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Signal,
                  Join, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup, QuitGroup,
                  DismissGroup, GetGroup, UpdateGroup, AddMembers, RemoveMembers, SetRank,
-                 TransferGroup, ListGroups, ListHistory, Here>;
+                 TransferGroup, ListGroups, ListHistory, Here, ListOnline, ListOpen>;
 
 struct Request {
     std::optional<Req> req{};
@@ -452,6 +475,13 @@ struct Request {
     RequestBody body;
     bool operator==(const Request&) const = default;
 };
+
+/// Whether any request has this verb.
+inline bool is_verb(std::string_view word) {
+    return []<class... Bodies>(std::string_view one, const std::variant<Bodies...>* /*all*/) {
+        return ((Bodies::verb == one) || ...);
+    }(word, static_cast<const RequestBody*>(nullptr));
+}
 
 inline std::string_view verb_of(const Request& request) {
     return std::visit([](const auto& body) { return body.verb; }, request.body);

@@ -26,6 +26,10 @@ class Topics {
     [[nodiscard]] std::string events(const UserId& user, Encoding encoding) const {
         return inbox(user) + (encoding == Encoding::json ? "/json" : "/event");
     }
+    /// What operators read there: `counters`, `refused`, `absent`.
+    [[nodiscard]] std::string for_operators(std::string_view what) const {
+        return root_ + "/operator/" + std::string(what);
+    }
     [[nodiscard]] std::string replies(const UserId& user) const { return inbox(user) + "/reply"; }
 
     /// Where `me` publishes a request.
@@ -44,6 +48,11 @@ class Topics {
                                    place = "/user/" + asked.invitee.text();
                                } else if constexpr (requires { asked.id; }) {
                                    place = "/invitation/" + asked.id.text();
+                               } else if constexpr (std::same_as<Asked, ListOnline> ||
+                                                    std::same_as<Asked, ListOpen>) {
+                                   place = "/operator";
+                               } else if constexpr (requires { asked.of; }) {
+                                   place = "/user/" + asked.of.value_or(me).text();
                                } else {
                                    place = "/user/" + me.text();
                                }

@@ -51,10 +51,12 @@ std::optional<Req> find_req(std::string_view payload);
 
 std::string encode(const Reply& reply, Encoding encoding);
 std::string encode(const AnyEvent& event, Encoding encoding);
+/// As operators read it, JSON.
+std::string encode(const Absent& absent);
 /// The body of a request, as a client sends it.
 std::string encode(const Request& request, Encoding encoding);
 
-/// How many bytes one entry of a list takes in msgpack.
+/// How many bytes one entry of a list, or all of it, takes in msgpack.
 template <class Entry>
 std::size_t msgpack_size(const Entry& entry);
 extern template std::size_t msgpack_size(const InvitationInfo&);
@@ -63,6 +65,14 @@ extern template std::size_t msgpack_size(const GroupInfo&);
 extern template std::size_t msgpack_size(const GroupSummary&);
 extern template std::size_t msgpack_size(const MemberInfo&);
 extern template std::size_t msgpack_size(const UserId&);
+extern template std::size_t msgpack_size(const OnlineUser&);
+extern template std::size_t msgpack_size(const Synced&);
+extern template std::size_t msgpack_size(const Got&);
+extern template std::size_t msgpack_size(const GotGroup&);
+extern template std::size_t msgpack_size(const GroupsListed&);
+extern template std::size_t msgpack_size(const HistoryListed&);
+extern template std::size_t msgpack_size(const OnlineListed&);
+extern template std::size_t msgpack_size(const OpenListed&);
 
 /// What a client receives. The error is a sentence that names the field.
 std::variant<Reply, std::string> decode_reply(std::string_view payload);
