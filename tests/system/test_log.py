@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator reads in the broker's log of who can use no signaling. Clients hear nothing of it."""
+"""What the operator reads in the broker's log: who can use no signaling, and which lines of the configuration take from
+what Beckon promises. Clients hear nothing of either."""
 
+import os
 import unittest
 
 from harness import SystemTest
@@ -74,6 +76,35 @@ class NamesThatCannotSignal(SystemTest):
         for wide in ("#", f"{broker.root}/#", f"{broker.root}/status"):
             self.assertLess(reader.subscribe(wide), 128)
         self.assertEqual(self.told(reader, RULE), [])
+
+
+class Doubts(SystemTest):
+    def warnings(self, **broker):
+        """What a broker says at its start, but for what it always does."""
+        return [line for line in lines_of(self.start_broker(**broker))
+                if not line.startswith(("version ", "plugin_opt_store ", "the broker's persistence is off"))]
+
+    def test_an_ordinary_configuration_has_none(self):
+        self.assertEqual(self.warnings(config="connection cloud\naddress 127.0.0.1:1\ntopic sensors/# out"), [])
+
+    def test_each_line_has_its_sentence(self):
+        for lines, fragment in (
+                ("connection cloud\naddress 127.0.0.1:1\ntopic # both 0 \"\" far/", "the bridge cloud"),
+                ("log_dest topic", "log_dest topic"), ("mount_point home1/", "mount_point home1/"),
+                ("use_username_as_clientid true", "use_username_as_clientid")):
+            with self.subTest(lines):
+                # The broker's own probe has no name, so none may need one.
+                at_another = "listener 0 {dir}/socket\n" if fragment.startswith(("mount", "use")) else ""
+                sentence, = self.warnings(config=at_another + lines)
+                self.assertIn(fragment, sentence)
+
+    def test_an_included_file_is_read_as_well(self):
+        broker = self.start_broker()
+        os.mkdir(os.path.join(broker.directory, "conf.d"))
+        with open(os.path.join(broker.directory, "conf.d", "log.conf"), "w", encoding="utf-8") as file:
+            file.write("log_dest topic\n")
+        broker.restart(config="include_dir {dir}/conf.d")
+        self.assertTrue([line for line in lines_of(broker) if line.startswith("log_dest topic")])
 
 
 if __name__ == "__main__":
