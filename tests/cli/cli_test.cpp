@@ -64,10 +64,21 @@ TEST_CASE("what_others_wrote_does_not_steer_the_terminal") {
     CHECK(printable("Grüezi 世界") == "Grüezi 世界");
     CHECK(printable("a\x1b[2Jb\n\x7f\t") == "a?[2Jb???");
     CHECK(printable("\xc2\x9b"
-                    "31m") == "??31m");  // a control sequence in one letter
+                    "31m") == "?31m");  // a control sequence in one letter
     CHECK(printable("\xe2\x80\xae"
-                    "a\xe2\x81\xa6\xd8\x9c") == "???a?????");
+                    "a\xe2\x81\xa6\xd8\x9c") == "?a??");
     CHECK(printable("\xff\xfe") == "??");
+    CHECK(printable("\u200e\u200f\u2028\u2029\u2066\u2069") == "??????");
+}
+
+TEST_CASE("all_that_does_not_steer_the_terminal_stays_as_it_was_written") {
+    REQUIRE(in_utf8);
+    for (const std::string text :
+         {"“It’s the door” – or is it…", "\u200b\u200d\u2010\u2027\u202f\u2065\u206a",
+          "👩‍👩‍👧 \u20ac", "\U0001fae8\U000e0041", "\ue000"}) {
+        INFO(text);
+        CHECK(printable(text) == text);
+    }
 }
 
 TEST_CASE("an_event_has_the_contracts_keys") {

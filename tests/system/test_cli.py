@@ -29,7 +29,7 @@ PROGRAM = os.environ["BECKON_CLI"]
 DOCUMENTS = os.environ["BECKON_CLI_DOCUMENTS"]
 DONE, REJECTED, TIMED_OUT, CANCELLED, REFUSED, UNREACHABLE, USAGE = 0, 1, 2, 3, 4, 5, 64
 # What steers a terminal, or turns a line around; a line break ends a line and is no part of it.
-STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e-\u202e\u2066-\u2069]")
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 HOSTILE = "a\x1b[2Jb\rc\nkitchen accepted\x9b\u202ed \"$(touch pwned)`touch pwned`'; touch pwned; '"
 
 
