@@ -80,10 +80,16 @@ class Session : public ConnectionListener {
     /// absent: Ctrl-C was faster.
     template <class R = Result, class Call>
     std::optional<R> result_of(const Call& call) {
+        if (const Result connected = connect(); !connected.ok()) {
+            std::optional<R> none;
+            if (exit_of(connected) != cancelled) {
+                static_cast<Result&>(none.emplace()) = connected;
+            }
+            return none;
+        }
         // Shared with the callback, which may come after the waiting was given up.
         const auto result = std::make_shared<std::optional<R>>();
         call([result](const R& arrived) { *result = arrived; });
-        client_.connect();
         until([&] { return result->has_value(); });
         return *result;
     }
@@ -101,10 +107,15 @@ class Session : public ConnectionListener {
     void onConnectionStateChanged(ConnectionState state, const std::string& why) override;
 
   private:
+    /// Why the client says that there is no connection, with why TLS fails, which it cannot know.
+    std::string cause_of(const std::string& why);
+
     const Output& output_;
-    std::chrono::milliseconds patience_;
+    const ClientOptions options_;
     OfConnection tells_;
     std::string trouble_;
+    /// What the client said of it.
+    std::string said_{};
     /// Never destroyed, as Paho takes 100 ms to end its threads: the program ends right after this,
     /// by `_Exit`. It calls nobody but within `poll`.
     Client& client_;

@@ -683,28 +683,71 @@ class Options(CliTest):
         self.assertEqual(self.who(BECKON_CONFIG=elsewhere, **server), "elsewhere")
 
     def test_wrong_usage_says_what_is_wrong(self):
-        broken = self.file("broken.toml", "uzer = \"x\"\n")
+        unknown = self.file("unknown.toml", "uzer = \"x\"\n")
+        unfit = self.file("unfit.toml", "user = \"a b\"\nwait = \"soon\"\n")
+        no_user = self.file("no_user.toml", "user = \"a b\"\n")
+        self.file("empty", "")
         for words, environment, fragment in (
-                (["status"], {}, "--user"), (["--user", "a b", "status"], {}, "userID"),
-                (["--user", "me"], {}, "subcommand"), (["--user", "me", "call"], {}, "USER"),
+                (["status"], {}, "--user"), (["--user", "a b", "status"], {}, "--user: is not"),
+                (["--user", "me", "call"], {}, "USER"),
                 (["--user", "me", "call", "you", "--timeout", "30"], {}, "no duration"),
                 (["--user", "me", "call", "you", "--timeout", "-1s"], {}, "duration"),
                 (["--user", "me", "call", "you", "--group", ""], {}, "--group"),
-                (["--user", "me", "status", ""], {}, "ID"), (["--user", "me", "cal"], {}, "cal"), (["--user", "me", "group"], {}, "subcommand"), (["--user", "me", "status", "--what"], {}, "--what"),
+                (["--user", "me", "status", ""], {}, "ID"), (["--user", "me", "status", "--what"], {}, "--what"),
                 (["--user", "me", "listen", "--accept", "--reject", "busy"], {}, "--reject"),
                 (["--user", "me", "group", "role", "g", "you", "boss"], {}, "boss"),
                 (["--user", "me", "group", "update", "g", "--profile", "x"], {}, "KEY=TEXT"),
-                (["--user", "me", "--server", "http://x", "status"], {}, "server"),
-                (["--user", "me", "--wait", "soon", "status"], {}, "soon"),
-                (["--user", "me", "status"], {"BECKON_WAIT": "soon"}, "soon"),
-                (["--user", "me", "--password-file", "nowhere", "status"], {}, "nowhere"),
-                (["--user", "me", "--config", "nowhere", "status"], {}, "nowhere"),
-                (["--user", "me", "status"], {"BECKON_CONFIG": "nowhere"}, "nowhere"),
-                (["--user", "me", "--config", broken, "status"], {}, "uzer")):
+                (["--user", "me", "--server", "http://x", "status"], {}, "--server: begins"),
+                (["--user", "me", "--server", "mqtt://me:secret@home", "status"], {}, "--server: names a user"),
+                (["--user", "me", "--root", "a/b", "status"], {}, "--root: is not"),
+                (["--user", "me", "--wait", "0s", "status"], {}, "--wait: out of range"),
+                (["--user", "me", "--wait", "soon", "status"], {}, "--wait: soon"),
+                (["--user", "me", "status"], {"BECKON_WAIT": "soon"}, "--wait (BECKON_WAIT): soon"),
+                (["status"], {"BECKON_USER": "a b"}, "--user (BECKON_USER): is not"),
+                (["--user", "me", "--password-file", "nowhere", "status"], {},
+                 "--password-file: cannot read nowhere: No such file or directory"),
+                (["--user", "me", "--password-file", "empty", "status"], {}, "--password-file: empty is empty"),
+                (["--user", "me", "--password-file", ".", "status"], {}, "--password-file: cannot read .: Is a dir"),
+                (["--user", "me", "--server", "mqtts://home", "--ca", "nowhere", "status"], {},
+                 "--ca: cannot read nowhere: No such file or directory"),
+                (["--user", "me", "--server", "wss://home", "--cert", "nowhere", "status"], {}, "--cert: cannot read"),
+                (["--user", "me", "--config", "nowhere", "status"], {},
+                 "--config: cannot read nowhere: No such file or directory"),
+                (["--user", "me", "status"], {"BECKON_CONFIG": "nowhere"}, "BECKON_CONFIG): cannot read nowhere"),
+                (["--user", "me", "--config", unknown, "status"], {}, f"{unknown}: uzer is no option"),
+                (["--config", unfit, "status"], {}, f"--wait (in {unfit}): soon"),
+                (["--config", no_user, "status"], {}, f"--user (in {no_user}): is not")):
             with self.subTest(words=words, environment=environment):
                 code, lines = self.run_to_end(None, *words, **environment)
                 self.assertEqual(code, USAGE, lines)
                 self.assertIn(fragment, "\n".join(lines))
+                self.assertNotIn("secret", "\n".join(lines))
+
+    def test_a_command_that_there_is_not_is_guessed(self):
+        for words, told in (
+                (["cal"], "beckon cal: do you mean call?"), (["--user", "me", "cal", "bob"], "beckon cal: do you mean call?"),
+                (["hangpu", "x"], "beckon hangpu: do you mean hangup?"), (["hist"], "beckon hist: do you mean history?"),
+                (["--user=me", "group", "craete", "flat"], "beckon group craete: do you mean create?"),
+                (["frobnicate"], "beckon frobnicate: there is no such command, see beckon --help"),
+                (["group", "xyz", "flat"], "beckon group xyz: there is no such command, see beckon group --help")):
+            with self.subTest(words):
+                self.assertEqual(self.run_to_end(None, *words), (USAGE, [told]))
+
+    def test_without_a_command_one_is_helped(self):
+        for words, path in ([], []), (["--user", "me"], []), (["--json"], []), (["--user", "me", "group"], ["group"]):
+            with self.subTest(words):
+                _, helped = self.run_to_end(None, *path, "--help")
+                self.assertEqual(self.run_to_end(None, *words), (USAGE, helped))
+
+    def test_a_server_may_be_a_host_alone_or_with_its_port(self):
+        port = self.broker.port
+        for server in f"127.0.0.1:{port}", f"localhost:{port}", f"mqtt://127.0.0.1:{port}":
+            with self.subTest(server):
+                self.assert_ok(self.ask_json("bob", "--server", server, "status"))
+        for server, said in (("nowhere.invalid", "mqtt://nowhere.invalid"), ("127.0.0.1:1", "mqtt://127.0.0.1:1")):
+            with self.subTest(server):
+                told = self.ask_json("bob", "--server", server, "--wait", "2s", "status", code=UNREACHABLE)
+                self.assertIn(f"cannot connect to {said}", told["message"])
 
     def test_no_broker_and_no_beckon(self):
         self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{port_that_stays_free()}"
@@ -742,8 +785,40 @@ class Options(CliTest):
         secret = self.file("secret", "sesame\n")
         self.assert_ok(self.ask_json("bob", "--ca", "ours.crt", *mine, "--key-password-file", secret, "status"))
         self.assertEqual(self.run_to_end("bob", "--insecure", *mine, "status", BECKON_KEY_PASSWORD="sesame")[0], DONE)
-        self.ask_json("bob", "--ca", "theirs.crt", *mine, "--key-password-file", secret, "--wait", "500ms", "status",
-                      code=UNREACHABLE)
+
+    def test_why_tls_fails_is_told(self):
+        for authority in ("ours", "theirs"):
+            make_authority(self.directory, authority)
+        for name, how in (("right", {}), ("elsewhere", {"alternatives": "DNS:example.org"}), ("late", {"days": -1})):
+            make_certificate(self.directory, name, "ours", **{"alternatives": "IP:127.0.0.1", **how})
+        make_certificate(self.directory, "bob", "ours", password="sesame")
+        make_authority(self.directory, "alone")
+        ports, lines = {}, []
+        for name in "right", "elsewhere", "late", "alone", "asking":
+            ports[name] = port_that_stays_free()
+            certificate = "right" if name == "asking" else name
+            lines += [f"listener {ports[name]} 127.0.0.1", f"certfile {self.file(certificate + '.crt')}",
+                      f"keyfile {self.file(certificate + '.key')}"]
+        lines += [f"cafile {self.file('ours.crt')}", "require_certificate true"]
+        broker = self.start_broker(config="\n".join(lines))
+        ports["plain"] = broker.port
+        for name, words, why in (
+                ("right", ["--ca", "theirs.crt"], "its certificate is not trusted (unable to get local issuer"),
+                ("right", [], "its certificate is not trusted (unable to get local issuer certificate)"),
+                ("elsewhere", ["--ca", "ours.crt"], "its certificate names another host"),
+                ("late", ["--ca", "ours.crt"], "its certificate is not trusted (certificate has expired)"),
+                ("alone", ["--ca", "ours.crt"], "its certificate is not trusted (self-signed certificate)"),
+                ("asking", ["--ca", "ours.crt"], "it refuses the handshake (tlsv13 alert certificate required)"),
+                ("right", ["--ca", "bob.key"], "bob.key has no certificate ("),
+                ("asking", ["--ca", "ours.crt", "--cert", "bob.crt", "--key", "bob.key"], "bob.key has no key that can"),
+                ("plain", ["--ca", "ours.crt"], "it does not answer as one that speaks TLS")):
+            with self.subTest(name=name, words=words):
+                told = self.ask_json("bob", "--server", f"mqtts://127.0.0.1:{ports[name]}", *words, "--wait", "1s",
+                                     "status", code=UNREACHABLE)
+                self.assertIn(f"(cannot connect to mqtts://127.0.0.1:{ports[name]}: {why}", told["message"])
+        listening = self.start("bob", "--server", f"mqtts://127.0.0.1:{ports['late']}", "--ca", "ours.crt", "listen")
+        listening.says("no connection: cannot connect to")
+        listening.says("(certificate has expired)")
 
 
 def every_help(*path):
