@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <iostream>
+#include <vector>
 
 #include "terminal.hpp"
 #include "tls_failure.hpp"
@@ -63,6 +64,8 @@ void Output::tell(const Facts& facts, const std::string& tag) const {
     }
 }
 
+void Output::line(const std::string& text) { std::cout << printable(text) + "\n" << std::flush; }
+
 void Output::remark(const std::string& line) { std::cerr << printable(line) + "\n" << std::flush; }
 
 Session::Session(const Settings& settings, const Output& output, OfConnection tells)
@@ -95,6 +98,33 @@ Result Session::connect() {
                     .message =
                         "no connection in time" + (trouble_.empty() ? "" : " (" + trouble_ + ")")};
     }
+}
+
+std::string Session::whole_id(const std::string& typed) {
+    std::vector<std::string> begun;
+    for (const SignalingInfo& info : signaling().getPendingInvitations()) {
+        if (info.inviteID == typed) {
+            return typed;
+        }
+        if (typed.size() >= least_typed && info.inviteID.starts_with(typed)) {
+            begun.push_back(info.inviteID);
+        }
+    }
+    if (begun.empty()) {
+        return typed;
+    }
+    // It may be the whole id of one that is over, or that others have open.
+    const auto known = result_of([&](const ResultCallback& told) {
+        signaling().getSignalingInfo(
+            typed, [told](const Result& result, const SignalingInfo&) { told(result); });
+    });
+    if (!known || known->error != "unknown_invitation") {
+        return typed;
+    }
+    if (begun.size() > 1) {
+        throw CLI::ValidationError("ID", typed + " begins several that are open: " + list(begun));
+    }
+    return begun.front();
 }
 
 void Session::poll(std::chrono::milliseconds most, bool keys) {

@@ -587,6 +587,50 @@ class Requests(CliTest):
                             by="kitchen")
 
 
+class Prefixes(CliTest):
+    """The first letters of an id are enough, of what is open."""
+
+    def test_wherever_an_id_is_wanted(self):
+        bob = self.connect(self.broker, "bob")
+        for number, (command, words, code) in enumerate((
+                ("status", (), DONE), ("accept", (), DONE), ("reject", (), DONE), ("signal", ("--data", "x"), DONE),
+                ("hangup", (), REFUSED), ("join", (), REFUSED), ("resume", (), REFUSED))):
+            with self.subTest(command):
+                whole = f"ring-{number}-{command}"
+                self.assert_ok(bob.ask("user/kitchen/invite", id=whole))
+                told = self.ask_json("kitchen", command, whole[:6], *words, code=code)
+                self.assertNotEqual(told.get("error"), "unknown_invitation", told)
+        whole = self.invite(bob, "carol", id="of-bob-himself")
+        self.assert_ok(self.ask_json("bob", "cancel", "of-bob"), cancelled=["carol"])
+
+    def test_less_than_six_letters_or_no_beginning_are_no_id(self):
+        bob = self.connect(self.broker, "bob")
+        self.invite(bob, "kitchen", id="0123456789")
+        for typed in "01234", "123456", "0123456789a":
+            with self.subTest(typed):
+                self.assert_refused(self.ask_json("kitchen", "reject", typed, code=REFUSED), "unknown_invitation")
+        self.assert_ok(self.ask_json("kitchen", "reject", "012345"))
+        self.assert_refused(self.ask_json("kitchen", "reject", "012345", code=REFUSED), "unknown_invitation")
+
+    def test_of_several_none_is_taken(self):
+        bob = self.connect(self.broker, "bob")
+        for name in "ringing-1", "ringing-2":
+            self.invite(bob, "kitchen", id=name)
+        code, lines = self.run_to_end("kitchen", "accept", "ringing")
+        self.assertEqual(code, USAGE)
+        self.assertIn("ringing-1, ringing-2", "\n".join(lines))
+        self.assertEqual(self.run_to_end("kitchen", "status", "--ids"), (DONE, ["ringing-1", "ringing-2"]))
+
+    def test_a_whole_id_is_never_taken_for_the_beginning_of_another(self):
+        bob = self.connect(self.broker, "bob")
+        self.invite(bob, "kitchen", id="doorbell")
+        self.assert_ok(bob.ask("invitation/doorbell/cancel"))
+        self.invite(bob, "kitchen", id="doorbell-2")
+        self.assert_refused(self.ask_json("kitchen", "accept", "doorbell", code=REFUSED), "already_cancelled")
+        self.invite(bob, "carol", id="doorbe")
+        self.assert_refused(self.ask_json("kitchen", "accept", "doorbe", code=REFUSED), "not_invitee")
+
+
 class Groups(CliTest):
     def test_the_life_of_a_group(self):
         def group(user, *words, **fields):
@@ -859,23 +903,24 @@ class Documents(unittest.TestCase):
 
 
 
-class Completions(unittest.TestCase):
+class Completions(CliTest):
     """What each shell offers after some words, the last of which is being typed."""
 
-    @staticmethod
-    def run_shell(*command):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=DOCUMENTS)
+    def run_shell(self, *command):
+        environment = {**self.environment, "PATH": os.path.dirname(PROGRAM) + ":" + os.environ["PATH"]}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=DOCUMENTS, env=environment)
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout.split("\n")
 
     def bash(self, *words):
-        script = ('source ./beckon.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; '
-                  '_beckon; printf "%s\\n" "${COMPREPLY[@]}"')
+        script = ('source ./beckon.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
+                  'COMP_POINT=${#COMP_LINE}; compopt() { :; }; _beckon; printf "%s\\n" "${COMPREPLY[@]}"')
         return self.run_shell("bash", "-c", script, "bash", "beckon", *words)
 
     def zsh(self, *words):
         # Without a terminal zsh completes nothing, so this stands for what its own functions do.
-        script = ('_describe() { print -rl -- "${(@)${(P@)@[-1]}%%:*}" }; compadd() { print -rl -- "$@" }; '
+        script = ('_describe() { print -rl -- "${(@)${(P@)@[-1]}%%:*}" }; '
+                  'compadd() { [[ $1 == -a ]] && print -rl -- "${(P@)2}" || print -rl -- "$@" }; '
                   '_files() { print -rl -- *(N) }; words=("$@"); CURRENT=$#; source ./beckon.zsh; true')
         offered = self.run_shell("zsh", "-f", "-c", script, "zsh", "beckon", *words)
         return [one for one in offered if one.startswith(words[-1])]
@@ -904,6 +949,20 @@ class Completions(unittest.TestCase):
         for path, text in every_help():
             options = set(re.findall(r"^  (?:-h,)?(--[a-z-]+)", text, re.M))
             self.assertLessEqual(options, offered(*path, "--"), path)
+        self.offers_what_is_open(offered)
+
+    def offers_what_is_open(self, offered):
+        server = self.environment.pop("BECKON_SERVER")
+        bob = self.connect(self.broker, "bob")
+        for name in ("ring-one", "ring-two", "other"):
+            self.assert_ok(bob.ask("user/kitchen/invite", id=name))
+        whole = ("--server", server, "--user=kitchen")
+        for command in ("accept", "cancel", "hangup", "join", "reject", "resume", "signal", "status"):
+            self.assertEqual(offered(*whole, command, "ring-"), {"ring-one", "ring-two"}, command)
+        self.assertEqual(offered("accept", *whole, "--data", "x", "o"), {"other"})
+        self.assertEqual(offered(*whole, "accept", "--data", "o"), set(), "a text")
+        self.assertEqual(offered(*whole, "cancel", "other", "ring"), set(), "one id")
+        self.assertEqual(offered("--server", server, "--user", "nobody", "status", "ring"), set())
 
     def test_bash_completes_what_there_is(self):
         self.offers("bash")
