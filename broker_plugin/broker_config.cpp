@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -26,6 +27,13 @@ std::string_view take_word(std::string_view& line) {
 std::string_view trimmed(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
+/// 0: it is none.
+std::int64_t number_in(std::string_view text) {
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
 }
 
 bool is_true(std::string_view value) { return value == "true" || value == "1"; }
@@ -126,6 +134,8 @@ class ConfigReader {
         } else if (word == "log_dest") {
             const auto where = take_word(rest);
             check_.logs_to_topic = where == "topic" || (check_.logs_to_topic && where != "none");
+        } else if (word == "message_size_limit") {
+            check_.message_size_limit = number_in(trimmed(rest));
         } else if (word == "connection") {
             bridge_ = trimmed(rest);
         } else if (word == "topic") {

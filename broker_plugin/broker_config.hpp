@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,8 @@ struct ConfigCheck {
     /// Whether Mosquitto keeps its own state, and in which folder (empty: the one it runs in).
     bool has_persistence = false;
     std::string persistence_folder{};
+    /// What a payload may have at most before the broker drops it; 0: whatever it likes.
+    std::int64_t message_size_limit = 0;
     /// Whether its log is also published.
     bool logs_to_topic = false;
     /// Whether one may connect without a name: everywhere, or at some listener.

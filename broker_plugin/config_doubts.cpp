@@ -72,6 +72,13 @@ std::vector<std::string> doubts_about(const Options& options, const ConfigCheck&
                 options.word + ", for Mosquitto asks no plugin about it");
         }
     }
+    const auto least = options.limits.max_payload_bytes;
+    if (config.message_size_limit > 0 && config.message_size_limit < least) {
+        doubts.push_back("message_size_limit " + std::to_string(config.message_size_limit) +
+                         " is below plugin_opt_max_payload_bytes, " + std::to_string(least) +
+                         ": Mosquitto drops what is between, and who sent it waits for a reply in "
+                         "vain: give both the same value");
+    }
     if (config.logs_to_topic) {
         doubts.emplace_back(
             "log_dest topic publishes the broker's log with its client ids, and whoever knows one "

@@ -116,6 +116,18 @@ TEST_CASE("a_bridge_that_carries_inboxes_out_is_doubted") {
               .empty());
 }
 
+TEST_CASE("a_size_at_which_the_broker_drops_what_beckon_takes_is_doubted") {
+    const ConfigFolder folder;
+    CHECK(only_doubt(open, folder.check(ours + "message_size_limit 8000\n")) ==
+          "message_size_limit 8000 is below plugin_opt_max_payload_bytes, 32768: Mosquitto drops "
+          "what is between, and who sent it waits for a reply in vain: give both the same value");
+    CHECK(doubts_about(open, folder.check(ours + "message_size_limit 0\n")).empty());
+    CHECK(doubts_about(open, folder.check(ours + "message_size_limit 32768\n")).empty());
+    Options less = open;
+    less.limits.max_payload_bytes = 8000;
+    CHECK(doubts_about(less, folder.check(ours + "message_size_limit 8000\n")).empty());
+}
+
 TEST_CASE("client_ids_in_a_topic_are_doubted") {
     const ConfigFolder folder;
     folder.write("conf.d/log.conf", "log_dest stderr\nlog_dest topic\n");

@@ -90,7 +90,8 @@ class Doubts(SystemTest):
     def test_each_line_has_its_sentence(self):
         for lines, fragment in (
                 ("connection cloud\naddress 127.0.0.1:1\ntopic # both 0 \"\" far/", "the bridge cloud"),
-                ("log_dest topic", "log_dest topic"), ("mount_point home1/", "mount_point home1/"),
+                ("log_dest topic", "log_dest topic"), ("message_size_limit 8000", "message_size_limit 8000"),
+                ("mount_point home1/", "mount_point home1/"),
                 ("use_username_as_clientid true", "use_username_as_clientid")):
             with self.subTest(lines):
                 # The broker's own probe has no name, so none may need one.
