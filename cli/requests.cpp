@@ -110,11 +110,9 @@ Exit tell_open(Session& session, const Output& output, bool ids_alone) {
         }
         return done;
     }
-    Facts facts = reply_to("sync", connected);
-    if (connected.ok()) {
-        facts["invitations"] = facts_of(session.signaling().getPendingInvitations());
-    }
-    output.tell(facts);
+    output.tell(connected.ok()
+                    ? synced(session.client(), session.signaling().getPendingInvitations())
+                    : reply_to("sync", connected));
     return exit_of(connected);
 }
 
