@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,6 +29,13 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
+/// 0: it is none.
+std::int64_t number_in(std::string_view text) {
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
 bool is_true(std::string_view value) { return value == "true" || value == "1"; }
 
 std::string file_name(std::string_view path) { return fs::path(path).filename().string(); }
@@ -46,21 +54,12 @@ class ConfigReader {
             line.erase(std::min(line.find_last_not_of("\r\n") + 1, line.size()));
             std::string_view rest = line;
             const auto word = take_word(rest);
-            if (word == "plugin" || word == "auth_plugin" || word == "global_plugin") {
-                see_plugin(std::string(trimmed(rest)), path);
-            } else if (word == "plugin_load") {
-                take_word(rest);  // what plugin_use calls it
-                see_plugin_of_some_listeners(std::string(trimmed(rest)), path);
-            } else if (word == "acl_file") {
-                check_.has_acl_file = true;
-            } else if (word == "persistence") {
-                check_.has_persistence = is_true(take_word(rest));
-            } else if (word == "persistence_location") {
-                check_.persistence_folder = trimmed(rest);
-            } else if (word == "per_listener_settings") {
-                see_per_listener_settings(take_word(rest), path);
-            } else if (word == "include_dir" && may_include) {
-                read_folder(std::string(rest));
+            if (word == "include_dir") {
+                if (may_include) {
+                    read_folder(std::string(rest));
+                }
+            } else if (!see_plugins(word, rest, path) && !see_listener(word, rest)) {
+                see_others(word, rest, path);
             }
         }
         if (!file.eof()) {
@@ -85,6 +84,80 @@ class ConfigReader {
         std::ranges::sort(files);
         for (const auto& file : files) {
             read(file, false);
+        }
+    }
+
+    /// What decides about topics, and about what. False: this line is of something else.
+    bool see_plugins(std::string_view word, std::string_view rest, const std::string& path) {
+        if (word == "plugin" || word == "auth_plugin" || word == "global_plugin") {
+            see_plugin(std::string(trimmed(rest)), path);
+        } else if (word == "plugin_load") {
+            take_word(rest);  // what plugin_use calls it
+            see_plugin_of_some_listeners(std::string(trimmed(rest)), path);
+        } else if (word == "acl_file") {
+            check_.has_acl_file = true;
+        } else if (word == "per_listener_settings") {
+            see_per_listener_settings(take_word(rest), path);
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    /// A listener begins, or has a setting of its own. False: likewise.
+    bool see_listener(std::string_view word, std::string_view rest) {
+        if (word == "listener") {
+            listener_ = "listener " + std::string(trimmed(rest));
+        } else if (word == "mount_point") {
+            check_.mount_points.push_back(
+                {.listener = listener_, .prefix = std::string(trimmed(rest))});
+        } else if (word == "use_username_as_clientid") {
+            if (is_true(take_word(rest))) {
+                check_.clients_named_by_user.push_back(listener_);
+            }
+        } else if (word == "allow_anonymous") {
+            check_.allows_anonymous = is_true(take_word(rest));
+        } else if (word == "listener_allow_anonymous") {
+            check_.listener_allows_anonymous =
+                is_true(take_word(rest)) || check_.listener_allows_anonymous;
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    void see_others(std::string_view word, std::string_view rest, const std::string& path) {
+        if (word == "persistence") {
+            check_.has_persistence = is_true(take_word(rest));
+        } else if (word == "persistence_location") {
+            check_.persistence_folder = trimmed(rest);
+        } else if (word == "log_dest") {
+            const auto where = take_word(rest);
+            check_.logs_to_topic = where == "topic" || (check_.logs_to_topic && where != "none");
+        } else if (word == "message_size_limit") {
+            check_.message_size_limit = number_in(trimmed(rest));
+        } else if (word == "connection") {
+            bridge_ = trimmed(rest);
+        } else if (word == "topic") {
+            see_bridged_topic(rest, path);
+        }
+    }
+
+    /// `pattern [out|in|both [qos [local prefix [remote prefix]]]]`, where "" is nothing.
+    void see_bridged_topic(std::string_view rest, const std::string& path) {
+        const std::string line(trimmed(rest));
+        const auto spelled = [&rest] {
+            const auto word = take_word(rest);
+            return word == "\"\"" ? std::string_view{} : word;
+        };
+        const auto pattern = spelled();
+        const auto direction = take_word(rest);
+        take_word(rest);  // the qos
+        const auto prefix = spelled();
+        if (direction != "in") {
+            check_.bridged_out.push_back({.bridge = bridge_,
+                                          .line = path + ": topic " + line,
+                                          .filter = std::string(prefix) + std::string(pattern)});
         }
     }
 
@@ -135,6 +208,9 @@ class ConfigReader {
 
     std::string own_name_;
     bool seen_own_ = false;
+    /// That, and the bridge, which the lines read now are of.
+    std::string listener_ = "the default listener";
+    std::string bridge_;
     ConfigCheck check_;
 };
 
@@ -160,21 +236,6 @@ ConfigCheck check_config(const std::vector<std::string>& files, std::string_view
         reader.read(file, true);
     }
     return reader.take();
-}
-
-std::optional<std::string> doubt_about(Policy other_topics, const ConfigCheck& config) {
-    if (config.unread) {
-        return std::nullopt;
-    }
-    if (other_topics == Policy::allow && config.has_acl_file) {
-        return "plugin_opt_other_topics is allow, so the acl_file is never asked: say defer, or "
-               "remove it";
-    }
-    if (other_topics == Policy::defer && !config.has_acl_file && !config.has_other_plugin) {
-        return "plugin_opt_other_topics is defer and there is nothing to defer to, so all topics "
-               "but Beckon's are denied: say allow, or name an acl_file";
-    }
-    return std::nullopt;
 }
 
 std::string default_store(const ConfigCheck& config) {

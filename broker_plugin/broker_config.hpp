@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +11,26 @@
 
 namespace beckon {
 
+/// A listener whose clients' topics all begin with `prefix`, unknown to them.
+struct MountPoint {
+    std::string listener;
+    std::string prefix;
+
+    bool operator==(const MountPoint&) const = default;
+};
+
+/// What a bridge of the broker's carries to another: the topics of here that `filter` matches.
+struct BridgedTopic {
+    std::string bridge;
+    /// The file, and the line as it stands there.
+    std::string line;
+    std::string filter;
+
+    bool operator==(const BridgedTopic&) const = default;
+};
+
 /// What stands in the broker's own configuration that Beckon cannot work with,
-/// and that no plugin can ask the broker for.
+/// or only in part, and that no plugin can ask the broker for.
 struct ConfigCheck {
     /// A sentence that says what to change.
     std::optional<std::string> objection{};
@@ -23,6 +42,17 @@ struct ConfigCheck {
     /// Whether Mosquitto keeps its own state, and in which folder (empty: the one it runs in).
     bool has_persistence = false;
     std::string persistence_folder{};
+    /// What a payload may have at most before the broker drops it; 0: whatever it likes.
+    std::int64_t message_size_limit = 0;
+    /// Whether its log is also published.
+    bool logs_to_topic = false;
+    /// Whether one may connect without a name: everywhere, or at some listener.
+    bool allows_anonymous = false;
+    bool listener_allows_anonymous = false;
+    /// The listeners at which a client's id is its user name.
+    std::vector<std::string> clients_named_by_user{};
+    std::vector<MountPoint> mount_points{};
+    std::vector<BridgedTopic> bridged_out{};
 
     bool operator==(const ConfigCheck&) const = default;
 };
@@ -34,10 +64,6 @@ std::vector<std::string> config_files(std::string_view command_line);
 /// Reads a configuration as Mosquitto does. `own_file` is the path, or the name,
 /// by which the broker loaded this plugin. Any thread.
 ConfigCheck check_config(const std::vector<std::string>& files, std::string_view own_file);
-
-/// A sentence about an `other_topics` that does not fit to the rest of the
-/// configuration: nobody but the operator can say whether it is meant.
-std::optional<std::string> doubt_about(Policy other_topics, const ConfigCheck& config);
 
 /// Where Beckon's store is, unless the operator says so: beside Mosquitto's own. Empty: nowhere.
 std::string default_store(const ConfigCheck& config);

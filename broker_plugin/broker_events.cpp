@@ -19,10 +19,16 @@ namespace {
 /// Mosquitto 2.0 ticks so often in any case; without a wake-up, nothing is later than this.
 constexpr long most_between_ticks_ms = 100;
 
+/// What the broker authenticated; empty: nothing.
+std::string_view name_of(const mosquitto* client) {
+    const char* const name = mosquitto_client_username(client);
+    return name != nullptr ? name : std::string_view{};
+}
+
 /// The user, when its name is an id; else empty.
 std::string_view user_of(const mosquitto* client) {
-    const char* const name = mosquitto_client_username(client);
-    return name != nullptr && is_id(name) ? name : std::string_view{};
+    const auto name = name_of(client);
+    return is_id(name) ? name : std::string_view{};
 }
 
 /// Nothing: the client can have no device (contract, section 1).
@@ -150,7 +156,12 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
         tell_operators(event, me);
     }
     if (place == Place::inbox || place == Place::status) {
-        log_.attack(Attack::forged, me, mosquitto_client_address(event.client), host_now());
+        log_.attack(Attack::forged, name_of(event.client), mosquitto_client_address(event.client),
+                    host_now());
+    }
+    if (place == Place::request && me.empty()) {
+        log_.cannot_signal(Tried::request, name_of(event.client),
+                           mosquitto_client_address(event.client), host_now());
     }
     if (place != Place::request || verdict == Verdict::deny) {
         return verdict;
@@ -187,12 +198,21 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
     encodings_read_.subscribed(event.topic);
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
-        log_.attack(Attack::foreign_inbox, me, mosquitto_client_address(event.client), host_now());
+        refused_subscription(event, me);
     } else if (const auto by = connection_of(event.client, me)) {
         const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.subscribed(*by, filter), host_now());
     }
     return verdict;
+}
+
+void BrokerEvents::refused_subscription(const mosquitto_evt_acl_check& event, std::string_view me) {
+    const char* const address = mosquitto_client_address(event.client);
+    if (me.empty()) {
+        log_.cannot_signal(Tried::inbox, name_of(event.client), address, host_now());
+    } else {
+        log_.attack(Attack::foreign_inbox, me, address, host_now());
+    }
 }
 
 Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me) {

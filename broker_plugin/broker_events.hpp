@@ -39,6 +39,7 @@ class BrokerEvents {
     Verdict subscribe(const mosquitto_evt_acl_check& event, std::string_view me);
     Verdict unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me);
 
+    void refused_subscription(const mosquitto_evt_acl_check& event, std::string_view me);
     void handle(const mosquitto_evt_message& event, const UserId& me);
     [[nodiscard]] bool is_present(const mosquitto* client) const;
     void start();

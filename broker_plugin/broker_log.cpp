@@ -48,9 +48,18 @@ void BrokerLog::no_wakeup(const char* why) {
                                "), so what is due can be 100 ms late");
 }
 
-void BrokerLog::attack(Attack attack, std::string_view user, const char* address, Instant now) {
+void BrokerLog::attack(Attack attack, std::string_view name, const char* address, Instant now) {
     if (const auto held_back = attacks_[static_cast<std::size_t>(attack)].pass(now)) {
-        MosquittoBus::log_line(LogLevel::warning, somebody_at(user, address) + sentence_of(attack) +
+        MosquittoBus::log_line(LogLevel::warning,
+                               somebody_at(name.empty() ? "" : shown_name(name), address) +
+                                   sentence_of(attack) + more_like_it(*held_back));
+    }
+}
+
+void BrokerLog::cannot_signal(Tried tried, std::string_view name, const char* address,
+                              Instant now) {
+    if (const auto held_back = cannot_signal_[static_cast<std::size_t>(tried)].pass(now)) {
+        MosquittoBus::log_line(LogLevel::warning, beckon::cannot_signal(tried, name, address) +
                                                       more_like_it(*held_back));
     }
 }

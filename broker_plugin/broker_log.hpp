@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "cannot_signal.hpp"
 #include "host/line_limiter.hpp"
 #include "options.hpp"
 #include "protocol/instant.hpp"
@@ -27,11 +28,15 @@ class BrokerLog {
     static void doubt(const std::string& sentence);
     static void no_wakeup(const char* why);
 
-    /// `user` is empty when the client has no name that is an id; `address` may be null.
-    void attack(Attack attack, std::string_view user, const char* address, Instant now);
+    /// `name` is what the broker authenticated, an id or not, and empty when there is none;
+    /// `address` may be null. Likewise below.
+    void attack(Attack attack, std::string_view name, const char* address, Instant now);
+    /// That name is no id.
+    void cannot_signal(Tried tried, std::string_view name, const char* address, Instant now);
 
   private:
     std::array<LineLimiter, attack_kinds> attacks_{};
+    std::array<LineLimiter, tried_kinds> cannot_signal_{};
 };
 
 }  // namespace beckon

@@ -12,6 +12,7 @@
 
 #include "broker_config.hpp"
 #include "broker_events.hpp"
+#include "config_doubts.hpp"
 #include "options.hpp"
 
 namespace beckon {
@@ -115,8 +116,8 @@ std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
     if (config.unread) {
         BrokerLog::config_unread(*config.unread);
     }
-    if (const auto doubt = doubt_about(options.other_topics, config)) {
-        BrokerLog::doubt(*doubt);
+    for (const auto& doubt : doubts_about(options, config)) {
+        BrokerLog::doubt(doubt);
     }
     if (!options.store) {
         if (auto path = default_store(config); !path.empty()) {

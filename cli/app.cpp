@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app.hpp"
 
+#include <array>
 #include <iostream>
 #include <stdexcept>
+#include <string_view>
 
 #include "commands.hpp"
 #include "terminal.hpp"
+#include "words.hpp"
 
 namespace beckon::cli {
 
@@ -75,12 +78,53 @@ std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
     return app;
 }
 
+namespace {
+
+/// The same, with the name that an option has on the command line, and where it was said if that
+/// was elsewhere.
+std::string blaming(std::string sentence, const Settings& settings,
+                    const std::vector<std::string>& words) {
+    static constexpr std::array<std::pair<std::string_view, const char*>, 6> of_client{
+        {{"userID:", "--user:"},
+         {"topicRoot:", "--root:"},
+         {"server:", "--server:"},
+         {"requestTimeout:", "--wait:"},
+         {"password:", "--password-file:"},
+         {"tls.certFile:", "--cert:"}}};
+    for (const auto& [its, ours] : of_client) {
+        if (sentence.starts_with(its)) {
+            sentence.replace(0, its.size(), ours);
+        }
+    }
+    const auto end = sentence.find(':');
+    if (sentence.starts_with("--") && end != std::string::npos) {
+        sentence.insert(end, settings.said_in(sentence.substr(0, end), words));
+    }
+    return sentence;
+}
+
+/// What CLI11 says of the configuration file does not name it.
+std::string of_file(const CLI::Error& error, const CLI::App& app, const Settings& settings,
+                    const std::vector<std::string>& words) {
+    const auto file = app.get_config_ptr()->as<std::string>();
+    if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) {
+        return blaming("--config: " + why_unreadable(file), settings, words);
+    }
+    if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr) {
+        return file + ": " + error.what();
+    }
+    return blaming(error.what(), settings, words);
+}
+
+}  // namespace
+
 int run(int count, char** words) {
     prepare_terminal();
     Invocation invocation;
     const auto app = command_line(invocation);
-    const auto wrong = [](const std::exception& error, int code) {
-        std::cerr << "beckon: " << printable(error.what()) << "\n";
+    const std::vector<std::string> said(words + 1, words + count);
+    const auto wrong = [](const std::string& sentence, int code) {
+        std::cerr << "beckon: " << printable(sentence) << "\n";
         return code;
     };
     try {
@@ -97,11 +141,17 @@ int run(int count, char** words) {
     } catch (const CLI::Success& success) {  // --help, --version
         return app->exit(success);
     } catch (const CLI::Error& error) {
-        return wrong(error, usage);
+        const bool of_words = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                              dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+        if (const auto told = of_words ? no_subcommand(*app, said) : std::nullopt) {
+            std::cerr << *told << (told->ends_with('\n') ? "" : "\n");
+            return usage;
+        }
+        return wrong(of_file(error, *app, invocation.settings, said), usage);
     } catch (const std::invalid_argument& error) {  // the client checks its own options
-        return wrong(error, usage);
+        return wrong(blaming(error.what(), invocation.settings, said), usage);
     } catch (const std::exception& error) {
-        return wrong(error, failed);
+        return wrong(error.what(), failed);
     }
 }
 

@@ -46,18 +46,19 @@ class Part : public SignalingListener {
 
     /// `request` is accept, join or resume, which `send` sends.
     Exit joins(Session& session, const std::string& request, const std::string& id,
-               const std::function<void(const ResultCallback&)>& send) {
+               const std::function<void(const std::string&, const ResultCallback&)>& send) {
         begins(session);
-        id_ = id;
         if (const Result connected = session.connect(); !connected.ok()) {
             output_.tell(reply_to(request, connected));
             return exit_of(connected);
         }
+        id_ = session.whole_id(id);
         call_ = request == "join";
         for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
-            call_ = call_ || (info.inviteID == id && info.call);
+            call_ = call_ || (info.inviteID == id_ && info.call);
         }
-        const Exit joined = session.request(request, send);
+        const Exit joined =
+            session.request(request, [&](const ResultCallback& told) { send(id_, told); });
         if (joined != done || !call_) {
             return joined;
         }
@@ -250,8 +251,8 @@ void add_invite(CLI::App& app, Invocation& invocation) {
 }
 
 /// How this program comes into a call: by which request.
-using Send =
-    std::function<void(SignalingManager&, const JoinOptions& chosen, const ResultCallback& told)>;
+using Send = std::function<void(SignalingManager&, const std::string& id, const std::string& data,
+                                const ResultCallback& told)>;
 
 /// With its ID; the request is called as the command is.
 CLI::App& add_way_in(CLI::App& app, Invocation& invocation, const std::string& name,
@@ -262,11 +263,12 @@ CLI::App& add_way_in(CLI::App& app, Invocation& invocation, const std::string& n
         [name, send](const JoinOptions& chosen, const Settings& settings, const Output& output) {
             Part part(output);
             Session session(settings, output);
-            return part.joins(session, name, chosen.id, [&](const ResultCallback& told) {
-                send(session.signaling(), chosen, told);
-            });
+            return part.joins(session, name, chosen.id,
+                              [&](const std::string& id, const ResultCallback& told) {
+                                  send(session.signaling(), id, chosen.data, told);
+                              });
         });
-    command.add_option("ID", options->id, "of the invitation")->required()->type_name("");
+    command.add_option("ID", options->id, id_about)->required()->type_name("");
     return command;
 }
 
@@ -276,9 +278,8 @@ void add_join(CLI::App& app, Invocation& invocation) {
         app, invocation, "accept",
         "Accepts an invitation and, if it is a call, stays until somebody hangs up.",
         "  beckon accept \"$BECKON_ID\" --data \"I am coming\"",
-        [](SignalingManager& signaling, const JoinOptions& chosen, const ResultCallback& told) {
-            signaling.accept(chosen.id, chosen.data, told);
-        },
+        [](SignalingManager& signaling, const std::string& id, const std::string& data,
+           const ResultCallback& told) { signaling.accept(id, data, told); },
         accepted)
         .add_option("--data", accepted->data, "what is said with it")
         ->option_text("TEXT");
@@ -288,9 +289,8 @@ void add_join(CLI::App& app, Invocation& invocation) {
         app, invocation, "join",
         "Comes into a call that goes on, perhaps back, and stays until somebody hangs up.",
         "  beckon join 3f6ad1c0",
-        [](SignalingManager& signaling, const JoinOptions& chosen, const ResultCallback& told) {
-            signaling.join(chosen.id, chosen.data, told);
-        },
+        [](SignalingManager& signaling, const std::string& id, const std::string& data,
+           const ResultCallback& told) { signaling.join(id, data, told); },
         joined)
         .add_option("--data", joined->data, "what is said with it")
         ->option_text("TEXT");
@@ -299,9 +299,8 @@ void add_join(CLI::App& app, Invocation& invocation) {
         app, invocation, "resume",
         "Takes a call over from another of my devices, and stays until somebody hangs up.",
         "  beckon resume 3f6ad1c0",
-        [](SignalingManager& signaling, const JoinOptions& chosen, const ResultCallback& told) {
-            signaling.resume(chosen.id, told);
-        },
+        [](SignalingManager& signaling, const std::string& id, const std::string& /*data*/,
+           const ResultCallback& told) { signaling.resume(id, told); },
         std::make_shared<JoinOptions>());
 }
 

@@ -47,6 +47,10 @@ inline CLI::Validator not_empty() {
         "");
 }
 
+/// Of the ID that a subcommand needs (Session::whole_id).
+inline constexpr const char* id_about =
+    "of the invitation; of one that is open, the first 6 letters or more will do";
+
 /// Adds one subcommand, whose options stand in `Options`; `run` gets them and a session's makings.
 template <class Options, class Run>
 CLI::App& add_subcommand(CLI::App& app, Invocation& invocation, const std::string& name,

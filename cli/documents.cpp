@@ -126,6 +126,12 @@ struct Words {
     std::set<std::string> files{};
     std::map<std::string, std::string> choices{};
     std::set<std::string> unknown{};
+    /// The paths that the id of an invitation may follow.
+    std::set<std::string> with_id{};
+    /// Of the options of all, those that say which broker, and as whom; the words that are one
+    /// with its value ("--insecure", "--user=*").
+    std::set<std::string> connecting{};
+    std::set<std::string> connecting_whole{};
 };
 
 std::string name_of(const CLI::Option& option) { return "--" + option.get_single_name(); }
@@ -152,10 +158,31 @@ void collect(const CLI::App& app, const std::string& path, Words& words) {
             }
         }
     }
+    if (const CLI::Option* const first = app.get_option_no_throw("ID");
+        first != nullptr && first->get_positional()) {
+        words.with_id.insert(path);
+    }
     words.levels.push_back(level);
     for (const CLI::App* const command : level.commands) {
         collect(*command, path + "/" + command->get_name(), words);
     }
+}
+
+/// The command line's words, as a shell has to know them.
+Words words_of(const CLI::App& app) {
+    Words words;
+    collect(app, "", words);
+    for (const CLI::Option* const option : words.levels.front().options) {
+        const std::string name = name_of(*option);
+        if (name == "--wait" || (option->get_group() != "Broker" && name != "--config")) {
+            continue;
+        }
+        if (takes_value(*option)) {
+            words.connecting.insert(name);
+        }
+        words.connecting_whole.insert(name + (takes_value(*option) ? "=*" : ""));
+    }
+    return words;
 }
 
 std::string joined(const std::set<std::string>& words, const char* between) {
@@ -191,11 +218,22 @@ std::string gist(const std::string& about) {
     return sentence.substr(0, sentence.find_last_not_of('.') + 1);
 }
 
-std::string bash_completion(const Words& words) {
-    std::string choices;
-    for (const auto& [name, some] : words.choices) {
-        choices += "        " + name + ") words='" + some + "' ;;\n";
+/// As fish has patterns.
+std::string quoted_patterns(const std::set<std::string>& patterns) {
+    return "'" + joined(patterns, "' '") + "'";
+}
+
+/// The paths that an id may follow, each with `end`.
+std::string ids_follow(const Words& words, const char* between, const std::string& end) {
+    std::set<std::string> all;
+    for (const std::string& path : words.with_id) {
+        all.insert(path + end);
     }
+    return joined(all, between);
+}
+
+/// Which words may follow each path.
+std::string bash_cases(const Words& words) {
     std::string cases;
     for (const Level& level : words.levels) {
         std::set<std::string> next;
@@ -209,19 +247,38 @@ std::string bash_completion(const Words& words) {
             cases += "                '" + level.path + "') words='" + joined(next, " ") + "' ;;\n";
         }
     }
+    return cases;
+}
+
+std::string bash_completion(const Words& words) {
+    std::string choices;
+    for (const auto& [name, some] : words.choices) {
+        choices += "        " + name + ") words='" + some + "' ;;\n";
+    }
     return R"(# bash completion for beckon
 
 _beckon() {
-    local word=${COMP_WORDS[COMP_CWORD]} before= path= words= i
-    for ((i = 1; i < COMP_CWORD; ++i)); do
+    # Of the whole line: COMP_WORDS has a URL in pieces.
+    local line=${COMP_LINE:0:COMP_POINT} word=${COMP_WORDS[COMP_CWORD]}
+    local before= path= words= i more=0
+    local -a said connecting=()
+    read -ra said <<<"$line"
+    [[ $line == *[[:space:]] ]] && said+=('')
+    for ((i = 1; i < ${#said[@]} - 1; ++i)); do
+        case $before in )" +
+           joined(words.connecting, "|") + R"() connecting+=("$before" "${said[i]}") ;; esac
         case $before in )" +
            joined(words.valued, "|") + R"() ;; *)
-            case $path/${COMP_WORDS[i]} in
+            case ${said[i]} in )" +
+           joined(words.connecting_whole, "|") + R"() connecting+=("${said[i]}") ;; esac
+            case $path/${said[i]} in
                 )" +
-           paths(words, "|") + R"() path=$path/${COMP_WORDS[i]} ;;
+           paths(words, "|") + R"() path=$path/${said[i]} ;;
+                */-*) ;;
+                *) more=1 ;;
             esac ;;
         esac
-        before=${COMP_WORDS[i]}
+        before=${said[i]}
     done
     case $before in
         )" +
@@ -234,39 +291,45 @@ _beckon() {
            "        " + joined(words.unknown, "|") + R"() return ;;
         *)
             case $path in
-)" + cases +
+)" + bash_cases(words) +
            R"(            esac
             words+=' )" +
-           joined(names(words.levels.front().options), " ") + R"(' ;;
+           joined(names(words.levels.front().options), " ") + R"('
+            case $path$more in
+                )" +
+           ids_follow(words, "|", "0") +
+           R"sh()
+                    [[ $word == -* ]] ||
+                        words+=" $("${COMP_WORDS[0]}" "${connecting[@]}" --wait 2s status --ids 2>/dev/null)" ;;
+            esac ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 complete -F _beckon beckon
-)";
+)sh";
 }
 
-std::string zsh_completion(const Words& words) {
-    const auto item = [](const std::string& name, const std::string& about) {
-        return "                " + quoted_word(name + ":" + gist(about), R"('\'')") + "\n";
-    };
-    const auto items = [&](const std::vector<const CLI::Option*>& options) {
-        std::string all;
-        for (const CLI::Option* const option : options) {
-            all += item(name_of(*option), option->get_description());
-        }
-        return all;
-    };
-    std::string choices;
-    for (const auto& [name, some] : words.choices) {
-        choices += "        (" + name + ") compadd " + some + "; return ;;\n";
+std::string zsh_item(const std::string& name, const std::string& about) {
+    return "                " + quoted_word(name + ":" + gist(about), R"('\'')") + "\n";
+}
+
+std::string zsh_items(const std::vector<const CLI::Option*>& options) {
+    std::string all;
+    for (const CLI::Option* const option : options) {
+        all += zsh_item(name_of(*option), option->get_description());
     }
+    return all;
+}
+
+/// Likewise.
+std::string zsh_cases(const Words& words) {
     std::string cases;
     for (const Level& level : words.levels) {
         std::string commands;
         for (const CLI::App* const command : level.commands) {
-            commands += item(command->get_name(), command->get_description());
+            commands += zsh_item(command->get_name(), command->get_description());
         }
-        const std::string own = level.path.empty() ? "" : items(level.options);
+        const std::string own = level.path.empty() ? "" : zsh_items(level.options);
         if (!commands.empty() || !own.empty()) {
             cases += "        ('" + level.path + "')\n";
             cases +=
@@ -275,19 +338,37 @@ std::string zsh_completion(const Words& words) {
             cases += "            ;;\n";
         }
     }
+    return cases;
+}
+
+std::string zsh_completion(const Words& words) {
+    std::string choices;
+    for (const auto& [name, some] : words.choices) {
+        choices += "        (" + name + ") compadd " + some + "; return ;;\n";
+    }
     return R"(#compdef beckon
 
 _beckon() {
-    local before= path_= i
-    local -a commands options
+    local before= path_= i more=0
+    local -a commands options connecting ids
     for ((i = 2; i < CURRENT; ++i)); do
+        case $before in
+            ()" +
+           joined(words.connecting, "|") + R"() connecting+=("$before" "${(Q)words[i]}") ;;
+        esac
         case $before in
             ()" +
            joined(words.valued, "|") + R"() ;;
             (*)
+                case $words[i] in
+                    ()" +
+           joined(words.connecting_whole, "|") + R"() connecting+=("$words[i]") ;;
+                esac
                 case $path_/$words[i] in
                     ()" +
            paths(words, "|") + R"() path_=$path_/$words[i] ;;
+                    (*/-*) ;;
+                    (*) more=1 ;;
                 esac ;;
         esac
         before=$words[i]
@@ -299,10 +380,17 @@ _beckon() {
            "        (" + joined(words.unknown, "|") + R"() return 1 ;;
     esac
     case $path_ in
-)" + cases +
+)" + zsh_cases(words) +
            R"(    esac
+    case $path_$more in
+        ()" +
+           ids_follow(words, "|", "0") +
+           R"sh()
+            ids=(${(f)"$($words[1] $connecting --wait 2s status --ids 2>/dev/null)"})
+            compadd -a ids ;;
+    esac
     options+=(
-)" + items(words.levels.front().options) +
+)sh" + zsh_items(words.levels.front().options) +
            R"(    )
     _describe -t commands command commands
     _describe -o option options
@@ -312,7 +400,8 @@ _beckon "$@"
 )";
 }
 
-std::string fish_completion(const Words& words) {
+/// What it completes where, after the functions that say where that is.
+std::string fish_lines(const Words& words) {
     std::string lines;
     for (const Level& level : words.levels) {
         const std::string at =
@@ -333,11 +422,19 @@ std::string fish_completion(const Words& words) {
             lines += " -d " + quoted_word(gist(option->get_description()), R"(\')") + "\n";
         }
     }
+    for (const std::string& path : words.with_id) {
+        lines += "complete -c beckon -n '__beckon_at " + path + " 0' -a '(__beckon_ids)' -d open\n";
+    }
+    return lines;
+}
+
+std::string fish_completion(const Words& words) {
     return R"(# fish completion for beckon
 
-function __beckon_at -d 'Whether this is the path of the subcommands so far'
+function __beckon_at -d 'Whether this is the path of the subcommands so far, and what else follows it'
     set -l before
     set -l path
+    set -l more 0
     for word in (commandline -opc)[2..]
         if not contains -- "$before" )" +
            joined(words.valued, " ") + R"(
@@ -345,15 +442,40 @@ function __beckon_at -d 'Whether this is the path of the subcommands so far'
                 case )" +
            paths(words, " ") + R"(
                     set path "$path/$word"
+                case '*/-*'
+                case '*'
+                    set more 1
             end
         end
         set before $word
     end
-    test "$path" = "$argv"
+    test "$path" = "$argv[1]"; and begin
+        not set -q argv[2]; or test $more = $argv[2]
+    end
+end
+
+function __beckon_ids -d 'What is open, at the broker that the line names'
+    set -l line (commandline -opc)
+    set -l before
+    set -l connecting
+    for word in $line[2..]
+        if contains -- "$before" )" +
+           joined(words.connecting, " ") + R"(
+            set -a connecting $before $word
+        else
+            switch $word
+                case )" +
+           quoted_patterns(words.connecting_whole) + R"(
+                    set -a connecting $word
+            end
+        end
+        set before $word
+    end
+    $line[1] $connecting --wait 2s status --ids 2>/dev/null
 end
 
 complete -c beckon -f
-)" + lines;
+)" + fish_lines(words);
 }
 
 void write(const std::string& file, const std::string& text) {
@@ -368,8 +490,7 @@ void write_documents(const std::string& directory) {
     Invocation invocation;
     const auto app = command_line(invocation);
     write(directory + "/beckon.1", manual_page(*app));
-    Words words;
-    collect(*app, "", words);
+    const Words words = words_of(*app);
     write(directory + "/beckon.bash", bash_completion(words));
     write(directory + "/beckon.zsh", zsh_completion(words));
     write(directory + "/beckon.fish", fish_completion(words));

@@ -46,6 +46,14 @@ void put_data(Facts& facts, const std::string& data) {
     }
 }
 
+/// Of what the contract always has, even if it is empty.
+void put_all_data(Facts& facts, const std::string& data) {
+    put_data(facts, data);
+    if (data.empty()) {
+        facts["data"] = "";
+    }
+}
+
 void put_remaining(Facts& facts, const std::optional<milliseconds>& remaining) {
     if (remaining) {
         facts["remaining_ms"] = remaining->count();
@@ -135,11 +143,17 @@ const char* key_of_one(SignalingEventType type) {
 
 // ------------------------------------------------------------------- as facts
 
-Facts facts_of(const SignalingEvent& event, const SignalingInfo* known) {
-    Facts facts{{"event", name_of(event.type)}, {"id", event.inviteID}};
-    if (known != nullptr) {
-        facts["inviter"] = known->inviter;
-        facts["call"] = known->call;
+Facts facts_of(const SignalingEvent& event) {
+    const bool is_new = event.type == SignalingEventType::newInvitation;
+    Facts facts{{"event", name_of(event.type)}, {"id", event.inviteID}, {"rev", event.rev}};
+    if (is_new || event.type == SignalingEventType::invitationCancelled) {
+        facts["inviter"] = event.inviter;
+    }
+    if (is_new) {
+        facts["call"] = event.call;
+        facts["answer"] = beckon::name_of(event.answer);
+        facts["visibility"] = beckon::name_of(event.visibility);
+        facts["online_only"] = event.onlineUserOnly;
     }
     put(facts, "group", event.groupID);
     if (const char* const one = key_of_one(event.type); one != nullptr && !event.invitees.empty()) {
@@ -147,8 +161,16 @@ Facts facts_of(const SignalingEvent& event, const SignalingInfo* known) {
     } else if (!event.invitees.empty()) {
         facts["invitees"] = event.invitees;
     }
+    put_more(facts, event.more);
     facts["role"] = beckon::name_of(event.role);
-    put_data(facts, event.data);
+    if (event.type == SignalingEventType::signal) {
+        put_all_data(facts, event.data);
+    } else {
+        put_data(facts, event.data);
+    }
+    if (event.seq) {
+        facts["seq"] = *event.seq;
+    }
     put(facts, "reason", event.reason);
     if (!event.replaces.empty()) {
         facts["replaces"] = event.replaces;
@@ -191,9 +213,14 @@ Facts facts_of(const SignalingInfo& info) {
     facts["state"] = info.open ? "open" : "ended";
     facts["role"] = beckon::name_of(info.role);
     put_remaining(facts, info.remaining);
-    if (!info.participants.empty()) {
-        facts["call_state"] = {{"participants", info.participants},
-                               {"duration_ms", info.callDuration.count()}};
+    if (info.rev) {
+        facts["rev"] = *info.rev;
+    }
+    if (!info.participants.empty() || !info.callReason.empty()) {
+        Facts& call = facts["call_state"];
+        call = {{"participants", info.participants}, {"duration_ms", info.callDuration.count()}};
+        put_more(call, info.participantsLeftOut);
+        put(call, "reason", info.callReason);
     }
     facts["invitees"] = Facts::array();
     for (const SignalingInvitee& invitee : info.invitees) {
@@ -204,6 +231,12 @@ Facts facts_of(const SignalingInfo& info) {
         put_data(one, invitee.data);
         put(one, "reason", invitee.reason);
         facts["invitees"].push_back(std::move(one));
+    }
+    if (info.inviteesLeftOut > 0) {
+        facts["invitees_left_out"] = info.inviteesLeftOut;
+    }
+    if (info.answersLeftOut) {
+        facts["answers_left_out"] = true;
     }
     return facts;
 }
@@ -275,41 +308,51 @@ Facts facts_of(const GroupDescription& group, const std::vector<GroupMember>& me
     return facts;
 }
 
-Facts group_event(const std::string& event, const std::string& group, const std::string& by) {
-    Facts facts{{"event", event}, {"group", group}};
-    put(facts, "by", by);
+Facts facts_of(const GroupNews& news) {
+    Facts facts{{"event", news.event}, {"group", news.groupID}};
+    put(facts, "by", news.by);
+    put(facts, "by_device", news.byDevice);
+    if (!news.members.empty() || news.event == "group_created") {
+        facts["members"] = news.members;
+    }
+    put(facts, "user", news.user);
+    if (news.role) {
+        facts["role"] = beckon::name_of(*news.role);
+    }
+    if (news.change.owner) {
+        facts["owner"] = *news.change.owner;
+    }
+    if (news.change.groupName) {
+        facts["name"] = *news.change.groupName;
+    }
+    if (news.change.joinMode) {
+        facts["join_mode"] = beckon::name_of(*news.change.joinMode);
+    }
+    if (news.change.profile) {
+        facts["profile"] = *news.change.profile;
+    }
+    put(facts, "reason", news.reason);
     return facts;
 }
 
-Facts facts_of(const std::string& group, const GroupChange& change) {
-    if (change.owner) {
-        Facts facts = group_event("owner_changed", group);
-        facts["owner"] = *change.owner;
-        return facts;
-    }
-    Facts facts = group_event("group_updated", group);
-    if (change.groupName) {
-        facts["name"] = *change.groupName;
-    }
-    if (change.joinMode) {
-        facts["join_mode"] = beckon::name_of(*change.joinMode);
-    }
-    if (change.profile) {
-        facts["profile"] = *change.profile;
-    }
-    return facts;
-}
-
-Facts message_from(const std::string& sender, const std::string& id, const std::string& group,
-                   const std::string& data) {
+Facts message_from(const std::string& sender, const std::string& id, const std::string& to,
+                   const std::string& group, const std::string& data) {
     Facts facts{{"event", "message"}, {"id", id}, {"from", sender}};
+    put(facts, "to", to);
     put(facts, "group", group);
-    put_data(facts, data);
+    put_all_data(facts, data);
     return facts;
 }
 
 Facts reply_to(const std::string& request, const Result& result) {
     Facts facts{{"re", request}, {"ok", result.ok()}};
+    put(facts, "device", result.device);
+    if (result.dup) {
+        facts["dup"] = true;
+    }
+    if (result.rev) {
+        facts["rev"] = *result.rev;
+    }
     if (!result.ok()) {
         facts["error"] = result.error;
         facts["code"] = result.code;
@@ -325,10 +368,21 @@ Facts reply_to(const std::string& request, const Result& result) {
     return facts;
 }
 
+Facts synced(const Client& client, const std::vector<SignalingInfo>& open) {
+    Facts facts = reply_to("sync", Result{.device = client.device()});
+    facts["server_epoch"] = client.serverEpoch();
+    facts["invitations"] = facts_of(open);
+    return facts;
+}
+
 Facts reply_to(const std::string& request, const InviteResult& result) {
     Facts facts = reply_to(request, static_cast<const Result&>(result));
     put(facts, "id", result.inviteID);
     put(facts, "merged_into", result.mergedInto);
+    if (result.ok() && result.mergedInto.empty()) {
+        facts["state"] = result.open ? "open" : "ended";
+    }
+    put_remaining(facts, result.remaining);
     put_skipped(facts, result.skipped);
     if (!result.offline.empty()) {
         facts["offline"] = result.offline;
@@ -353,6 +407,9 @@ Facts reply_to(const std::string& request, const CancelResult& result) {
 
 Facts reply_to(const std::string& request, const MembersResult& result) {
     Facts facts = reply_to(request, static_cast<const Result&>(result));
+    if (result.ok()) {
+        facts["skipped"] = Facts::array();
+    }
     put_skipped(facts, result.skipped);
     put_more(facts, result.more);
     return facts;

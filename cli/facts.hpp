@@ -18,8 +18,7 @@ namespace beckon::cli {
 /// Its keys stay in the order in which they were put.
 using Facts = nlohmann::ordered_json;
 
-/// `known` of its invitation adds who the inviter is, and whether it is a call.
-Facts facts_of(const SignalingEvent& event, const SignalingInfo* known = nullptr);
+Facts facts_of(const SignalingEvent& event);
 Facts facts_of(const InvitationEnd& end);
 /// As in `sync` and `get`.
 Facts facts_of(const SignalingInfo& info);
@@ -31,11 +30,12 @@ Facts facts_of(ConnectionState state, const std::string& why);
 Facts facts_of(const GroupDescription& group);
 /// As in `get` of a group.
 Facts facts_of(const GroupDescription& group, const std::vector<GroupMember>& members);
-Facts group_event(const std::string& event, const std::string& group, const std::string& by = {});
-/// `group_updated`, or `owner_changed`.
-Facts facts_of(const std::string& group, const GroupChange& change);
-Facts message_from(const std::string& sender, const std::string& id, const std::string& group,
-                   const std::string& data);
+Facts facts_of(const GroupNews& news);
+/// `to` a user, or to a group.
+Facts message_from(const std::string& sender, const std::string& id, const std::string& to,
+                   const std::string& group, const std::string& data);
+/// Ok to `sync`, which the client asks by itself.
+Facts synced(const Client& client, const std::vector<SignalingInfo>& open);
 /// What became of a request; one that was refused says why.
 Facts reply_to(const std::string& request, const Result& result);
 Facts reply_to(const std::string& request, const InviteResult& result);

@@ -58,13 +58,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
 
     // What rings, and who talks
 
-    void onSignalingEvent(const SignalingEvent& event) override {
-        std::optional<SignalingInfo> known;
-        if (event.type == SignalingEventType::newInvitation) {
-            known = known_of(event.inviteID);
-        }
-        tell(facts_of(event, known ? &*known : nullptr));
-    }
+    void onSignalingEvent(const SignalingEvent& event) override { tell(facts_of(event)); }
     void onReceiveNewInvitation(const std::string& id, const std::string& /*inviter*/,
                                 const std::string& /*group*/,
                                 const std::vector<std::string>& /*invitees*/,
@@ -113,57 +107,25 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
 
     // Groups
 
-    void onGroupCreated(const std::string& group) override {
-        tell(group_event("group_created", group));
-    }
-    void onMemberEnter(const std::string& group, const std::vector<std::string>& who) override {
-        tell_of_members("member_entered", group, {}, who);
-    }
-    void onMemberLeave(const std::string& group, const std::string& who) override {
-        Facts facts = group_event("member_left", group, who);
-        facts["user"] = who;
-        tell(facts);
-    }
-    void onMemberInvited(const std::string& group, const std::string& by,
-                         const std::vector<std::string>& who) override {
-        tell_of_members("member_invited", group, by, who);
-    }
-    void onMemberKicked(const std::string& group, const std::string& by,
-                        const std::vector<std::string>& who) override {
-        tell_of_members("member_removed", group, by, who);
-    }
-    void onGroupDismissed(const std::string& group, const std::string& by) override {
-        tell(group_event("group_dismissed", group, by));
-    }
-    void onGroupInfoChanged(const std::string& group, const GroupChange& change) override {
-        tell(facts_of(group, change));
-    }
-    void onGrantAdministrator(const std::string& group, const std::string& by,
-                              const std::vector<std::string>& who) override {
-        tell_of_role(group, by, who, "admin");
-    }
-    void onRevokeAdministrator(const std::string& group, const std::string& by,
-                               const std::vector<std::string>& who) override {
-        tell_of_role(group, by, who, "member");
-    }
+    void onGroupEvent(const GroupNews& news) override { tell(facts_of(news)); }
 
     // Messages
 
     void onRecvC2CTextMessage(const std::string& id, const std::string& sender,
                               const std::string& text) override {
-        tell(message_from(sender, id, {}, text));
+        tell(message_from(sender, id, me_, {}, text));
     }
     void onRecvC2CCustomMessage(const std::string& id, const std::string& sender,
                                 const std::string& data) override {
-        tell(message_from(sender, id, {}, data));
+        tell(message_from(sender, id, me_, {}, data));
     }
     void onRecvGroupTextMessage(const std::string& id, const std::string& group,
                                 const std::string& sender, const std::string& text) override {
-        tell(message_from(sender, id, group, text));
+        tell(message_from(sender, id, {}, group, text));
     }
     void onRecvGroupCustomMessage(const std::string& id, const std::string& group,
                                   const std::string& sender, const std::string& data) override {
-        tell(message_from(sender, id, group, data));
+        tell(message_from(sender, id, {}, group, data));
     }
 
   private:
@@ -211,21 +173,6 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         output_.tell(facts, tagged ? id->get<std::string>() : "");
         if (const std::string problem = programs_.start(facts); !problem.empty()) {
             Output::remark(problem);
-        }
-    }
-    void tell_of_members(const std::string& event, const std::string& group, const std::string& by,
-                         const std::vector<std::string>& who) {
-        Facts facts = group_event(event, group, by);
-        facts["members"] = who;
-        tell(facts);
-    }
-    void tell_of_role(const std::string& group, const std::string& by,
-                      const std::vector<std::string>& who, const std::string& role) {
-        for (const std::string& one : who) {
-            Facts facts = group_event("role_changed", group, by);
-            facts["user"] = one;
-            facts["role"] = role;
-            tell(facts);
         }
     }
 

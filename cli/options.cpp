@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <limits>
 #include <memory>
+
+#include "tls_failure.hpp"
 
 namespace beckon::cli {
 
@@ -30,13 +36,20 @@ std::string environment_name(const std::string& option) {
     return name;
 }
 
-/// Leaves out what the environment says: CLI11 would ask the file first.
+/// Leaves out what the environment says: CLI11 would ask the file first. Notes what the file says.
 class BehindEnvironment : public CLI::ConfigTOML {
   public:
-    explicit BehindEnvironment(const CLI::App& app) : app_(app) {}
+    BehindEnvironment(const CLI::App& app, Settings& settings) : app_(app), settings_(settings) {}
 
     std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+        settings_.file = app_.get_config_ptr()->as<std::string>();
         auto said = CLI::ConfigTOML::from_config(input);
+        for (const CLI::ConfigItem& item : said) {
+            if (item.parents.empty() && app_.get_option_no_throw("--" + item.name) == nullptr) {
+                throw CLI::ConfigError(item.name + " is no option of beckon");
+            }
+            settings_.in_file.insert("--" + item.name);
+        }
         said.erase(
             std::remove_if(said.begin(), said.end(),
                            [&](const CLI::ConfigItem& item) { return is_in_environment(item); }),
@@ -52,6 +65,7 @@ class BehindEnvironment : public CLI::ConfigTOML {
                !environment_value(option->get_envname()).empty();
     }
     const CLI::App& app_;
+    Settings& settings_;
 };
 
 std::string default_config_file() {
@@ -61,10 +75,13 @@ std::string default_config_file() {
 
 /// The first line of a file that holds a secret.
 std::string secret_in(const std::string& option, const std::string& file) {
+    errno = 0;
     std::ifstream stream(file);
     std::string secret;
     if (!std::getline(stream, secret)) {
-        throw CLI::ValidationError(option, "nothing to read in " + file);
+        throw CLI::ValidationError(
+            option,
+            errno == 0 ? file + " is empty" : "cannot read " + file + ": " + std::strerror(errno));
     }
     if (!secret.empty() && secret.back() == '\r') {
         secret.pop_back();
@@ -72,7 +89,26 @@ std::string secret_in(const std::string& option, const std::string& file) {
     return secret;
 }
 
+/// `home` and `home:1883` are the plainest of URLs.
+std::string url_of(const std::string& server) {
+    return server.find("://") == std::string::npos ? "mqtt://" + server : server;
+}
+
+void check_file(const std::string& option, const std::string& file) {
+    if (file.empty()) {
+        return;
+    }
+    if (const std::string why = why_unreadable(file); !why.empty()) {
+        throw CLI::ValidationError(option, why);
+    }
+}
+
 }  // namespace
+
+std::string why_unreadable(const std::string& file) {
+    return access(file.c_str(), R_OK) == 0 ? ""
+                                           : "cannot read " + file + ": " + std::strerror(errno);
+}
 
 std::optional<std::chrono::milliseconds> parse_duration(const std::string& text) {
     static constexpr std::array<std::pair<const char*, std::int64_t>, 4> units{
@@ -111,7 +147,8 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::m
 void add_options(CLI::App& app, Settings& settings) {
     ClientOptions& client = settings.client;
     const std::string broker = "Broker";
-    app.add_option("--server", client.server, "mqtt://, mqtts://, ws:// or wss://, host and port")
+    app.add_option("--server", client.server,
+                   "mqtt://, mqtts://, ws:// or wss://, host and port; mqtt:// if only these")
         ->option_text("URL");
     app.add_option("--user", client.userID, "who I am: my user name at the broker")
         ->option_text("USER");
@@ -143,7 +180,7 @@ void add_options(CLI::App& app, Settings& settings) {
     app.set_config("--config", named.empty() ? default_config_file() : named,
                    "a file with these options, such as user = \"door\"", !named.empty())
         ->option_text("FILE");
-    app.config_formatter(std::make_shared<BehindEnvironment>(app));
+    app.config_formatter(std::make_shared<BehindEnvironment>(app, settings));
     app.allow_config_extras(CLI::config_extras_mode::error);
 }
 
@@ -159,7 +196,27 @@ void Settings::complete() {
                                  ? environment_value("BECKON_KEY_PASSWORD")
                                  : secret_in("--key-password-file", key_password_file);
     client.tls.verify = !insecure;
+    client.server = url_of(client.server);
+    if (uses_tls(client)) {
+        check_file("--ca", client.tls.caFile);
+        check_file("--cert", client.tls.certFile);
+        check_file("--key", client.tls.keyFile);
+    }
     client.delivery = Delivery::poll;
+}
+
+std::string Settings::said_in(const std::string& option,
+                              const std::vector<std::string>& words) const {
+    for (const std::string& word : words) {
+        if (word == option || word.starts_with(option + "=")) {
+            return {};
+        }
+    }
+    const std::string variable = environment_name(option.substr(2));
+    if (!environment_value(variable).empty()) {
+        return " (" + variable + ")";
+    }
+    return in_file.contains(option) ? " (in " + file + ")" : "";
 }
 
 std::vector<std::pair<std::string, std::string>> Settings::environment() const {

@@ -5,6 +5,7 @@
 #include <beckon/beckon.hpp>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,13 +27,23 @@ struct Settings {
     std::string key_password_file{};
     bool insecure = false;
     bool json = false;
+    /// The options that the configuration file has said, and its name.
+    std::set<std::string> in_file{};
+    std::string file{};
 
     /// After the command line was read: what it says beside the options of the client. Throws
     /// `CLI::Error` for what cannot be.
     void complete();
+    /// Where an option ("--user") was said, in parentheses; empty: on the command line, of which
+    /// these are the words, or nowhere.
+    [[nodiscard]] std::string said_in(const std::string& option,
+                                      const std::vector<std::string>& words) const;
     /// How a program that this one starts finds the same broker: no secret is in it.
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() const;
 };
+
+/// Why this file cannot be read, with its name; empty: it can.
+std::string why_unreadable(const std::string& file);
 
 void add_options(CLI::App& app, Settings& settings);
 

@@ -12,12 +12,12 @@ struct RequestOptions {
     std::string data;
     std::string reason;
     std::string to;
-    bool all = false;
+    bool all = false;  ///< everybody, of `hangup`; the ids alone, of `status`
     std::vector<std::string> users;
 };
 
 void add_id(CLI::App& command, RequestOptions& options) {
-    command.add_option("ID", options.id, "of the invitation")->required()->type_name("");
+    command.add_option("ID", options.id, id_about)->required()->type_name("");
 }
 
 void add_data(CLI::App& command, RequestOptions& options, const std::string& about) {
@@ -32,7 +32,7 @@ void add_reject(CLI::App& app, Invocation& invocation) {
         [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return session.request("reject", [&](const ResultCallback& told) {
-                session.signaling().reject(chosen.id, chosen.data, told,
+                session.signaling().reject(session.whole_id(chosen.id), chosen.data, told,
                                            chosen.reason.empty() ? "declined" : chosen.reason);
             });
         });
@@ -52,7 +52,8 @@ void add_cancel(CLI::App& app, Invocation& invocation) {
         options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return session.request<CancelResult>("cancel", [&](const CancelCallback& told) {
-                session.signaling().cancel(chosen.id, chosen.data, told, chosen.users);
+                session.signaling().cancel(session.whole_id(chosen.id), chosen.data, told,
+                                           chosen.users);
             });
         });
     add_id(command, *options);
@@ -69,7 +70,7 @@ void add_hangup(CLI::App& app, Invocation& invocation) {
         options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return session.request("hangup", [&](const ResultCallback& told) {
-                session.signaling().hangup(chosen.id, chosen.data, told,
+                session.signaling().hangup(session.whole_id(chosen.id), chosen.data, told,
                                            chosen.reason.empty() ? "hangup" : chosen.reason,
                                            chosen.all);
             });
@@ -91,7 +92,8 @@ void add_signal(CLI::App& app, Invocation& invocation) {
         options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return session.request("signal", [&](const ResultCallback& told) {
-                session.signaling().signal(chosen.id, chosen.data, chosen.to, told);
+                session.signaling().signal(session.whole_id(chosen.id), chosen.data, chosen.to,
+                                           told);
             });
         });
     add_id(command, *options);
@@ -100,13 +102,17 @@ void add_signal(CLI::App& app, Invocation& invocation) {
         ->option_text("USER");
 }
 
-Exit tell_open(Session& session, const Output& output) {
+Exit tell_open(Session& session, const Output& output, bool ids_alone) {
     const Result connected = session.connect();
-    Facts facts = reply_to("sync", connected);
-    if (connected.ok()) {
-        facts["invitations"] = facts_of(session.signaling().getPendingInvitations());
+    if (connected.ok() && ids_alone) {
+        for (const SignalingInfo& info : session.signaling().getPendingInvitations()) {
+            Output::line(info.inviteID);
+        }
+        return done;
     }
-    output.tell(facts);
+    output.tell(connected.ok()
+                    ? synced(session.client(), session.signaling().getPendingInvitations())
+                    : reply_to("sync", connected));
     return exit_of(connected);
 }
 
@@ -116,7 +122,7 @@ Exit tell_one(Session& session, const Output& output, const std::string& id) {
     };
     const auto found = session.result_of<Found>([&](const auto& told) {
         session.signaling().getSignalingInfo(
-            id, [told](const Result& result, const SignalingInfo& info) {
+            session.whole_id(id), [told](const Result& result, const SignalingInfo& info) {
                 told(Found{result, info});
             });
     });
@@ -141,12 +147,17 @@ void add_status(CLI::App& app, Invocation& invocation) {
         "  beckon --json status | jq '.invitations // empty | .[].id'",
         options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
-            return chosen.id.empty() ? tell_open(session, output)
+            return chosen.id.empty() ? tell_open(session, output, chosen.all)
                                      : tell_one(session, output, chosen.id);
         });
-    command.add_option("ID", options->id, "of an invitation that is open, or remembered")
-        ->check(not_empty())
-        ->type_name("");
+    auto* const id = command
+                         .add_option("ID", options->id,
+                                     "of an invitation that is open, or remembered; of one that is "
+                                     "open, the first 6 letters or more will do")
+                         ->check(not_empty())
+                         ->type_name("");
+    command.add_flag("--ids", options->all, "only the ids of what is open, one a line")
+        ->excludes(id);
 }
 
 struct HistoryOptions {

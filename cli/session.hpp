@@ -39,6 +39,8 @@ class Output {
     /// A sentence about an invitation ends with `tag`. What went wrong goes to stderr, if it is a
     /// sentence.
     void tell(const Facts& facts, const std::string& tag = {}) const;
+    /// To stdout, as it is, but safe to print.
+    static void line(const std::string& text);
     /// To stderr, for people.
     static void remark(const std::string& line);
 
@@ -69,6 +71,7 @@ class Session : public ConnectionListener {
     /// Connects, and waits until the broker's Beckon has answered: ok, `not_connected`,
     /// `no_beckon`, or `withdrawn` by Ctrl-C.
     Result connect();
+    static constexpr std::size_t least_typed = 6;
     /// For Ctrl-C that comes right before the waiting begins.
     static constexpr std::chrono::milliseconds moment{500};
     /// Makes the calls that are due, and waits for the first: at most that long, or until Ctrl-C
@@ -76,14 +79,24 @@ class Session : public ConnectionListener {
     void poll(std::chrono::milliseconds most = moment, bool keys = false);
     /// Polls until it has happened, and returns true; or until Ctrl-C.
     bool until(const std::function<bool()>& happened);
-    /// Makes one request by `call`, which takes the callback, connects, and waits for its result;
+    /// The id that `typed` stands for: itself or, of what is open, the one that alone begins with
+    /// it, if it has `least_typed` letters at least and is no other's whole id. Throws `CLI::Error`
+    /// where several do. To be asked when there is a connection.
+    std::string whole_id(const std::string& typed);
+    /// Connects, makes one request by `call`, which takes the callback, and waits for its result;
     /// absent: Ctrl-C was faster.
     template <class R = Result, class Call>
     std::optional<R> result_of(const Call& call) {
+        if (const Result connected = connect(); !connected.ok()) {
+            std::optional<R> none;
+            if (exit_of(connected) != cancelled) {
+                static_cast<Result&>(none.emplace()) = connected;
+            }
+            return none;
+        }
         // Shared with the callback, which may come after the waiting was given up.
         const auto result = std::make_shared<std::optional<R>>();
         call([result](const R& arrived) { *result = arrived; });
-        client_.connect();
         until([&] { return result->has_value(); });
         return *result;
     }
@@ -101,10 +114,15 @@ class Session : public ConnectionListener {
     void onConnectionStateChanged(ConnectionState state, const std::string& why) override;
 
   private:
+    /// Why the client says that there is no connection, with why TLS fails, which it cannot know.
+    std::string cause_of(const std::string& why);
+
     const Output& output_;
-    std::chrono::milliseconds patience_;
+    const ClientOptions options_;
     OfConnection tells_;
     std::string trouble_;
+    /// What the client said of it.
+    std::string said_{};
     /// Never destroyed, as Paho takes 100 ms to end its threads: the program ends right after this,
     /// by `_Exit`. It calls nobody but within `poll`.
     Client& client_;

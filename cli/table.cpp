@@ -20,9 +20,9 @@ void each_letter(const std::string& text, Letter letter) {
         std::mbstate_t state{};
         const std::size_t length = std::mbrtowc(&wide, &text[at], text.size() - at, &state);
         const bool known = length > 0 && length <= text.size() - at;
-        const int columns = known ? wcwidth(wide) : 1;
+        const int columns = known ? wcwidth(wide) : -1;  // that is of no letter that is known
         const std::size_t bytes = known ? length : 1;
-        letter(text.substr(at, bytes), static_cast<std::size_t>(std::max(columns, 0)));
+        letter(text.substr(at, bytes), static_cast<std::size_t>(columns < 0 ? 1 : columns));
         at += bytes;
     }
 }

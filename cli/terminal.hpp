@@ -8,7 +8,6 @@
 #include <csignal>
 #include <ctime>
 #include <cwchar>
-#include <cwctype>
 #include <string>
 #include <vector>
 
@@ -39,20 +38,25 @@ inline void prepare_terminal() {
     }
 }
 
-/// What others wrote must not steer the terminal: only what the locale can print stays.
+/// Whether a letter steers a terminal: a control (a break of a line or a paragraph is one, too), or
+/// what turns a line around.
+inline bool steers(wchar_t letter) {
+    return letter < 0x20 || (letter >= 0x7F && letter <= 0x9F) || letter == 0x061C ||
+           letter == 0x200E || letter == 0x200F || (letter >= 0x2028 && letter <= 0x202E) ||
+           (letter >= 0x2066 && letter <= 0x2069);
+}
+
+/// What others wrote must not steer the terminal: what does, or is no letter in this locale, is
+/// shown as a question mark, and all else as it is.
 inline std::string printable(const std::string& text) {
     std::string shown;
     for (std::size_t at = 0; at < text.size();) {
         wchar_t letter = 0;
         std::mbstate_t state{};
         const std::size_t length = std::mbrtowc(&letter, &text[at], text.size() - at, &state);
-        const bool fits = length > 0 && length <= text.size() - at &&
-                          std::iswprint(static_cast<std::wint_t>(letter)) != 0 &&
-                          letter != 0x061C &&  // nor turn the line around
-                          !(letter >= 0x200E && letter <= 0x202E) &&
-                          !(letter >= 0x2066 && letter <= 0x2069);
-        shown += fits ? text.substr(at, length) : "?";
-        at += fits ? length : 1;
+        const bool is_letter = length > 0 && length <= text.size() - at;
+        shown += is_letter && !steers(letter) ? text.substr(at, length) : "?";
+        at += is_letter ? length : 1;
     }
     return shown;
 }

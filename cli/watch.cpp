@@ -92,9 +92,7 @@ class Watcher : public SignalingListener {
         while (interrupted == 0) {
             const bool now = session.client().connectionState() == ConnectionState::connected;
             if (now && (changed_ || !connected)) {
-                Facts facts = reply_to("sync", Result{});
-                facts["invitations"] = facts_of(session.signaling().getPendingInvitations());
-                output_.tell(facts);
+                output_.tell(synced(session.client(), session.signaling().getPendingInvitations()));
                 changed_ = false;
             }
             connected = now;

@@ -21,6 +21,13 @@ ConnectionState Client::connectionState() const { return engine_->state(); }
 
 const std::string& Client::userID() const { return engine_->user(); }
 
+std::string Client::device() const {
+    const auto tag = engine_->device_tag();
+    return tag ? tag->text() : std::string();
+}
+
+std::string Client::serverEpoch() const { return engine_->server_epoch(); }
+
 void Client::addConnectionListener(ConnectionListener* listener) {
     engine_->connection_listeners().add(listener);
 }

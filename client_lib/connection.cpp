@@ -335,6 +335,9 @@ std::string Connection::paho_uri(const std::string& server) {
     const auto slash = std::min(rest.find('/'), rest.size());
     const auto path = rest.substr(slash);
     auto host = rest.substr(0, slash);
+    if (host.find('@') != std::string_view::npos) {
+        fail("names a user, who is to be said apart, as is the password");
+    }
     auto port = std::to_string(scheme->port);
     // A colon before the bracket is part of an IPv6 address.
     const auto colon = host.rfind(':');
@@ -342,9 +345,6 @@ std::string Connection::paho_uri(const std::string& server) {
     if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
         port = host.substr(colon + 1);
         host = host.substr(0, colon);
-    }
-    if (host.find('@') != std::string_view::npos) {
-        fail("names a user: that is for userID and password");
     }
     if (host.empty() || host.find_first_of("?, ") != std::string_view::npos) {
         fail("names no host");

@@ -283,6 +283,16 @@ std::vector<InvitationInfo> Engine::open() const {
     return device_.open(boot_now());
 }
 
+std::string Engine::server_epoch() const {
+    const std::lock_guard lock(mutex_);
+    return device_.server_epoch();
+}
+
+std::optional<DeviceTag> Engine::device_tag() const {
+    const std::lock_guard lock(mutex_);
+    return device_.tag();
+}
+
 // ------------------------------------------------------------------- effects
 
 void Engine::perform(Device::Effects effects) {

@@ -92,6 +92,8 @@ class Engine {
     std::uint64_t next_signal() { return ++last_signal_; }
     /// What is open for this user.
     [[nodiscard]] std::vector<InvitationInfo> open() const;
+    [[nodiscard]] std::string server_epoch() const;
+    [[nodiscard]] std::optional<DeviceTag> device_tag() const;
 
     Listeners<SignalingListener>& signaling_listeners() { return signaling_listeners_; }
     Listeners<GroupListener>& group_listeners() { return group_listeners_; }

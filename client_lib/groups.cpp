@@ -49,6 +49,7 @@ void GroupListener::onGrantAdministrator(const std::string& /*groupID*/,
 void GroupListener::onRevokeAdministrator(const std::string& /*groupID*/,
                                           const std::string& /*opUser*/,
                                           const std::vector<std::string>& /*memberList*/) {}
+void GroupListener::onGroupEvent(const GroupNews& /*news*/) {}
 
 GroupManager::GroupManager(Engine& engine) : engine_(engine) {}
 

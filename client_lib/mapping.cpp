@@ -48,6 +48,11 @@ struct Told {
         event.invitees = texts(invitation.invitees);
         event.data = text(invitation.data);
         event.replaces = texts(invitation.replaces);
+        event.call = invitation.call;
+        event.answer = invitation.answer;
+        event.visibility = invitation.visibility;
+        event.onlineUserOnly = invitation.online_only;
+        event.more = invitation.more;
         if (heard.role != Role::invitee) {
             return;
         }
@@ -123,6 +128,7 @@ struct Told {
     void of(const Heard& heard, const SignalEvent& signal) {
         event.type = SignalingEventType::signal;
         event.invitees = {signal.from.text()};
+        event.seq = signal.seq;
         event.data = signal.data.bytes;
         mapped = [&heard, &signal](SignalingListener& listener) {
             listener.onSignal(heard.id.text(), signal.from.text(), signal.data.bytes);
@@ -165,6 +171,36 @@ struct Told {
 
 }  // namespace
 
+namespace {
+
+Result result_of(const Refusal& refusal) {
+    const auto& known = info(refusal.error);
+    return {.code = known.code,
+            .error = std::string(known.name),
+            .message = refusal.message,
+            .field = refusal.field.value_or(""),
+            .limit = refusal.limit,
+            .by = text(refusal.by),
+            .byDevice = text(refusal.by_device),
+            .replacedBy = text(refusal.replaced_by),
+            .rev = refusal.rev};
+}
+
+/// Of a reply that is ok.
+template <class Body>
+Result result_of(const Body& body) {
+    Result result;
+    if constexpr (requires { body.dup; }) {
+        result.dup = body.dup;
+    }
+    if constexpr (requires { body.rev; }) {
+        result.rev = body.rev;
+    }
+    return result;
+}
+
+}  // namespace
+
 Result to_result(const Outcome& outcome) {
     if (const auto* failure = std::get_if<Failure>(&outcome.told)) {
         const auto& known = info(*failure);
@@ -181,19 +217,12 @@ Result to_result(const Outcome& outcome) {
         }
         return result;
     }
-    const auto* reply = std::get_if<Reply>(&outcome.told);
-    if (const auto* refusal = std::get_if<Refusal>(&reply->body)) {
-        const auto& known = info(refusal->error);
-        return {.code = known.code,
-                .error = std::string(known.name),
-                .message = refusal->message,
-                .field = refusal->field.value_or(""),
-                .limit = refusal->limit,
-                .by = text(refusal->by),
-                .byDevice = text(refusal->by_device),
-                .replacedBy = text(refusal->replaced_by)};
+    const auto& reply = std::get<Reply>(outcome.told);
+    Result result = std::visit([](const auto& body) { return result_of(body); }, reply.body);
+    if (!reply.re.empty()) {  // else it is of this client's own
+        result.device = reply.device.text();
     }
-    return {};
+    return result;
 }
 
 InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
@@ -202,6 +231,8 @@ InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
     result.skipped = left_out(invited.skipped.value_or(std::vector<Skipped>{}));
     result.offline = texts(invited.offline);
     result.more = invited.more;
+    result.remaining = left_of(invited.remaining, outcome.age);
+    result.open = invited.state == Openness::open;
     const auto* reply = std::get_if<Reply>(&outcome.told);
     const auto* merged = reply != nullptr ? std::get_if<Merged>(&reply->body) : nullptr;
     if (merged != nullptr) {
@@ -237,10 +268,15 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
                        .call = info.call,
                        .answer = info.answer,
                        .visibility = info.visibility,
-                       .remaining = left_of(info.remaining, age)};
+                       .remaining = left_of(info.remaining, age),
+                       .inviteesLeftOut = info.invitees_left_out,
+                       .answersLeftOut = info.answers_left_out,
+                       .rev = info.rev};
     if (info.call_state) {
         told.participants = texts(info.call_state->participants);
         told.callDuration = info.call_state->duration;
+        told.participantsLeftOut = info.call_state->more;
+        told.callReason = info.call_state->reason.value_or("");
     }
     for (const auto& invitee : info.invitees) {
         told.inviteeList.push_back(invitee.user.text());
@@ -288,7 +324,9 @@ void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration 
                         .by = text(heard.by),
                         .byDevice = text(heard.by_device),
                         .remaining = left_of(heard.remaining, age),
-                        .assumed = heard.assumed}};
+                        .assumed = heard.assumed,
+                        .inviter = heard.inviter.text(),
+                        .rev = heard.rev}};
     std::visit([&](const auto& body) { told.of(heard, body); }, heard.body);
     listeners.tell(
         {[&](SignalingListener& listener) { listener.onSignalingEvent(told.event); }, told.mapped});
@@ -381,12 +419,49 @@ struct OfGroup {
     }
 };
 
+/// What each of them has beside the head.
+void describe(GroupNews& told, const auto& body) {
+    if constexpr (requires { body.members; }) {
+        told.members = texts(body.members);
+    }
+    if constexpr (requires { body.user; }) {
+        told.user = body.user.text();
+    }
+    if constexpr (requires { body.role; }) {
+        told.role = body.role;
+    }
+    if constexpr (requires { body.owner; }) {
+        told.change.owner = body.owner.text();
+    }
+    if constexpr (requires { body.name; }) {
+        told.change.groupName = body.name;
+    }
+    if constexpr (requires { body.join_mode; }) {
+        told.change.joinMode = body.join_mode;
+        told.change.profile = body.profile;
+    }
+    if constexpr (requires { body.reason; }) {
+        told.reason = body.reason.value_or("");
+    }
+}
+
 }  // namespace
 
 void tell(Listeners<GroupListener>& listeners, const GroupEvent& event) {
-    listeners.tell({[&](GroupListener& listener) {
-        std::visit(OfGroup{event.group.text(), event.by.text(), listener}, event.body);
-    }});
+    const GroupNews news = std::visit(
+        [&](const auto& body) {
+            GroupNews told{.event = std::string(body.event),
+                           .groupID = event.group.text(),
+                           .by = event.by.text(),
+                           .byDevice = event.by_device.text()};
+            describe(told, body);
+            return told;
+        },
+        event.body);
+    listeners.tell({[&](GroupListener& listener) { listener.onGroupEvent(news); },
+                    [&](GroupListener& listener) {
+                        std::visit(OfGroup{news.groupID, news.by, listener}, event.body);
+                    }});
 }
 
 void tell(Listeners<SimpleMsgListener>& listeners, const MessageEvent& event) {

@@ -108,6 +108,10 @@ Device& Device::operator=(Device&&) noexcept = default;
 
 void Device::set_busy(std::optional<Reject> as) { busy_->set(std::move(as)); }
 
+std::string Device::server_epoch() const { return inbox_->server_epoch(); }
+
+std::optional<DeviceTag> Device::tag() const { return inbox_->device(); }
+
 std::vector<InvitationInfo> Device::open(Instant now) const { return inbox_->open(now); }
 
 Device::Effects Device::done() { return std::exchange(effects_, {}); }

@@ -100,7 +100,8 @@ void Inbox::tell(const Held& held, EventBody body, const Cause& cause, Instant n
                 .inviter = held.info.inviter,
                 .group = held.info.group,
                 .role = held.info.role,
-                .body = std::move(body)};
+                .body = std::move(body),
+                .rev = held.rev()};
     heard.by = cause.by;
     heard.by_device = cause.by_device;
     heard.assumed = cause.assumed;

@@ -47,6 +47,7 @@ class Inbox {
 
     /// The tag by which this device knows its own echo; every reply tells it.
     void set_device(DeviceTag device) { device_ = device; }
+    [[nodiscard]] const std::optional<DeviceTag>& device() const noexcept { return device_; }
 
     // What this device asks.
 
@@ -66,6 +67,8 @@ class Inbox {
     /// Which start of the broker it is that speaks, before what its `sync` tells. Another one
     /// may have lost what it knew: until it tells how an invitation stands, `rev` proves nothing.
     void speaks(const std::string& server_epoch);
+    /// Of the broker that spoke last; empty: none has.
+    [[nodiscard]] const std::string& server_epoch() const noexcept { return server_epoch_; }
     News take(const Event& event, Instant now);
     /// From `get`, told whole.
     News take(const InvitationInfo& info, Instant now);

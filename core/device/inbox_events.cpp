@@ -110,6 +110,7 @@ void Inbox::take_unknown(const Event& event, News& news) const {
                                 .inviter = me_,
                                 .role = Role::inviter,
                                 .body = event.body,
+                                .rev = event.rev,
                                 .by = event.by,
                                 .by_device = event.by_device});
     }

@@ -38,7 +38,8 @@ ROOMS = {
     "client_api": Room("client_lib/include", public="client_lib/include", may=["vocabulary"]),
     "client_lib": Room("client_lib", may=["client_api", "device", "protocol", "vocabulary"],
                        libraries=[*POSIX, "netinet/", "openssl/", "mqtt/"]),
-    "cli": Room("cli", may=["client_api", "vocabulary"], libraries=[*POSIX, "nlohmann/json.hpp", "CLI/", "openssl/"]),
+    "cli": Room("cli", may=["client_api", "vocabulary"],
+                libraries=[*POSIX, "netdb.h", "nlohmann/json.hpp", "CLI/", "openssl/"]),
     "examples": Room("examples", may=["client_api", "vocabulary"],
                      libraries=[*POSIX, "CLI/", "msgpack.hpp", "mosquitto.h"]),
 }

@@ -64,10 +64,21 @@ TEST_CASE("what_others_wrote_does_not_steer_the_terminal") {
     CHECK(printable("Grüezi 世界") == "Grüezi 世界");
     CHECK(printable("a\x1b[2Jb\n\x7f\t") == "a?[2Jb???");
     CHECK(printable("\xc2\x9b"
-                    "31m") == "??31m");  // a control sequence in one letter
+                    "31m") == "?31m");  // a control sequence in one letter
     CHECK(printable("\xe2\x80\xae"
-                    "a\xe2\x81\xa6\xd8\x9c") == "???a?????");
+                    "a\xe2\x81\xa6\xd8\x9c") == "?a??");
     CHECK(printable("\xff\xfe") == "??");
+    CHECK(printable("\u200e\u200f\u2028\u2029\u2066\u2069") == "??????");
+}
+
+TEST_CASE("all_that_does_not_steer_the_terminal_stays_as_it_was_written") {
+    REQUIRE(in_utf8);
+    for (const std::string text :
+         {"“It’s the door” – or is it…", "\u200b\u200d\u2010\u2027\u202f\u2065\u206a",
+          "👩‍👩‍👧 \u20ac", "\U0001fae8\U000e0041", "\ue000"}) {
+        INFO(text);
+        CHECK(printable(text) == text);
+    }
 }
 
 TEST_CASE("an_event_has_the_contracts_keys") {
@@ -79,19 +90,71 @@ TEST_CASE("an_event_has_the_contracts_keys") {
     event.reason = "busy";
     event.by = "kitchen";
     event.byDevice = "d1";
-    CHECK(json_line(facts_of(event)) ==
-          R"({"event":"invitee_rejected","id":"ring-1","invitee":"kitchen","role":"inviter",)"
-          R"("reason":"busy","by":"kitchen","by_device":"d1"})");
+    event.rev = 2;
+    CHECK(
+        json_line(facts_of(event)) ==
+        R"({"event":"invitee_rejected","id":"ring-1","rev":2,"invitee":"kitchen","role":"inviter",)"
+        R"("reason":"busy","by":"kitchen","by_device":"d1"})");
     event = {};
     event.inviteID = "ring-1";
+    event.inviter = "door";
+    event.rev = 1;
+    event.answer = Answer::first;
+    event.visibility = Visibility::members;
+    event.more = 3;
     event.groupID = "flat";
     event.invitees = {"kitchen", "hall"};
     event.data = "\xff";
     event.remaining = milliseconds{5};
-    const SignalingInfo known = ring();
-    CHECK(json_line(facts_of(event, &known)) ==
-          R"({"event":"new_invitation","id":"ring-1","inviter":"door","call":false,"group":"flat",)"
-          R"("invitees":["kitchen","hall"],"role":"invitee","data_b64":"/w==","remaining_ms":5})");
+    CHECK(json_line(facts_of(event)) ==
+          R"({"event":"new_invitation","id":"ring-1","rev":1,"inviter":"door","call":false,)"
+          R"("answer":"first","visibility":"members","online_only":false,"group":"flat",)"
+          R"("invitees":["kitchen","hall"],"more":3,"role":"invitee","data_b64":"/w==",)"
+          R"("remaining_ms":5})");
+}
+
+TEST_CASE("an_event_of_a_group_has_the_contracts_keys") {
+    GroupNews news{.event = "member_removed", .groupID = "flat", .by = "bob", .byDevice = "d1"};
+    news.members = {"carol"};
+    news.reason = "moved out";
+    CHECK(json_line(facts_of(news)) ==
+          R"({"event":"member_removed","group":"flat","by":"bob","by_device":"d1",)"
+          R"("members":["carol"],"reason":"moved out"})");
+    news = {.event = "group_updated", .groupID = "flat", .by = "bob", .byDevice = "d1"};
+    news.change = {.groupName = "Flat", .joinMode = JoinMode::closed, .profile = {{{"a", "b"}}}};
+    CHECK(json_line(facts_of(news)) ==
+          R"({"event":"group_updated","group":"flat","by":"bob","by_device":"d1","name":"Flat",)"
+          R"("join_mode":"closed","profile":{"a":"b"}})");
+}
+
+TEST_CASE("a_reply_has_the_contracts_keys") {
+    Result done;
+    done.device = "d1";
+    done.dup = true;
+    done.rev = 3;
+    CHECK(json_line(reply_to("accept", done)) ==
+          R"({"re":"accept","ok":true,"device":"d1","dup":true,"rev":3})");
+    InviteResult invited;
+    invited.inviteID = "ring-1";
+    invited.remaining = milliseconds{5};
+    CHECK(json_line(reply_to("invite", invited)) ==
+          R"({"re":"invite","ok":true,"id":"ring-1","state":"open","remaining_ms":5})");
+    CHECK(json_line(reply_to("add", MembersResult{})) == R"({"re":"add","ok":true,"skipped":[]})");
+    SignalingInfo over = ring();
+    over.open = false;
+    over.call = true;
+    over.callReason = "hangup";
+    over.callDuration = milliseconds{7};
+    over.participantsLeftOut = 2;
+    over.inviteesLeftOut = 4;
+    over.answersLeftOut = true;
+    over.rev = 9;
+    const Facts facts = facts_of(over);
+    CHECK(facts["call_state"].dump() ==
+          R"({"participants":[],"duration_ms":7,"more":2,"reason":"hangup"})");
+    CHECK(facts["rev"] == 9);
+    CHECK(facts["invitees_left_out"] == 4);
+    CHECK(facts["answers_left_out"] == true);
 }
 
 TEST_CASE("what_has_ended_is_told_by_the_contracts_keys_and_in_words") {
@@ -128,19 +191,28 @@ TEST_CASE("a_calls_events_have_the_contracts_keys") {
     event.data = "mic off";
     event.type = SignalingEventType::signal;
     CHECK(json_line(facts_of(event)) ==
-          R"({"event":"signal","id":"ring-1","from":"kitchen","role":"invitee","data":"mic off"})");
+          R"({"event":"signal","id":"ring-1","rev":0,"from":"kitchen","role":"invitee",)"
+          R"("data":"mic off"})");
+    event.data.clear();
+    event.seq = 7;
+    CHECK(json_line(facts_of(event)) ==
+          R"({"event":"signal","id":"ring-1","rev":0,"from":"kitchen","role":"invitee","data":"",)"
+          R"("seq":7})");
+    event.data = "mic off";
+    event.seq.reset();
     event.type = SignalingEventType::participantLeft;
     event.reason = "hangup";
     CHECK(json_line(facts_of(event)) ==
-          R"({"event":"participant_left","id":"ring-1","user":"kitchen",)"
+          R"({"event":"participant_left","id":"ring-1","rev":0,"user":"kitchen",)"
           R"("role":"invitee","data":"mic off","reason":"hangup"})");
     event = {};
     event.type = SignalingEventType::callEnded;
     event.inviteID = "ring-1";
     event.reason = "hangup";
     event.duration = milliseconds{65'000};
-    CHECK(json_line(facts_of(event)) == R"({"event":"call_ended","id":"ring-1","role":"invitee",)"
-                                        R"("reason":"hangup","duration_ms":65000})");
+    CHECK(json_line(facts_of(event)) ==
+          R"({"event":"call_ended","id":"ring-1","rev":0,"role":"invitee",)"
+          R"("reason":"hangup","duration_ms":65000})");
     CHECK(sentence(facts_of(event)) == "the call is over after 1 min 5 s (hangup)");
 }
 
@@ -160,9 +232,10 @@ TEST_CASE("a_call_tells_who_talks") {
 }
 
 TEST_CASE("a_json_line_is_ascii") {
-    const Facts facts = message_from("bob", "m-1", {}, "ü\x1b\xe2\x80\xae\n");
-    CHECK(json_line(facts) ==
-          R"({"event":"message","id":"m-1","from":"bob","data":"\u00fc\u001b\u202e\n"})");
+    const Facts facts = message_from("bob", "m-1", "kitchen", {}, "ü\x1b\xe2\x80\xae\n");
+    CHECK(
+        json_line(facts) ==
+        R"({"event":"message","id":"m-1","from":"bob","to":"kitchen","data":"\u00fc\u001b\u202e\n"})");
 }
 
 TEST_CASE("a_sentence_is_one_line_whatever_others_wrote") {
@@ -239,7 +312,7 @@ TEST_CASE("what_became_of_a_request_is_said_and_ended_with") {
 }
 
 TEST_CASE("the_facts_of_a_program_are_variables") {
-    Facts facts = message_from("bob", "m-1", "flat", "$(x)\n");
+    Facts facts = message_from("bob", "m-1", {}, "flat", "$(x)\n");
     facts["invitees"] = {"kitchen", "hall"};
     facts["user"] = "carol";
     facts["here"] = true;

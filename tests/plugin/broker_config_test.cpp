@@ -7,6 +7,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "config_doubts.hpp"
 
 using namespace beckon;
 using namespace std::string_literals;
@@ -41,6 +42,19 @@ class ConfigFolder {
     fs::path path_;
 };
 
+const Options open{.other_topics = Policy::allow};
+
+/// The one sentence that there is.
+std::string only_doubt(const Options& options, const ConfigCheck& config) {
+    const auto doubts = doubts_about(options, config);
+    REQUIRE(doubts.size() == 1);
+    return doubts.front();
+}
+
+bool says(const std::string& sentence, std::string_view fragment) {
+    return sentence.find(fragment) != std::string::npos;
+}
+
 const std::string ours = "plugin /usr/lib/mosquitto_beckon.so\n";
 
 }  // namespace
@@ -60,17 +74,93 @@ TEST_CASE("an_ordinary_configuration_is_fine") {
 
 TEST_CASE("an_other_topics_that_does_not_fit_the_rest_is_doubted") {
     const ConfigFolder folder;
+    const Options allow{.other_topics = Policy::allow};
+    const Options defer{.other_topics = Policy::defer};
     const auto alone = folder.check(ours);
-    CHECK_FALSE(doubt_about(Policy::allow, alone));
-    CHECK(doubt_about(Policy::defer, alone)->find("all topics but Beckon's are denied") !=
-          std::string::npos);
+    CHECK(doubts_about(allow, alone).empty());
+    CHECK(says(only_doubt(defer, alone), "all topics but Beckon's are denied"));
     const auto with_acl = folder.check(ours + "acl_file /etc/acl\n");
-    CHECK_FALSE(doubt_about(Policy::defer, with_acl));
-    CHECK(doubt_about(Policy::allow, with_acl)->find("acl_file is never asked") !=
-          std::string::npos);
+    CHECK(doubts_about(defer, with_acl).empty());
+    CHECK(says(only_doubt(allow, with_acl), "acl_file is never asked"));
     const auto with_plugin = folder.check(ours + "plugin /usr/lib/other.so\n");
     CHECK(with_plugin == ConfigCheck{.has_other_plugin = true});
-    CHECK_FALSE(doubt_about(Policy::defer, with_plugin));
+    CHECK(doubts_about(defer, with_plugin).empty());
+}
+
+TEST_CASE("a_bridge_that_carries_inboxes_out_is_doubted") {
+    const ConfigFolder folder;
+    for (const auto* const topic :
+         {"#", "# out", "# both 0 \"\" mydevice/", "beckon/# out 1", "+/v1/inbox/# out",
+          "beckon/v1/+/+/json out", "v1/# out 0 beckon/ far/", "\"\" out 0 beckon/v1/# far",
+          "beckon/v1/inbox/door/reply/1 out", "beckon/v1/operator/+ out", "+/+/+/+ out",
+          "$beckon out"}) {
+        INFO(topic);
+        const auto check = folder.check(ours + "connection cloud\ntopic " + topic + "\n");
+        REQUIRE(check.bridged_out.size() == 1);
+        CHECK(only_doubt(open, check) ==
+              "the bridge cloud carries everybody's inbox, or what is for operators alone, to "
+              "another broker (" +
+                  folder.file("main.conf") + ": topic " + topic +
+                  "): name what it is to carry, without beckon/v1 and $beckon, for Mosquitto asks "
+                  "no plugin about it");
+    }
+    for (const auto* const topic :
+         {"# in", "sensors/# both", "+ out", "+/+/+ out", "beckon/v1/status out", "beckon/v2/# out",
+          "# out 0 home/", "$SYS/# out", "beckon/v1/user/# out"}) {
+        INFO(topic);
+        CHECK(doubts_about(open, folder.check(ours + "connection cloud\ntopic " + topic + "\n"))
+                  .empty());
+    }
+    CHECK(doubts_about({.word = "bell", .other_topics = Policy::allow},
+                       folder.check(ours + "connection cloud\ntopic beckon/# out\n"))
+              .empty());
+}
+
+TEST_CASE("a_size_at_which_the_broker_drops_what_beckon_takes_is_doubted") {
+    const ConfigFolder folder;
+    CHECK(only_doubt(open, folder.check(ours + "message_size_limit 8000\n")) ==
+          "message_size_limit 8000 is below plugin_opt_max_payload_bytes, 32768: Mosquitto drops "
+          "what is between, and who sent it waits for a reply in vain: give both the same value");
+    CHECK(doubts_about(open, folder.check(ours + "message_size_limit 0\n")).empty());
+    CHECK(doubts_about(open, folder.check(ours + "message_size_limit 32768\n")).empty());
+    Options less = open;
+    less.limits.max_payload_bytes = 8000;
+    CHECK(doubts_about(less, folder.check(ours + "message_size_limit 8000\n")).empty());
+}
+
+TEST_CASE("client_ids_in_a_topic_are_doubted") {
+    const ConfigFolder folder;
+    folder.write("conf.d/log.conf", "log_dest stderr\nlog_dest topic\n");
+    CHECK(says(only_doubt(open, folder.check(ours + "include_dir " + folder.file("conf.d") + "\n")),
+               "log_dest topic"));
+    CHECK(doubts_about(open, folder.check(ours + "log_dest file /topic\n")).empty());
+    CHECK(doubts_about(open, folder.check(ours + "log_dest topic\nlog_dest none\n")).empty());
+}
+
+TEST_CASE("a_mount_point_is_doubted_with_its_listener") {
+    const ConfigFolder folder;
+    const auto check =
+        folder.check("listener 1883\nlistener 1884 127.0.0.1\nmount_point home1/\n" + ours);
+    CHECK(check.mount_points ==
+          std::vector<MountPoint>{{.listener = "listener 1884 127.0.0.1", .prefix = "home1/"}});
+    CHECK(says(only_doubt(open, check), "mount_point home1/ (listener 1884 127.0.0.1)"));
+}
+
+TEST_CASE("client_ids_that_are_user_names_are_doubted_where_anybody_may_connect") {
+    const ConfigFolder folder;
+    const std::string named = "listener 1884\nuse_username_as_clientid true\n" + ours;
+    CHECK(doubts_about(open, folder.check(named)).empty());
+    CHECK(doubts_about(open, folder.check(named + "allow_anonymous false\n")).empty());
+    CHECK(doubts_about(open, folder.check(ours + "allow_anonymous true\n"
+                                                 "use_username_as_clientid false\n"))
+              .empty());
+    for (const auto* const word : {"allow_anonymous", "listener_allow_anonymous"}) {
+        CHECK(says(only_doubt(open, folder.check(named + word + " true\n")),
+                   "use_username_as_clientid (listener 1884)"));
+    }
+    CHECK(says(only_doubt(open, folder.check(ours + "use_username_as_clientid 1\n"
+                                                    "allow_anonymous 1\n")),
+               "(the default listener)"));
 }
 
 TEST_CASE("beckon_must_be_the_first_plugin") {

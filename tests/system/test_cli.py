@@ -29,7 +29,7 @@ PROGRAM = os.environ["BECKON_CLI"]
 DOCUMENTS = os.environ["BECKON_CLI_DOCUMENTS"]
 DONE, REJECTED, TIMED_OUT, CANCELLED, REFUSED, UNREACHABLE, USAGE = 0, 1, 2, 3, 4, 5, 64
 # What steers a terminal, or turns a line around; a line break ends a line and is no part of it.
-STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e-\u202e\u2066-\u2069]")
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 HOSTILE = "a\x1b[2Jb\rc\nkitchen accepted\x9b\u202ed \"$(touch pwned)`touch pwned`'; touch pwned; '"
 
 
@@ -533,12 +533,12 @@ class Exec(CliTest):
 class Requests(CliTest):
     def test_what_is_open_and_how_it_ended(self):
         bob = self.connect(self.broker, "bob")
-        self.assertEqual(self.ask_json("kitchen", "status"), {"re": "sync", "ok": True, "invitations": []})
+        self.assertEqual(self.ask_json("kitchen", "status")["invitations"], [])
         invitation = self.invite(bob, "kitchen", data="hello", also=["carol"])
         info = self.ask_json("kitchen", "status")["invitations"][0]
         self.assertTrue(0 < info.pop("remaining_ms") <= 30_000)
         theirs = bob.ask(f"invitation/{invitation}/get")["invitation"]
-        for name in ("rev", "remaining_ms", "role"):  # what the library does not tell, and what differs
+        for name in ("remaining_ms", "role"):  # what differs
             theirs.pop(name, None)
         self.assertEqual(info.pop("role"), "invitee")
         self.assertEqual(info, theirs)
@@ -555,7 +555,7 @@ class Requests(CliTest):
         broker = self.start_broker(persistence=True)
         self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{broker.port}"
         bob, kitchen = self.connect_all(broker, "bob", "kitchen")
-        self.assertEqual(self.ask_json("kitchen", "history"), {"re": "history", "ok": True, "history": []})
+        self.assertEqual(self.ask_json("kitchen", "history")["history"], [])
         missed = self.invite(bob, "kitchen")
         self.assert_ok(bob.ask(f"invitation/{missed}/cancel"))
         call = self.invite(bob, "kitchen", call=True)
@@ -585,6 +585,129 @@ class Requests(CliTest):
         self.assert_ok(self.ask_json("kitchen", "accept", invitation))
         self.assert_refused(self.ask_json("kitchen", "reject", invitation, code=REFUSED), "already_accepted",
                             by="kitchen")
+
+
+class Keys(CliTest):
+    """With --json each line has what the broker tells: another device of the same user hears it from the broker."""
+
+    def assert_has(self, line, told, what=""):
+        """`line` has all of what was told, if not the same where that is of a device or a moment."""
+        for key, value in told.items():
+            if key in ("remaining_ms", "age_ms", "duration_ms") or (key == "device" and "re" in told):
+                self.assertIn(key, line, f"{what} {line}")
+            elif isinstance(value, dict):
+                self.assert_has(line[key], value, f"{what}.{key}")
+            elif isinstance(value, list) and value and isinstance(value[0], dict):
+                for one, other in zip(line[key], value, strict=True):
+                    self.assert_has(one, other, f"{what}.{key}")
+            else:
+                self.assertEqual(line.get(key), value, f"{what}.{key} of {line}, told {told}")
+
+    def test_of_events(self):
+        bob, carol, kitchen = self.connect_all(self.broker, "bob", "carol", "kitchen")
+        listening = self.listen("kitchen")
+
+        def group(who, verb, **body):
+            self.assert_ok(who.ask(f"group/flat/{verb}", **body))
+
+        def invitation(who, name, verb, **body):
+            self.assert_ok(who.ask(f"invitation/{name}/{verb}", **body))
+
+        group(bob, "create", name="Flat", members=["kitchen"])
+        group(bob, "add", members=["carol"])
+        group(bob, "role", user="carol", role="admin")
+        group(carol, "update", name="Flat 3", join_mode="closed", profile={"floor": "3"})
+        self.assert_ok(bob.ask("group/flat/invite", id="round", data="all", answer="first", timeout_ms=60000))
+        invitation(carol, "round", "reject", reason="busy", data="later")
+        invitation(bob, "round", "modify", data="still all")
+        invitation(bob, "round", "cancel", data="never mind")
+        self.assert_ok(bob.ask("user/kitchen/invite", id="call-1", call=True, also=["carol"]))
+        self.assert_ok(bob.ask("user/kitchen/invite", id="call-2", call=True, replace=True, also=["carol"]))
+        invitation(kitchen, "call-2", "accept", data="here")
+        invitation(carol, "call-2", "accept")
+        invitation(bob, "call-2", "signal", data="offer", seq=7)
+        invitation(carol, "call-2", "hangup", data="bye")
+        invitation(carol, "call-2", "join", data="back")
+        invitation(bob, "call-2", "hangup", all=True)
+        self.assert_ok(bob.ask("user/kitchen/message", id="m-1", data="hello"))
+        self.assert_ok(bob.ask("group/flat/message", id="m-2", data=""))
+        group(bob, "transfer", user="carol")
+        group(carol, "remove", members=["bob"], reason="moved out")
+        group(carol, "dismiss")
+        kitchen.fence()
+        listening.tells(event="group_dismissed")
+        self.assertEqual(len({event["event"] for event in kitchen.events}), 17, kitchen.events)
+        for event in kitchen.events:
+            with self.subTest(event["event"], id=event.get("id")):
+                line = next(line for line in listening.facts() if line["event"] == event["event"]
+                            and all(line.get(key) == event[key] for key in ("id", "rev", "group") if key in event))
+                self.assert_has(line, event, event["event"])
+
+    def test_of_replies(self):
+        bob, kitchen = self.connect_all(self.broker, "bob", "kitchen")
+        self.assert_ok(bob.ask("group/flat/create", name="Flat", members=["kitchen"], profile={"floor": "3"}))
+        self.assert_ok(bob.ask("user/kitchen/invite", id="over", data="x"))
+        self.assert_ok(bob.ask("invitation/over/cancel"))
+        self.assert_ok(bob.ask("user/kitchen/invite", id="call", call=True, also=["carol"], data="y"))
+        self.assert_ok(kitchen.ask("invitation/call/accept", data="here"))
+        for words, topic in ((["status"], "user/kitchen/sync"), (["status", "call"], "invitation/call/get"),
+                             (["history"], "user/kitchen/history"), (["group", "list"], "user/kitchen/groups"),
+                             (["group", "get", "flat"], "group/flat/get"),
+                             (["accept", "over"], "invitation/over/accept"),
+                             (["signal", "call", "--data", "x"], "invitation/call/signal"),
+                             (["reject", "call"], "invitation/call/reject"),
+                             (["group", "add", "flat", "bob"], "group/flat/add")):
+            with self.subTest(words):
+                body = {"data": "x"} if "signal" in words else {"members": ["bob"]} if "add" in words else {}
+                told = kitchen.ask(topic, **body)
+                self.assert_has(self.ask_json("kitchen", *words, code=DONE if told["ok"] else REFUSED), told, words[0])
+        line = self.ask_json("bob", "cancel", "call", "carol")
+        self.assertEqual(self.ask_json("bob", "cancel", "over", code=REFUSED)["rev"], 2)
+        self.assert_ok(line, rev=3, cancelled=["carol"], already=[])
+
+
+class Prefixes(CliTest):
+    """The first letters of an id are enough, of what is open."""
+
+    def test_wherever_an_id_is_wanted(self):
+        bob = self.connect(self.broker, "bob")
+        for number, (command, words, code) in enumerate((
+                ("status", (), DONE), ("accept", (), DONE), ("reject", (), DONE), ("signal", ("--data", "x"), DONE),
+                ("hangup", (), REFUSED), ("join", (), REFUSED), ("resume", (), REFUSED))):
+            with self.subTest(command):
+                whole = f"ring-{number}-{command}"
+                self.assert_ok(bob.ask("user/kitchen/invite", id=whole))
+                told = self.ask_json("kitchen", command, whole[:6], *words, code=code)
+                self.assertNotEqual(told.get("error"), "unknown_invitation", told)
+        whole = self.invite(bob, "carol", id="of-bob-himself")
+        self.assert_ok(self.ask_json("bob", "cancel", "of-bob"), cancelled=["carol"])
+
+    def test_less_than_six_letters_or_no_beginning_are_no_id(self):
+        bob = self.connect(self.broker, "bob")
+        self.invite(bob, "kitchen", id="0123456789")
+        for typed in "01234", "123456", "0123456789a":
+            with self.subTest(typed):
+                self.assert_refused(self.ask_json("kitchen", "reject", typed, code=REFUSED), "unknown_invitation")
+        self.assert_ok(self.ask_json("kitchen", "reject", "012345"))
+        self.assert_refused(self.ask_json("kitchen", "reject", "012345", code=REFUSED), "unknown_invitation")
+
+    def test_of_several_none_is_taken(self):
+        bob = self.connect(self.broker, "bob")
+        for name in "ringing-1", "ringing-2":
+            self.invite(bob, "kitchen", id=name)
+        code, lines = self.run_to_end("kitchen", "accept", "ringing")
+        self.assertEqual(code, USAGE)
+        self.assertIn("ringing-1, ringing-2", "\n".join(lines))
+        self.assertEqual(self.run_to_end("kitchen", "status", "--ids"), (DONE, ["ringing-1", "ringing-2"]))
+
+    def test_a_whole_id_is_never_taken_for_the_beginning_of_another(self):
+        bob = self.connect(self.broker, "bob")
+        self.invite(bob, "kitchen", id="doorbell")
+        self.assert_ok(bob.ask("invitation/doorbell/cancel"))
+        self.invite(bob, "kitchen", id="doorbell-2")
+        self.assert_refused(self.ask_json("kitchen", "accept", "doorbell", code=REFUSED), "already_cancelled")
+        self.invite(bob, "carol", id="doorbe")
+        self.assert_refused(self.ask_json("kitchen", "accept", "doorbe", code=REFUSED), "not_invitee")
 
 
 class Groups(CliTest):
@@ -683,28 +806,73 @@ class Options(CliTest):
         self.assertEqual(self.who(BECKON_CONFIG=elsewhere, **server), "elsewhere")
 
     def test_wrong_usage_says_what_is_wrong(self):
-        broken = self.file("broken.toml", "uzer = \"x\"\n")
+        unknown = self.file("unknown.toml", "uzer = \"x\"\n")
+        unfit = self.file("unfit.toml", "user = \"a b\"\nwait = \"soon\"\n")
+        no_user = self.file("no_user.toml", "user = \"a b\"\n")
+        self.file("empty", "")
         for words, environment, fragment in (
-                (["status"], {}, "--user"), (["--user", "a b", "status"], {}, "userID"),
-                (["--user", "me"], {}, "subcommand"), (["--user", "me", "call"], {}, "USER"),
+                (["status"], {}, "--user"), (["--user", "a b", "status"], {}, "--user: is not"),
+                (["--user", "me", "call"], {}, "USER"),
                 (["--user", "me", "call", "you", "--timeout", "30"], {}, "no duration"),
                 (["--user", "me", "call", "you", "--timeout", "-1s"], {}, "duration"),
                 (["--user", "me", "call", "you", "--group", ""], {}, "--group"),
-                (["--user", "me", "status", ""], {}, "ID"), (["--user", "me", "cal"], {}, "cal"), (["--user", "me", "group"], {}, "subcommand"), (["--user", "me", "status", "--what"], {}, "--what"),
+                (["--user", "me", "status", ""], {}, "ID"), (["--user", "me", "status", "--what"], {}, "--what"),
                 (["--user", "me", "listen", "--accept", "--reject", "busy"], {}, "--reject"),
                 (["--user", "me", "group", "role", "g", "you", "boss"], {}, "boss"),
                 (["--user", "me", "group", "update", "g", "--profile", "x"], {}, "KEY=TEXT"),
-                (["--user", "me", "--server", "http://x", "status"], {}, "server"),
-                (["--user", "me", "--wait", "soon", "status"], {}, "soon"),
-                (["--user", "me", "status"], {"BECKON_WAIT": "soon"}, "soon"),
-                (["--user", "me", "--password-file", "nowhere", "status"], {}, "nowhere"),
-                (["--user", "me", "--config", "nowhere", "status"], {}, "nowhere"),
-                (["--user", "me", "status"], {"BECKON_CONFIG": "nowhere"}, "nowhere"),
-                (["--user", "me", "--config", broken, "status"], {}, "uzer")):
+                (["--user", "me", "--server", "http://x", "status"], {}, "--server: begins"),
+                (["--user", "me", "--server", "mqtt://me:secret@home", "status"], {}, "--server: names a user"),
+                (["--user", "me", "--root", "a/b", "status"], {}, "--root: is not"),
+                (["--user", "me", "--wait", "0s", "status"], {}, "--wait: out of range"),
+                (["--user", "me", "--wait", "soon", "status"], {}, "--wait: soon"),
+                (["--user", "me", "status"], {"BECKON_WAIT": "soon"}, "--wait (BECKON_WAIT): soon"),
+                (["status"], {"BECKON_USER": "a b"}, "--user (BECKON_USER): is not"),
+                (["--user", "me", "--password-file", "nowhere", "status"], {},
+                 "--password-file: cannot read nowhere: No such file or directory"),
+                (["--user", "me", "--password-file", "empty", "status"], {}, "--password-file: empty is empty"),
+                (["--user", "me", "--password-file", ".", "status"], {}, "--password-file: cannot read .: Is a dir"),
+                (["--user", "me", "--server", "mqtts://home", "--ca", "nowhere", "status"], {},
+                 "--ca: cannot read nowhere: No such file or directory"),
+                (["--user", "me", "--server", "wss://home", "--cert", "nowhere", "status"], {}, "--cert: cannot read"),
+                (["--user", "me", "--config", "nowhere", "status"], {},
+                 "--config: cannot read nowhere: No such file or directory"),
+                (["--user", "me", "status"], {"BECKON_CONFIG": "nowhere"}, "BECKON_CONFIG): cannot read nowhere"),
+                (["--user", "me", "--config", unknown, "status"], {}, f"{unknown}: uzer is no option"),
+                (["--config", unfit, "status"], {}, f"--wait (in {unfit}): soon"),
+                (["--config", no_user, "status"], {}, f"--user (in {no_user}): is not")):
             with self.subTest(words=words, environment=environment):
                 code, lines = self.run_to_end(None, *words, **environment)
                 self.assertEqual(code, USAGE, lines)
                 self.assertIn(fragment, "\n".join(lines))
+                self.assertNotIn("secret", "\n".join(lines))
+
+    def test_a_command_that_there_is_not_is_guessed(self):
+        for words, told in (
+                (["cal"], "beckon cal: do you mean call?"),
+                (["--user", "me", "cal", "bob"], "beckon cal: do you mean call?"),
+                (["hangpu", "x"], "beckon hangpu: do you mean hangup?"),
+                (["hist"], "beckon hist: do you mean history?"),
+                (["--user=me", "group", "craete", "flat"], "beckon group craete: do you mean create?"),
+                (["frobnicate"], "beckon frobnicate: there is no such command, see beckon --help"),
+                (["group", "xyz", "flat"], "beckon group xyz: there is no such command, see beckon group --help")):
+            with self.subTest(words):
+                self.assertEqual(self.run_to_end(None, *words), (USAGE, [told]))
+
+    def test_without_a_command_one_is_helped(self):
+        for words, path in ([], []), (["--user", "me"], []), (["--json"], []), (["--user", "me", "group"], ["group"]):
+            with self.subTest(words):
+                _, helped = self.run_to_end(None, *path, "--help")
+                self.assertEqual(self.run_to_end(None, *words), (USAGE, helped))
+
+    def test_a_server_may_be_a_host_alone_or_with_its_port(self):
+        port = self.broker.port
+        for server in f"127.0.0.1:{port}", f"localhost:{port}", f"mqtt://127.0.0.1:{port}":
+            with self.subTest(server):
+                self.assert_ok(self.ask_json("bob", "--server", server, "status"))
+        for server, said in (("nowhere.invalid", "mqtt://nowhere.invalid"), ("127.0.0.1:1", "mqtt://127.0.0.1:1")):
+            with self.subTest(server):
+                told = self.ask_json("bob", "--server", server, "--wait", "2s", "status", code=UNREACHABLE)
+                self.assertIn(f"cannot connect to {said}", told["message"])
 
     def test_no_broker_and_no_beckon(self):
         self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{port_that_stays_free()}"
@@ -742,8 +910,41 @@ class Options(CliTest):
         secret = self.file("secret", "sesame\n")
         self.assert_ok(self.ask_json("bob", "--ca", "ours.crt", *mine, "--key-password-file", secret, "status"))
         self.assertEqual(self.run_to_end("bob", "--insecure", *mine, "status", BECKON_KEY_PASSWORD="sesame")[0], DONE)
-        self.ask_json("bob", "--ca", "theirs.crt", *mine, "--key-password-file", secret, "--wait", "500ms", "status",
-                      code=UNREACHABLE)
+
+    def test_why_tls_fails_is_told(self):
+        for authority in ("ours", "theirs"):
+            make_authority(self.directory, authority)
+        for name, how in (("right", {}), ("elsewhere", {"alternatives": "DNS:example.org"}), ("late", {"days": -1})):
+            make_certificate(self.directory, name, "ours", **{"alternatives": "IP:127.0.0.1", **how})
+        make_certificate(self.directory, "bob", "ours", password="sesame")
+        make_authority(self.directory, "alone")
+        ports, lines = {}, []
+        for name in "right", "elsewhere", "late", "alone", "asking":
+            ports[name] = port_that_stays_free()
+            certificate = "right" if name == "asking" else name
+            lines += [f"listener {ports[name]} 127.0.0.1", f"certfile {self.file(certificate + '.crt')}",
+                      f"keyfile {self.file(certificate + '.key')}"]
+        lines += [f"cafile {self.file('ours.crt')}", "require_certificate true"]
+        broker = self.start_broker(config="\n".join(lines))
+        ports["plain"] = broker.port
+        for name, words, why in (
+                ("right", ["--ca", "theirs.crt"], "its certificate is not trusted (unable to get local issuer"),
+                ("right", [], "its certificate is not trusted (unable to get local issuer certificate)"),
+                ("elsewhere", ["--ca", "ours.crt"], "its certificate names another host"),
+                ("late", ["--ca", "ours.crt"], "its certificate is not trusted (certificate has expired)"),
+                ("alone", ["--ca", "ours.crt"], "its certificate is not trusted (self-signed certificate)"),
+                ("asking", ["--ca", "ours.crt"], "it refuses the handshake (tlsv13 alert certificate required)"),
+                ("right", ["--ca", "bob.key"], "bob.key has no certificate ("),
+                ("asking", ["--ca", "ours.crt", "--cert", "bob.crt", "--key", "bob.key"],
+                 "bob.key has no key that can be used ("),
+                ("plain", ["--ca", "ours.crt"], "it does not answer as one that speaks TLS")):
+            with self.subTest(name=name, words=words):
+                told = self.ask_json("bob", "--server", f"mqtts://127.0.0.1:{ports[name]}", *words, "--wait", "1s",
+                                     "status", code=UNREACHABLE)
+                self.assertIn(f"(cannot connect to mqtts://127.0.0.1:{ports[name]}: {why}", told["message"])
+        listening = self.start("bob", "--server", f"mqtts://127.0.0.1:{ports['late']}", "--ca", "ours.crt", "listen")
+        listening.says("no connection: cannot connect to")
+        listening.says("(certificate has expired)")
 
 
 def every_help(*path):
@@ -784,23 +985,24 @@ class Documents(unittest.TestCase):
 
 
 
-class Completions(unittest.TestCase):
+class Completions(CliTest):
     """What each shell offers after some words, the last of which is being typed."""
 
-    @staticmethod
-    def run_shell(*command):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=DOCUMENTS)
+    def run_shell(self, *command):
+        environment = {**self.environment, "PATH": os.path.dirname(PROGRAM) + ":" + os.environ["PATH"]}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=DOCUMENTS, env=environment)
         assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout.split("\n")
 
     def bash(self, *words):
-        script = ('source ./beckon.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; '
-                  '_beckon; printf "%s\\n" "${COMPREPLY[@]}"')
+        script = ('source ./beckon.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
+                  'COMP_POINT=${#COMP_LINE}; compopt() { :; }; _beckon; printf "%s\\n" "${COMPREPLY[@]}"')
         return self.run_shell("bash", "-c", script, "bash", "beckon", *words)
 
     def zsh(self, *words):
         # Without a terminal zsh completes nothing, so this stands for what its own functions do.
-        script = ('_describe() { print -rl -- "${(@)${(P@)@[-1]}%%:*}" }; compadd() { print -rl -- "$@" }; '
+        script = ('_describe() { print -rl -- "${(@)${(P@)@[-1]}%%:*}" }; '
+                  'compadd() { [[ $1 == -a ]] && print -rl -- "${(P@)2}" || print -rl -- "$@" }; '
                   '_files() { print -rl -- *(N) }; words=("$@"); CURRENT=$#; source ./beckon.zsh; true')
         offered = self.run_shell("zsh", "-f", "-c", script, "zsh", "beckon", *words)
         return [one for one in offered if one.startswith(words[-1])]
@@ -829,6 +1031,20 @@ class Completions(unittest.TestCase):
         for path, text in every_help():
             options = set(re.findall(r"^  (?:-h,)?(--[a-z-]+)", text, re.M))
             self.assertLessEqual(options, offered(*path, "--"), path)
+        self.offers_what_is_open(offered)
+
+    def offers_what_is_open(self, offered):
+        server = self.environment.pop("BECKON_SERVER")
+        bob = self.connect(self.broker, "bob")
+        for name in ("ring-one", "ring-two", "other"):
+            self.assert_ok(bob.ask("user/kitchen/invite", id=name))
+        whole = ("--server", server, "--user=kitchen")
+        for command in ("accept", "cancel", "hangup", "join", "reject", "resume", "signal", "status"):
+            self.assertEqual(offered(*whole, command, "ring-"), {"ring-one", "ring-two"}, command)
+        self.assertEqual(offered("accept", *whole, "--data", "x", "o"), {"other"})
+        self.assertEqual(offered(*whole, "accept", "--data", "o"), set(), "a text")
+        self.assertEqual(offered(*whole, "cancel", "other", "ring"), set(), "one id")
+        self.assertEqual(offered("--server", server, "--user", "nobody", "status", "ring"), set())
 
     def test_bash_completes_what_there_is(self):
         self.offers("bash")

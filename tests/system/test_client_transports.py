@@ -19,14 +19,14 @@ def make_authority(directory, name):
             "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt")
 
 
-def make_certificate(directory, name, authority, *, subject=None, alternatives=None, password=None):
+def make_certificate(directory, name, authority, *, subject=None, alternatives=None, password=None, days=2):
     key = ["-passout", f"pass:{password}"] if password else ["-nodes"]
     openssl(directory, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *key, "-subj",
             f"/CN={subject or name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
     with open(os.path.join(directory, f"{name}.ext"), "w", encoding="utf-8") as file:
         file.write(f"subjectAltName={alternatives}\n" if alternatives else "basicConstraints=CA:FALSE\n")
     openssl(directory, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key",
-            "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+            "-CAcreateserial", "-days", str(days), "-extfile", f"{name}.ext", "-out", f"{name}.crt")
 
 
 class Transports(SystemTest):

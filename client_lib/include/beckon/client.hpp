@@ -112,6 +112,12 @@ class BECKON_EXPORT Client {
 
     [[nodiscard]] ConnectionState connectionState() const;
     [[nodiscard]] const std::string& userID() const;
+    /// This device, by the name that others are told (`SignalingEvent::byDevice`); empty until the
+    /// broker has told it.
+    [[nodiscard]] std::string device() const;
+    /// The broker's own mark of its present start, another after each; empty until the first
+    /// `connected`.
+    [[nodiscard]] std::string serverEpoch() const;
 
     void addConnectionListener(ConnectionListener* listener);
     /// As `SignalingManager::removeSignalingListener`.

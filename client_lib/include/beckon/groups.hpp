@@ -63,6 +63,26 @@ struct GroupChange {
     std::optional<std::string> owner{};
 };
 
+/// All that is known about an event of a group, for those to whom the calls of the mapped listener
+/// API tell too little.
+struct GroupNews {
+    /// The contract's word, such as `member_removed`.
+    std::string event;
+    std::string groupID;
+    /// Who did it, and with which device.
+    std::string by{};
+    std::string byDevice{};
+    /// Of `group_created` and `member_…`, but for `member_left`: whom it concerns.
+    std::vector<std::string> members{};
+    /// Of `member_left` and `role_changed`: who.
+    std::string user{};
+    std::optional<Rank> role{};
+    /// What the group is called, who owns it, and what else changed.
+    GroupChange change{};
+    /// Of `member_removed`, if one was given.
+    std::string reason{};
+};
+
 /// Hears of the groups that this user is a member of: override what is of interest.
 ///
 /// All members hear of all that happens, whoever did it, the doer included. When and from which
@@ -93,6 +113,11 @@ class BECKON_EXPORT GroupListener {
                                       const std::vector<std::string>& memberList);
     virtual void onRevokeAdministrator(const std::string& groupID, const std::string& opUser,
                                        const std::vector<std::string>& memberList);
+
+    // Beside the mapped API.
+
+    /// Each event with all that is known, right before the call above that it maps to.
+    virtual void onGroupEvent(const GroupNews& news);
 };
 
 /// What a new group may have beside its name.

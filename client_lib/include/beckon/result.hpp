@@ -2,6 +2,7 @@
 #pragma once
 
 #include <beckon/vocabulary.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,6 +44,13 @@ struct Result {
     std::string byDevice{};
     /// The invitation that replaced this one, for `already_cancelled`.
     std::string replacedBy{};
+    /// This device, by the name that others are told (`byDevice`); empty, when the broker said
+    /// nothing.
+    std::string device{};
+    /// This device had done it before: nothing changed.
+    bool dup = false;
+    /// Of the invitation, after it; it rises with what changes there.
+    std::optional<std::int64_t> rev{};
 
     [[nodiscard]] bool ok() const noexcept { return code == 0; }
 };
@@ -64,6 +72,10 @@ struct InviteResult : Result {
     std::vector<std::string> offline{};
     /// So many more are skipped or offline than the at most 100 that each list names.
     std::int64_t more = 0;
+    /// Until the deadline, as of the reply; absent: none.
+    std::optional<std::chrono::milliseconds> remaining{};
+    /// False: it had been made before (`dup`), and is over.
+    bool open = true;
     /// The one who is called was calling this user already: nobody rings, that call is accepted,
     /// and it has this id. Else empty.
     std::string mergedInto{};

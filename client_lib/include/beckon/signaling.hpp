@@ -53,6 +53,16 @@ struct SignalingInfo {
     std::optional<std::chrono::milliseconds> remaining{};
     /// The same as `inviteeList`, with what became of each.
     std::vector<SignalingInvitee> invitees{};
+    /// So many others are asked, and what was said with answers is not told here:
+    /// `SignalingManager::getSignalingInfo` tells.
+    std::int64_t inviteesLeftOut = 0;
+    bool answersLeftOut = false;
+    /// So many others are in the call.
+    std::int64_t participantsLeftOut = 0;
+    /// Why the call is over; empty: it is not.
+    std::string callReason{};
+    /// It rises with what changes; absent where something is left out.
+    std::optional<std::int64_t> rev{};
 };
 
 /// An invitation of this user, as inviter or invitee, that has ended (contract, section 7).
@@ -143,6 +153,18 @@ struct SignalingEvent {
     bool assumed = false;
     /// Of `callEnded`: since the first accept, by the broker's clock.
     std::chrono::milliseconds duration{0};
+    std::string inviter{};
+    /// Of the invitation; it rises with what changes.
+    std::int64_t rev = 0;
+    /// Of `signal`: its number, if its sender gave it one.
+    std::optional<std::uint64_t> seq{};
+    /// Of `newInvitation`: how it asks (`SignalingInfo` has the same), and how many others it asks
+    /// that `invitees` does not name.
+    bool call = false;
+    Answer answer = Answer::all;
+    Visibility visibility = Visibility::invitees;
+    bool onlineUserOnly = false;
+    std::int64_t more = 0;
 };
 
 /// Hears of invitations: override what is of interest.

@@ -143,6 +143,10 @@ class Device {
     [[nodiscard]] Link link() const noexcept { return link_; }
     /// What is open for this user, as far as is known.
     [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
+    /// Which start of the broker that was told by; empty: there was no sync.
+    [[nodiscard]] std::string server_epoch() const;
+    /// Its own tag, once a reply has told it.
+    [[nodiscard]] std::optional<DeviceTag> tag() const;
 
   private:
     using Number = std::uint64_t;

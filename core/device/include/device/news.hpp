@@ -17,6 +17,8 @@ struct Heard {
     /// This user's.
     Role role = Role::invitee;
     EventBody body;
+    /// Of the invitation, as it is with this.
+    Rev rev = 1;
     std::optional<UserId> by{};
     std::optional<DeviceTag> by_device{};
     /// Until the deadline, when somebody is pending and there is one.
