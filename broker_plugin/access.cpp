@@ -58,6 +58,11 @@ Access::Access(const Options& options)
 
 bool Access::is_operator(std::string_view user) const { return operators_.contains(user); }
 
+bool Access::is_for_operators(std::string_view filter) const {
+    auto below = topics_.below_root(without_share(filter));
+    return below && take_level(*below) == operator_level;
+}
+
 Verdict Access::verdict_of(Policy policy) {
     switch (policy) {
         case Policy::allow:
@@ -134,11 +139,10 @@ Verdict Access::subscribe(std::string_view me, std::string_view filter) const {
     if (!below) {
         return elsewhere();
     }
-    const auto level = take_level(*below);
-    if (level == operator_level && !is_operator(me)) {
+    if (is_for_operators(filter) && !is_operator(me)) {
         return Verdict::deny;
     }
-    if (level == inbox_level && !below->empty()) {
+    if (take_level(*below) == inbox_level && !below->empty()) {
         const auto user = take_level(*below);
         if (user != me && user != "+" && user != "#") {
             return Verdict::deny;

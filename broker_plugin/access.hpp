@@ -56,6 +56,8 @@ class Access {
 
     [[nodiscard]] Place place_of(std::string_view topic) const;
     [[nodiscard]] bool is_operator(std::string_view user) const;
+    /// The filter names what only operators read.
+    [[nodiscard]] bool is_for_operators(std::string_view filter) const;
 
     /// `retained`: the message is, or is to be, a retained one.
     [[nodiscard]] Verdict read(std::string_view me, std::string_view topic, bool retained) const;

@@ -152,7 +152,7 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
     settle_will();
     const auto verdict = access_.write(me, event.topic);
     const auto place = access_.place_of(event.topic);
-    if (place != Place::elsewhere && verdict == Verdict::deny) {
+    if (place != Place::elsewhere && place != Place::sink && verdict == Verdict::deny) {
         tell_operators(event, me);
     }
     if (place == Place::inbox || place == Place::status) {
@@ -208,6 +208,9 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
 
 void BrokerEvents::refused_subscription(const mosquitto_evt_acl_check& event, std::string_view me) {
     const char* const address = mosquitto_client_address(event.client);
+    if (access_.is_for_operators(event.topic)) {
+        return;  // who looks, and is none
+    }
     if (me.empty()) {
         log_.cannot_signal(Tried::inbox, name_of(event.client), address, host_now());
     } else {
