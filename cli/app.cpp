@@ -74,6 +74,8 @@ std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
     add_requests(*app, invocation);
     add_group(*app, invocation);
     add_watch(*app, invocation);
+    add_doctor(*app, invocation);
+    add_operator(*app, invocation);
     app->require_subcommand(0, 1);  // so that one that there is not is told
     return app;
 }

@@ -201,6 +201,52 @@ Wordings about_invitations() {
     };
 }
 
+/// How often each came about, as "accept 3, sync 8".
+std::string counted(const Facts& facts, const char* key) {
+    std::vector<std::string> all;
+    const Facts counts = facts.value(key, Facts::object());
+    for (const auto& [name, count] : counts.items()) {
+        if (count != 0) {
+            all.push_back(printable(name) + " " + count.dump());
+        }
+    }
+    return all.empty() ? "none" : list(all);
+}
+
+Wordings about_operators() {
+    return {
+        {"counters",
+         [](const Facts& e) {
+             const auto number = [&e](const char* key) {
+                 return std::to_string(e.value(key, std::int64_t{0}));
+             };
+             return number("open") + " open, " + number("online") + " users online, " +
+                    number("groups") + " groups; since the start: requests " +
+                    counted(e, "requests") + "; refused " + counted(e, "refusals") +
+                    "; parts ended " + counted(e, "ends") + "; calls " + number("calls") +
+                    ", events " + number("events");
+         }},
+        {"refused",
+         [](const Facts& e) {
+             const std::string who = text(e, "user");
+             const auto again = e.value("again", std::int64_t{0});
+             return (who.empty() ? "somebody without a name" : who) + " at " + text(e, "address") +
+                    " to " + text(e, "topic") + ": " + text(e, "message") +
+                    in_brackets(text(e, "error")) +
+                    (again == 0 ? "" : ", and " + std::to_string(again) + " more like it before");
+         }},
+        {"absent",
+         [](const Facts& e) {
+             const std::string whom = users(e, "invitees");
+             return e.contains("state")
+                        ? "for " + whom + ", who is not there, it is over: " + text(e, "state") +
+                              in_brackets(text(e, "reason"))
+                        : text(e, "inviter") + (e.value("call", false) ? " calls " : " rings ") +
+                              whom + ", who is not there" + in_group(e) + time_left(e) + said(e);
+         }},
+    };
+}
+
 Wordings about_groups() {
     return {
         {"message",
@@ -238,6 +284,7 @@ const Wordings& wordings() {
     static const Wordings all = [] {
         Wordings both = about_invitations();
         both.merge(about_groups());
+        both.merge(about_operators());
         return both;
     }();
     return all;
@@ -257,7 +304,15 @@ std::string with_id(const Facts& info) {
     return about_invitation(info) + " [" + text(info, "id") + "]";
 }
 
+std::string about_online(const Facts& user) {
+    const auto devices = user.value("devices", 1U);
+    return text(user, "user") + (devices == 1 ? "" : ", " + std::to_string(devices) + " devices");
+}
+
 std::string success(const Facts& reply) {
+    if (const auto found = reply.find("online"); found != reply.end()) {
+        return lines(*found, about_online, "nobody is online");
+    }
     if (const auto found = reply.find("invitations"); found != reply.end()) {
         return lines(*found, with_id, "nothing is open");
     }

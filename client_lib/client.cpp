@@ -11,7 +11,10 @@ void ConnectionListener::onConnectionStateChanged(ConnectionState /*state*/,
                                                   const std::string& /*why*/) {}
 
 Client::Client(const ClientOptions& options)
-    : engine_(Engine::start(options)), signaling_(*engine_), groups_(*engine_) {}
+    : engine_(Engine::start(options)),
+      signaling_(*engine_),
+      groups_(*engine_),
+      operators_(*engine_) {}
 
 Client::~Client() { engine_->close(); }
 
@@ -28,6 +31,8 @@ std::string Client::device() const {
 
 std::string Client::serverEpoch() const { return engine_->server_epoch(); }
 
+std::string Client::brokerStatus() const { return engine_->broker_status(); }
+
 void Client::addConnectionListener(ConnectionListener* listener) {
     engine_->connection_listeners().add(listener);
 }
@@ -39,6 +44,8 @@ void Client::removeConnectionListener(ConnectionListener* listener) {
 SignalingManager& Client::getSignalingManager() { return signaling_; }
 
 GroupManager& Client::getGroupManager() { return groups_; }
+
+OperatorManager& Client::getOperatorManager() { return operators_; }
 
 int Client::descriptor() const { return engine_->descriptor(); }
 

@@ -194,9 +194,13 @@ class Connection::Paho final : public mqtt::iaction_listener {
             if (token.get_type() == mqtt::token::CONNECT) {
                 send_at_once_to(port_of(client_.get_server_uri()));
                 note_max_packet(token);
-                client_.subscribe(mqtt::string_collection::create(
-                                      {options_.events, options_.replies, options_.status}),
-                                  {1, 1, 1}, nullptr, *this);
+                std::vector<std::string> topics{options_.events, options_.replies, options_.status};
+                if (!options_.for_operators.empty()) {
+                    topics.push_back(options_.for_operators + "+");
+                }
+                const std::vector<int> at_least_once(topics.size(), 1);
+                client_.subscribe(mqtt::string_collection::create(topics), at_least_once, nullptr,
+                                  *this);
             } else if (token.get_type() == mqtt::token::SUBSCRIBE) {
                 subscribed(token);
             }
@@ -235,14 +239,15 @@ class Connection::Paho final : public mqtt::iaction_listener {
         } catch (const mqtt::exception& refused) {
             codes = {mqtt::ReasonCode(refused.get_reason_code())};
         }
-        // Without its status, which is the last, one knows less, but can do all.
+        const bool no_operator = codes.size() > 3 && codes[3] >= first_refusal;
+        // Without its status, which is the third, one knows less, but can do all.
         codes.resize(std::min<std::size_t>(codes.size(), 2));
         const auto refusal = std::find_if(codes.begin(), codes.end(),
                                           [](int code) { return code >= first_refusal; });
         if (refusal != codes.end()) {
             refused_subscription(*refusal);
         } else {
-            listener_(Up{max_packet_});
+            listener_(Up{max_packet_, no_operator});
         }
     }
 
@@ -268,6 +273,10 @@ class Connection::Paho final : public mqtt::iaction_listener {
                 listener_(ReplyPayload{payload, correlation_of(message)});
             } else if (message.get_topic() == options_.status) {
                 listener_(StatusPayload{payload});
+            } else if (!options_.for_operators.empty() &&
+                       message.get_topic().starts_with(options_.for_operators)) {
+                const std::string_view topic = message.get_topic();
+                listener_(OperatorPayload{topic.substr(options_.for_operators.size()), payload});
             }
         });
     }

@@ -38,6 +38,8 @@ class Connection {
         std::string replies{};
         /// Another topic to subscribe to, which the broker may refuse.
         std::string status{};
+        /// What operators read is right below it, and the broker may refuse it; empty: nothing.
+        std::string for_operators{};
         std::string content_type{};
         /// What the broker publishes when this connection ends.
         std::string will_topic{};
@@ -51,6 +53,7 @@ class Connection {
     struct Up {
         /// The largest that it takes, if it said so.
         std::optional<std::size_t> max_packet{};
+        bool operator_news_refused = false;
     };
     /// It came to nothing, or is lost; the last that is told.
     struct Down {
@@ -71,7 +74,13 @@ class Connection {
     struct StatusPayload {
         std::string_view payload;
     };
-    using Happening = std::variant<Up, Down, EventPayload, ReplyPayload, StatusPayload>;
+    struct OperatorPayload {
+        /// The last level of its topic.
+        std::string_view what;
+        std::string_view payload;
+    };
+    using Happening =
+        std::variant<Up, Down, EventPayload, ReplyPayload, StatusPayload, OperatorPayload>;
     /// Called by Paho's threads, one at a time.
     using Listener = std::function<void(const Happening&)>;
 

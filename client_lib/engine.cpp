@@ -133,6 +133,7 @@ Connection::Options connection_options(const ClientOptions& options) {
             .events = topics.events(user, Encoding::msgpack),
             .replies = topics.replies(user) + "/" + reply_level(client_id),
             .status = topics.status(),
+            .for_operators = options.operatorNews ? topics.for_operators("") : "",
             .content_type = std::string(content_type(Encoding::msgpack))};
 }
 
@@ -207,6 +208,7 @@ void Engine::close() {
     signaling_listeners_.clear();
     group_listeners_.clear();
     message_listeners_.clear();
+    operator_listeners_.clear();
     connection_listeners_.clear();
     wake_worker_.notify_all();
     due_.notify_all();
@@ -286,6 +288,11 @@ std::vector<InvitationInfo> Engine::open() const {
 std::string Engine::server_epoch() const {
     const std::lock_guard lock(mutex_);
     return device_.server_epoch();
+}
+
+std::string Engine::broker_status() const {
+    const std::lock_guard lock(mutex_);
+    return broker_status_;
 }
 
 std::optional<DeviceTag> Engine::device_tag() const {
@@ -402,6 +409,9 @@ void Engine::hear(std::uint64_t attempt, const Connection::Happening& happening)
         why_offline_.clear();
         perform(device_.connected(now, up->max_packet));
         update_state();
+        if (up->operator_news_refused) {
+            notify({OperatorNews{}, now});
+        }
     } else if (const auto* down = std::get_if<Connection::Down>(&happening)) {
         lose(down->why, down->taken_over, down->too_large);
     } else if (const auto* event = std::get_if<Connection::EventPayload>(&happening)) {
@@ -409,7 +419,10 @@ void Engine::hear(std::uint64_t attempt, const Connection::Happening& happening)
     } else if (const auto* reply = std::get_if<Connection::ReplyPayload>(&happening)) {
         perform(device_.receive_reply(reply->payload, now, reply->correlation));
     } else if (const auto* status = std::get_if<Connection::StatusPayload>(&happening)) {
+        broker_status_ = status->payload;
         perform(device_.receive_status(status->payload, now));
+    } else if (const auto* news = std::get_if<Connection::OperatorPayload>(&happening)) {
+        notify({OperatorNews{std::string(news->what), std::string(news->payload)}, now});
     }
     wake_worker_if_due();
 }
@@ -579,6 +592,14 @@ void Engine::deliver(Notice& notice) noexcept {
                 tell(group_listeners_, what);
             } else if constexpr (std::is_same_v<What, MessageEvent>) {
                 tell(message_listeners_, what);
+            } else if constexpr (std::is_same_v<What, OperatorNews>) {
+                operator_listeners_.tell({[&](OperatorListener& listener) {
+                    if (what.what.empty()) {
+                        listener.onNoOperator();
+                    } else {
+                        listener.onOperatorNews(what.what, what.json);
+                    }
+                }});
             } else if constexpr (std::is_same_v<What, StateChange>) {
                 connection_listeners_.tell({[&](ConnectionListener& listener) {
                     listener.onConnectionStateChanged(what.state, what.why);

@@ -93,11 +93,13 @@ class Engine {
     /// What is open for this user.
     [[nodiscard]] std::vector<InvitationInfo> open() const;
     [[nodiscard]] std::string server_epoch() const;
+    [[nodiscard]] std::string broker_status() const;
     [[nodiscard]] std::optional<DeviceTag> device_tag() const;
 
     Listeners<SignalingListener>& signaling_listeners() { return signaling_listeners_; }
     Listeners<GroupListener>& group_listeners() { return group_listeners_; }
     Listeners<SimpleMsgListener>& message_listeners() { return message_listeners_; }
+    Listeners<OperatorListener>& operator_listeners() { return operator_listeners_; }
     Listeners<ConnectionListener>& connection_listeners() { return connection_listeners_; }
 
     /// 128 random bits in hex.
@@ -108,13 +110,20 @@ class Engine {
         ConnectionState state;
         std::string why;
     };
+    /// What operators are told; nothing of it: this user is none.
+    struct OperatorNews {
+        std::string what;
+        std::string json;
+    };
     struct Completed {
         Completion done;
         Outcome outcome;
     };
     /// Something to tell the application.
     struct Notice {
-        std::variant<Heard, Ended, Busy, GroupEvent, MessageEvent, StateChange, Completed> what;
+        std::variant<Heard, Ended, Busy, GroupEvent, MessageEvent, OperatorNews, StateChange,
+                     Completed>
+            what;
         Instant since;
     };
     enum class Phase : std::uint8_t {
@@ -155,6 +164,8 @@ class Engine {
     Listeners<SignalingListener> signaling_listeners_;
     Listeners<GroupListener> group_listeners_;
     Listeners<SimpleMsgListener> message_listeners_;
+    Listeners<OperatorListener> operator_listeners_;
+    std::string broker_status_;
     Listeners<ConnectionListener> connection_listeners_;
 
     std::atomic<std::uint64_t> last_signal_ =

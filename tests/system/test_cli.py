@@ -766,6 +766,75 @@ class Watching(CliTest):
         self.assertEqual(watch.ends(), DONE)
 
 
+class Operators(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.start_broker({"operators": "root"})
+        self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{self.broker.port}"
+
+    def test_who_is_online_and_what_is_open(self):
+        alice = self.connect(self.broker, "alice")
+        invitation = self.invite(alice, "bob")
+        online = self.assert_ok(self.ask_json("root", "operator", "online"))["online"]
+        self.assertIn({"user": "alice", "devices": 1}, online)
+        told = self.assert_ok(self.ask_json("root", "operator", "open"))["invitations"]
+        self.assertEqual([(one["id"], one["role"]) for one in told], [(invitation, "observer")])
+        self.assert_refused(self.ask_json("alice", "operator", "online", code=REFUSED), "wrong_sender")
+        code, lines = self.run_to_end("root", "operator", "open")
+        self.assertEqual((code, len(lines)), (DONE, 1), lines)
+
+    def test_what_is_refused_and_who_is_absent_live(self):
+        alice = self.connect(self.broker, "alice")
+        refused = self.start("root", "--json", "operator", "refused")
+        absent = self.start("root", "operator", "absent")
+        counters = self.start("root", "operator", "counters")
+        counters.says("users online")
+        all_listen = {"user": "root", "devices": 4}  # and the one that asks
+        while all_listen not in self.ask_json("root", "operator", "online")["online"]:
+            pass
+        alice.ask("user/bob/invites")
+        told = refused.tells(event="refused", user="alice", error="unknown_request")
+        self.assertEqual(told["topic"], "beckon/v1/user/bob/invites")
+        self.invite(alice, "bob", data="parcel")
+        absent.says('alice rings bob, who is not there')
+        for one in (refused, absent, counters):
+            one.interrupt()
+            self.assertEqual(one.ends(), DONE)
+
+    def test_who_is_no_operator_is_told(self):
+        code, lines = self.run_to_end("alice", "operator", "refused")
+        self.assertEqual((code, lines), (REFUSED, ["I am no operator: plugin_opt_operators of the broker does not "
+                                                   "name me"]))
+
+
+class Doctors(CliTest):
+    def doctor(self, user, *words, code):
+        ended, lines = self.run_to_end(user, "doctor", *words)
+        self.assertEqual(ended, code, lines)
+        return lines
+
+    def test_all_is_well(self):
+        lines = self.doctor("door", code=DONE)
+        self.assertTrue(all(line.startswith("ok ") for line in lines), lines)
+
+    def test_an_operator_sees_who_is_there_and_what_was_refused(self):
+        broker = self.start_broker({"operators": "root"})
+        self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{broker.port}"
+        bob = self.connect(broker, "bob")
+        self.assertIn("ok      bob is there, with 1 device", self.doctor("root", "bob", code=DONE))
+        lines = self.doctor("root", "kitchn", code=REFUSED)
+        self.assertTrue([line for line in lines if line.startswith("WRONG   nobody of kitchn is there")], lines)
+        del bob
+
+    def test_there_is_no_broker_or_no_beckon(self):
+        line, = self.doctor("door", "--server", f"127.0.0.1:{port_that_stays_free()}", "--wait", "1s", code=UNREACHABLE)
+        self.assertRegex(line, "^WRONG   no connection to .*is Mosquitto running there")
+        bare = self.start_broker(plugin=False)
+        self.environment["BECKON_SERVER"] = f"mqtt://127.0.0.1:{bare.port}"
+        line, = self.doctor("door", "--wait", "1s", code=UNREACHABLE)
+        self.assertRegex(line, "^WRONG   the broker lets me in and does not answer: it has no Beckon")
+
+
 class ForeignText(CliTest):
     def test_nothing_steers_the_terminal(self):
         bob = self.connect(self.broker, "bob")

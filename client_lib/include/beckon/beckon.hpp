@@ -5,6 +5,7 @@
 #include <beckon/client.hpp>
 #include <beckon/groups.hpp>
 #include <beckon/messages.hpp>
+#include <beckon/operators.hpp>
 #include <beckon/result.hpp>
 #include <beckon/signaling.hpp>
 #include <beckon/vocabulary.hpp>

@@ -4,6 +4,7 @@
 #include <beckon/export.hpp>
 #include <beckon/groups.hpp>
 #include <beckon/messages.hpp>
+#include <beckon/operators.hpp>
 #include <beckon/signaling.hpp>
 #include <chrono>
 #include <cstddef>
@@ -64,6 +65,8 @@ struct ClientOptions {
     std::chrono::milliseconds reconnectMax{30'000};
     /// The first level of all topics (the broker's `plugin_opt_root`).
     std::string topicRoot = "beckon";
+    /// Reads what only operators may, for `OperatorListener`.
+    bool operatorNews = false;
 };
 
 enum class ConnectionState {
@@ -118,6 +121,9 @@ class BECKON_EXPORT Client {
     /// The broker's own mark of its present start, another after each; empty until the first
     /// `connected`.
     [[nodiscard]] std::string serverEpoch() const;
+    /// What the broker's Beckon says of itself (contract, section 2), as JSON; empty until it has
+    /// come, or where it is off.
+    [[nodiscard]] std::string brokerStatus() const;
 
     void addConnectionListener(ConnectionListener* listener);
     /// As `SignalingManager::removeSignalingListener`.
@@ -125,6 +131,7 @@ class BECKON_EXPORT Client {
 
     SignalingManager& getSignalingManager();
     GroupManager& getGroupManager();
+    OperatorManager& getOperatorManager();
 
     void addSimpleMsgListener(SimpleMsgListener* listener);
     /// As `SignalingManager::removeSignalingListener`.
@@ -155,6 +162,7 @@ class BECKON_EXPORT Client {
     std::shared_ptr<Engine> engine_;
     SignalingManager signaling_;
     GroupManager groups_;
+    OperatorManager operators_;
 };
 
 }  // namespace beckon
