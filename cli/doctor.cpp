@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "commands.hpp"
 #include "terminal.hpp"
@@ -12,6 +13,10 @@ namespace {
 
 struct DoctorOptions {
     std::string callee;
+};
+
+struct Online : Result {
+    std::vector<OnlineUserInfo> users{};
 };
 
 /// Looks at one thing after the other that has to be right for a ring, and says what is wrong and
@@ -125,9 +130,6 @@ class Doctor : public OperatorListener {
                  std::to_string(limits.value("pair_invites_per_second", 0)) + " a second");
     }
 
-    struct Online : Result {
-        std::vector<OnlineUserInfo> users{};
-    };
     bool is_operator(Session& session) {
         online_ = session.result_of<Online>([&](const auto& told) {
             session.client().getOperatorManager().getOnlineUsers(
