@@ -59,6 +59,8 @@ export class Device {
   #next_number = 1;
   /** When to sync (again), while connected; one after the other. */
   #sync_at;
+  /** The page to go on with, when that was refused for now. */
+  #sync_after;
   #syncing = false;
   #errands = new Errands();
   /** How every ring is rejected, if it is; and the rings that were, of which nothing more is told. */
@@ -389,6 +391,7 @@ export class Device {
     this.#errands.loseConnection();
     this.#here_at = undefined;
     this.#sync_at = undefined;
+    this.#sync_after = undefined;
     this.#syncing = false;
   }
 
@@ -396,15 +399,17 @@ export class Device {
     if (after === undefined) {
       if (!this.#here_noted && this.#here_at === undefined) this.#sayHere(now);
       this.#inbox.beginSync();
-      this.#sync_at = undefined;
     }
+    this.#sync_at = undefined;
     this.#syncing = true;
     this.#sendOwn({ kind: 'sync', about: this.#options.user, body: { after } }, this.#options.sync_patience, now);
   }
 
-  #synced(reply, now) {
+  #synced(asked, reply, now) {
     this.#syncing = false;
     if (!reply.ok) {
+      // That page again: from the first, a long list might never come to its end.
+      if (reply.error === 'rate_limited') this.#sync_after = asked.body.after;
       this.#sync_at = now + soon;
       return;
     }
@@ -493,7 +498,8 @@ export class Device {
     if (reply.error === 'rate_limited') {
       this.#pace.refused(now);
       if (!call.in_flight) return; // the refusal of a repeat: it waits already
-      if (call.name !== undefined && mayBeRepeated(call.request) && now + soon < call.deadline) {
+      const waits = call.name !== undefined ? mayBeRepeated(call.request) : call.so_far !== undefined;
+      if (waits && now + soon < call.deadline) {
         call.sent -= 1;
         call.refused = reply;
         this.#putOff(number, now + soon);
@@ -549,7 +555,7 @@ export class Device {
 
   #told(call, reply, now) {
     if (call.name === undefined) {
-      if (call.request.kind === 'sync') this.#synced(reply, now);
+      if (call.request.kind === 'sync') this.#synced(call.request, reply, now);
       else this.#errandReplied(call.request, reply, now);
       return;
     }
@@ -605,7 +611,11 @@ export class Device {
       if (call.in_flight && call.again_at <= now && this.#calls.has(number)) this.#send(number, now);
     }
     if (this.#here_at <= now) this.#sayHere(now);
-    if (this.#sync_at <= now && !this.#syncing) this.#startSync(undefined, now);
+    if (this.#sync_at <= now && !this.#syncing) {
+      const after = this.#sync_after;
+      this.#sync_after = undefined;
+      this.#startSync(after, now);
+    }
     this.#passOn(this.#inbox.advance(this.#link === 'syncing' || this.#link === 'ready', now), now);
     this.#pump(now);
   }

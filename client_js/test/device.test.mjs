@@ -801,13 +801,6 @@ function firstPage() {
 }
 
 cases('what a device asks for by itself begins anew with the first page', {
-  'when a page is refused for the moment'() {
-    const alone = asksItself();
-    alone.refuse(alone.sent('get'), 'rate_limited', 20102);
-    assert.ok(alone.silent);
-    alone.wait(1_000);
-    takesBoth(alone);
-  },
   'when a page does not come'() {
     const alone = asksItself();
     alone.sent('get');

@@ -380,6 +380,7 @@ void Device::lose_connection(Instant now, bool too_large) {
     errands_->lose_connection();
     here_at_.reset();
     sync_at_.reset();
+    sync_after_.reset();
     syncing_ = false;
 }
 
@@ -394,8 +395,8 @@ void Device::start_sync(std::optional<std::string> after, Instant now) {
             say_here(now);
         }
         inbox_->begin_sync();
-        sync_at_.reset();
     }
+    sync_at_.reset();
     syncing_ = true;
     send_own(Sync{{.after = std::move(after)}}, options_.sync_patience, now);
 }
@@ -433,10 +434,15 @@ void Device::here_replied(const Reply& reply, Instant now) {
     }
 }
 
-void Device::synced(const Reply& reply, Instant now) {
+void Device::synced(const Sync& asked, const Reply& reply, Instant now) {
     const auto* page = std::get_if<Synced>(&reply.body);
     syncing_ = false;
     if (page == nullptr) {
+        const auto* refusal = std::get_if<Refusal>(&reply.body);
+        if (refusal != nullptr && refusal->error == Error::rate_limited) {
+            // That page again: from the first, a long list might never come to its end.
+            sync_after_ = asked.page.after;
+        }
         sync_at_ = now + soon;
         return;
     }
@@ -572,7 +578,8 @@ void Device::replied(Number number, Reply reply, Instant now) {
         if (!open.in_flight) {
             return;  // the refusal of a repeat: it waits already
         }
-        if (open.call && may_be_repeated(open.body) && now + soon < open.deadline) {
+        const bool waits = open.call ? may_be_repeated(open.body) : open.so_far.has_value();
+        if (waits && now + soon < open.deadline) {
             --open.sent;
             open.refused = std::move(reply);
             requests_->put_off(number, now + soon);
@@ -647,8 +654,8 @@ bool Device::get_on(OpenRequest& asked, Got& page) {
 
 void Device::told(const OpenRequest& asked, Reply reply, Instant now) {
     if (!asked.call) {
-        if (std::holds_alternative<Sync>(asked.body)) {
-            synced(reply, now);
+        if (const auto* sync = std::get_if<Sync>(&asked.body)) {
+            synced(*sync, reply, now);
         } else {
             errand_replied(asked.body, reply, now);
         }
@@ -721,7 +728,7 @@ void Device::apply_due(Instant now) {
         say_here(now);
     }
     if (sync_at_ && *sync_at_ <= now && !syncing_) {
-        start_sync(std::nullopt, now);
+        start_sync(std::exchange(sync_after_, std::nullopt), now);
     }
     const bool connected = link_ == Link::syncing || link_ == Link::ready;
     pass_on(inbox_->advance(connected, now), now);

@@ -178,7 +178,7 @@ class Device {
     void set_link(Link link);
     void lose_connection(Instant now, bool too_large = false);
     void start_sync(std::optional<std::string> after, Instant now);
-    void synced(const Reply& reply, Instant now);
+    void synced(const Sync& asked, const Reply& reply, Instant now);
     void no_beckon();
 
     void pass_on(News news, Instant now);
@@ -195,6 +195,8 @@ class Device {
     Link link_ = Link::offline;
     /// When to sync (again), while connected; one after the other.
     std::optional<Instant> sync_at_{};
+    /// The page to go on with, when that was refused for now.
+    std::optional<std::string> sync_after_{};
     bool syncing_ = false;
     DeviceTag device_{};
     /// How many wills there were: names the connection.
