@@ -130,7 +130,29 @@ Verdict Access::write(std::string_view me, std::string_view topic) const {
     return Verdict::deny;
 }
 
+/// A shared subscription is served instead of those with the same filter, though its reader may
+/// read nothing of it: so there is none by what another's device may have, wildcards or not.
+bool Access::is_shared_with_others(std::string_view me, std::string_view filter) const {
+    auto rest = without_share(filter);
+    if (rest.size() == filter.size()) {
+        return false;
+    }
+    const auto word = take_level(rest);
+    const auto version = take_level(rest);
+    if ((word != "+" && std::string(word) + "/v1" != topics_.root()) ||
+        (version != "+" && version != "v1")) {
+        return false;
+    }
+    const auto level = take_level(rest);
+    const auto user = take_level(rest);
+    const bool of_another = !user.empty() && user != me && user != "+" && user != "#";
+    return (level == inbox_level && of_another) || (level == operator_level && !is_operator(me));
+}
+
 Verdict Access::subscribe(std::string_view me, std::string_view filter) const {
+    if (is_shared_with_others(me, filter)) {
+        return Verdict::deny;
+    }
     filter = without_share(filter);
     if (filter == sink_) {
         return Verdict::deny;

@@ -47,6 +47,15 @@ void watch_for_stop() {
     }
 }
 
+void leave_stop_to_broker() {
+    for (const Watched& one : watched) {
+        struct sigaction now {};
+        if (sigaction(one.signal, nullptr, &now) == 0 && now.sa_sigaction == note_stop) {
+            sigaction(one.signal, &one.broker, nullptr);
+        }
+    }
+}
+
 bool broker_is_stopping() { return is_stopping != 0; }
 
 }  // namespace beckon

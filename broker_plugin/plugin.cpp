@@ -12,6 +12,7 @@
 
 #include "broker_config.hpp"
 #include "broker_events.hpp"
+#include "broker_stopping.hpp"
 #include "config_doubts.hpp"
 #include "options.hpp"
 
@@ -173,6 +174,7 @@ BECKON_EXPORT int mosquitto_plugin_cleanup(void* userdata, mosquitto_opt* /*opti
             mosquitto_callback_unregister(loaded->identifier, callback.event, callback.function,
                                           nullptr);
         }
+        beckon::leave_stop_to_broker();
         beckon::is_loaded = false;
     }
     return MOSQ_ERR_SUCCESS;

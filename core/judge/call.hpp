@@ -15,7 +15,7 @@ namespace beckon {
 struct Invitation;
 struct User;
 
-/// A device that signals for a participant who takes part with another.
+/// A device of a participant that has signalled.
 struct Signalled {
     DeviceTag device;
     Instant at;

@@ -55,7 +55,10 @@ void Calls::enter(Call& call, User& user, DeviceTag device) {
     const auto known = std::find_if(all.begin(), all.end(),
                                     [&](const Participant& one) { return one.user == &user; });
     Participant& place = known != all.end() ? *known : all.emplace_back();
-    place = {.user = &user, .device = device, .was_online = user.has(device)};
+    place = {.user = &user,
+             .device = device,
+             .was_online = user.has(device),
+             .signalled = std::move(place.signalled)};
     shared_.changes.mark(call, place);
 }
 
@@ -82,11 +85,8 @@ ReplyBody Calls::signal(const Sender& sender, Invitation& invitation, const Sign
     return Done{.rev = invitation.rev};
 }
 
-/// Of another device than that which takes part.
+/// Also of that which takes part: another may take over from it, and be lost in turn.
 void Calls::note_signal(Participant& one, DeviceTag device) const {
-    if (device == one.device) {
-        return;
-    }
     auto& others = one.signalled;
     std::erase_if(others, [&](const Signalled& other) { return other.device == device; });
     if (others.size() == most_signalled) {

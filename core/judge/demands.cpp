@@ -169,9 +169,11 @@ std::optional<Refusal> forbidden(const Rule& rule, const Sender& sender,
         if (!is_allowed(demand.who, sender, invitation)) {
             auto refusal = refuse(demand.otherwise);
             if (rule.verb == Hangup::verb && invitation.pending > 0 && !lives(invitation)) {
-                refusal.message = *invitation.inviter->id == sender.user
-                                      ? "nobody has answered: cancel ends what rings"
-                                      : "it rings still: reject ends it for you";
+                if (*invitation.inviter->id == sender.user) {
+                    refusal.message = "nobody has answered: cancel ends what rings";
+                } else if (invitee_of(invitation, sender.user) != nullptr) {
+                    refusal.message = "it rings still: reject ends it for you";
+                }
             }
             return refusal;
         }

@@ -168,7 +168,9 @@ void Records::merge(Invitation& invitation, const InvitationId& id) {
 
 void Records::close(Invitation& invitation, Instant now) {
     unlist(invitation);
+    User& inviter = *invitation.inviter;
     become_ended(invitation, now);
+    trim_own(inviter, 1);
     trim_ended();
 }
 
@@ -354,7 +356,7 @@ bool Records::has_group_share(const UserId& id, std::int64_t bytes) const {
 void Records::count_bytes(Invitation& invitation, std::int64_t bytes, User& whose) {
     add_bytes(invitation, bytes, whose);
     if (bytes > 0) {
-        trim_own(whose);
+        trim_own(whose, 0);
     }
     trim_ended();
 }
@@ -397,9 +399,11 @@ void Records::add_bytes(Group& group, std::int64_t bytes, User& whose) {
     group_bytes_ += bytes;
 }
 
-/// Forgets the oldest that this user made, while they keep too much.
-void Records::trim_own(User& user) {
-    while (user.ended && user.data_bytes > limits_.max_user_data_bytes) {
+/// Forgets the oldest that this user made, while they keep too much; so many stay, lest a repeat of
+/// what has just ended ring again.
+void Records::trim_own(User& user, std::size_t stay) {
+    while (user.ended && user.ended->invitations.size() > stay &&
+           user.data_bytes > limits_.max_user_data_bytes) {
         forget(*user.ended->invitations.front());
     }
 }

@@ -148,7 +148,7 @@ class Records {
     void set_described_by(Group& group, User* user);
     static std::int64_t inviters_bytes(const Invitation& invitation);
     void forget(Invitation& ended);
-    void trim_own(User& user);
+    void trim_own(User& user, std::size_t stay);
     User& refer(const UserId& id);
     void unrefer(User& user);
     void trim_ended();

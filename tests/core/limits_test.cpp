@@ -1379,3 +1379,14 @@ TEST_CASE("who removed an invitee is known as long as the invitation is remember
     CHECK(desk.counts().users == 0);
     CHECK(desk.counts().kept_bytes == 0);
 }
+
+TEST_CASE("what has ended counts for who made it, though no data came with it") {
+    SharedState desk(with_share(10'000));
+    for (int i = 0; i < 60; ++i) {
+        REQUIRE(desk.is_ok(alice, Invite{.invitee = bob, .id = id("i" + std::to_string(i))}));
+        REQUIRE(desk.is_ok(bob, Reject{id("i" + std::to_string(i))}));
+    }
+    CHECK(desk.counts().ended == 20);
+    CHECK(desk.error(bob, Get{id("i39")}) == Error::unknown_invitation);
+    CHECK(desk.is_ok(bob, Get{id("i59")}));
+}

@@ -120,6 +120,17 @@ TEST_CASE("another_users_inbox_cannot_be_subscribed_by_name") {
         CHECK(subscribes("alice", root + "#"));
         CHECK(subscribes(nobody, root + "status"));
     }
+    // But a shared one would be served instead of bob's own with the same filter.
+    const auto is_refused = [](const std::string& filter) {
+        return access_here.subscribe("alice", filter) == Verdict::deny;
+    };
+    for (const std::string filter : {"+/+/inbox/bob/event", "beckon/+/inbox/bob/#",
+                                     "+/v1/operator/absent", "+/+/operator/#"}) {
+        CHECK(is_refused("$share/group/" + filter));
+        CHECK_FALSE(is_refused(filter));
+    }
+    CHECK_FALSE(is_refused("$share/group/+/+/inbox/alice/event"));
+    CHECK_FALSE(is_refused("$share/group/+/v2/inbox/bob/event"));
     CHECK_FALSE(subscribes("alice", access_here.sink()));
     CHECK(access_here.unsubscribe("beckon/v1/inbox/bob/event") == Verdict::allow);
 }

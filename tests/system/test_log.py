@@ -85,7 +85,7 @@ class Doubts(SystemTest):
                 if not line.startswith(("version ", "plugin_opt_store ", "the broker's persistence is off"))]
 
     def test_an_ordinary_configuration_has_none(self):
-        self.assertEqual(self.warnings(config="connection cloud\naddress 127.0.0.1:1\ntopic sensors/# out"), [])
+        self.assertEqual(self.warnings(config="connection cloud\naddress 127.0.0.1:1\nstart_type lazy\ntopic sensors/# out"), [])
 
     def test_each_line_has_its_sentence(self):
         for lines, fragment in (

@@ -781,9 +781,10 @@ class Promises::Model {
         enter(call, user, device);
     }
     void enter(KnownCall& call, const UserId& user, DeviceTag device) {
-        const Participant one{.user = user, .device = device, .was_online = is_there(user, device)};
+        Participant one{.user = user, .device = device, .was_online = is_there(user, device)};
         for (auto& known : call.participants) {
             if (known.user == user) {
+                one.signalled = known.signalled;
                 known = one;  // the old place
                 return;
             }
@@ -946,11 +947,9 @@ class Promises::Model {
         const Event& event = delivery.event;
         if (known.lives() && known.call->find(*event.by) != nullptr) {
             Participant& one = known.call->taking(*event.by);
-            if (one.device != *event.by_device) {
-                std::erase_if(one.signalled,
-                              [&](auto& other) { return other.first == *event.by_device; });
-                one.signalled.emplace_back(*event.by_device, now_);
-            }
+            std::erase_if(one.signalled,
+                          [&](auto& other) { return other.first == *event.by_device; });
+            one.signalled.emplace_back(*event.by_device, now_);
         }
     }
 
