@@ -81,11 +81,15 @@ class NamesThatCannotSignal(SystemTest):
 class Doubts(SystemTest):
     def warnings(self, **broker):
         """What a broker says at its start, but for what it always does."""
-        return [line for line in lines_of(self.start_broker(**broker))
+        started = self.start_broker(**broker)
+        if "connection " in broker.get("config", ""):
+            # A broker that is stopped while it looks up the name of the other may crash (getaddrinfo_a's thread).
+            started.wait_log(r"Connecting bridge \(step 2\)")
+        return [line for line in lines_of(started)
                 if not line.startswith(("version ", "plugin_opt_store ", "the broker's persistence is off"))]
 
     def test_an_ordinary_configuration_has_none(self):
-        self.assertEqual(self.warnings(config="connection cloud\naddress 127.0.0.1:1\nstart_type lazy\ntopic sensors/# out"), [])
+        self.assertEqual(self.warnings(config="connection cloud\naddress 127.0.0.1:1\ntopic sensors/# out"), [])
 
     def test_each_line_has_its_sentence(self):
         for lines, fragment in (
