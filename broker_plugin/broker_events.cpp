@@ -175,19 +175,19 @@ Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_vi
 
 /// Of what is published below the root and goes nowhere.
 void BrokerEvents::tell_operators(const mosquitto_evt_acl_check& event, std::string_view me) {
-    const char* const name = mosquitto_client_username(event.client);
+    const auto name = name_of(event.client);
     const char* const address = mosquitto_client_address(event.client);
     Refusal refusal = refuse(me.empty() ? Error::invalid_request : Error::wrong_sender);
     if (!me.empty()) {
         refusal.message = "only the broker publishes there";
     } else {
         refusal.field = "user";
-        refusal.message = name == nullptr
+        refusal.message = name.empty()
                               ? "who has no user name can use no signaling"
                               : "this user name can use no signaling: it is not 1 to 64 characters "
                                 "A-Z a-z 0-9 . _ @ : -";
     }
-    signaling_.refused({.user = name != nullptr ? name : std::string_view{},
+    signaling_.refused({.user = name,
                         .address = address != nullptr ? address : std::string_view{},
                         .topic = event.topic,
                         .refusal = refusal},

@@ -21,8 +21,6 @@ namespace beckon {
 
 namespace {
 
-/// So much that answers say is told in one item of `sync`.
-constexpr std::size_t item_answer_bytes = std::size_t{4} * 1024;
 /// So much of a page of `get` is for who takes part.
 constexpr std::size_t participants_bytes = std::size_t{12} * 1024;
 
@@ -92,22 +90,6 @@ InviteeInfo info_of(const Invitee& invitee, const UserId* reader) {
     return told;
 }
 
-/// Leaves at most `most` of them, `reader` among them; how many are left out.
-std::int64_t cut(std::vector<const Invitee*>& told, std::size_t most, const UserId* reader) {
-    if (told.size() <= most) {
-        return 0;
-    }
-    const auto own = std::find_if(told.begin(), told.end(), [&](const Invitee* one) {
-        return reader != nullptr && *one->user().id == *reader;
-    });
-    if (own != told.end() && own - told.begin() >= static_cast<std::ptrdiff_t>(most)) {
-        std::swap(told[most - 1], *own);
-    }
-    const auto left_out = std::ssize(told) - static_cast<std::int64_t>(most);
-    told.resize(most);
-    return left_out;
-}
-
 /// Leaves out what was said with answers, where that is too much for an item of `sync`.
 bool leave_out_answers(std::vector<InviteeInfo>& invitees) {
     std::size_t data = 0;
@@ -116,12 +98,12 @@ bool leave_out_answers(std::vector<InviteeInfo>& invitees) {
         data += one.data ? one.data->bytes.size() : 0;
         reasons += one.reason.value_or("").size();
     }
-    if (data + reasons <= item_answer_bytes) {
+    if (data + reasons <= most_said_bytes) {
         return false;
     }
     for (InviteeInfo& one : invitees) {
         one.data.reset();
-        if (reasons > item_answer_bytes) {
+        if (reasons > most_said_bytes) {
             one.reason.reset();
         }
     }
@@ -313,7 +295,8 @@ InvitationInfo Invitations::head_of(const Invitation& invitation, const UserId* 
 InvitationInfo Invitations::item_of(const Invitation& invitation, const UserId* reader) const {
     InvitationInfo item = head_of(invitation, reader);
     auto told = told_of(invitation, reader);
-    item.invitees_left_out = cut(told, most_named, reader);
+    item.invitees_left_out = cut_others(
+        told, [&](const Invitee* one) { return reader != nullptr && *one->user().id == *reader; });
     item.invitees.reserve(told.size());
     for (const Invitee* invitee : told) {
         item.invitees.push_back(info_of(*invitee, reader));

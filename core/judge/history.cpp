@@ -15,9 +15,6 @@ namespace beckon {
 
 namespace {
 
-/// So much of why parts ended is told in one entry.
-constexpr std::size_t most_reason_bytes = std::size_t{4} * 1024;
-
 struct Ended {
     InvitationKept kept;
     /// Only one that began.
@@ -113,21 +110,14 @@ Instant rang_until(const Ended& ended) {
 /// only why the reader's part ended.
 void shorten(PastInvitation& told, const UserId& reader) {
     auto& invitees = told.invitees;
-    const auto own = std::find_if(invitees.begin(), invitees.end(),
-                                  [&](const PastInvitee& one) { return one.user == reader; });
-    if (invitees.size() > most_named) {
-        if (own != invitees.end() &&
-            own - invitees.begin() >= static_cast<std::ptrdiff_t>(most_named)) {
-            std::iter_swap(own, invitees.begin() + (most_named - 1));
-        }
-        told.invitees_left_out = cut(invitees);
-    }
+    told.invitees_left_out =
+        cut_others(invitees, [&](const PastInvitee& one) { return one.user == reader; });
     std::size_t said = 0;
     for (const PastInvitee& one : invitees) {
         said += one.reason.value_or("").size();
     }
     for (PastInvitee& one : invitees) {
-        if (said > most_reason_bytes && one.user != reader) {
+        if (said > most_said_bytes && one.user != reader) {
             one.reason.reset();
         }
     }

@@ -97,9 +97,9 @@ std::int64_t Outcome::heard() const {
 }
 
 std::int64_t Outcome::told() const {
-    std::int64_t count = (tells_absent_ ? 1 : 0) + (next_ ? next_->told() : 0);
-    for (const auto& to : to_) {
-        count += std::ssize(to);
+    std::int64_t count = heard();
+    for (const Outcome* one = this; one != nullptr; one = one->next_.get()) {
+        count += one->tells_absent_ ? 1 : 0;
     }
     return count;
 }

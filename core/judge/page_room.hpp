@@ -40,6 +40,9 @@ class PageRoom {
     bool is_empty_ = true;
 };
 
+/// So much of what was said when parts ended is told in one entry of `sync`, or of history.
+inline constexpr std::size_t most_said_bytes = std::size_t{4} * 1024;
+
 /// Leaves what a list may name; how many are left out.
 template <class Entry>
 std::int64_t cut(std::vector<Entry>& named) {
@@ -49,6 +52,16 @@ std::int64_t cut(std::vector<Entry>& named) {
     }
     named.erase(named.end() - more, named.end());
     return more;
+}
+
+/// Likewise, but never the reader's own entry.
+template <class Entry, class IsOwn>
+std::int64_t cut_others(std::vector<Entry>& named, const IsOwn& is_own) {
+    const auto own = std::find_if(named.begin(), named.end(), is_own);
+    if (own != named.end() && own - named.begin() >= static_cast<std::ptrdiff_t>(most_named)) {
+        std::iter_swap(own, named.begin() + (most_named - 1));
+    }
+    return cut(named);
 }
 
 }  // namespace beckon
