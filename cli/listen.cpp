@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "commands.hpp"
@@ -47,12 +48,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
             programs_.reap();
             answer(keys_.pressed());
         }
-        for (const std::string& id : talks_) {
-            hang_up(id);
-        }
-        while (hanging_up_ > 0) {
-            session.poll();
-        }
+        leave(session);
         return exit_.value_or(done);
     }
 
@@ -133,7 +129,8 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         std::string id;
         bool call = false;
         Clock::time_point since = Clock::now();
-        bool answered = false;  ///< the broker has yet to say whether that was in time
+        bool answered = false;   ///< the broker has yet to say whether that was in time
+        bool accepting = false;  ///< and if it was, a call may begin
     };
 
     std::vector<Ring>::iterator find(const std::string& id) {
@@ -153,6 +150,19 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
     void talks_no_more(const std::string& id) {
         if (std::erase(talks_, id) > 0 && options_.once) {
             exit_ = done;
+        }
+    }
+    /// No call goes on without this program: not the one either whose accept is on its way.
+    void leave(Session& session) {
+        const auto accepting = [](const Ring& ring) { return ring.accepting; };
+        for (;;) {
+            for (const std::string& id : std::exchange(talks_, {})) {
+                hang_up(id);
+            }
+            if (hanging_up_ == 0 && std::none_of(rings_.begin(), rings_.end(), accepting)) {
+                return;
+            }
+            session.poll();
         }
     }
     /// What comes of it is told by the call's end.
@@ -204,6 +214,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
         }
         const bool due = options_.answers() && Clock::now() - ring->since >= options_.after;
         if (key == 'a' || (due && options_.accept)) {
+            ring->accepting = true;
             signaling_->accept(ring->id, options_.data, told("accept", ring->id));
         } else if (key == 'r' || key == 'b' || due) {
             const std::string reason = key == 'b'   ? "busy"
@@ -225,6 +236,7 @@ class Listener : public SignalingListener, public GroupListener, public SimpleMs
                 output_.tell(facts);
                 if (const auto still = find(id); still != rings_.end()) {
                     still->answered = options_.answers();  // a key may try again
+                    still->accepting = false;
                 }
             }
         };

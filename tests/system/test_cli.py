@@ -23,6 +23,7 @@ import time
 import unittest
 
 from harness import PATIENCE, SystemTest, port_that_stays_free
+from proxy import Proxy
 from test_client_transports import make_authority, make_certificate
 
 PROGRAM = os.environ["BECKON_CLI"]
@@ -306,6 +307,20 @@ class Talking(CliTest):
         door, kitchen, invitation = self.talk()
         kitchen.interrupt()
         self.assertEqual((door.ends(), kitchen.ends()), (DONE, DONE))
+        self.assert_over(door, invitation)
+
+    def test_ctrl_c_while_an_accept_is_on_its_way_hangs_up(self):
+        proxy = Proxy(self.broker.port)
+        self.addCleanup(proxy.close)
+        kitchen = self.listen("kitchen", "--accept", BECKON_SERVER=f"mqtt://127.0.0.1:{proxy.port}")
+        proxy.hold("to_broker")
+        door = self.start("door", "--json", "call", "kitchen")
+        invitation = door.tells(re="invite", ok=True)["id"]
+        kitchen.tells(event="new_invitation", id=invitation)
+        kitchen.interrupt()
+        proxy.release()
+        self.assertEqual((door.ends(), kitchen.ends()), (DONE, DONE))
+        door.tells(event="invitee_accepted", id=invitation)
         self.assert_over(door, invitation)
 
     def test_another_process_hangs_up_for_all(self):
