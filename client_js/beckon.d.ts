@@ -57,6 +57,8 @@ export interface ClientOptions {
   reconnectMax?: number;
   /** The first level of all topics, the broker's `plugin_opt_root` (`beckon`). */
   topicRoot?: string;
+  /** Reads what only operators may, for `OperatorListener` (false). */
+  operatorNews?: boolean;
 }
 
 /**
@@ -75,15 +77,24 @@ export interface Result {
   message: string;
   /** What is to blame, for `invalid_request` and `too_large`. */
   field?: string;
+  /** The limit that was met; for `too_many_waiting`, `maxWaiting`. */
   limit?: number;
   /** Who was faster, and with which device, for `already_…`. */
   by?: string;
   byDevice?: string;
   /** The invitation that replaced this one, for `already_cancelled`. */
   replacedBy?: string;
+  /** This device, by the name that others are told (`byDevice`); empty, when the broker said nothing. */
+  device: string;
+  /** This device had done it before: nothing changed (contract, section 4, *repeats*). */
+  dup: boolean;
+  /** Of the invitation, after it: from 1, it rises with what changes there (contract, section 3). */
+  rev?: number;
 }
+/** Somebody who was named, and why they are left out. */
 export interface LeftOut {
   user: string;
+  /** The contract's word, such as `user_offline` or `not_member`. */
   error: string;
 }
 export interface InviteResult extends Result {
@@ -97,7 +108,14 @@ export interface InviteResult extends Result {
   offline: string[];
   /** So many more are skipped or offline than the at most 100 that each list names. */
   more: number;
-  /** The invitee called at the same time: this was the accept of that call. */
+  /** Milliseconds until the deadline, as of the reply; undefined: none. */
+  remainingMs?: number;
+  /** False: it had been made before (`dup`), and is over. */
+  open: boolean;
+  /**
+   * The one who is called was calling this user already: nobody rings, that call is accepted, and it
+   * has this id.
+   */
   mergedInto?: string;
 }
 export interface CancelResult extends Result {
@@ -132,27 +150,56 @@ export interface InviteOptions {
   replace?: boolean;
 }
 
-/** One invitation, as far as this user may know it. */
+/** One invitee of an invitation. */
+export interface SignalingInvitee {
+  user: string;
+  state: State;
+  /** A device of theirs said that it rings (`ringing`). */
+  ringing: boolean;
+  /** The device that answered, else empty; opaque, never a client id. */
+  device: string;
+  /** What they said with the answer, or what the cancel said to them. */
+  data: Data;
+  /** Why they rejected, or why they were cancelled. */
+  reason: string;
+}
+
+/** One invitation, as far as this user may know it (contract, section 6). */
 export interface SignalingInfo {
   inviteID: string;
   inviter: string;
+  /** Empty: not in a group. */
   groupID: string;
   inviteeList: string[];
   data: Data;
   onlineUserOnly: boolean;
+  /** This user's part in it. */
   role: Role;
   /** Somebody has yet to answer, or its call goes on. */
   open: boolean;
   answer: Answer;
   visibility: Visibility;
-  /** Until the deadline, as of now; undefined: none, or over. */
+  /** Milliseconds until the deadline, as of now; undefined: none, or over. */
   remainingMs?: number;
-  invitees: { user: string; state: State; ringing: boolean; device: string; data: Data; reason: string }[];
+  /** The same as `inviteeList`, with what became of each. */
+  invitees: SignalingInvitee[];
+  /**
+   * So many others are asked, and what was said with answers is not told here: `getSignalingInfo`
+   * tells.
+   */
+  inviteesLeftOut: number;
+  answersLeftOut: boolean;
   /** Who accepts talks: a call. */
   call: boolean;
-  /** Those in the call, and since when it goes on; nobody: it has not begun, or is over. */
+  /** Those in the call, and for how many milliseconds it goes on; nobody: it has not begun, or is over. */
   participants: string[];
   callDurationMs: number;
+  /** So many others are in the call. */
+  participantsLeftOut: number;
+  /** Why the call is over; empty: it is not. */
+  callReason: string;
+  /** From 1, it rises with what changes; undefined where something is left out. */
+  rev?: number;
   /** This device takes part in it, else `resume` takes it over. From `getPendingInvitations` only. */
   here: boolean;
   /** With which device each takes part, as far as is known. From `getPendingInvitations` only. */
@@ -162,38 +209,69 @@ export interface SignalingInfo {
 /** How an invitation ended for this user. */
 export interface InvitationEnd {
   inviteID: string;
-  groupID: string;
-  /** undefined: nobody knows any more. */
+  /**
+   * The invitee: how this user's own part ended. The inviter, when nobody is left to answer: `accepted`
+   * if anyone did, else the first that somebody's part ended in, in the order of `State`. undefined:
+   * nobody knows any more.
+   */
   state?: State;
   /** This device did it. False with a `by` that is the user's own: answered elsewhere. */
   here: boolean;
+  /** `declined`, `busy`, `cancelled`, `answered`, `expired`, `inviter_lost`, … */
   reason: string;
+  /** Who did it, and with which device; empty: the clock, or not known. */
   by: string;
   byDevice: string;
-  /** The deadline passed while the broker could not be reached. */
+  /**
+   * The deadline passed while the broker could not be reached: taken for `timed_out`. The inviter may
+   * still be told of an answer that had come before.
+   */
   assumed: boolean;
 }
 
+/** All that is known about an event, for those to whom the calls of the mapped listener API tell too little. */
 export interface SignalingEvent {
   type: 'newInvitation' | 'inviteeAccepted' | 'inviteeRejected' | 'invitationCancelled' | 'invitationTimeout' | 'invitationModified' | 'inviteeRinging' | 'invitationRevoked'
     | 'signal' | 'participantJoined' | 'participantLeft' | 'participantMoved' | 'callEnded';
   inviteID: string;
+  inviter: string;
+  /** Empty: not in a group. */
   groupID: string;
+  /** This user's part in it. */
   role: Role;
-  /** Whom it concerns; who signals, left the call or moved within it. */
+  /**
+   * Whom it concerns: the invited, those who answered, were cancelled, timed out; who signals, left the
+   * call or moved within it.
+   */
   invitees: string[];
   data: Data;
   reason: string;
   /** Of `newInvitation`: those that end by it, and ring on as it. */
   replaces: string[];
+  /** Who did it, and with which device; empty: the clock, or not known. */
   by: string;
   byDevice: string;
+  /** This device did it: so of `callEnded` alone, as the rest is told by the result of the call. */
+  here: boolean;
+  /** Milliseconds until the deadline, as of now; undefined: none, or over. */
   remainingMs?: number;
+  /** See `InvitationEnd`. */
   assumed: boolean;
-  /** Of `callEnded`: since the first accept, by the broker's clock. */
+  /** Of the invitation: from 1, it rises with what changes (contract, section 3). */
+  rev: number;
+  /** Of `callEnded`: milliseconds since the first accept, by the broker's clock. */
   durationMs?: number;
-  /** Of what concerns a call: this device did it. */
-  here?: boolean;
+  /**
+   * Of `signal`: its number, if its sender gave it one, which may be up to 2^64 - 1; one beyond
+   * `Number.MAX_SAFE_INTEGER` is not told.
+   */
+  seq?: number;
+  /** Of `newInvitation`: how it asks, as in `SignalingInfo`, and how many others it asks that `invitees` does not name. */
+  call?: boolean;
+  answer?: Answer;
+  visibility?: Visibility;
+  onlineUserOnly?: boolean;
+  more?: number;
 }
 
 /**
@@ -245,21 +323,29 @@ export interface SignalingListener {
   onCallEnded?(inviteID: string, reason: string, durationMs: number, data: Data): void;
 }
 
+/** An invitation of this user, as inviter or invitee, that has ended (contract, section 7). */
 export interface HistoryEntry {
   inviteID: string;
   inviter: string;
+  /** Empty: not in a group. */
   groupID: string;
-  /** At most 100. */
+  /** What became of each whom this user may know of, at most 100. */
   invitees: { user: string; state: State; reason: string }[];
   /** So many others were asked. */
   inviteesLeftOut: number;
+  /**
+   * Why its call ended, such as `hangup`; without one, the first that is true of anybody: `accepted`,
+   * `rejected`, `cancelled`, `timed_out`, `revoked`.
+   */
   reason: string;
   role: Role;
+  /** This user was asked, and it was cancelled, timed out, or rejected as `busy`. */
   missed: boolean;
-  /** Since it ended. */
+  /** Milliseconds since it ended. */
   ageMs: number;
-  ringMs?: number;
-  /** Absent: nobody talked. */
+  /** Milliseconds until the call began, or else until it ended. */
+  ringMs: number;
+  /** Milliseconds that the call went on; undefined: there was none. */
   talkMs?: number;
 }
 
@@ -325,7 +411,28 @@ export interface GroupChange {
   /** Told only. */
   owner?: string;
 }
+/** All that is known about an event of a group, for those to whom the calls of the mapped listener API tell too little. */
+export interface GroupNews {
+  /** The contract's word, such as `member_removed` (section 7). */
+  event: 'group_created' | 'member_entered' | 'member_invited' | 'member_removed' | 'member_left' | 'role_changed' | 'owner_changed' | 'group_updated' | 'group_dismissed';
+  groupID: string;
+  /** Who did it, and with which device. */
+  by: string;
+  byDevice: string;
+  /** Of `group_created` and `member_…`, but for `member_left`: whom it concerns. */
+  members: string[];
+  /** Of `member_left` and `role_changed`: who. */
+  user: string;
+  /** Of `role_changed`. */
+  role?: Rank;
+  /** What the group is called, who owns it, and what else changed. */
+  change: GroupChange;
+  /** Of `member_removed`, if one was given. */
+  reason: string;
+}
 export interface GroupListener {
+  /** Each event with all that is known, right before the call below that it maps to. */
+  onGroupEvent?(news: GroupNews): void;
   onGroupCreated?(groupID: string): void;
   onMemberEnter?(groupID: string, memberList: string[]): void;
   onMemberLeave?(groupID: string, member: string): void;
@@ -354,6 +461,29 @@ export interface GroupManager {
   transferGroupOwner(groupID: string, userID: string): Promise<Result>;
 }
 
+/** A user who is online. */
+export interface OnlineUserInfo {
+  userID: string;
+  /** Of them, those that are online. */
+  devices: number;
+}
+/** Hears what only operators do (contract, section 8a), with the option `operatorNews`. */
+export interface OperatorListener {
+  /** `what`: `counters`, `refused` or `absent`; `json` is the broker's, as the contract has it. */
+  onOperatorNews?(what: string, json: string): void;
+  /** The broker lets this user read nothing of it: `plugin_opt_operators` does not name them. Told on each connect. */
+  onNoOperator?(): void;
+}
+/** Asks what only operators may; anybody else hears `wrong_sender`. */
+export interface OperatorManager {
+  addOperatorListener(listener: OperatorListener): void;
+  removeOperatorListener(listener: OperatorListener): void;
+  /** Who is online, by name. */
+  getOnlineUsers(): Promise<Result & { users: OnlineUserInfo[] }>;
+  /** All that is open, oldest first; of large ones as much as `sync` tells. */
+  getOpenInvitations(): Promise<Result & { invitations: SignalingInfo[] }>;
+}
+
 export interface SimpleMsgListener {
   onRecvC2CTextMessage?(msgID: string, sender: string, text: string): void;
   onRecvC2CCustomMessage?(msgID: string, sender: string, customData: Uint8Array): void;
@@ -377,10 +507,15 @@ export class Client {
   readonly userID: string;
   /** The tag by which others are told of this device; empty until the first connect. */
   readonly device: string;
+  /** The broker's own mark of its present start, another after each; empty until the first `connected`. */
+  readonly serverEpoch: string;
+  /** What the broker's Beckon says of itself (contract, section 2), as JSON; empty until it has come, or where it is off. */
+  readonly brokerStatus: string;
   addConnectionListener(listener: ConnectionListener): void;
   removeConnectionListener(listener: ConnectionListener): void;
   getSignalingManager(): SignalingManager;
   getGroupManager(): GroupManager;
+  getOperatorManager(): OperatorManager;
   addSimpleMsgListener(listener: SimpleMsgListener): void;
   removeSimpleMsgListener(listener: SimpleMsgListener): void;
   /** The id of the message is there at once. */

@@ -10,7 +10,7 @@ const max_data_bytes = 2 ** 28;
 
 class Refused {
   constructor(field, why, how = { code: 6017, error: 'invalid_request' }) {
-    this.result = { ok: false, ...how, message: `${field} ${why}`, field };
+    this.reply = { ok: false, ...how, message: `${field} ${why}`, field };
   }
 }
 
@@ -46,24 +46,30 @@ export function timeout(seconds) {
   return ms >= 0 && ms <= a_year_ms ? ms : refuse('timeout_ms', 'is out of range');
 }
 
-/** What `read` makes of the arguments; `refused` with the result when one cannot be. */
-export function checked(read, refused) {
+/** The outcome of `act`, which reads arguments: refused, when one cannot be. */
+export function checked(act) {
   try {
-    return read();
+    return act();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    return refused(error.result);
+    return { reply: error.reply };
   }
 }
 
-/** What became of a call: `{ reply }` or `{ failure }`, in the words of the application. */
-export function toResult({ reply, failure, why = '' }) {
-  if (failure) {
-    const [code, message] = failures[failure];
-    const because = why && ['no_reply', 'not_connected'].includes(failure) ? ` (${why})` : '';
-    return { ok: false, code, error: failure, message: message + because };
-  }
-  if (reply.ok) return { ok: true, code: 0, error: '', message: '' };
-  const { code, error, message, field, limit, by, by_device, replaced_by } = reply;
-  return { ok: false, code, error, message, ...(field && { field }), ...(limit !== undefined && { limit }), ...(by && { by, byDevice: by_device }), ...(replaced_by && { replacedBy: replaced_by }) };
+/** Makes the call that `read` reads from the arguments; its result is what `convert` makes of the outcome. */
+export const ask = (engine, read, convert = toResult) => Promise.resolve(checked(() => engine.call(read()))).then(convert);
+
+/** Those of the fields that there are. */
+export const present = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+function failed({ failure, why, max_waiting }) {
+  const [code, message] = failures[failure];
+  const because = why && ['no_reply', 'not_connected'].includes(failure) ? ` (${why})` : '';
+  return { ok: false, code, error: failure, message: message + because, limit: failure === 'too_many_waiting' ? max_waiting : undefined };
+}
+
+/** What became of a call, `{ reply }` or `{ failure, why, max_waiting }`, in the words of the application. */
+export function toResult(outcome) {
+  const { ok, code = 0, error = '', message = '', device = '', dup = false, field, limit, by, by_device: byDevice, replaced_by: replacedBy, rev } = outcome.reply ?? failed(outcome);
+  return { ok, code, error, message, device, dup, ...present({ field, limit, by, byDevice, replacedBy, rev }) };
 }

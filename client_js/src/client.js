@@ -2,6 +2,7 @@
 import { Connection, packetOverhead } from './connection.js';
 import { Device } from './device.js';
 import { GroupManager, Messages, customData, textData } from './groups.js';
+import { OperatorManager } from './operators.js';
 import { SignalingManager } from './signaling.js';
 import { isId } from './wire.js';
 import { randomBytes } from '#random';
@@ -78,8 +79,10 @@ class Engine {
   signaling_listeners = new Set();
   group_listeners = new Set();
   message_listeners = new Set();
+  operator_listeners = new Set();
   connection_listeners = new Set();
   state = 'disconnected';
+  broker_status = '';
   #options;
   #now = clock();
   #device;
@@ -102,7 +105,7 @@ class Engine {
   constructor(options, hear) {
     this.#options = options;
     this.#hear = hear;
-    const { userID, topicRoot, requestTimeout, clientID } = options;
+    const { userID, topicRoot, requestTimeout, clientID, operatorNews } = options;
     const root = `${topicRoot}/v1`;
     const client_id = clientID || random_id();
     const replies = `${root}/inbox/${userID}/reply/${reply_level(client_id)}`;
@@ -116,6 +119,7 @@ class Engine {
       server: options.server, client_id, user: userID, password: options.password || undefined, tls: options.tls,
       keep_alive: options.keepAlive, session_expiry: clientID ? options.sessionExpiry : 0,
       events: `${root}/inbox/${userID}/event`, replies, status: `${root}/status`,
+      for_operators: operatorNews ? `${root}/operator/` : '',
     };
     this.#limit = options.reconnectMin;
   }
@@ -125,6 +129,9 @@ class Engine {
   }
   get device() {
     return this.#device.device;
+  }
+  get server_epoch() {
+    return this.#device.server_epoch;
   }
   randomId() {
     return random_id();
@@ -179,8 +186,8 @@ class Engine {
       } else if (effect.effect === 'result') {
         const resolve = this.#completions.get(effect.call);
         this.#completions.delete(effect.call);
-        const why = this.#why;
-        this.#deliver(() => resolve({ reply: effect.reply, failure: effect.failure, why }));
+        const outcome = { reply: effect.reply, failure: effect.failure, why: this.#why, max_waiting: this.#options.maxWaiting };
+        this.#deliver(() => resolve(outcome));
       } else if (effect.effect === 'link') {
         this.#link = effect.link;
         if (effect.link === 'ready') this.#ready_since = this.#now();
@@ -229,14 +236,19 @@ class Engine {
       if (this.#connection === connection) done(...told);
     };
     const connection = new Connection({ ...this.#connection_options, will: this.#device.will() }, {
-      up: current((max_packet) => {
+      up: current((max_packet, no_operator) => {
         this.#phase = 'up';
         this.#why = '';
         this.#perform(this.#device.connected(this.#now(), max_packet));
         this.#updateState();
+        if (no_operator) this.#perform([{ effect: 'operator' }]);
       }),
       down: current((why, taken_over, too_large) => this.#lose(why, taken_over, too_large)),
-      status: current((payload) => this.#perform(this.#device.receiveStatus(payload, this.#now()))),
+      status: current((payload) => {
+        this.broker_status = String(payload);
+        this.#perform(this.#device.receiveStatus(payload, this.#now()));
+      }),
+      operator: current((what, json) => this.#perform([{ effect: 'operator', what, json }])),
       event: current((payload) => this.#perform(this.#device.receiveEvent(payload, this.#now()))),
       reply: current((payload, correlation) => this.#perform(this.#device.receiveReply(payload, this.#now(), correlation))),
     });
@@ -296,22 +308,25 @@ export class Client {
   #engine;
   #signaling;
   #groups;
+  #operators;
   #messages;
 
   constructor(options) {
     const all = {
       server: default_server(), password: '', clientID: '', tls: undefined, whenOffline: 'wait', requestTimeout: 10_000,
       maxWaiting: 1_000, keepAlive: 15, sessionExpiry: 3_600, reconnectMin: 500, reconnectMax: 30_000, topicRoot: 'beckon',
-      ...options,
+      operatorNews: false, ...options,
     };
     check(all);
     this.#engine = new Engine(all, (effect) => {
       if (effect.effect === 'news') this.#signaling.hear(effect);
       else if (effect.effect === 'group') this.#groups.hear(effect.event);
+      else if (effect.effect === 'operator') this.#operators.hear(effect);
       else this.#messages.hear(effect.event);
     });
     this.#signaling = new SignalingManager(this.#engine);
     this.#groups = new GroupManager(this.#engine);
+    this.#operators = new OperatorManager(this.#engine);
     this.#messages = new Messages(this.#engine);
   }
 
@@ -331,6 +346,12 @@ export class Client {
   get device() {
     return this.#engine.device;
   }
+  get serverEpoch() {
+    return this.#engine.server_epoch;
+  }
+  get brokerStatus() {
+    return this.#engine.broker_status;
+  }
 
   addConnectionListener(listener) {
     this.#engine.connection_listeners.add(listener);
@@ -345,6 +366,9 @@ export class Client {
   getGroupManager() {
     return this.#groups;
   }
+  getOperatorManager() {
+    return this.#operators;
+  }
 
   addSimpleMsgListener(listener) {
     this.#engine.message_listeners.add(listener);
@@ -354,10 +378,10 @@ export class Client {
   }
 
   sendC2CTextMessage(text, userID) {
-    return this.#messages.send('message', userID, 'to', text, textData);
+    return this.#messages.send('message', userID, 'peer', text, textData);
   }
   sendC2CCustomMessage(data, userID) {
-    return this.#messages.send('message', userID, 'to', data, customData);
+    return this.#messages.send('message', userID, 'peer', data, customData);
   }
   sendGroupTextMessage(text, groupID) {
     return this.#messages.send('group_message', groupID, 'group', text, textData);

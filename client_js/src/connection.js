@@ -10,8 +10,8 @@ const packet_too_large = 0x95;
 
 /**
  * One connection to the broker, for one time: when it is down, it stays down, and the next is
- * another. Tells `up(max_packet)` when the inbox is subscribed to, `event(payload)`,
- * `reply(payload, correlation)` and `status(payload)` what comes, and once
+ * another. Tells `up(max_packet, no_operator)` when the inbox is subscribed to, `event(payload)`,
+ * `reply(payload, correlation)`, `status(payload)` and `operator(what, json)` what comes, and once
  * `down(why, taken_over, too_large)`.
  */
 export class Connection {
@@ -52,6 +52,7 @@ export class Connection {
       if (topic === options.events) listener.event(payload);
       else if (topic === options.replies) listener.reply(payload, String(properties?.correlationData ?? ''));
       else if (topic === options.status) listener.status(payload);
+      else if (options.for_operators && topic.startsWith(options.for_operators)) listener.operator(topic.slice(options.for_operators.length), String(payload));
     });
     this.#client.on('error', ({ code, message }) => {
       // What the broker says has a number for a code, what the network does has a word.
@@ -78,15 +79,17 @@ export class Connection {
   }
 
   #subscribe() {
-    const { events, replies, status } = this.#options;
-    this.#client.subscribe([events, replies, status], { qos: 1 }, (error, granted) => {
+    const { events, replies, status, for_operators } = this.#options;
+    const topics = [events, replies, status, ...(for_operators ? [`${for_operators}+`] : [])];
+    this.#client.subscribe(topics, { qos: 1 }, (error, asked, answer) => {
       if (this.#is_down) return;
-      // Without its status one knows less, but can do all.
-      if (!granted?.length || granted.some(({ topic, qos }) => topic !== status && qos >= first_refusal)) {
+      // Without its status, which is the third, one knows less, but can do all.
+      const [no_events, no_replies, , no_operator] = topics.map((_, at) => !(answer?.granted[at] < first_refusal));
+      if (no_events || no_replies) {
         this.#down(`the broker refused the subscription to ${events}`);
       } else {
         this.#is_up = true;
-        this.#listener.up(this.#max_packet);
+        this.#listener.up(this.#max_packet, no_operator);
       }
     });
   }

@@ -99,6 +99,11 @@ export class Device {
     return this.#device;
   }
 
+  /** Which start of the broker it was that told what is open; empty: there was no sync. */
+  get server_epoch() {
+    return this.#inbox.server_epoch;
+  }
+
   open(now) {
     return this.#inbox.open(now);
   }

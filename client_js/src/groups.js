@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { checked, data, id, ids, text, toResult, word } from './arguments.js';
+import { ask, data, id, ids, present, text, toResult, word } from './arguments.js';
+import { askPages } from './pages.js';
 
 const joinModes = ['free', 'closed'];
 
@@ -30,10 +31,7 @@ export class GroupManager {
   }
 
   #ask(kind, groupID, body = () => ({}), convert = toResult) {
-    return checked(
-      () => this.#engine.call({ kind, about: id(groupID, 'group'), body: body() }).then(convert),
-      (refused) => Promise.resolve({ ...convert({ reply: { ok: true } }), ...refused }),
-    );
+    return ask(this.#engine, () => ({ kind, about: id(groupID, 'group'), body: body() }), convert);
   }
 
   createGroup(groupID, groupName = '', { joinMode = 'free', memberList = [], profile: texts } = {}) {
@@ -53,10 +51,8 @@ export class GroupManager {
     return this.#ask('group_dismiss', groupID);
   }
 
-  async getJoinedGroupList() {
-    const groups = [];
-    const result = await this.#pages('groups', this.#engine.user, (reply) => groups.push(...reply.groups.map(toDescription)));
-    return { ...result, groups };
+  getJoinedGroupList() {
+    return askPages(this.#engine, () => ({ kind: 'groups', about: this.#engine.user }), 'groups', ({ groups }) => groups.map(toDescription));
   }
 
   getGroupsInfo(groupIDList) {
@@ -73,11 +69,9 @@ export class GroupManager {
     }));
   }
 
-  async getGroupMemberList(groupID) {
-    const members = [];
-    const result = await this.#pages('group_get', groupID, ({ group }) =>
-      members.push(...group.members.map(({ user, role }) => ({ userID: user, role }))));
-    return { ...result, members };
+  getGroupMemberList(groupID) {
+    return askPages(this.#engine, () => ({ kind: 'group_get', about: id(groupID, 'group') }), 'members',
+      ({ group }) => group.members.map(({ user, role }) => ({ userID: user, role })));
   }
 
   inviteUserToGroup(groupID, userList) {
@@ -98,22 +92,11 @@ export class GroupManager {
     return this.#ask('group_transfer', groupID, () => ({ user: id(userID, 'user') }));
   }
 
-  /** Asks for one page after the other, and `take`s each. */
-  async #pages(kind, about, take) {
-    let after;
-    do {
-      const outcome = await this.#ask(kind, about, () => ({ after }), (one) => one);
-      if (outcome.code) return outcome; // refused here
-      if (!outcome.reply?.ok) return toResult(outcome);
-      take(outcome.reply);
-      after = outcome.reply.next;
-    } while (after !== undefined);
-    return toResult({ reply: { ok: true } });
-  }
-
   /** The events of groups, to the listeners. For the client alone. */
-  hear({ event, group, by, members, user, role, owner, name, join_mode, profile: texts }) {
+  hear({ event, group, by, by_device: byDevice, members = [], user = '', role, owner, name, join_mode, profile: texts, reason = '' }) {
     const tell = (...call) => this.#engine.tell(this.#engine.group_listeners, ...call);
+    const change = present({ groupName: name, joinMode: join_mode, profile: texts, owner });
+    tell('onGroupEvent', { event, groupID: group, by, byDevice, members, user, change, reason, ...present({ role }) });
     switch (event) {
       case 'group_created': return tell('onGroupCreated', group);
       case 'member_entered': return tell('onMemberEnter', group, members);
@@ -121,11 +104,8 @@ export class GroupManager {
       case 'member_removed': return tell('onMemberKicked', group, by, members);
       case 'member_left': return tell('onMemberLeave', group, user);
       case 'role_changed': return tell(role === 'admin' ? 'onGrantAdministrator' : 'onRevokeAdministrator', group, by, [user]);
-      case 'owner_changed': return tell('onGroupInfoChanged', group, { owner });
       case 'group_dismissed': return tell('onGroupDismissed', group, by);
-      default: return tell('onGroupInfoChanged', group, {
-        ...(name !== undefined && { groupName: name }), ...(join_mode && { joinMode: join_mode }), ...(texts && { profile: texts }),
-      });
+      default: return tell('onGroupInfoChanged', group, change);
     }
   }
 }
@@ -142,10 +122,7 @@ export class Messages {
 
   send(kind, about, field, said, check) {
     const msgID = this.#engine.randomId();
-    const sent = checked(
-      () => this.#engine.call({ kind, about: id(about, field), body: { id: msgID, data: check(said) } }).then(toResult),
-      (refused) => Promise.resolve(refused),
-    );
+    const sent = ask(this.#engine, () => ({ kind, about: id(about, field), body: { id: msgID, data: check(said) } }));
     return Object.assign(sent, { msgID });
   }
 

@@ -154,6 +154,11 @@ export class Inbox {
     held.look = held.deadline === undefined ? now + now_and_then : held.deadline + late;
   }
 
+  /** Of the broker that spoke last; empty: none has. */
+  get server_epoch() {
+    return this.#server_epoch;
+  }
+
   holds(id) {
     return this.#held.has(id);
   }
@@ -230,12 +235,16 @@ export class Inbox {
 
   // --------------------------------------------------------------------- changes
 
+  /** What is told of whatever happened to it. */
+  #of(held, { by, by_device, here = false, assumed = false }, now) {
+    const { id, inviter, group, role, rev } = held.info;
+    return { id, inviter, group, role, rev, by, by_device, here, assumed, remaining_ms: this.#remaining(held, now) };
+  }
+
   #tell(held, body, cause, now, news) {
-    const { id, inviter, group, role } = held.info;
+    const { role } = held.info;
     news.push({
-      news: 'heard', id, inviter, group, role, body, call: held.info.call,
-      by: cause.by, by_device: cause.by_device, assumed: cause.assumed ?? false,
-      remaining_ms: this.#remaining(held, now),
+      news: 'heard', ...this.#of(held, cause, now), body,
       // This user is among those whom it ends or, the inviter, is left with nobody.
       ends_ours: ['invitation_cancelled', 'invitation_revoked'].includes(body.event) &&
         ((role === 'invitee' && body.invitees.includes(this.#me)) ||
@@ -321,7 +330,7 @@ export class Inbox {
       if (state === undefined || order.indexOf(part.state) < order.indexOf(state)) state = part.state;
     }
     const { by, by_device, reason = '', here = false } = held.ending;
-    news.push({ news: 'ended', id: held.info.id, inviter: held.info.inviter, call: held.info.call, state, reason, by, by_device, here, assumed: held.assumed });
+    news.push({ news: 'ended', id: held.info.id, inviter: held.info.inviter, state, reason, by, by_device, here, assumed: held.assumed });
   }
 
   // ----------------------------------------------------------------------- calls
@@ -361,10 +370,10 @@ export class Inbox {
     news.push({ news: 'unsure', id });
   }
 
-  #leaves(held, { user, reason, data }, cause, news) {
+  #leaves(held, { user, reason, data }, cause, now, news) {
     if (!held.talk?.devices.delete(user)) return;
     held.talk.left.add(user);
-    if (!cause.here) news.push({ news: 'participant_left', ...this.#of(held, cause), user, reason, data });
+    if (!cause.here) news.push({ news: 'participant_left', ...this.#of(held, cause, now), user, reason, data });
     if (user === this.#me) this.#talkIsOver(held);
   }
 
@@ -372,16 +381,12 @@ export class Inbox {
     if (!held.talk) return;
     const duration = duration_ms ?? Math.max(now - held.talk.since, 0);
     this.#talkIsOver(held);
-    news.push({ news: 'call_ended', ...this.#of(held, cause), reason, duration_ms: duration, data });
+    news.push({ news: 'call_ended', ...this.#of(held, cause, now), reason, duration_ms: duration, data });
   }
 
   #talkIsOver(held) {
     held.talk = undefined;
     held.talk_over = true;
-  }
-
-  #of({ info: { id, inviter, group, role } }, { by, by_device, here = false }) {
-    return { id, inviter, group, role, by, by_device, here };
   }
 
   /** Whatever was missed of the call: as `sync` and `get` tell it. */
@@ -393,7 +398,7 @@ export class Inbox {
       return;
     }
     for (const user of [...held.talk.devices.keys()]) {
-      if (held.talk && !call_state.participants.includes(user)) this.#leaves(held, { user, reason: '' }, { by: user }, news);
+      if (held.talk && !call_state.participants.includes(user)) this.#leaves(held, { user, reason: '' }, { by: user }, now, news);
     }
     if (!held.talk) return;
     held.since = held.talk.since = now - call_state.duration_ms;
@@ -415,19 +420,21 @@ export class Inbox {
     }
     const cause = { by, by_device, here: this.#isOwn(by, by_device) };
     if (event.event === 'signal') {
-      if (!cause.here && (event.seq === undefined || this.#signals.insert(`${id} ${by_device} ${event.seq}`))) {
-        news.push({ news: 'signal', ...this.#of(held, cause), user: event.from, data: event.data });
+      // A larger number would be taken for others like it.
+      const seq = Number.isSafeInteger(event.seq) ? event.seq : undefined;
+      if (!cause.here && (seq === undefined || this.#signals.insert(`${id} ${by_device} ${seq}`))) {
+        news.push({ news: 'signal', ...this.#of(held, cause, now), user: event.from, seq, data: event.data });
       }
     } else if (event.event === 'participant_joined') {
       this.#comesIn(held, event.user, by_device, now, news);
-      if (!cause.here) news.push({ news: 'participant_joined', ...this.#of(held, cause), user: event.user, data: event.data });
+      if (!cause.here) news.push({ news: 'participant_joined', ...this.#of(held, cause, now), user: event.user, data: event.data });
     } else if (event.event === 'participant_left') {
-      this.#leaves(held, event, cause, news);
+      this.#leaves(held, event, cause, now, news);
     } else if (event.event === 'call_ended') {
       this.#callEnds(held, event, cause, now, news);
     } else if (held.talk) {
       held.talk.devices.set(event.user, by_device);
-      if (!cause.here) news.push({ news: 'participant_moved', ...this.#of(held, cause), user: event.user });
+      if (!cause.here) news.push({ news: 'participant_moved', ...this.#of(held, cause, now), user: event.user });
     }
     // It carries the present rev, so something came before it that did not arrive.
     if (rev > held.info.rev && held.talk) news.push({ news: 'unsure', id });
@@ -489,7 +496,8 @@ export class Inbox {
       if (!ringing && !this.#isOwn(by, by_device)) {
         if (by === this.#me && event.event === 'invitation_modified') {
           // By another device of the inviter: `get` does not tell what it was before.
-          news.push({ news: 'heard', id, inviter: this.#me, role: 'inviter', body: event, by, by_device, assumed: false, ends_ours: false });
+          const unheld = { info: { id, inviter: this.#me, role: 'inviter', rev } };
+          news.push({ news: 'heard', ...this.#of(unheld, { by, by_device }, now), body: event, ends_ours: false });
         }
         news.push({ news: 'unsure', id });
       }
@@ -567,7 +575,7 @@ export class Inbox {
         // The call was over before it was known how it stands.
         const { reason, duration_ms } = info.call_state;
         this.#ended.insert(info.id);
-        return [{ news: 'call_ended', ...this.#of({ info }, {}), reason, duration_ms }];
+        return [{ news: 'call_ended', ...this.#of({ info }, {}, now), reason, duration_ms }];
       }
       if (info.role !== 'inviter' && info.state !== 'open') {
         this.#ended.insert(info.id);
@@ -774,7 +782,7 @@ export class Inbox {
     // An invite that is on its way is not known yet.
     if (!held?.confirmed) return news;
     if (held.announced && !held.end_told) {
-      news.push({ news: 'ended', id, inviter: held.info.inviter, call: held.info.call, state: undefined, reason: '', here: false, assumed: false });
+      news.push({ news: 'ended', id, inviter: held.info.inviter, state: undefined, reason: '', here: false, assumed: false });
     }
     this.#callEnds(held, {}, {}, now, news);
     // Not remembered as ended: after a restart of the broker an invite that is sent again makes it anew.

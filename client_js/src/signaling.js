@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { checked, data, id, ids, text, timeout, toResult, word } from './arguments.js';
+import { ask, checked, data, id, ids, present, text, timeout, toResult, word } from './arguments.js';
 
 /** The events of the wire, and the one call of the listener API for the same. */
 const mapped = {
@@ -19,24 +19,33 @@ function cancelOurs(tell, { id: inviteID, inviter, ends_ours, body }) {
   if (ends_ours) tell('onInvitationCancelled', inviteID, inviter, body.data ?? '');
 }
 
-const of = ({ id: inviteID, group = '', by = '', by_device = '' }) => ({ inviteID, groupID: group, by, byDevice: by_device });
+const doneBy = ({ id: inviteID, by = '', by_device = '' }) => ({ inviteID, by, byDevice: by_device });
+const howItAsks = ({ call, answer, visibility, online_only }) => ({ call, answer, visibility, onlineUserOnly: online_only });
+const leftOf = (remaining_ms) => (remaining_ms > 0 ? remaining_ms : undefined);
+
+/** What `onSignalingEvent` tells. */
+const toEvent = (type, news, { invitees, data: said = '', reason = '', replaces = [], ...of_some }) => ({
+  type, ...doneBy(news), inviter: news.inviter, groupID: news.group ?? '', role: news.role, rev: news.rev, here: news.here, assumed: news.assumed,
+  invitees, data: said, reason, replaces, ...present({ remainingMs: leftOf(news.remaining_ms), ...of_some }),
+});
 
 export function toSignalingInfo(info) {
-  const { participants = [], duration_ms = 0 } = info.call_state ?? {};
+  const { participants = [], more = 0, duration_ms = 0, reason: callReason = '' } = info.call_state ?? {};
   return {
     inviteID: info.id, inviter: info.inviter, groupID: info.group ?? '',
-    inviteeList: info.invitees.map(({ user }) => user), data: info.data ?? '', onlineUserOnly: info.online_only,
-    role: info.role, open: info.state === 'open', answer: info.answer, visibility: info.visibility,
-    remainingMs: info.remaining_ms,
+    inviteeList: info.invitees.map(({ user }) => user), data: info.data ?? '', ...howItAsks(info),
+    role: info.role, open: info.state === 'open',
     invitees: info.invitees.map(({ user, state, ringing, device = '', data: said = '', reason = '' }) => ({ user, state, ringing, device, data: said, reason })),
-    call: info.call, participants, callDurationMs: duration_ms, here: info.here ?? false, devices: info.devices ?? {},
+    inviteesLeftOut: info.invitees_left_out ?? 0, answersLeftOut: info.answers_left_out ?? false,
+    participants, participantsLeftOut: more, callDurationMs: duration_ms, callReason, here: info.here ?? false, devices: info.devices ?? {},
+    ...present({ remainingMs: leftOf(info.remaining_ms), rev: info.rev }),
   };
 }
 
-const withInvite = (inviteID) => (outcome) => ({
-  ...toResult(outcome), inviteID, skipped: outcome.reply?.skipped ?? [], offline: outcome.reply?.offline ?? [], more: outcome.reply?.more ?? 0,
-  ...(outcome.reply?.merged_into && { mergedInto: outcome.reply.merged_into }),
-});
+const withInvite = (inviteID) => (outcome) => {
+  const { skipped = [], offline = [], more = 0, state, remaining_ms, merged_into: mergedInto } = outcome.reply ?? {};
+  return { ...toResult(outcome), inviteID, skipped, offline, more, open: state !== 'ended', ...present({ remainingMs: leftOf(remaining_ms), mergedInto }) };
+};
 
 /** Invites, answers and ends invitations, and the calls that come of them. See beckon.d.ts. */
 export class SignalingManager {
@@ -56,10 +65,7 @@ export class SignalingManager {
 
   /** Makes the call that `read` reads; its result is what `convert` makes of the outcome. */
   #ask(read, convert = toResult) {
-    return checked(
-      () => this.#engine.call(read()).then(convert),
-      (refused) => Promise.resolve({ ...convert({ reply: { ok: true } }), ...refused }),
-    );
+    return ask(this.#engine, read, convert);
   }
 
   #invites(kind, about, body) {
@@ -159,10 +165,10 @@ export class SignalingManager {
   }
 
   async setBusy(busy, said = '') {
-    return checked(() => {
+    return toResult(checked(() => {
       const as = { data: data(said), reason: 'busy' };
-      return toResult(this.#engine.setBusy(busy ? as : undefined));
-    }, (refused) => refused);
+      return this.#engine.setBusy(busy ? as : undefined);
+    }));
   }
 
   getHistory({ limit, before } = {}) {
@@ -192,10 +198,12 @@ export class SignalingManager {
   }
 
   #hearEvent(news, tell) {
-    const { body, role, remaining_ms: remainingMs, assumed } = news;
+    const { body } = news;
     const [type, toMapped] = mapped[body.event];
+    const { data: said, reason, replaces } = body;
     const invitees = body.invitees ?? (body.invitee === undefined ? [] : [body.invitee]);
-    tell('onSignalingEvent', { type, ...of(news), role, invitees, data: body.data ?? '', reason: body.reason ?? '', replaces: body.replaces ?? [], remainingMs, assumed });
+    const asks = body.event === 'new_invitation' ? { ...howItAsks(body), more: body.more ?? 0 } : {};
+    tell('onSignalingEvent', toEvent(type, news, { invitees, data: said, reason, replaces, ...asks }));
     toMapped(tell, news);
   }
 
@@ -203,11 +211,11 @@ export class SignalingManager {
     const { state, reason, here, assumed } = news;
     // No event said so, so those who know the mapped API alone would ring on.
     if (state === undefined) tell('onInvitationCancelled', news.id, news.inviter, '');
-    tell('onInvitationEnded', { ...of(news), state, reason, here, assumed });
+    tell('onInvitationEnded', { ...doneBy(news), state, reason, here, assumed });
   }
 
   #hearOfCall(news, tell) {
-    const { id: inviteID, user, role, here, duration_ms: durationMs, data: said = '', reason = '' } = news;
+    const { id: inviteID, user, seq, duration_ms: durationMs, data: said = '', reason = '' } = news;
     const [type, ...call] = {
       signal: ['signal', 'onSignal', inviteID, user, said],
       participant_joined: ['participantJoined', 'onParticipantJoined', inviteID, user, said],
@@ -215,10 +223,7 @@ export class SignalingManager {
       participant_moved: ['participantMoved', 'onParticipantMoved', inviteID, user],
       call_ended: ['callEnded', 'onCallEnded', inviteID, reason, durationMs, said],
     }[news.news];
-    tell('onSignalingEvent', {
-      type, ...of(news), role, invitees: user === undefined ? [] : [user], data: said, reason, replaces: [], assumed: false,
-      ...(durationMs !== undefined && { durationMs }), here,
-    });
+    tell('onSignalingEvent', toEvent(type, news, { invitees: user === undefined ? [] : [user], data: said, reason, seq, durationMs }));
     tell(...call);
   }
 }

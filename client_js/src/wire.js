@@ -110,7 +110,7 @@ const events = {
   invitation_modified: { ...ofInvitation, 'data?': data, 'invitees?': ids },
   invitation_revoked: { ...ofInvitation, invitees: ids, reason: text },
   invitee_ringing: { ...ofInvitation, invitee: isId },
-  signal: { ...ofInvitation, from: isId, 'seq?': Number.isSafeInteger, data },
+  signal: { ...ofInvitation, from: isId, 'seq?': Number.isInteger, data },
   participant_joined: { ...ofInvitation, user: isId, 'data?': data },
   participant_left: { ...ofInvitation, user: isId, reason: text, 'data?': data },
   participant_moved: { ...ofInvitation, user: isId },
@@ -130,26 +130,41 @@ const events = {
 /** What lists leave out is counted. */
 const some = { 'more?': count };
 const skipped = { 'skipped?': list({ user: isId, error: text }), ...some };
-const invited = { ...skipped, 'offline?': ids };
-const counted = { 'dup?': flag, rev: count };
+const dup = { 'dup?': flag };
+const invited = { ...dup, state: unless('open', word('open', 'ended')), 'remaining_ms?': count, ...skipped, 'offline?': ids };
+const counted = { ...dup, rev: count };
+const open = { invitations: list(item), 'next?': text };
 /** What is read of each reply that is ok, by the request that it answers. */
 const replies = {
-  invite: { 'dup?': flag, 'id?': isId, 'rev?': count, state: unless('open', word('open', 'ended')), 'remaining_ms?': count, 'merged_into?': isId, ...invited },
+  invite: { 'id?': isId, 'rev?': count, 'merged_into?': isId, ...invited },
   add: { id: isId, rev: count, ...invited },
   accept: counted,
   reject: counted,
   cancel: { ...counted, cancelled: ids, already: list(person), ...some },
   modify: counted,
   ringing: counted,
+  signal: counted,
+  join: counted,
+  hangup: counted,
+  resume: counted,
   get: { invitation: (value) => fits(value, invitation), 'next?': text },
   here: { 'again_ms?': count },
-  sync: { server_epoch: text, invitations: list(item), 'next?': text },
-  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), 'invitees_left_out?': count, reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, 'ring_ms?': count, 'talk_ms?': count }), 'next?': text },
+  sync: { server_epoch: text, ...open },
+  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), 'invitees_left_out?': count, reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, ring_ms: count, 'talk_ms?': count }), 'next?': text },
   message: { id: isId },
   groups: { groups: list({ group: isId, 'name?': text, role: text, join_mode: text, count }), 'next?': text },
+  group_create: dup,
+  group_join: dup,
+  group_quit: dup,
+  group_dismiss: dup,
+  group_update: dup,
+  group_role: dup,
+  group_transfer: dup,
   group_add: skipped,
   group_remove: skipped,
   group_get: { group: (value) => fits(value, { group: isId, 'name?': text, join_mode: text, owner: isId, 'profile?': map, count, members: list({ user: isId, role: text }) }), 'next?': text },
+  online: { online: list({ user: isId, devices: count }), 'next?': text },
+  open,
 };
 replies.group_invite = replies.invite;
 replies.group_message = replies.message;

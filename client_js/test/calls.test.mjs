@@ -229,6 +229,29 @@ test('a signal is told once, by its seq, and its own echo is not', () => {
   assert.equal(alone.told('signal').length, 3);
 });
 
+test('a signal is told with its seq, and one whose seq no number here can be is told, too', () => {
+  const alone = talking();
+  alone.wait(1_000);
+  for (const seq of [7, 2 ** 60, 2 ** 60, undefined]) alone.event('signal', 'x', 2, 'alice', { from: 'alice', data: 'offer', ...(seq && { seq }) });
+  alone.receiveEvent(Uint8Array.of(0x86, ...key('event'), ...key('signal'), ...key('id'), ...key('x'), ...key('rev'), 2, ...key('from'), ...key('alice'),
+    ...key('seq'), 0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ...key('data'), ...key('the last')));
+  assert.deepEqual(alone.told('signal').map(({ seq, data, rev }) => [seq, data, rev]),
+    [[7, 'offer', 2], [undefined, 'offer', 2], [undefined, 'offer', 2], [undefined, 'offer', 2], [undefined, 'the last', 2]]);
+});
+/** A short text in msgpack. */
+const key = (text) => [0xa0 + text.length, ...new TextEncoder().encode(text)];
+
+test('what happens in a call is told with how the invitation stands', () => {
+  const alone = new Alone();
+  alone.connectAndSync();
+  announce(alone, call(['bob', 'carol'], { rev: 1 }));
+  alone.event('invitee_accepted', 'x', 2, 'carol', { invitee: 'carol' });
+  alone.wait(1_000);
+  alone.told();
+  alone.event('signal', 'x', 2, 'alice', { from: 'alice', seq: 1, data: 'a picture' });
+  assert.deepEqual(alone.told('signal').map(({ rev, remaining_ms, assumed }) => [rev, remaining_ms, assumed]), [[2, 29_000, false]]);
+});
+
 test('who is rung may signal before anybody answers', () => {
   const alone = new Alone();
   alone.connectAndSync();

@@ -534,6 +534,23 @@ test("a reply's rev hides no event that is still under way", () => {
   assert.ok(alone.silent);
 });
 
+test('each event is told with the rev of the invitation as it is with it', () => {
+  const alone = new Alone({}, 'alice');
+  alone.connectAndSync([ring('x', ['bob', 'carol'], { role: 'inviter', rev: 3 })]);
+  alone.event('invitee_ringing', 'x', 3, 'bob', { invitee: 'bob' });
+  alone.event('invitee_rejected', 'x', 4, 'bob', { invitee: 'bob', reason: 'busy' });
+  alone.event('invitation_modified', 'unheld', 9, 'alice', { data: 'urgent' }, elsewhere);
+  assert.deepEqual(heard(alone.told()).map(({ id, body, rev }) => [id, body.event, rev]),
+    [['x', 'invitee_ringing', 3], ['x', 'invitee_rejected', 4], ['unheld', 'invitation_modified', 9]]);
+});
+
+test('which start of the broker it is that speaks is known from its sync', () => {
+  const alone = new Alone();
+  assert.equal(alone.device.server_epoch, '');
+  alone.connectAndSync();
+  assert.equal(alone.device.server_epoch, 'epoch');
+});
+
 test('what is delivered twice is told once', () => {
   const alone = new Alone();
   alone.connectAndSync([ring()]);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { Client } from '../src/client.js';
 import { GroupManager } from '../src/groups.js';
+import { OperatorManager } from '../src/operators.js';
 import { SignalingManager } from '../src/signaling.js';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -22,7 +23,7 @@ test('the types name the methods that there are', () => {
   const source = ts.createSourceFile('', ts.sys.readFile(here('../beckon.d.ts')), ts.ScriptTarget.ES2022, true);
   const named = (name) => source.statements.find((one) => one.name?.text === name).members.map((one) => one.name?.text).filter(Boolean).sort();
   const has = ({ prototype }) => Object.getOwnPropertyNames(prototype).filter((name) => !['constructor', 'hear'].includes(name)).sort();
-  for (const type of [Client, SignalingManager, GroupManager]) assert.deepEqual(has(type), named(type.name), type.name);
+  for (const type of [Client, SignalingManager, GroupManager, OperatorManager]) assert.deepEqual(has(type), named(type.name), type.name);
 });
 
 test('the lock file names no download host but the npm registry', () => {

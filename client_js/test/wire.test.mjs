@@ -77,6 +77,22 @@ test('every reply of the golden vectors is read as what it answers', () => {
   }
 });
 
+test('a reply that lacks what it must have, or has it wrong, answers nothing', () => {
+  const ok = (re, body) => ({ re, ok: true, device: 'a1', ...body });
+  const item = { id: 'x', inviter: 'alice', invitees: [{ user: 'bob' }] };
+  for (const [kind, right, ...wrong] of [
+    ['online', { online: [{ user: 'bob', devices: 2 }], next: 'bob' }, {}, { online: [{ user: 'bob' }] }, { online: [{ user: 'bob', devices: '2' }] }],
+    ['open', { invitations: [item], next: '1' }, {}, { invitations: [{ id: 'x' }] }, { invitations: [{ ...item, invitees_left_out: 'many' }] }],
+    ['add', { id: 'x', rev: 2, dup: true, remaining_ms: 5 }, { id: 'x', rev: 2, dup: 1 }, { id: 'x', rev: 2, remaining_ms: -1 }],
+    ['group_join', { dup: true }, { dup: 'yes' }],
+    ...['signal', 'join', 'hangup', 'resume'].map((one) => [one, { rev: 2, dup: true }, {}, { rev: '2' }, { rev: 2, dup: 'yes' }]),
+  ]) {
+    const verb = requests[kind][1];
+    assert.ok(fitsRequest(ok(verb, structuredClone(right)), kind), kind);
+    for (const one of wrong) assert.ok(!fitsRequest(ok(verb, structuredClone(one)), kind), `${kind} ${JSON.stringify(one)}`);
+  }
+});
+
 test('garbage is no message', () => {
   for (const { hex } of JSON.parse(readFileSync(new URL('samples/malformed.json', schemas), 'utf8'))) {
     assert.equal(decodeEvent(bytes(hex)), undefined, hex);

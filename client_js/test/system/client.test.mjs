@@ -31,22 +31,33 @@ for (const transport of ['mqtt', 'ws']) {
     const door = await Person.connected(broker[transport], 'door');
     const invite = door.signaling.invite('kitchen', 'front door');
     assert.match(invite.inviteID, /^[0-9a-f]{32}$/);
-    assert.deepEqual(await invite, { ok: true, code: 0, error: '', message: '', inviteID: invite.inviteID, skipped: [], offline: [], more: 0 });
+    const { remainingMs, ...made } = await invite;
+    assert.deepEqual(made, { ok: true, code: 0, error: '', message: '', device: door.client.device, dup: false, rev: 1, inviteID: invite.inviteID, skipped: [], offline: [], more: 0, open: true });
+    assert.ok(remainingMs > 20_000 && remainingMs <= 30_000, String(remainingMs));
     assert.deepEqual(await kitchen.hears('onReceiveNewInvitation'), [invite.inviteID, 'door', '', ['kitchen'], 'front door']);
     assert.ok((await kitchen.signaling.ringing(invite.inviteID)).ok);
     assert.deepEqual(await door.hears('onInviteeRinging'), [invite.inviteID, 'kitchen']);
     const [pending] = kitchen.signaling.getPendingInvitations();
     assert.ok(pending.remainingMs > 0 && pending.remainingMs <= 30_000);
-    assert.ok((await kitchen.signaling.accept(invite.inviteID, Uint8Array.of(0, 255))).ok);
+    const [rings] = await kitchen.hears('onSignalingEvent', ({ type }) => type === 'newInvitation');
+    assert.deepEqual([rings.inviter, rings.rev, rings.call, rings.answer, rings.visibility, rings.onlineUserOnly, rings.more], ['door', 1, false, 'all', 'invitees', false, 0]);
+    const accepted = await kitchen.signaling.accept(invite.inviteID, Uint8Array.of(0, 255));
+    assert.deepEqual([accepted.ok, accepted.dup, accepted.rev, accepted.device], [true, false, 2, kitchen.client.device]);
     const [id, who, data] = await door.hears('onInviteeAccepted');
     assert.deepEqual([id, who, [...data]], [invite.inviteID, 'kitchen', [0, 255]]);
+    assert.equal((await door.hears('onSignalingEvent', ({ type }) => type === 'inviteeAccepted'))[0].rev, 2);
+    const again = await kitchen.signaling.accept(invite.inviteID, Uint8Array.of(0, 255));
+    assert.deepEqual([again.ok, again.dup, again.rev], [true, true, 2]);
     const [end] = await door.hears('onInvitationEnded');
     assert.deepEqual([end.state, end.here, end.by, end.byDevice], ['accepted', false, 'kitchen', kitchen.client.device]);
     assert.ok((await kitchen.hears('onInvitationEnded'))[0].here);
     const late = await door.signaling.cancel(invite.inviteID);
-    assert.deepEqual([late.error, late.code, late.by], ['already_accepted', 8010, 'kitchen']);
+    assert.deepEqual([late.error, late.code, late.by, late.rev, late.device], ['already_accepted', 8010, 'kitchen', 2, door.client.device]);
     const { info } = await door.signaling.getSignalingInfo(invite.inviteID);
-    assert.deepEqual([info.open, info.invitees[0].state], [false, 'accepted']);
+    assert.deepEqual([info.open, info.invitees[0].state, info.rev], [false, 'accepted', 2]);
+    const { server_epoch, version } = JSON.parse(door.client.brokerStatus);
+    assert.ok(version);
+    assert.equal(door.client.serverEpoch, server_epoch);
   });
 }
 
@@ -169,6 +180,10 @@ test('groups: made, joined, rung, left', { skip }, async () => {
   const [teacher, ann, ben] = await Promise.all(['teacher', 'ann', 'ben'].map((user) => Person.connected(broker.mqtt, user)));
   assert.ok((await teacher.groups.createGroup('class-4b', '4b', { memberList: ['ann'], profile: { room: '2.14' } })).ok);
   assert.deepEqual(await ann.hears('onGroupCreated'), ['class-4b']);
+  assert.deepEqual(await ann.hears('onGroupEvent'), [{
+    event: 'group_created', groupID: 'class-4b', by: 'teacher', byDevice: teacher.client.device, members: ['teacher', 'ann'], user: '', change: { groupName: '4b' }, reason: '',
+  }]);
+  assert.ok((await teacher.groups.createGroup('class-4b')).dup);
   assert.ok((await ben.groups.joinGroup('class-4b')).ok);
   assert.deepEqual(await teacher.hears('onMemberEnter'), ['class-4b', ['ben']]);
   assert.deepEqual((await ben.groups.getJoinedGroupList()).groups, [{ groupID: 'class-4b', groupName: '4b', joinMode: 'free', memberCount: 3, role: 'member' }]);
@@ -283,8 +298,11 @@ test('a call: signals while it rings and in it, moved to another device, ended w
   await Promise.all([panel, phone].map((one) => one.hears('onReceiveNewInvitation')));
   assert.ok((await panel.signaling.signal(inviteID, 'I want to see', 'door')).ok);
   assert.deepEqual(await door.hears('onSignal'), [inviteID, 'flat', 'I want to see']);
-  const [{ byDevice }] = await door.hears('onSignalingEvent', ({ type }) => type === 'signal');
+  const [{ byDevice, seq, remainingMs }] = await door.hears('onSignalingEvent', ({ type }) => type === 'signal');
   assert.equal(byDevice, panel.client.device);
+  assert.ok(Number.isSafeInteger(seq) && remainingMs > 0);
+  assert.ok((await panel.signaling.signal(inviteID, 'and to hear', 'door')).ok);
+  assert.equal((await door.hears('onSignalingEvent', ({ type }) => type === 'signal'))[0].seq, seq + 1);
   await door.signaling.signal(inviteID, Uint8Array.of(1, 2, 3));
   assert.deepEqual([...(await phone.hears('onSignal'))[2]], [1, 2, 3]);
   await panel.signaling.accept(inviteID);
@@ -303,6 +321,8 @@ test('a call: signals while it rings and in it, moved to another device, ended w
   for (const end of ends) assert.deepEqual(end, [inviteID, 'hangup', ends[0][2], 'bye']);
   assert.equal(callOf(phone), undefined);
   assert.equal((await phone.signaling.hangup(inviteID)).error, 'already_ended');
+  const { info } = await door.signaling.getSignalingInfo(inviteID);
+  assert.deepEqual([info.callReason, info.callDurationMs], ['hangup', ends[0][2]]);
 });
 
 test('with three, who hangs up leaves, and the call goes on', { skip }, async () => {

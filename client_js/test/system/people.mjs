@@ -4,8 +4,9 @@ import { Client } from '../../src/client.js';
 import { within } from './broker.mjs';
 
 const signaling = ['onReceiveNewInvitation', 'onInviteeAccepted', 'onInviteeRejected', 'onInvitationCancelled', 'onInvitationTimeout', 'onInvitationModified', 'onInvitationEnded', 'onInviteeRinging', 'onSignalingEvent', 'onCallEnded', 'onParticipantLeft', 'onParticipantMoved', 'onSignal', 'onRejectedAsBusy'];
-const groups = ['onGroupCreated', 'onMemberEnter', 'onMemberLeave', 'onMemberInvited', 'onMemberKicked', 'onGroupDismissed', 'onGroupInfoChanged', 'onGrantAdministrator', 'onRevokeAdministrator'];
+const groups = ['onGroupEvent', 'onGroupCreated', 'onMemberEnter', 'onMemberLeave', 'onMemberInvited', 'onMemberKicked', 'onGroupDismissed', 'onGroupInfoChanged', 'onGrantAdministrator', 'onRevokeAdministrator'];
 const messages = ['onRecvC2CTextMessage', 'onRecvC2CCustomMessage', 'onRecvGroupTextMessage', 'onRecvGroupCustomMessage'];
+const operators = ['onOperatorNews', 'onNoOperator'];
 const all = new Set();
 
 export class Person {
@@ -16,8 +17,10 @@ export class Person {
     this.client = new Client({ server, userID, reconnectMin: 20, reconnectMax: 200, ...options });
     this.signaling = this.client.getSignalingManager();
     this.groups = this.client.getGroupManager();
+    this.operators = this.client.getOperatorManager();
     this.signaling.addSignalingListener(this.#listener(signaling));
     this.groups.addGroupListener(this.#listener(groups));
+    this.operators.addOperatorListener(this.#listener(operators));
     this.client.addSimpleMsgListener(this.#listener(messages));
     this.client.addConnectionListener(this.#listener(['onConnectionStateChanged']));
     all.add(this);
