@@ -108,7 +108,7 @@ std::string blaming(std::string sentence, const Settings& settings,
 /// What CLI11 says of the configuration file does not name it.
 std::string of_file(const CLI::Error& error, const CLI::App& app, const Settings& settings,
                     const std::vector<std::string>& words) {
-    const auto file = app.get_config_ptr()->as<std::string>();
+    const auto file = config_file(app);
     if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) {
         return blaming("--config: " + why_unreadable(file), settings, words);
     }

@@ -15,10 +15,6 @@ struct DoctorOptions {
     std::string callee;
 };
 
-struct Online : Result {
-    std::vector<OnlineUserInfo> users{};
-};
-
 /// Looks at one thing after the other that has to be right for a ring, and says what is wrong and
 /// what to do.
 class Doctor : public OperatorListener {
@@ -131,18 +127,14 @@ class Doctor : public OperatorListener {
     }
 
     bool is_operator(Session& session) {
-        online_ = session.result_of<Online>([&](const auto& told) {
-            session.client().getOperatorManager().getOnlineUsers(
-                [told](const Result& result, const std::vector<OnlineUserInfo>& users) {
-                    told(Online{result, users});
-                });
-        });
+        online_ = session.found_by<std::vector<OnlineUserInfo>>(
+            [&](const auto& told) { session.client().getOperatorManager().getOnlineUsers(told); });
         return online_ && online_->ok();
     }
 
     void look_as_operator(Session& session) {
         if (!options_.callee.empty()) {
-            const auto& users = online_->users;
+            const auto& users = online_->found;
             const auto found = std::find_if(
                 users.begin(), users.end(),
                 [this](const OnlineUserInfo& one) { return one.userID == options_.callee; });
@@ -176,7 +168,7 @@ class Doctor : public OperatorListener {
     const Output& output_;
     bool well_ = true;
     std::optional<Facts> counters_;
-    std::optional<Online> online_;
+    std::optional<Found<std::vector<OnlineUserInfo>>> online_;
 };
 
 }  // namespace

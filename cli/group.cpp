@@ -164,63 +164,45 @@ void add_membership(CLI::App& groups, Invocation& invocation) {
     add_user(transfer, *heir, "who owns it then");
 }
 
-struct Known : Result {
-    GroupDescription info{};
-    std::vector<GroupMember> members{};
-};
-
 Exit tell_group(const GroupOptions& chosen, const Settings& settings, const Output& output) {
+    struct Known {
+        GroupDescription info{};
+        std::vector<GroupMember> members{};
+    };
     Session session(settings, output);
-    const auto known = session.result_of<Known>([&](const auto& told) {
-        session.groups().getGroupsInfo(
-            {chosen.group}, [&, told](const std::vector<GroupInfoResult>& found) {
-                const GroupInfoResult& group = found.front();
-                if (!group.ok()) {
-                    return told(Known{static_cast<const Result&>(group)});
-                }
-                session.groups().getGroupMemberList(
-                    chosen.group,
-                    [told, info = group.info](const Result& result,
-                                              const std::vector<GroupMember>& members) {
-                        told(Known{result, info, members});
-                    });
-            });
-    });
-    if (!known) {
-        return cancelled;
-    }
-    Facts facts = reply_to("get", static_cast<const Result&>(*known));
-    if (known->ok()) {
-        facts["group"] = facts_of(known->info, known->members);
-    }
-    output.tell(facts);
-    return exit_of(*known);
+    return session.tell_found<Known>(
+        "get",
+        [&](const auto& told) {
+            session.groups().getGroupsInfo(
+                {chosen.group}, [&, told](const std::vector<GroupInfoResult>& found) {
+                    const GroupInfoResult& group = found.front();
+                    if (!group.ok()) {
+                        return told(group, Known{});
+                    }
+                    session.groups().getGroupMemberList(
+                        chosen.group,
+                        [told, info = group.info](const Result& result,
+                                                  const std::vector<GroupMember>& members) {
+                            told(result, Known{info, members});
+                        });
+                });
+        },
+        [](Facts& facts, const Known& known) {
+            facts["group"] = facts_of(known.info, known.members);
+        });
 }
 
-struct Joined : Result {
-    std::vector<GroupDescription> groups{};
-};
-
 Exit tell_list(const GroupOptions& /*chosen*/, const Settings& settings, const Output& output) {
+    using Groups = std::vector<GroupDescription>;
     Session session(settings, output);
-    const auto joined = session.result_of<Joined>([&](const auto& told) {
-        session.groups().getJoinedGroupList(
-            [told](const Result& result, const std::vector<GroupDescription>& groups) {
-                told(Joined{result, groups});
-            });
-    });
-    if (!joined) {
-        return cancelled;
-    }
-    Facts facts = reply_to("groups", static_cast<const Result&>(*joined));
-    if (joined->ok()) {
-        facts["groups"] = Facts::array();
-        for (const GroupDescription& group : joined->groups) {
-            facts["groups"].push_back(facts_of(group));
-        }
-    }
-    output.tell(facts);
-    return exit_of(*joined);
+    return session.tell_found<Groups>(
+        "groups", [&](const auto& told) { session.groups().getJoinedGroupList(told); },
+        [](Facts& facts, const Groups& groups) {
+            facts["groups"] = Facts::array();
+            for (const GroupDescription& group : groups) {
+                facts["groups"].push_back(facts_of(group));
+            }
+        });
 }
 
 void add_questions(CLI::App& groups, Invocation& invocation) {

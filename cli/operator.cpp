@@ -9,50 +9,27 @@ namespace {
 
 struct OperatorOptions {};
 
-template <class Found>
-struct All : Result {
-    std::vector<Found> found{};
-};
-
 Exit tell_online(const OperatorOptions&, const Settings& settings, const Output& output) {
+    using Users = std::vector<OnlineUserInfo>;
     Session session(settings, output);
-    const auto online = session.result_of<All<OnlineUserInfo>>([&](const auto& told) {
-        session.client().getOperatorManager().getOnlineUsers(
-            [told](const Result& result, const std::vector<OnlineUserInfo>& users) {
-                told(All<OnlineUserInfo>{result, users});
-            });
-    });
-    if (!online) {
-        return cancelled;
-    }
-    Facts facts = reply_to("online", static_cast<const Result&>(*online));
-    if (online->ok()) {
-        facts["online"] = Facts::array();
-        for (const OnlineUserInfo& user : online->found) {
-            facts["online"].push_back({{"user", user.userID}, {"devices", user.devices}});
-        }
-    }
-    output.tell(facts);
-    return exit_of(*online);
+    return session.tell_found<Users>(
+        "online",
+        [&](const auto& told) { session.client().getOperatorManager().getOnlineUsers(told); },
+        [](Facts& facts, const Users& users) {
+            facts["online"] = Facts::array();
+            for (const OnlineUserInfo& user : users) {
+                facts["online"].push_back({{"user", user.userID}, {"devices", user.devices}});
+            }
+        });
 }
 
 Exit tell_open(const OperatorOptions&, const Settings& settings, const Output& output) {
+    using Open = std::vector<SignalingInfo>;
     Session session(settings, output);
-    const auto open = session.result_of<All<SignalingInfo>>([&](const auto& told) {
-        session.client().getOperatorManager().getOpenInvitations(
-            [told](const Result& result, const std::vector<SignalingInfo>& invitations) {
-                told(All<SignalingInfo>{result, invitations});
-            });
-    });
-    if (!open) {
-        return cancelled;
-    }
-    Facts facts = reply_to("open", static_cast<const Result&>(*open));
-    if (open->ok()) {
-        facts["invitations"] = facts_of(open->found);
-    }
-    output.tell(facts);
-    return exit_of(*open);
+    return session.tell_found<Open>(
+        "open",
+        [&](const auto& told) { session.client().getOperatorManager().getOpenInvitations(told); },
+        [](Facts& facts, const Open& open) { facts["invitations"] = facts_of(open); });
 }
 
 /// Tells one kind of what operators hear, until Ctrl-C.

@@ -42,7 +42,7 @@ class BehindEnvironment : public CLI::ConfigTOML {
     BehindEnvironment(const CLI::App& app, Settings& settings) : app_(app), settings_(settings) {}
 
     std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-        settings_.file = app_.get_config_ptr()->as<std::string>();
+        settings_.file = config_file(app_);
         auto said = CLI::ConfigTOML::from_config(input);
         for (const CLI::ConfigItem& item : said) {
             if (item.parents.empty() && app_.get_option_no_throw("--" + item.name) == nullptr) {
@@ -142,6 +142,12 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::m
         value = *duration;
     };
     return app.add_option_function<std::string>(name, take, about)->option_text("DURATION");
+}
+
+// Not by `as`: of an option that nobody named, CLI11 2.4 reads a value that is not there.
+std::string config_file(const CLI::App& app) {
+    const CLI::Option& config = *app.get_config_ptr();
+    return config.empty() ? config.get_default_str() : config.results().back();
 }
 
 void add_options(CLI::App& app, Settings& settings) {

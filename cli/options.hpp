@@ -46,5 +46,7 @@ struct Settings {
 std::string why_unreadable(const std::string& file);
 
 void add_options(CLI::App& app, Settings& settings);
+/// The configuration file, as it was named or where it is else; there need be none.
+std::string config_file(const CLI::App& app);
 
 }  // namespace beckon::cli

@@ -116,25 +116,11 @@ Exit tell_open(Session& session, const Output& output, bool ids_alone) {
     return exit_of(connected);
 }
 
-Exit tell_one(Session& session, const Output& output, const std::string& id) {
-    struct Found : Result {
-        SignalingInfo info{};
-    };
-    const auto found = session.result_of<Found>([&](const auto& told) {
-        session.signaling().getSignalingInfo(
-            session.whole_id(id), [told](const Result& result, const SignalingInfo& info) {
-                told(Found{result, info});
-            });
-    });
-    if (!found) {
-        return cancelled;
-    }
-    Facts facts = reply_to("get", static_cast<const Result&>(*found));
-    if (found->ok()) {
-        facts["invitation"] = facts_of(found->info);
-    }
-    output.tell(facts);
-    return exit_of(*found);
+Exit tell_one(Session& session, const std::string& id) {
+    return session.tell_found<SignalingInfo>(
+        "get",
+        [&](const auto& told) { session.signaling().getSignalingInfo(session.whole_id(id), told); },
+        [](Facts& facts, const SignalingInfo& info) { facts["invitation"] = facts_of(info); });
 }
 
 void add_status(CLI::App& app, Invocation& invocation) {
@@ -148,7 +134,7 @@ void add_status(CLI::App& app, Invocation& invocation) {
         options, [](const RequestOptions& chosen, const Settings& settings, const Output& output) {
             Session session(settings, output);
             return chosen.id.empty() ? tell_open(session, output, chosen.all)
-                                     : tell_one(session, output, chosen.id);
+                                     : tell_one(session, chosen.id);
         });
     auto* const id = command
                          .add_option("ID", options->id,
@@ -166,31 +152,27 @@ struct HistoryOptions {
 };
 
 Exit tell_past(const HistoryOptions& chosen, const Settings& settings, const Output& output) {
-    struct Page : Result {
+    struct Page {
         std::vector<PastSignaling> past{};
         std::string next{};
     };
     Session session(settings, output);
-    const auto page = session.result_of<Page>([&](const auto& told) {
-        session.signaling().getHistory(
-            [told](const Result& result, const std::vector<PastSignaling>& past,
-                   const std::string& next) {
-                told(Page{result, past, next});
-            },
-            chosen.limit, chosen.before);
-    });
-    if (!page) {
-        return cancelled;
-    }
-    Facts facts = reply_to("history", static_cast<const Result&>(*page));
-    if (page->ok()) {
-        facts["history"] = facts_of(page->past);
-        if (!page->next.empty()) {
-            facts["next"] = page->next;
-        }
-    }
-    output.tell(facts);
-    return exit_of(*page);
+    return session.tell_found<Page>(
+        "history",
+        [&](const auto& told) {
+            session.signaling().getHistory(
+                [told](const Result& result, const std::vector<PastSignaling>& past,
+                       const std::string& next) {
+                    told(result, Page{past, next});
+                },
+                chosen.limit, chosen.before);
+        },
+        [](Facts& facts, const Page& page) {
+            facts["history"] = facts_of(page.past);
+            if (!page.next.empty()) {
+                facts["next"] = page.next;
+            }
+        });
 }
 
 void add_history(CLI::App& app, Invocation& invocation) {

@@ -25,6 +25,12 @@ enum Exit : int {
     failed = 70,      ///< the program itself could not go on
 };
 
+/// A result, and what was found; meaningful when it is ok.
+template <class T>
+struct Found : Result {
+    T found{};
+};
+
 /// Of a request's result: done, refused or unreachable; cancelled, if it was withdrawn.
 Exit exit_of(const Result& result);
 /// Of a ring's end: done, rejected, timed_out, cancelled or unreachable.
@@ -100,7 +106,30 @@ class Session : public ConnectionListener {
         until([&] { return result->has_value(); });
         return *result;
     }
-    /// The same for a whole subcommand: tells what became of it, and returns what to end with.
+    /// As `result_of`, by a call whose callback takes what was found beside the result.
+    template <class T, class Call>
+    std::optional<Found<T>> found_by(const Call& call) {
+        return result_of<Found<T>>([&](const auto& told) {
+            call([told](const Result& result, const T& found) { told(Found<T>{{result}, found}); });
+        });
+    }
+    /// For a whole subcommand that asks, by a call as of `found_by`: tells what `put` makes of what
+    /// was found, and returns what to end with.
+    template <class T, class Call, class Put>
+    Exit tell_found(const std::string& name, const Call& call, const Put& put) {
+        const auto found = found_by<T>(call);
+        if (!found) {
+            return cancelled;
+        }
+        Facts facts = reply_to(name, static_cast<const Result&>(*found));
+        if (found->ok()) {
+            put(facts, found->found);
+        }
+        output_.tell(facts);
+        return exit_of(*found);
+    }
+    /// The same for one that asks for something to be done: tells what became of it, and returns
+    /// what to end with.
     template <class R = Result, class Call>
     Exit request(const std::string& name, const Call& call) {
         const std::optional<R> result = result_of<R>(call);

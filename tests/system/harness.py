@@ -3,6 +3,7 @@
 
 Environment:
   BECKON_PLUGIN             path of mosquitto_beckon.so
+  MOSQUITTO                 path of the broker, if not the installed one
   BECKON_SANITIZER_PRELOAD  LD_PRELOAD of the broker alone (a plugin built with sanitizers)
   BECKON_CAPTURE            file to which each message received below beckon/v1/ is appended as a JSON line
   BECKON_DRIVER             path of client_driver (tests/client/driver.cpp), for the tests of the client library
@@ -12,6 +13,7 @@ Environment:
 import base64
 import contextlib
 import functools
+import glob
 import json
 import os
 import random
@@ -30,7 +32,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-MOSQUITTO = "/usr/sbin/mosquitto"
+MOSQUITTO = os.environ.get("MOSQUITTO", "/usr/sbin/mosquitto")
 PATIENCE = 10.0  # seconds; the upper bound of every wait, all of which return as soon as what they wait for is there
 
 CONTENT_TYPES = {"json": "application/json", "msgpack": "application/vnd.msgpack"}
@@ -137,6 +139,11 @@ def mosquitto_version():
     """Of the broker under test, such as (2, 0, 11)."""
     told = subprocess.run([MOSQUITTO, "-h"], capture_output=True, text=True, check=False).stdout
     return tuple(map(int, re.search(r"mosquitto version (\d+)\.(\d+)\.(\d+)", told).groups()))
+
+
+def libfaketime():
+    """Preloaded by a program, it shows it another wall clock; None: it is not installed."""
+    return next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
 
 
 def paho_client(*identity, **how):

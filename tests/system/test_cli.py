@@ -998,7 +998,7 @@ class Options(CliTest):
     def test_why_tls_fails_is_told(self):
         for authority in ("ours", "theirs"):
             make_authority(self.directory, authority)
-        for name, how in (("right", {}), ("elsewhere", {"alternatives": "DNS:example.org"}), ("late", {"days": -1})):
+        for name, how in (("right", {}), ("elsewhere", {"alternatives": "DNS:example.org"}), ("late", {"made": "-3d"})):
             make_certificate(self.directory, name, "ours", **{"alternatives": "IP:127.0.0.1", **how})
         make_certificate(self.directory, "bob", "ours", password="sesame")
         make_authority(self.directory, "alone")

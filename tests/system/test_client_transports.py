@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import SystemTest, port_that_stays_free
+from harness import SystemTest, libfaketime, port_that_stays_free
 
 
-def openssl(directory, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
+def openssl(directory, *arguments, **environment):
+    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True,
+                   env={**os.environ, **environment})
 
 
 def make_authority(directory, name):
@@ -19,14 +20,16 @@ def make_authority(directory, name):
             "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt")
 
 
-def make_certificate(directory, name, authority, *, subject=None, alternatives=None, password=None, days=2):
+def make_certificate(directory, name, authority, *, subject=None, alternatives=None, password=None, made="+0"):
+    """For two days from when it is `made`, as libfaketime says that: `-3d`."""
     key = ["-passout", f"pass:{password}"] if password else ["-nodes"]
     openssl(directory, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *key, "-subj",
             f"/CN={subject or name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
     with open(os.path.join(directory, f"{name}.ext"), "w", encoding="utf-8") as file:
         file.write(f"subjectAltName={alternatives}\n" if alternatives else "basicConstraints=CA:FALSE\n")
     openssl(directory, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key",
-            "-CAcreateserial", "-days", str(days), "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+            "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt",
+            **({} if made == "+0" else {"LD_PRELOAD": libfaketime(), "FAKETIME": made}))
 
 
 class Transports(SystemTest):

@@ -4,7 +4,6 @@ life, nothing lives longer than it was to, and what can be proven to have time l
 
 import contextlib
 import ctypes
-import glob
 import os
 import struct
 import sys
@@ -12,16 +11,12 @@ import tempfile
 import time
 import unittest
 
-from harness import SystemTest, mosquitto_version, states
+from harness import SystemTest, libfaketime, mosquitto_version, states
 from own_mounts import SKIPPED, in_own_mounts, mount, unmount
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 STEPS = {"an hour ahead": "+3600", "two days back": "-172800", "1970": "@1970-01-01 00:01:00",
          "not at all": "+0"}
-
-
-def libfaketime():
-    return next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
 
 
 def kernel_trusts_its_wall_clock():
