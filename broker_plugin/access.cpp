@@ -130,8 +130,22 @@ Verdict Access::write(std::string_view me, std::string_view topic) const {
     return Verdict::deny;
 }
 
+/// `below` the root, with or without wildcards, is what another's device or only operators may
+/// have.
+bool Access::is_anothers(std::string_view me, std::string_view below) const {
+    const auto level = take_level(below);
+    if (level == operator_level) {
+        return !is_operator(me);
+    }
+    if (level != inbox_level || below.empty()) {
+        return false;
+    }
+    const auto user = take_level(below);
+    return user != me && user != "+" && user != "#";
+}
+
 /// A shared subscription is served instead of those with the same filter, though its reader may
-/// read nothing of it: so there is none by what another's device may have, wildcards or not.
+/// read nothing of it: so there is none by what is another's, however its root is spelled.
 bool Access::is_shared_with_others(std::string_view me, std::string_view filter) const {
     auto rest = without_share(filter);
     if (rest.size() == filter.size()) {
@@ -139,14 +153,8 @@ bool Access::is_shared_with_others(std::string_view me, std::string_view filter)
     }
     const auto word = take_level(rest);
     const auto version = take_level(rest);
-    if ((word != "+" && std::string(word) + "/v1" != topics_.root()) ||
-        (version != "+" && version != "v1")) {
-        return false;
-    }
-    const auto level = take_level(rest);
-    const auto user = take_level(rest);
-    const bool of_another = !user.empty() && user != me && user != "+" && user != "#";
-    return (level == inbox_level && of_another) || (level == operator_level && !is_operator(me));
+    return (word == "+" || std::string(word) + "/v1" == topics_.root()) &&
+           (version == "+" || version == "v1") && is_anothers(me, rest);
 }
 
 Verdict Access::subscribe(std::string_view me, std::string_view filter) const {
@@ -157,20 +165,11 @@ Verdict Access::subscribe(std::string_view me, std::string_view filter) const {
     if (filter == sink_) {
         return Verdict::deny;
     }
-    auto below = topics_.below_root(filter);
+    const auto below = topics_.below_root(filter);
     if (!below) {
         return elsewhere();
     }
-    if (is_for_operators(filter) && !is_operator(me)) {
-        return Verdict::deny;
-    }
-    if (take_level(*below) == inbox_level && !below->empty()) {
-        const auto user = take_level(*below);
-        if (user != me && user != "+" && user != "#") {
-            return Verdict::deny;
-        }
-    }
-    return Verdict::allow;
+    return is_anothers(me, *below) ? Verdict::deny : Verdict::allow;
 }
 
 Verdict Access::unsubscribe(std::string_view filter) const {

@@ -66,6 +66,7 @@ class Access {
     [[nodiscard]] Verdict unsubscribe(std::string_view filter) const;
 
   private:
+    [[nodiscard]] bool is_anothers(std::string_view me, std::string_view below) const;
     [[nodiscard]] bool is_shared_with_others(std::string_view me, std::string_view filter) const;
     [[nodiscard]] Verdict elsewhere() const { return verdict_of(other_topics_); }
     static Verdict verdict_of(Policy policy);
