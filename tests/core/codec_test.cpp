@@ -436,6 +436,81 @@ TEST_CASE("the status vector names each limit with its default") {
     }
 }
 
+namespace {
+
+/// Fills a message from JSON that nothing of ours has read.
+struct FromJson {
+    const json& from;
+
+    template <class T>
+    void required(const char* name, T& field) const {
+        put(from.at(name), field);
+    }
+    template <class T>
+    void operator()(const char* name, std::optional<T>& field) const {
+        if (const auto at = from.find(name); at != from.end()) {
+            put(*at, field.emplace());
+        }
+    }
+    void operator()(const char* name, std::optional<Data>& field) const {
+        if (const auto in_base64 = name + "_b64"s; from.contains(in_base64)) {
+            field = {.bytes = *from_base64(from.at(in_base64).get<std::string>()),
+                     .is_text = false};
+        } else if (from.contains(name)) {
+            field = {.bytes = from.at(name).get<std::string>(), .is_text = true};
+        }
+    }
+    template <class T>
+    void unless(const char* name, T& field, const T& usual) const {
+        field = from.value(name, usual);
+    }
+
+  private:
+    template <class T>
+    static void put(const json& value, T& field) {
+        if constexpr (requires { T::parse(""); }) {
+            field = *T::parse(value.get<std::string>());
+        } else if constexpr (std::same_as<T, Duration>) {
+            field = Duration(value.get<std::int64_t>());
+        } else if constexpr (std::same_as<T, State>) {
+            const auto& names = Names<State>::list;
+            const auto at = std::find(names.begin(), names.end(), value.get<std::string>());
+            field = static_cast<State>(at - names.begin());
+        } else if constexpr (std::same_as<T, std::string>) {
+            field = value.get<std::string>();
+        } else {
+            for (const auto& one : value) {
+                put(one, field.emplace_back());
+            }
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("each vector of who is absent is written byte by byte") {
+    std::size_t seen = 0;
+    for (const auto& one : read_schemas_file("vectors/operator.json")) {
+        const auto text = one.at("json").get<std::string>();
+        const auto told = json::parse(text);
+        FromJson reader{told};
+        const auto kind = one.at("kind").get<std::string>();
+        INFO(kind << ", " << one.at("name"));
+        if (kind == "operator:absent_asked") {
+            AbsentAsked asked;
+            AbsentAsked::fields(asked, reader);
+            CHECK(encode(Absent(asked)) == text);
+            ++seen;
+        } else if (kind == "operator:absent_ended") {
+            AbsentEnded ended;
+            AbsentEnded::fields(ended, reader);
+            CHECK(encode(Absent(ended)) == text);
+            ++seen;
+        }
+    }
+    CHECK(seen > 20);
+}
+
 // --------------------------------------------------------------- malformed
 
 TEST_CASE("each malformed sample is refused for its reason") {

@@ -48,6 +48,8 @@ std::string said(Cause cause) {
             return "(another took it)";
         case Cause::talk_already:
             return "(they accepted another call of the inviter's)";
+        case Cause::replaced:
+            return "(the inviter asks anew, with `replace`)";
         case Cause::deadline:
             return "(their deadline)";
         case Cause::lifetime_over:

@@ -8,7 +8,8 @@ target = pathlib.Path(sys.argv[1])
 # In the order of wire_fuzz.cpp's topics; the vectors' words.
 verbs = ["invite", "accept", "reject", "cancel", "modify", "ringing", "add", "get", "sync",
          "group_invite", "group_create", "group_join", "group_quit", "group_dismiss", "group_get", "group_update",
-         "group_add", "group_remove", "group_role", "group_transfer", "groups", "message"]
+         "group_add", "group_remove", "group_role", "group_transfer", "groups", "message",
+         "join", "signal", "hangup", "resume", "history", "here", "online", "open"]
 reply, event = len(verbs), len(verbs) + 1
 
 
@@ -20,7 +21,9 @@ def write(fuzzer, name, data):
 
 def kind_of(vector):
     what, _, verb = vector["kind"].partition(":")
-    return {"reply": reply, "event": event}.get(what, verbs.index(verb) if verb in verbs else None)
+    if what == "request":
+        return verbs.index(verb)
+    return {"reply": reply, "event": event}.get(what)
 
 
 def text(payload):
@@ -51,8 +54,12 @@ def invite(sender, invitee, payload):
     return bytes([5, people[invitee]]) + who(sender) + text(payload)
 
 
+about_invitation = ["accept", "reject", "cancel", "modify", "ringing", "add", "get", "join", "signal", "hangup",
+                    "resume"]
+
+
 def about(verb, sender, payload=b"", device=0, id=0):
-    return bytes([8, id + 4 * (verbs.index(verb) - 1)]) + who(sender, device) + text(payload)
+    return bytes([8, id + 4 * about_invitation.index(verb)]) + who(sender, device) + text(payload)
 
 
 group_verbs = ["invite", "create", "join", "quit", "add", "remove", "role", "update", "transfer", "dismiss", "get",
@@ -77,6 +84,10 @@ stories = {
     "answers": everyone + invite("alice", "bob", ring % b"") + about("ringing", "bob") +
                about("accept", "bob", b'{"data":"yes"}') + about("accept", "bob") +
                about("reject", "carol", b'{"reason":"busy"}') + about("get", "alice"),
+    "call": everyone + invite("alice", "bob", ring % b',"call":true') + about("accept", "bob") +
+            about("signal", "bob", b'{"seq":7,"data":"sdp"}') + about("hangup", "bob") + about("join", "bob") +
+            about("resume", "alice", device=1) + offline("alice") + bytes([1, 1]),
+    "replace": everyone + invite("alice", "bob", ring % b"") + invite("alice", "bob", b'{"id":"j","replace":true}'),
     "first": everyone + invite("alice", "bob", ring % b',"answer":"first"') +
              about("accept", "bob", device=1) + about("accept", "carol") + sync("carol"),
     "cancel": everyone + invite("alice", "bob", ring % b',"visibility":"inviter"') +
@@ -112,11 +123,12 @@ for path in map(pathlib.Path, sys.argv[2:]):
             if kind < reply and len(payload) < 256:
                 verb = verbs[kind]
                 step = (invite("alice", "bob", payload) if verb == "invite" else
-                        publish(b"user/alice/sync", "alice", payload) if verb == "sync" else
-                        publish(b"user/alice/groups", "alice", payload) if verb == "groups" else
+                        about(verb, "bob" if verb in ("accept", "reject", "ringing") else "alice", payload)
+                        if verb in about_invitation else
                         in_group(verb.removeprefix("group_"), "alice", payload)
                         if verb == "message" or verb.startswith("group_") else
-                        about(verb, "bob" if verb in ("accept", "reject", "ringing") else "alice", payload))
+                        publish((b"operator/" if verb in ("online", "open") else b"user/alice/") + verb.encode(),
+                                "alice", payload))
                 write("switchboard", name, everyone + invite("alice", "bob", ring % b"") + step)
 
 (target / "done").touch()

@@ -118,7 +118,7 @@ class Story {
                 default: {
                     static constexpr const char* verbs[] = {
                         "accept", "reject", "cancel", "modify", "ringing", "add",
-                        "get",    "accept", "signal", "hangup", "resume",  "hangup"};
+                        "get",    "join",   "signal", "hangup", "resume",  "hangup"};
                     const auto choice = input_.byte();
                     publish("invitation/" + ids[choice % 4] + "/" + verbs[choice / 4 % 12], false);
                     break;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
@@ -25,13 +26,16 @@ constexpr std::string_view topics[] = {
     "user/alice/sync/alice", "group/g/invite",       "group/g/create",      "group/g/join",
     "group/g/quit",          "group/g/dismiss",      "group/g/get",         "group/g/update",
     "group/g/add",           "group/g/remove",       "group/g/role",        "group/g/transfer",
-    "user/alice/groups",     "user/bob/message",
+    "user/alice/groups",     "user/bob/message",     "invitation/i/join",   "invitation/i/signal",
+    "invitation/i/hangup",   "invitation/i/resume",  "user/alice/history",  "user/alice/here",
+    "operator/online",       "operator/open",
 };
 constexpr std::size_t topic_count = std::size(topics);
+static_assert(topic_count == std::variant_size_v<RequestBody>);
 
 /// What `take_in` makes of it, in both encodings; nothing when it is refused.
 void check_request(std::string_view topic, std::string_view payload) {
-    const Sender sender{user("alice"), DeviceTag(0xa1)};
+    const Sender sender{user("alice"), DeviceTag(0xa1), .is_operator = true};
     const Limits limits{.max_payload_bytes = 4096, .max_data_bytes = 1024};
     const auto taken = take_in(sender, {.topic = topic, .payload = payload}, limits);
     if (const auto* refused = std::get_if<Reply>(&taken)) {
