@@ -8,6 +8,7 @@
 //   own replies ─┘                            └─► unsure  ask `get`; doubtful  ask `sync`
 //
 // The same rules as core/inbox.cpp. No I/O, no clock: time is an argument, in milliseconds.
+import { placeOf } from './wire.js';
 
 /** The broker tells a timeout when it is due; only when it is late by this much is something wrong. */
 const late = 3_000;
@@ -725,7 +726,8 @@ export class Inbox {
       if (!this.#held.has(id)) return [{ news: 'unsure', id }];
     }
     if (kind === 'cancel') this.cancelling(id, false);
-    const held = this.#held.get(id);
+    // A group or a user may have the name of an invitation.
+    const held = makes || placeOf(kind) === 'invitation' ? this.#held.get(id) : undefined;
     if (!held) {
       if (kind === 'join' && reply.ok) this.#comesBack(id, news);
       return news;
@@ -781,10 +783,10 @@ export class Inbox {
     const held = this.#held.get(id);
     // An invite that is on its way is not known yet.
     if (!held?.confirmed) return news;
+    this.#callEnds(held, {}, {}, now, news);
     if (held.announced && !held.end_told) {
       news.push({ news: 'ended', id, inviter: held.info.inviter, state: undefined, reason: '', here: false, assumed: false });
     }
-    this.#callEnds(held, {}, {}, now, news);
     // Not remembered as ended: after a restart of the broker an invite that is sent again makes it anew.
     this.#held.delete(id);
     return news;

@@ -47,6 +47,7 @@ export const requests = {
   open: ['operator', 'open', page],
 };
 
+export const placeOf = (kind) => requests[kind][0];
 export const verbOf = (kind) => requests[kind][1];
 
 /** `about` is the user, group or invitation that the request is about, if any; with `me`, who asks. */
