@@ -364,6 +364,7 @@ beckon::InviteOptions invite_options_from(const json& given) {
     }
     options.keepWhenInviterLost = given.value("keepWhenInviterLost", false);
     options.call = given.value("isCall", false);
+    options.replace = given.value("replace", false);
     return options;
 }
 
@@ -1049,6 +1050,7 @@ class Driver {
             json line = described(result);
             line["inviteID"] = result.inviteID;
             line["skipped"] = described(result.skipped);
+            line["offline"] = result.offline;
             if (!result.mergedInto.empty()) {
                 line["mergedInto"] = result.mergedInto;
             }

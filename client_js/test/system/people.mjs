@@ -3,7 +3,7 @@
 import { Client } from '../../src/client.js';
 import { within } from './broker.mjs';
 
-const signaling = ['onReceiveNewInvitation', 'onInviteeAccepted', 'onInviteeRejected', 'onInvitationCancelled', 'onInvitationTimeout', 'onInvitationModified', 'onInvitationEnded', 'onInviteeRinging', 'onSignalingEvent', 'onCallEnded', 'onParticipantLeft', 'onParticipantMoved', 'onSignal', 'onRejectedAsBusy'];
+const signaling = ['onReceiveNewInvitation', 'onInviteeAccepted', 'onInviteeRejected', 'onInvitationCancelled', 'onInvitationTimeout', 'onInvitationModified', 'onInvitationEnded', 'onInviteeRinging', 'onSignalingEvent', 'onCallEnded', 'onParticipantJoined', 'onParticipantLeft', 'onParticipantMoved', 'onSignal', 'onRejectedAsBusy'];
 const groups = ['onGroupEvent', 'onGroupCreated', 'onMemberEnter', 'onMemberLeave', 'onMemberInvited', 'onMemberKicked', 'onGroupDismissed', 'onGroupInfoChanged', 'onGrantAdministrator', 'onRevokeAdministrator'];
 const messages = ['onRecvC2CTextMessage', 'onRecvC2CCustomMessage', 'onRecvGroupTextMessage', 'onRecvGroupCustomMessage'];
 const operators = ['onOperatorNews', 'onNoOperator'];
