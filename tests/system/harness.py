@@ -308,6 +308,9 @@ class Broker:
             suppressions = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broker_leaks.supp")
             environment["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
             environment.setdefault("ASAN_OPTIONS", "halt_on_error=1")
+            if self.websockets and mosquitto_version() > (2, 0, 11):
+                # It leaks a listener of its own, in a function without a name to be suppressed by.
+                environment["ASAN_OPTIONS"] += ":detect_leaks=0"
             environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         return environment
 
