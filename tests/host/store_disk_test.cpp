@@ -18,6 +18,7 @@
 #include "host/sqlite_journal.hpp"
 #include "sqlite.hpp"
 #include "store_samples.hpp"
+#include "world/walks.hpp"
 
 using namespace beckon;
 
@@ -133,10 +134,11 @@ TEST_CASE("killed_at_any_write_the_store_has_all_that_was_committed_and_no_half_
     std::mt19937 random(5);
     Files files{{"store.db", ""}};
     Place place;
+    auto is_tried = one_in(3);
     std::size_t cuts = 0;
     for (const auto& operation : operations) {
         place.pass(operation);
-        if (operation.kind == Kind::write) {
+        if (operation.kind == Kind::write && is_tried()) {
             // Torn: a part of it, by sectors or anywhere.
             const auto size = operation.bytes.size();
             for (const auto part : {random() % size, size / 1024 * 512}) {
@@ -149,14 +151,14 @@ TEST_CASE("killed_at_any_write_the_store_has_all_that_was_committed_and_no_half_
             }
         }
         perform(files, operation);
-        if (operation.kind != Kind::mark) {
+        if (operation.kind != Kind::mark && is_tried()) {
             check_cut(story, files, place.committed, place.begun);
             ++cuts;
         }
     }
     CHECK(place.committed == 36);
     CHECK(found_in(files) == story.states.back());
-    CHECK(cuts > 500);
+    CHECK(cuts > 150);
 }
 
 TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what_once_was") {
@@ -169,6 +171,7 @@ TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what
     Files synced{{"store.db", ""}};
     std::vector<Disk::Operation> unsure;
     Place place;
+    auto is_tried = one_in(3);
     std::size_t cuts = 0;
     for (const auto& operation : operations) {
         place.pass(operation);
@@ -195,6 +198,9 @@ TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what
         } else {
             unsure.push_back(operation);
         }
+        if (!is_tried()) {
+            continue;
+        }
         for (int i = 0; i < 2; ++i) {
             auto files = synced;
             for (const auto& one : unsure) {
@@ -218,7 +224,7 @@ TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what
             ++cuts;
         }
     }
-    CHECK(cuts > 500);
+    CHECK(cuts > 150);
 }
 
 TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_again") {
@@ -239,10 +245,14 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
     INFO(fault.what);
     const Story story(12, 13);
     Disk disk;
+    auto is_tried = one_in(3);
     std::int64_t points = 1;
     std::size_t refused = 0;
     std::size_t recovered = 0;
     for (std::int64_t point = 0; point < points; ++point) {
+        if (point > 0 && !is_tried()) {
+            continue;
+        }
         INFO("at operation " << point);
         const Folder folder;
         make_empty(folder);
@@ -307,8 +317,8 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
         CHECK(found_in(folder) == expected);
     }
     CHECK(points > 50);
-    CHECK(refused > 10);
-    CHECK((fault.lasting || recovered > 10));
+    CHECK(refused > 3);
+    CHECK((fault.lasting || recovered > 3));
 }
 
 namespace {

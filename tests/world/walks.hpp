@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <random>
 
 namespace beckon {
 
@@ -15,6 +16,13 @@ inline std::uint32_t walks(std::uint32_t usual) {
     return times == nullptr
                ? usual
                : static_cast<std::uint32_t>(std::max(1L, std::lround(usual * std::atof(times))));
+}
+
+/// Whether the next of very many points is tried: by chance one in so many, and each with
+/// BECKON_WALKS above 1.
+inline auto one_in(std::uint32_t of) {
+    return
+        [of, chance = std::mt19937(of)]() mutable { return walks(of) > of || chance() % of == 0; };
 }
 
 }  // namespace beckon
