@@ -134,7 +134,7 @@ TEST_CASE("killed_at_any_write_the_store_has_all_that_was_committed_and_no_half_
     std::mt19937 random(5);
     Files files{{"store.db", ""}};
     Place place;
-    auto is_tried = one_in(3);
+    OneIn is_tried(3);
     std::size_t cuts = 0;
     for (const auto& operation : operations) {
         place.pass(operation);
@@ -158,7 +158,7 @@ TEST_CASE("killed_at_any_write_the_store_has_all_that_was_committed_and_no_half_
     }
     CHECK(place.committed == 36);
     CHECK(found_in(files) == story.states.back());
-    CHECK(cuts > 150);
+    CHECK(cuts > is_tried.share_of(500));
 }
 
 TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what_once_was") {
@@ -171,7 +171,7 @@ TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what
     Files synced{{"store.db", ""}};
     std::vector<Disk::Operation> unsure;
     Place place;
-    auto is_tried = one_in(3);
+    OneIn is_tried(3);
     std::size_t cuts = 0;
     for (const auto& operation : operations) {
         place.pass(operation);
@@ -224,7 +224,7 @@ TEST_CASE("at_a_power_cut_sync_always_has_all_that_was_committed_and_normal_what
             ++cuts;
         }
     }
-    CHECK(cuts > 150);
+    CHECK(cuts > is_tried.share_of(500));
 }
 
 TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_again") {
@@ -245,7 +245,7 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
     INFO(fault.what);
     const Story story(12, 13);
     Disk disk;
-    auto is_tried = one_in(3);
+    OneIn is_tried(3);
     std::int64_t points = 1;
     std::size_t refused = 0;
     std::size_t recovered = 0;
@@ -317,8 +317,8 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
         CHECK(found_in(folder) == expected);
     }
     CHECK(points > 50);
-    CHECK(refused > 3);
-    CHECK((fault.lasting || recovered > 3));
+    CHECK(refused > is_tried.share_of(10));
+    CHECK((fault.lasting || recovered > is_tried.share_of(10)));
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <random>
@@ -18,11 +19,19 @@ inline std::uint32_t walks(std::uint32_t usual) {
                : static_cast<std::uint32_t>(std::max(1L, std::lround(usual * std::atof(times))));
 }
 
-/// Whether the next of very many points is tried: by chance one in so many, and each with
-/// BECKON_WALKS above 1.
-inline auto one_in(std::uint32_t of) {
-    return
-        [of, chance = std::mt19937(of)]() mutable { return walks(of) > of || chance() % of == 0; };
-}
+/// Which of very many points are tried: by chance one in so many, and each with BECKON_WALKS
+/// above 1.
+class OneIn {
+  public:
+    explicit OneIn(std::uint32_t of) : of_(walks(of) > of ? 1 : of), chance_(of) {}
+    /// Whether the next is.
+    bool operator()() { return chance_() % of_ == 0; }
+    /// How many are tried at least, where so many would be of all.
+    [[nodiscard]] std::size_t share_of(std::size_t all) const { return all / of_; }
+
+  private:
+    std::uint32_t of_;
+    std::mt19937 chance_;
+};
 
 }  // namespace beckon
