@@ -36,6 +36,8 @@ export function data(value, field = 'data') {
 
 export const text = (value, field) => (typeof value === 'string' ? value : refuse(field, 'is no text'));
 
+export const reason = (value) => (text(value, 'reason') === '' ? refuse('reason', 'is empty') : value);
+
 export function word(value, field, words) {
   return words.includes(value) ? value : refuse(field, `is none of ${words.join(', ')}`);
 }
@@ -57,7 +59,8 @@ export function checked(act) {
 }
 
 /** Makes the call that `read` reads from the arguments; its result is what `convert` makes of the outcome. */
-export const ask = (engine, read, convert = toResult) => Promise.resolve(checked(() => engine.call(read()))).then(convert);
+export const ask = (engine, read, convert = toResult) =>
+  Promise.resolve(engine.closed ? { failure: 'closed' } : checked(() => engine.call(read()))).then(convert);
 
 /** Those of the fields that there are. */
 export const present = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

@@ -140,14 +140,17 @@ class Engine {
     return this.#device.open(this.#now());
   }
   setBusy(as) {
-    if (this.#phase === 'closed') return { failure: 'closed' };
+    if (this.closed) return { failure: 'closed' };
     this.#device.setBusy(as);
     return { reply: { ok: true } };
   }
 
-  /** What becomes of a request: `{ reply }` or `{ failure }`. */
+  get closed() {
+    return this.#phase === 'closed';
+  }
+
+  /** What becomes of a request: `{ reply }` or `{ failure }`. Not when closed. */
   call(request) {
-    if (this.#phase === 'closed') return Promise.resolve({ failure: 'closed' });
     const name = ++this.#last_call;
     const outcome = new Promise((resolve) => this.#completions.set(name, resolve));
     this.#perform(this.#device.call(name, request, this.#options.whenOffline, this.#now()));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ask, checked, data, id, ids, present, text, timeout, toResult, word } from './arguments.js';
+import { ask, checked, data, id, ids, present, reason, timeout, toResult, word } from './arguments.js';
 
 /** The events of the wire, and the one call of the listener API for the same. */
 const mapped = {
@@ -114,8 +114,8 @@ export class SignalingManager {
     return this.#ask(() => ({ kind: 'accept', about: id(inviteID, 'id'), body: { data: data(said) } }));
   }
 
-  reject(inviteID, said = '', reason = 'declined') {
-    return this.#ask(() => ({ kind: 'reject', about: id(inviteID, 'id'), body: { data: data(said), reason: text(reason, 'reason') } }));
+  reject(inviteID, said = '', why = 'declined') {
+    return this.#ask(() => ({ kind: 'reject', about: id(inviteID, 'id'), body: { data: data(said), reason: reason(why) } }));
   }
 
   modifyInvitation(inviteID, said) {
@@ -152,8 +152,8 @@ export class SignalingManager {
     }));
   }
 
-  hangup(inviteID, said = '', reason = 'hangup', all = false) {
-    return this.#ask(() => ({ kind: 'hangup', about: id(inviteID, 'id'), body: { data: data(said), reason: text(reason, 'reason'), all: Boolean(all) } }));
+  hangup(inviteID, said = '', why = 'hangup', all = false) {
+    return this.#ask(() => ({ kind: 'hangup', about: id(inviteID, 'id'), body: { data: data(said), reason: reason(why), all: Boolean(all) } }));
   }
 
   join(inviteID, said = '') {

@@ -56,6 +56,19 @@ test('who asks more than may wait is told how much that is', async () => {
   assert.deepEqual([closed, none], ['closed', undefined]);
 });
 
+test('a reason that is empty is refused before anything is sent, and a closed client says so whatever it is asked', async () => {
+  const client = new Client({ userID: 'bob', server: 'mqtt://127.0.0.1:1' });
+  const signaling = client.getSignalingManager();
+  for (const refused of [signaling.reject('x', '', ''), signaling.hangup('x', '', '')]) {
+    const { error, field, message } = await refused;
+    assert.deepEqual([error, field, message], ['invalid_request', 'reason', 'reason is empty']);
+  }
+  await client.close();
+  for (const asked of [signaling.reject('x', '', ''), signaling.accept('no id'), client.getGroupManager().quitGroup('no id')]) {
+    assert.equal((await asked).error, 'closed');
+  }
+});
+
 /**
  * A person, and a broker that accepts them, answers their subscription with these codes, and publishes
  * what the test has it publish; with the topics that were subscribed to, and the `sync` that follows.
