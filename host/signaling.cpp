@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/signaling.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
 #include "host/device_tags.hpp"
+#include "protocol/refusals.hpp"
 
 namespace beckon {
 
@@ -20,6 +24,13 @@ bool is_limit_of_the_broker(const Refusal& refusal, const Limits& limits) {
            (refusal.error == Error::too_large && refusal.field == "data" &&
             refusal.limit != limits.max_data_bytes);
 }
+
+/// What a broker holds of a message beside its payload: topic, properties, its own records.
+constexpr std::size_t broker_overhead = 300;
+
+/// So much that waited leaves holes in memory.
+constexpr std::size_t worth_giving_back = std::size_t{8} * 1024 * 1024;
+constexpr Duration until_receivers_have_it = std::chrono::seconds(5);
 
 /// More receivers than that are many.
 constexpr std::size_t most_that_are_few = 16;
@@ -129,11 +140,13 @@ std::string status_of(const Signaling::Settings& settings, std::string_view stor
 
 void Signaling::perform(Effects effects, PendingReply* asked) {
     auto rest = std::span(effects);
+    // What came due comes before the reply, and what the request caused after it.
+    const UserId* cause = nullptr;
     while (!rest.empty()) {
         const auto same = rest.first(events_of_one_subject(rest));
         const bool to_many = is_for_many(same);
         for (auto& delivery : same) {
-            deliver(std::get<Delivery>(delivery), to_many);
+            deliver(std::get<Delivery>(delivery), to_many, cause);
         }
         rest = rest.subspan(same.size());
         if (!same.empty()) {
@@ -144,6 +157,7 @@ void Signaling::perform(Effects effects, PendingReply* asked) {
         } else {
             reply(std::get<Reply>(rest.front()), *asked);
             asked->is_said = true;
+            cause = &asked->sender.user;
         }
         rest = rest.subspan(1);
     }
@@ -158,7 +172,11 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
                      .topic = news_ ? topics_.root() + '/' + std::string(raw.topic) : "",
                      .reply_to = reply_to});
     try {
-        if (auto no = gate_.admit(caller.sender.user, now)) {
+        auto no = gate_.admit(caller.sender.user, now);
+        if (!no) {
+            no = too_much_waits(caller.sender.user);
+        }
+        if (no) {
             gate_.reply(asked, refuse_untaken(caller.sender, raw, std::move(*no)));
             return;
         }
@@ -177,6 +195,16 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
             gate_.reply(asked, std::move(failure));
         }
     }
+}
+
+std::optional<Refusal> Signaling::too_much_waits(const UserId& user) const {
+    if (!outbox_.is_full() || !outbox_.waits_because_of(user)) {
+        return std::nullopt;
+    }
+    auto refusal =
+        refuse_count(Error::rate_limited, static_cast<std::int64_t>(outbox_.most_bytes()));
+    refusal.message = "what you caused is still being told to others, and there is too much of it";
+    return refusal;
 }
 
 void Signaling::apply(std::span<const PresenceChange> changes, Instant now) {
@@ -201,15 +229,28 @@ bool Signaling::tick(Instant now) {
                                      .oldest_unstored = unstored.oldest};
         });
     }
-    return outbox_.publish_slice() || !outbox_.empty() || more;
+    const bool published = outbox_.publish_slice();
+    give_memory_back(now);
+    return published || !outbox_.empty() || more;
+}
+
+/// What was freed after a flood lies between what is used, where the allocator keeps it.
+void Signaling::give_memory_back(Instant now) {
+    if (outbox_.waiting_bytes() > worth_giving_back) {
+        give_back_at_ = now + until_receivers_have_it;
+    } else if (give_back_at_ && now >= *give_back_at_) {
+        malloc_trim(0);
+        give_back_at_.reset();
+    }
 }
 
 void Signaling::reply(const Reply& reply, PendingReply& asked) {
     const ReplyAddress& to = asked.reply_to;
     ReplyToPublish message{to, encode(reply, to.encoding)};
-    const auto size = sizeof(ToPublish) + message.to.topic.size() + message.payload.size() +
+    const auto size = message.to.topic.size() + message.payload.size() +
                       (to.correlation ? to.correlation->size() : 0);
-    outbox_.say(std::span(&asked.sender.user, 1), {std::move(message), size});
+    outbox_.say(std::span(&asked.sender.user, 1),
+                {std::move(message), sizeof(ToPublish) + size, broker_overhead + size});
     if (news_) {
         tell_operators(reply, asked);
     }
@@ -235,20 +276,21 @@ void Signaling::tell_operators(const Reply& reply, const PendingReply& asked) {
     }
 }
 
-void Signaling::deliver(Delivery& delivery, bool to_many) {
+void Signaling::deliver(Delivery& delivery, bool to_many, const UserId* cause) {
     if (news_) {
         news_->told(delivery.to.size());
     }
     // What is for those who are there is not to be kept for those who are not.
     const int qos = delivery.online_only ? 0 : 1;
     EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};
-    // The event itself, and its two encodings.
-    const auto size =
-        sizeof(ToPublish) + 3 * event.in(Encoding::msgpack, delivery.to.front()).size();
+    // The event itself and its two encodings, of which a broker gets both where it is not known
+    // which is read.
+    const auto size = event.in(Encoding::msgpack, delivery.to.front()).size();
+    ToPublish message{std::move(event), sizeof(ToPublish) + 3 * size, 2 * (broker_overhead + size)};
     if (to_many) {
-        outbox_.say_in_turn(delivery.to, {std::move(event), size});
+        outbox_.say_in_turn(delivery.to, std::move(message), cause);
     } else {
-        outbox_.say(delivery.to, {std::move(event), size});
+        outbox_.say(delivery.to, std::move(message), cause);
     }
 }
 

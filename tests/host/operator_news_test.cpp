@@ -10,32 +10,12 @@
 
 #include "catch.hpp"
 #include "world/actors.hpp"
+#include "world/heard.hpp"
 
 using namespace beckon;
 using nlohmann::ordered_json;
 
 namespace {
-
-struct Heard final : Bus {
-    struct Told {
-        std::string topic;
-        std::string payload;
-        bool retain = false;
-    };
-    std::vector<Told> all;
-
-    bool publish(const Publication& publication) override {
-        all.push_back(
-            {std::string(publication.topic), std::string(publication.payload), publication.retain});
-        return true;
-    }
-    [[nodiscard]] std::optional<Encoding> only_encoding(const UserId& /*user*/) const override {
-        return std::nullopt;
-    }
-    void published_both(const UserId& /*user*/) override {}
-    void tell_online(const std::function<void(const Sender&)>& /*tell*/) const override {}
-    void log(LogLevel /*level*/, const std::string& /*sentence*/) override {}
-};
 
 struct Operators {
     const Topics topics{"beckon"};

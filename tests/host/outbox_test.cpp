@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/outbox.hpp"
 
+#include <algorithm>
 #include <map>
 #include <new>
 #include <string>
@@ -21,6 +22,7 @@ const UserId carol = user("carol");
 struct Text {
     std::string text;
     [[nodiscard]] std::size_t bytes() const { return text.size(); }
+    [[nodiscard]] std::size_t bytes_for_each() const { return text.size() + 1; }
 };
 
 std::vector<UserId> users(std::size_t count) {
@@ -47,9 +49,13 @@ struct Post {
               published.push_back(to.text() + ":" + message.text);
           }) {}
 
-    void say(const std::vector<UserId>& to, const std::string& text) { outbox.say(to, {text}); }
-    void say_in_turn(const std::vector<UserId>& to, const std::string& text) {
-        outbox.say_in_turn(to, {text});
+    void say(const std::vector<UserId>& to, const std::string& text,
+             const UserId* cause = nullptr) {
+        outbox.say(to, {text}, cause);
+    }
+    void say_in_turn(const std::vector<UserId>& to, const std::string& text,
+                     const UserId* cause = nullptr) {
+        outbox.say_in_turn(to, {text}, cause);
     }
     Published take() { return std::exchange(published, {}); }
     Published slice() {
@@ -69,7 +75,7 @@ TEST_CASE("what_is_for_few_is_published_at_once") {
     post.say({alice, bob}, "ring");
     CHECK(post.take() == Published{"alice:ring", "bob:ring"});
     CHECK(post.outbox.empty());
-    CHECK(post.outbox.bytes() == 0);
+    CHECK(post.outbox.kept_bytes() == 0);
 }
 
 TEST_CASE("what_is_for_many_goes_out_a_slice_in_each_turn") {
@@ -82,7 +88,7 @@ TEST_CASE("what_is_for_many_goes_out_a_slice_in_each_turn") {
     CHECK(post.slice() == Published{"user4:news"});
     CHECK(post.outbox.empty());
     CHECK(post.slice().empty());
-    CHECK(post.outbox.bytes() == 0);
+    CHECK(post.outbox.kept_bytes() == 0);
 }
 
 TEST_CASE("a_ring_to_another_does_not_wait_for_a_fan_out") {
@@ -101,7 +107,7 @@ TEST_CASE("what_waits_for_a_user_is_published_ahead_of_a_ring_to_it") {
     CHECK(post.take() == Published{"carol:first", "carol:second", "carol:ring"});
     post.all_slices();
     CHECK(post.take() == Published{"alice:first", "bob:first", "alice:second", "bob:second"});
-    CHECK(post.outbox.bytes() == 0);
+    CHECK(post.outbox.kept_bytes() == 0);
 }
 
 TEST_CASE("who_has_much_waiting_gets_a_ring_in_its_turn") {
@@ -116,7 +122,7 @@ TEST_CASE("who_has_much_waiting_gets_a_ring_in_its_turn") {
     CHECK(post.take() == Published{"alice:3", "alice:ring", "alice:again"});
     CHECK(post.outbox.empty());
     CHECK(post.slice().empty());
-    CHECK(post.outbox.bytes() == 0);
+    CHECK(post.outbox.kept_bytes() == 0);
 }
 
 TEST_CASE("users_take_turns_however_much_waits_for_one") {
@@ -143,7 +149,7 @@ TEST_CASE("who_was_served_ahead_of_its_turn_has_one_place_in_the_line") {
 TEST_CASE("each_user_gets_everything_in_the_order_in_which_it_was_said") {
     // Every user is told ascending numbers in every way, while slices go out.
     const auto all = users(40);
-    Post post({.slice = 3, .most_ahead = 2, .most_bytes = 20'000});
+    Post post({.slice = 3, .slice_bytes = 20, .at_once_bytes = 30, .most_ahead = 2});
     std::map<std::string, int> said;
     std::map<std::string, int> heard;
     std::uint32_t random = 7;
@@ -179,27 +185,74 @@ TEST_CASE("each_user_gets_everything_in_the_order_in_which_it_was_said") {
     post.all_slices();
     listen();
     CHECK(heard == said);
-    CHECK(post.outbox.bytes() == 0);
+    CHECK(post.outbox.kept_bytes() == 0);
 }
 
 TEST_CASE("a_message_is_kept_once_however_many_it_waits_for") {
     Post post({});
     post.say_in_turn(users(1000), std::string(16 * 1024, 'x'));
-    CHECK(post.outbox.bytes() > 16 * 1024);
-    CHECK(post.outbox.bytes() < 16 * 1024 + 1000 * 250);
+    CHECK(post.outbox.kept_bytes() > 16 * 1024);
+    CHECK(post.outbox.kept_bytes() < 16 * 1024 + 1000 * 250);
 }
 
-TEST_CASE("beyond_its_limit_it_publishes_more_and_drops_nothing") {
-    Post post({.slice = 2, .most_bytes = 10'000});
+TEST_CASE("a_slice_ends_with_the_message_that_fills_it_however_much_waits") {
+    Post post({.slice = 64, .slice_bytes = 2'500, .most_bytes = 10'000});
     for (int i = 0; i < 100; ++i) {
         post.say_in_turn({alice, bob}, std::string(1000, 'x'));
     }
-    const auto first = post.slice();
-    CHECK(post.outbox.bytes() <= 10'000);
-    CHECK(first.size() > 150);
-    CHECK(post.slice().size() == 2);
+    for (int left = 200; left > 0; left -= 3) {
+        CHECK(post.slice().size() == static_cast<std::size_t>(std::min(left, 3)));
+    }
+    CHECK(post.outbox.empty());
+}
+
+TEST_CASE("what_is_too_much_to_be_published_at_once_waits_for_the_next_turns") {
+    Post post({.slice_bytes = 1'500, .at_once_bytes = 2'500});
+    const std::string large(999, 'x');
+    post.say({alice, bob, carol, user("dave")}, large);
+    post.say({user("erin")}, "ring");
+    CHECK(post.take() == Published{"alice:" + large, "bob:" + large, "carol:" + large});
+    CHECK(post.slice() == Published{"dave:" + large, "erin:ring"});
+    CHECK(post.outbox.empty());
+    post.say({user("erin")}, "ring");
+    CHECK(post.take() == Published{"erin:ring"});
+}
+
+TEST_CASE("it_is_full_when_a_broker_would_hold_too_much_counting_each_receiver") {
+    Post post({.slice_bytes = 1'000, .most_bytes = 10'000});
+    post.say_in_turn(users(9), std::string(999, 'x'));
+    CHECK_FALSE(post.outbox.is_full());
+    CHECK(post.outbox.waiting_bytes() == 9'000);
+    post.say_in_turn({alice, bob}, std::string(999, 'x'));
+    CHECK(post.outbox.is_full());
+    post.slice();
+    CHECK_FALSE(post.outbox.is_full());
     post.all_slices();
-    CHECK(first.size() + 2 + post.take().size() == 200);
+    CHECK(post.outbox.waiting_bytes() == 0);
+}
+
+TEST_CASE("it_is_full_when_it_keeps_too_much_itself") {
+    Post post({.most_kept_bytes = 10'000});
+    post.say_in_turn(users(9), std::string(9'000, 'x'));
+    CHECK(post.outbox.is_full());
+}
+
+TEST_CASE("it_knows_because_of_whom_something_waits") {
+    Post post({.slice = 1});
+    CHECK_FALSE(post.outbox.waits_because_of(alice));
+    post.say_in_turn({bob, carol}, "1", &alice);
+    post.say_in_turn({bob}, "2", &carol);
+    post.say({alice}, "at once", &bob);
+    CHECK(post.outbox.waits_because_of(alice));
+    CHECK(post.outbox.waits_because_of(carol));
+    CHECK_FALSE(post.outbox.waits_because_of(bob));
+    post.slice();
+    CHECK(post.outbox.waits_because_of(alice));
+    post.slice();
+    CHECK_FALSE(post.outbox.waits_because_of(alice));
+    CHECK(post.outbox.waits_because_of(carol));
+    post.all_slices();
+    CHECK_FALSE(post.outbox.waits_because_of(carol));
 }
 
 TEST_CASE("a_publish_that_fails_loses_one_message_and_no_other") {
@@ -211,5 +264,5 @@ TEST_CASE("a_publish_that_fails_loses_one_message_and_no_other") {
     post.broken = false;
     post.all_slices();
     CHECK(post.take() == Published{"bob:1", "alice:2"});
-    CHECK(post.outbox.bytes() == 0);
+    CHECK(post.outbox.kept_bytes() == 0);
 }

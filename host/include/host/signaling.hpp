@@ -54,9 +54,11 @@ struct EventToPublish {
 /// What a user's inbox is to get.
 struct ToPublish {
     std::variant<ReplyToPublish, EventToPublish> what;
-    /// About what it takes once it is encoded.
+    /// About what it takes once it is encoded, and what a broker takes for each receiver.
     std::size_t size = 0;
+    std::size_t size_for_each = 0;
     [[nodiscard]] std::size_t bytes() const { return size; }
+    [[nodiscard]] std::size_t bytes_for_each() const { return size_for_each; }
 };
 
 /// Hands the switchboard what happens in the broker, and publishes what it decides. Each user gets
@@ -108,8 +110,12 @@ class Signaling {
     void perform(Effects effects, PendingReply* asked);
     void reply(const Reply& reply, PendingReply& asked);
     void tell_operators(const Reply& reply, const PendingReply& asked);
-    void deliver(Delivery& delivery, bool to_many);
+    /// `cause`: as in the outbox.
+    void deliver(Delivery& delivery, bool to_many, const UserId* cause);
+    /// What is to be told because of this user waits, and no more is to come (outbox.hpp).
+    [[nodiscard]] std::optional<Refusal> too_much_waits(const UserId& user) const;
     void publish(const UserId& user, ToPublish& message);
+    void give_memory_back(Instant now);
 
     Settings settings_;
     Topics topics_;
@@ -120,6 +126,7 @@ class Signaling {
     /// Only where operators are named.
     std::optional<OperatorNews> news_{};
     Outbox<ToPublish> outbox_;
+    std::optional<Instant> give_back_at_{};
     CommitGate gate_;
 };
 
