@@ -376,7 +376,7 @@ std::optional<Refusal> Groups::charge(const UserId& user, std::int64_t events, s
         if (!shared_.records.has_group_share(user, own)) {
             return refuse_size("data", shared_.limits.max_user_group_bytes);
         }
-        if (!shared_.records.has_room_for_groups(bytes)) {
+        if (!shared_.records.has_room_for_groups(bytes, user, own)) {
             return refuse_size("data", Records::most_for_groups(shared_.limits));
         }
     }

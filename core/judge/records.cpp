@@ -336,8 +336,17 @@ bool Records::has_room(std::int64_t bytes) const {
     return bytes <= 0 || open_bytes_ + group_bytes_ + bytes <= limits_.max_total_data_bytes;
 }
 
-bool Records::has_room_for_groups(std::int64_t bytes) const {
-    return bytes <= 0 || (group_bytes_ + bytes <= most_for_groups(limits_) && has_room(bytes));
+bool Records::has_room_for_groups(std::int64_t bytes, const UserId& id, std::int64_t own) const {
+    if (bytes <= 0) {
+        return true;
+    }
+    const User* user = users_.find(id);
+    const std::int64_t has = (user != nullptr ? user->group_bytes : 0) + own;
+    const std::int64_t all = most_for_groups(limits_);
+    // Where one user may have most of it, there is nothing to share.
+    const bool shared = limits_.max_user_group_bytes <= all / 8;
+    const bool little = has <= limits_.max_user_group_bytes / 64;
+    return group_bytes_ + bytes <= (shared && !little ? all - all / 8 : all) && has_room(bytes);
 }
 
 bool Records::has_share(const UserId& id, std::int64_t bytes) const {

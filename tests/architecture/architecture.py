@@ -30,7 +30,7 @@ ROOMS = {
     "judge": Room("core/judge", public="core/judge/include", may=["protocol", "vocabulary"]),
     "device": Room("core/device", public="core/device/include", may=["protocol", "vocabulary"]),
     "host": Room("host", public="host/include", may=["judge", "protocol", "vocabulary"],
-                 libraries=[*POSIX, "nlohmann/json.hpp", "openssl/", "sqlite3.h"]),
+                 libraries=[*POSIX, "malloc.h", "nlohmann/json.hpp", "openssl/", "sqlite3.h"]),
     "broker_plugin": Room("broker_plugin", may=["host", "judge", "protocol", "vocabulary"],
                           libraries=[*POSIX, "nlohmann/json.hpp", "mosquitto.h", "mosquitto_broker.h",
                                      "mosquitto_plugin.h", "mosquitto/", "mqtt_protocol.h"]),

@@ -583,6 +583,25 @@ TEST_CASE("a user's groups and the members they bring have a limit of their own"
     CHECK(desk.is_ok(bob, CreateGroup{.group = team, .members = users("m", 12)}));
 }
 
+TEST_CASE("however many fill what groups may keep, who has little in groups can make one") {
+    SharedState desk(without_rates());
+    const Profile profile{{"key", std::string(15'000, 'x')}};
+    int made = 0;
+    for (std::size_t number = 0; number < 100; ++number) {
+        const auto colluder = user("colluder", number);
+        const auto make = [&] {
+            return desk.is_ok(colluder, CreateGroup{.group = group_id("g" + std::to_string(made)),
+                                                    .profile = profile});
+        };
+        while (make()) {
+            ++made;
+        }
+    }
+    CHECK(desk.counts().kept_bytes > 112 * 1024 * 1024);
+    CHECK(desk.is_ok(alice, CreateGroup{.group = team, .members = {bob}}));
+    CHECK(desk.is_ok(carol, Invite{.invitee = bob, .data = bytes(4)}));
+}
+
 TEST_CASE("one inviter has sixteen pending for the same user, but in groups") {
     SharedState desk(without_rates());
     for (int i = 0; i < 16; ++i) {
