@@ -36,8 +36,20 @@ def _packet(first_byte, body):
     return bytes([first_byte]) + _number(len(body)) + body
 
 
+def connection(client_id, user):
+    """A CONNECT of MQTT 5, with a clean start, without keep-alive and properties."""
+    return _packet(0x10, _text("MQTT") + b"\x05\x82\0\0\0" + _text(client_id) + _text(user))
+
+
+def subscription(topics):
+    """A SUBSCRIBE to all of them at QoS 1."""
+    return _packet(0x82, b"\0\1\0" + b"".join(_text(topic) + b"\1" for topic in topics))
+
+
 def publication(topic, payload, mid=1):
-    """A PUBLISH of QoS 1."""
+    """A PUBLISH of QoS 1, or of QoS 0 when `mid` is None."""
+    if mid is None:
+        return _packet(0x30, _text(topic) + b"\0" + payload)
     return _packet(0x32, _text(topic) + struct.pack("!H", mid) + b"\0" + payload)
 
 
@@ -56,18 +68,17 @@ class Crowd:
         self._granted = 0
         wanted = 0
         for user in users:
-            connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # MQTT 5, clean start, with a user name, without keep-alive and properties.
-            connection.sendall(_packet(0x10, _text("MQTT") + b"\x05\x82\0\0\0" + _text(f"crowd-{user}") + _text(user)))
+            link = socket.create_connection(("127.0.0.1", port), PATIENCE)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link.sendall(connection(f"crowd-{user}", user))
             topics = filters(user)
             if topics:
                 wanted += len(topics)
-                connection.sendall(_packet(0x82, b"\0\1\0" + b"".join(_text(topic) + b"\1" for topic in topics)))
-            self._sockets[user] = connection
-            self._users[connection.fileno()] = user
-            self._rest[connection.fileno()] = b""
-            self._poller.register(connection, select.EPOLLIN)
+                link.sendall(subscription(topics))
+            self._sockets[user] = link
+            self._users[link.fileno()] = user
+            self._rest[link.fileno()] = b""
+            self._poller.register(link, select.EPOLLIN)
         self.poll_until(lambda: self._granted == wanted)
 
     def publish(self, user, topic, payload):
@@ -89,14 +100,14 @@ class Crowd:
                 raise AssertionError("what the crowd waits for does not come")
 
     def close(self):
-        for connection in self._sockets.values():
-            connection.close()
+        for link in self._sockets.values():
+            link.close()
         self._poller.close()
 
     def _read(self, number):
         user = self._users[number]
-        connection = self._sockets[user]
-        received = connection.recv(65536)
+        link = self._sockets[user]
+        received = link.recv(65536)
         if not received:
             raise AssertionError(f"the broker closed the connection of {user}")
         rest = self._rest[number] + received
@@ -119,7 +130,7 @@ class Crowd:
             at = end
         self._rest[number] = rest[at:]
         if acknowledgements:
-            connection.sendall(acknowledgements)
+            link.sendall(acknowledgements)
 
     @staticmethod
     def _body(data, at):

@@ -155,6 +155,8 @@ def paho_client(*identity, **how):
 class Broker:
     """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
 
+    own_group = False  # of processes: so that Ctrl-C at the terminal does not end it, too
+
     def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
                  allow_anonymous=True, fixed_port=False):
         """`options` are plugin_opt_ values (None leaves a default out); `before` and `config` are configuration lines
@@ -277,7 +279,8 @@ class Broker:
         self._ended = False
         self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                         env=self._environment(), cwd=self.directory)
+                                         env=self._environment(), cwd=self.directory,
+                                         process_group=0 if self.own_group else None)
         self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
         self._reader.start()
 
