@@ -93,7 +93,7 @@ class Connection:
         request = self.loop.promises.sent(self.device, verb, subject, body, now())
         token = b"%d" % self.loop.next_number()
         self.waiting[token] = request
-        kind = ("user" if verb in ("sync", "history", "groups") or (verb == "invite" and subject in USERS)
+        kind = ("user" if verb in ("sync", "history", "groups", "message") or (verb == "invite" and subject in USERS)
                 else "group" if subject in GROUPS else "invitation")
         self.paho.publish(f"{ROOT}/{kind}/{subject}/{verb}", encode(body, self.encoding),
                           self.loop.random.choice((0, 1, 1, 1, 2)), properties=properties(
@@ -253,8 +253,9 @@ class Loop:
                 raise AssertionError("the load does not go on")
         self.end()
 
-    def end(self):
-        if self.random.random() < 0.1:
+    def end(self, clean=None):
+        """By SIGTERM if `clean`, else by SIGKILL; the seed chooses if it is not said."""
+        if self.random.random() < 0.1 if clean is None else clean:
             self.broker.stop()
             self.stops += 1
         else:

@@ -257,7 +257,7 @@ class Promises:
             return
         invitation = self.invitations.get(event["id"]) or self.broken(f"{event} is about what nobody asked for")
         self._tell(invitation, now, f"{device.name} hears {event}")
-        if event["event"] == "invitee_ringing":
+        if event["event"] in ("invitee_ringing", "signal"):
             return
         self._exists(invitation, now)
         if event["event"] in CALL_EVENTS:
@@ -456,6 +456,8 @@ class Promises:
 
     def _refused_stranger(self, invitation, request, error):
         user = request.device.user
+        if request.verb == "signal":
+            return  # who has left the call may not, the inviter included
         if request.verb in ("hangup", "resume") and error == "not_participant":
             if user in invitation.took_part(request.sent) and not self._may_have_hung_up(invitation, user):
                 self.broken(f"{user} is in the call, and is not", invitation)

@@ -478,6 +478,12 @@ class LiesAboutCalls(JudgedCalls):
         self.hear_hung_up(self.cat, self.ann)
         self.assert_broken("is over", self.hear_hung_up, self.cat, self.ann)
 
+    def test_a_signal_proves_no_more_than_that_its_call_exists(self):
+        self.accept()
+        self.hear(self.ann, "signal", rev=1, by="bob", data="s")  # with a rev from before
+        self.ask(self.ann, "signal", "i", {"data": "s"}, error="not_participant")
+        self.assert_broken("it is lost", self.ask, self.ann, "signal", "i", {"data": "s"}, error="unknown_invitation")
+
     def test_an_old_rev_of_a_call_is_noticed(self):
         self.talk()
         self.hang_up(self.ann, {"all": True})
