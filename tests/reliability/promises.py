@@ -580,7 +580,7 @@ class Promises:
         oldest = now - reply["history"][-1]["age_ms"] / 1000 if "next" in reply else -math.inf
         for invitation in self.invitations.values():
             if invitation.inviter == user and invitation.name not in listed and self._surely_ended(
-                    invitation, request.sent) and oldest < max(invitee.seen_pending
+                    invitation, request.sent) and not self._may_be_unstored(invitation) and oldest < max(invitee.seen_pending
                                                                for invitee in invitation.invitees.values()):
                 self.broken(f"the history of {user} is without it", invitation)
 
@@ -619,12 +619,13 @@ class Promises:
             self._open.add(invitation)
         return invitee
 
-    def _has_loose_revisions(self, invitation):
+    def _may_be_unstored(self, invitation):
+        """What was said last of it, so that `rev` and history may be without it."""
         return self.disk_fails and any(invitee.end and invitee.end.state == "timed_out"
                                        for invitee in invitation.invitees.values())
 
     def _rev(self, invitation, rev, now, asked):
-        if self._has_loose_revisions(invitation):
+        if self._may_be_unstored(invitation):
             return
         if rev < invitation.rev_heard_before(asked):
             self.broken(f"rev went back to {rev}", invitation)
@@ -633,7 +634,7 @@ class Promises:
 
     def _event_rev(self, invitation, device, event, now):
         rev, name = event["rev"], event["event"]
-        if self.disk_fails and name == "invitation_timeout" or self._has_loose_revisions(invitation):
+        if self.disk_fails and name == "invitation_timeout" or self._may_be_unstored(invitation):
             return
         if rev <= device.revisions.get(invitation.name, 0):
             self.broken(f"rev {rev} again at {device.name}", invitation)
@@ -773,7 +774,7 @@ class Promises:
 
     def _call_event(self, invitation, device, event, now):
         name, user = event["event"], event.get("user", WHOLE_CALL)
-        if event["rev"] < device.revisions.get(invitation.name, 0) and not self._has_loose_revisions(invitation):
+        if event["rev"] < device.revisions.get(invitation.name, 0) and not self._may_be_unstored(invitation):
             self.broken(f"rev went back to {event['rev']} at {device.name}", invitation)
         if invitation.name in device.calls_over or (invitation.name in device.calls_left and user != WHOLE_CALL):
             self.broken(f"{device.name} hears of a call that is over", invitation)

@@ -484,6 +484,15 @@ class LiesAboutCalls(JudgedCalls):
         self.ask(self.ann, "signal", "i", {"data": "s"}, error="not_participant")
         self.assert_broken("it is lost", self.ask, self.ann, "signal", "i", {"data": "s"}, error="unknown_invitation")
 
+    def test_a_history_without_what_timed_out_is_let_be_only_where_the_disk_fails(self):
+        self.get({"bob": "pending", "cat": "pending"}, call=True)
+        self.now += 31
+        self.hear(self.ann, "invitation_timeout", rev=2, invitees=["bob", "cat"])
+        self.promises.disk_fails = True
+        self.ask(self.ann, "history", "ann", history=[])
+        self.promises.disk_fails = False
+        self.assert_broken("is without it", self.ask, self.ann, "history", "ann", history=[])
+
     def test_an_old_rev_of_a_call_is_noticed(self):
         self.talk()
         self.hang_up(self.ann, {"all": True})
