@@ -4,21 +4,21 @@
 
     export BECKON_PLUGIN=build/dev/broker_plugin/mosquitto_beckon.so
     export BECKON_FAILING_DISK=build/dev/tests/libfailing_disk.so
-    tests/reliability/day.py [--hours H] [--day MINUTES] [--seed S]
+    tests/reliability/day.py [--hours H] [--life MINUTES] [--seed S]
 
-The devices of kill_loop.py ring, call, signal, write and change groups, few at night and many by day. They leave and
-come back, with a goodbye or without, and visitors come for a moment. The disk fails now and then. Each day ends with
-the broker's end, by SIGTERM and by SIGKILL in turns; it starts in the same directory, and all come back. promises.py
-judges all of it.
+The devices of kill_loop.py ring, call, signal, write and change groups, few at night and many by day, which lasts two
+minutes. They leave and come back, with a goodbye or without, and visitors come for a moment. The disk fails now and
+then. The broker's lives end by SIGTERM and by SIGKILL in turns; it starts in the same directory, and all come back.
+promises.py judges all of it.
 
 Every few seconds the broker's memory and descriptors are looked at, those of connected devices not counted. Their
-slope is that of least squares within the days, each without its first quarter (five minutes at most).
+slope is that of least squares within the lives, each without its first quarter (five minutes at most).
 
 It ends with its figures, with status 1 when a promise is broken or a slope is above its bound; Ctrl-C ends it early,
 with the figures so far.
 
     --hours H      so long (default 2)
-    --day MINUTES  so long is a day (default 20, less in a short run)
+    --life MINUTES so long the broker lives (default 20, less in a short run)
     --seed S       as for kill_loop.py
 """
 import argparse
@@ -36,13 +36,14 @@ from promises import Broken
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from crowd import Crowd  # noqa: E402
 
-# A slope that is above its bound is noise unless it makes that much of a difference in a day.
+# A slope that is above its bound is noise unless it makes that much of a difference in a life.
 MEMORY_PER_HOUR, MEMORY_THAT_COUNTS = 4.0, 1.0  # MiB
 DESCRIPTORS_PER_HOUR, DESCRIPTORS_THAT_COUNT = 1.0, 1.0
 
+DAY = 120  # seconds
 BUSIEST = 60  # requests a second at noon
 NIGHT = 0.05  # of that
-ENDED_MS = 120000  # so that what has ended is forgotten within the warm-up
+ENDED_MS = 60000  # so that what has ended is forgotten within the warm-up
 LOOK_EVERY = 5.0  # seconds
 VISITORS = [f"visitor{number}" for number in range(20)]
 
@@ -61,13 +62,13 @@ class Often:
         return True
 
 
-class Days(Loop):
+class Life(Loop):
     def __init__(self, arguments):
         super().__init__(arguments)
         self.broker.own_group = True
         self.broker.options["ended_ms"] = ENDED_MS
         self.over = False
-        self.looks = []  # of each day: [(seconds, MiB, descriptors)]
+        self.looks = []  # in each life: [(seconds, MiB, descriptors)]
         self.went = self.visits = 0
         self.back_at = {}  # connection -> when it comes back
 
@@ -76,9 +77,9 @@ class Days(Loop):
         until = began + 3600 * self.arguments.hours
         try:
             while not self.over and now() < until:
-                self.day(min(60 * self.arguments.day, until - now()))
+                self.live_for(min(60 * self.arguments.life, until - now()))
                 self.end(clean=len(self.looks) % 2 == 1)
-                print(f"day {len(self.looks)}: {self.invites} invitations, {sum(self.replies.values())} replies, "
+                print(f"life {len(self.looks)}: {self.invites} invitations, {sum(self.replies.values())} replies, "
                       f"{self.looks[-1][-1][1] if self.looks[-1] else math.nan:.1f} MiB", flush=True)
             self.settle()
         finally:
@@ -88,7 +89,7 @@ class Days(Loop):
             self.broker.remove()
         return now() - began
 
-    def day(self, length):
+    def live_for(self, length):
         self.broker.start()
         began, requests = now(), 0.0
         self.looks.append([])
@@ -98,10 +99,10 @@ class Days(Loop):
         self.poll_until(lambda: all(connection.ready for connection in self.connections))
         self.come_back()
         goes, visits, fails, reloads = (Often(self.random, seconds) for seconds in
-                                        (5, 10, max(10.0, length / 5), max(20.0, length / 2)))
+                                        (5, 10, DAY / 2, 2 * DAY))
         mended_at, look_at, before = math.inf, began, began
         while not self.over and now() < began + length:
-            requests += (now() - before) * BUSIEST * max(NIGHT, math.sin(math.pi * (now() - began) / length))
+            requests += (now() - before) * BUSIEST * max(NIGHT, math.sin(math.pi * (now() - began) / DAY) ** 2)
             before = now()
             requests = self.make_requests(requests)
             self.poll()
@@ -189,7 +190,7 @@ class Days(Loop):
         self.looks[-1].append((at, memory, descriptors))
 
     def slope(self, which):
-        """Per hour, and how much that is in the longest day."""
+        """Per hour, and how much that is in the longest life."""
         above = below = longest = 0.0
         for looks in self.looks:
             if not looks:
@@ -207,43 +208,43 @@ class Days(Loop):
     def report(self):
         """Prints the figures; returns whether the bounds hold."""
         print(self.summary())
-        print(f"{len(self.looks)} days; devices went {self.went} times, {self.visits} visits")
+        print(f"{len(self.looks)} lives; devices went {self.went} times, {self.visits} visits")
         good = True
-        for which, name, most, counts in ((1, "MiB", MEMORY_PER_HOUR, MEMORY_THAT_COUNTS),
+        for which, name, most, counting in ((1, "MiB", MEMORY_PER_HOUR, MEMORY_THAT_COUNTS),
                                           (2, "descriptors", DESCRIPTORS_PER_HOUR, DESCRIPTORS_THAT_COUNT)):
             values = [look[which] for looks in self.looks for look in looks]
-            per_hour, in_a_day = self.slope(which)
-            wrong = per_hour > most and in_a_day > counts
+            per_hour, in_a_life = self.slope(which)
+            wrong = per_hour > most and in_a_life > counting
             good = good and not wrong
             print(f"{name}: {min(values, default=math.nan):.1f} to {max(values, default=math.nan):.1f}, "
-                  f"{per_hour:+.2f} per hour, {in_a_day:+.2f} in a day "
-                  f"({'ABOVE ITS BOUND' if wrong else 'bound'}: {most:g} per hour that make more than {counts:g} a day)")
+                  f"{per_hour:+.2f} per hour, {in_a_life:+.2f} in a life "
+                  f"({'ABOVE ITS BOUND' if wrong else 'bound'}: {most:g} per hour and {counting:g} in a life)")
         return good
 
 
 def main():
-    parser = argparse.ArgumentParser(usage="day.py [--hours H] [--day MINUTES] [--seed S]")
+    parser = argparse.ArgumentParser(usage="day.py [--hours H] [--life MINUTES] [--seed S]")
     parser.add_argument("--hours", type=float, default=2)
-    parser.add_argument("--day", type=float, default=None)
+    parser.add_argument("--life", type=float, default=None)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1000000))
     parser.set_defaults(failing=True, store="{dir}/beckon.db", sync="always", forget=False, kills=math.inf)
     arguments = parser.parse_args()
-    if arguments.day is None:
-        arguments.day = min(20, arguments.hours * 60 / 3)
-    print(f"day.py --hours {arguments.hours:g} --day {arguments.day:g} --seed {arguments.seed}", flush=True)
-    days = Days(arguments)
+    if arguments.life is None:
+        arguments.life = min(20, arguments.hours * 60 / 3)
+    print(f"day.py --hours {arguments.hours:g} --life {arguments.life:g} --seed {arguments.seed}", flush=True)
+    life = Life(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(days, "over", True))
+        signal.signal(number, lambda *_: setattr(life, "over", True))
     try:
-        took = days.run()
+        took = life.run()
     except Broken as broken:
-        days.report()
-        print(f"a promise is broken on day {len(days.looks)}, seed {arguments.seed}: {broken}")
+        life.report()
+        print(f"a promise is broken in life {len(life.looks)}, seed {arguments.seed}: {broken}")
         sys.exit(1)
     except BaseException:
-        print(days.broker.log()[-4000:])
+        print(life.broker.log()[-4000:])
         raise
-    good = days.report()
+    good = life.report()
     print(f"no promise broken in {took / 60:.1f} min, seed {arguments.seed}")
     sys.exit(0 if good else 1)
 
