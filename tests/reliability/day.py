@@ -121,7 +121,7 @@ class Life(Loop):
                 self.reloads += 1
             if now() > look_at:
                 self.look(now() - began)
-                self.promises.forget(now() - ENDED_MS / 2000)
+                self.promises.forget(now() - ENDED_MS / 2000, now() - ENDED_MS / 2000)
                 look_at = now() + LOOK_EVERY
 
     def make_requests(self, due):

@@ -124,6 +124,11 @@ class Invitation:
         return self.confirmed is not None and not self.lives() and all(
             invitee.end for invitee in self.invitees.values() if invitee.confirmed is not None)
 
+    def end_heard(self):
+        """When the last of its ends was heard of."""
+        ends = [invitee.end for invitee in self.invitees.values() if invitee.end]
+        return max(end.heard for end in (*ends, *self.gone.values()))
+
     def took_part(self, before=math.inf):
         """Those of whom it was heard before that moment that they came into its call."""
         accepted = [user for user, invitee in self.invitees.items()
@@ -298,10 +303,12 @@ class Promises:
             self.doubts.add((invitation.inviter, invitation.name))
         self.touched.clear()
 
-    def forget(self, before):
-        """What has ended and was last heard of before that moment is of no interest any more."""
+    def forget(self, before, ended_before=-math.inf):
+        """What has ended and was last heard of before that moment is of no interest any more, nor what is known to have
+        ended before the other one: the broker forgets that, too, whoever still asks about it."""
         for invitation in list(self.invitations.values()):
-            if invitation.touched < before and (invitation.over() or invitation.confirmed is None):
+            if (invitation.touched < before and (invitation.over() or invitation.confirmed is None)) \
+                    or (invitation.over() and invitation.end_heard() < ended_before):
                 del self.invitations[invitation.name]
                 self.forgotten.add(invitation.name)
                 for calls in self.calls.values():

@@ -104,6 +104,16 @@ class JudgedCalls(Judged):
 
 
 class Honest(Judged):
+    def test_what_ended_long_ago_may_be_forgotten_whoever_asks(self):
+        self.invite()
+        self.accept()
+        self.now += 60
+        self.ask(self.bob, "accept", "i", rev=2, dup=True)
+        self.promises.forget(self.now - 30)
+        self.assertIn("i", self.promises.invitations)
+        self.promises.forget(self.now - 30, self.now - 30)
+        self.ask(self.bob, "accept", "i", error="unknown_invitation")
+
     def test_what_was_said_may_be_said_again(self):
         self.invite()
         self.hear_ring(self.bob)
