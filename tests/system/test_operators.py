@@ -117,6 +117,23 @@ class Hearing(OperatorTest):
         self.assert_refused(root.ask("operator/online"), "wrong_sender")
         self.assert_refused(root.ask("user/alice/sync"), "wrong_sender")
 
+    def test_who_is_named_no_more_hears_nothing_although_the_session_had_subscribed(self):
+        self.broker = self.start_broker({"operators": "root,anna"}, persistence=True)
+        former = self.connect(self.broker, "root", clean=False)
+        self.assertEqual(former.subscribe(f"{ROOT}/operator/+"), 1)
+        former.wait_message(lambda message: message.topic.endswith("/counters"))
+        former.leave()
+        self.broker.restart(options={**self.broker.options, "operators": "anna"})
+        back = self.connect(self.broker, "root", clean=False, client_id=former.client_id, listen=[])
+        self.assertTrue(back.session_present)
+        anna, alice = self.hears("anna"), self.connect(self.broker, "alice")
+        self.assertGreaterEqual(back.subscribe(f"{ROOT}/operator/+"), 128)
+        alice.ask("invitation/unheard-of/accept")
+        self.told(anna, "refused")
+        self.told(anna, "counters")
+        back.marker()
+        self.assertFalse([message.topic for message in back.messages if "/operator/" in message.topic])
+
 
 if __name__ == "__main__":
     unittest.main()
