@@ -2,6 +2,7 @@
 """The sources keep to their rooms, and a violation of each kind would be noticed."""
 
 import pathlib
+import re
 import tempfile
 import unittest
 
@@ -158,6 +159,29 @@ class Sources(unittest.TestCase):
         for file, name, line, lines in architecture.too_long(ROOT):
             print(f"{file}:{line}: {name} has {lines} lines")
         self.assertEqual(architecture.wrongs(ROOT), [])
+
+
+class Papers(unittest.TestCase):
+    """What they name as a proof is there."""
+
+    PAPERS = ("docs/security.md", "docs/reliability.md")
+
+    def proofs(self, paper):
+        """Each file of tests that a table links to, with the names behind it, up to a semicolon."""
+        text = (ROOT / paper).read_text(encoding="utf-8")
+        rows = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+        return [(file, re.findall(r"`([^`]+)`", names)) for file, names in
+                re.findall(r"\]\(\.\./((?:tests|client_js/test)/[^)#]+)\)([^|;\n]*)", rows)]
+
+    def test_each_test_that_is_named_is_in_its_file(self):
+        for paper in self.PAPERS:
+            proofs = self.proofs(paper)
+            self.assertTrue(proofs, paper)
+            for file, names in proofs:
+                self.assertTrue((ROOT / file).is_file(), f"{paper}: {file}")
+                text = (ROOT / file).read_text(encoding="utf-8")
+                for name in names:
+                    self.assertTrue(name in text, f"{paper}: no {name} in {file}")
 
 
 if __name__ == "__main__":

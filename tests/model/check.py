@@ -63,7 +63,8 @@ def right(what, *macros):
 def wrong(fault, shown=False):
     # Without a timer nothing wrong is ever done: only nothing is.
     run = Run(AT_LAST, "RULES_ALONE", fault) if fault == "FAULT_NO_TIMER" else Run(NEVER, fault)
-    print(f"{run.trail}\n{run.output}" if shown else f"{fault}: {run.error() if run.found else 'NOT FOUND'}", flush=True)
+    found = run.error() if run.found else "NOT FOUND"
+    print(f"{run.trail}\n{run.output}" if shown else f"{fault}: {found}", flush=True)
     return run.found
 
 
