@@ -283,8 +283,9 @@ inline end_call() {
     if
     :: anyone_pending -> end_parts(all_pending, cancelled, invitation_cancelled, 0)
     :: else
-    fi
+    fi;
 #endif
+    assert(!anyone_pending)     // nobody rings for a call that is over
 }
 #define two_are_left (in == (bit(DOOR) | bit(ANN)) || in == (bit(DOOR) | bit(BEN)) || in == (bit(ANN) | bit(BEN)))
 inline leave_or_end(user, all) {
@@ -468,7 +469,7 @@ active proctype anybody() {
 
     // What is asked, of whom, and who is watched.
     atomic {
-        if :: first = true :: first = false fi;
+        if :: first = false :: first = true fi;
 #ifdef NO_CALL
         is_call = false;
 #else
@@ -478,14 +479,14 @@ active proctype anybody() {
         me = NOBODY
 #else
         if
-        :: me = NOBODY
+        :: me = ANN
         :: me = DOOR
         :: me = DOOR; my = 1
-        :: me = ANN
+        :: me = NOBODY
         fi;
         if
         :: me == NOBODY
-        :: me != NOBODY -> if :: cuts = 1 :: doubles = 1 fi
+        :: me != NOBODY -> if :: doubles = 1 :: cuts = 1 fi
         fi
 #endif
     }
@@ -757,7 +758,7 @@ active proctype watched() {
     :: atomic { !connected ->
         connected = true;
         keeps = false;
-#ifndef FAULT_NO_SYNC
+#ifndef FAULT_DEVICE_DOES_NOT_SYNC
         asks_sync = true;
 #endif
         // What rang before is no news.
