@@ -8,8 +8,9 @@
 //
 // Whoever is there may ask anything at any time: an honest device, one that does not know yet, one that
 // repeats itself, a hostile one. So no request needs a line: that it comes late is the same as that it
-// is made late. And one device, any of the six, is watched, with the line to it. What the others know
-// changes nothing of what they may do, so what holds for the one watched holds for each.
+// is made late. And one device is watched, with the line to it: the one that invites, the inviter's other,
+// or one of Ann's (for whom Ben is the same). What the others know changes nothing of what they may do, so
+// what holds for the one watched holds for each.
 
 #define DOOR 0
 #define ANN 1
