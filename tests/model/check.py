@@ -80,7 +80,7 @@ def wrong(fault, shown=False):
 
 def main(arguments):
     if arguments == ["--long"]:
-        return right(NEVER, "LONGER_LINE") and right(AT_LAST, "NO_CALL")
+        return right(NEVER, "LONGER_LINE") and right(AT_LAST, "NO_CALL", "INVITEE_IS_CUT_OFF")
     if arguments:
         return all([wrong(fault, shown=True) for fault in arguments])
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -478,6 +478,9 @@ active proctype anybody() {
 #endif
 #ifdef RULES_ALONE
         me = NOBODY
+#elif defined INVITEE_IS_CUT_OFF
+        me = ANN;
+        cuts = 1
 #else
         if
         :: me = ANN
