@@ -14,6 +14,7 @@ what the pair costs when nobody attacks is taken off the floods' CPU.
     --after S    the memory after so many seconds
 """
 import argparse
+import collections
 import contextlib
 import glob
 import multiprocessing
@@ -251,7 +252,8 @@ def judge(record, bare, quiet):
     def bound(value, most, what):
         return [] if value <= most else [f"{what} {value:.3g} > {most:.3g}"]
 
-    wrong = bound(record.lost, 0, "lost") + bound(len(record.refused), 0, "refused")
+    refusals = ", ".join(f"{number} {error}" for error, number in collections.Counter(record.refused).most_common())
+    wrong = bound(record.lost, 0, "lost") + ([f"refused {refusals}"] if refusals else [])
     wrong += bound(record.peaks[1] / record.peaks[0], MEMORY_OF_THE_SECOND, "second flood's memory")
     wrong += bound(record.descriptors[1], record.descriptors[0], "descriptors")
     if name in P99:
