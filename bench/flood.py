@@ -38,6 +38,8 @@ SIDES = ("bare", "example", "broker")
 P99 = {"refused": 2, "refused-ten": 2, "colluding-keys": 3, "colluding-names": 3, "colluding-escapes": 3}
 CPU_AGAINST_BARE = {"refused": 5, "refused-ten": 5}
 MEMORY_OF_THE_SECOND = 1.1
+# Beside that, what has ended is remembered for ten minutes: MiB for each request of a flood whose invitations end.
+REMEMBERED = dict.fromkeys(("invites", "colluding-keys", "colluding-names", "colluding-escapes"), 2 / KIB)
 PEAK = {"accepts": 150}  # MiB
 LONGEST = {"accepts": 0.5}  # seconds
 KEPT = {"accepts": 30}  # MiB more than at the start
@@ -254,7 +256,8 @@ def judge(record, bare, quiet):
 
     refusals = ", ".join(f"{number} {error}" for error, number in collections.Counter(record.refused).most_common())
     wrong = bound(record.lost, 0, "lost") + ([f"refused {refusals}"] if refusals else [])
-    wrong += bound(record.peaks[1] / record.peaks[0], MEMORY_OF_THE_SECOND, "second flood's memory")
+    remembered = REMEMBERED.get(name, 0) * record.sent / 2
+    wrong += bound((record.peaks[1] - remembered) / record.peaks[0], MEMORY_OF_THE_SECOND, "second flood's memory")
     wrong += bound(record.descriptors[1], record.descriptors[0], "descriptors")
     if name in P99:
         wrong += bound(record.percentile(0.99) / max(bare.percentile(0.99), quiet[record.side].percentile(0.99)),
