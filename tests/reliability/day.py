@@ -43,7 +43,7 @@ DESCRIPTORS_PER_HOUR, DESCRIPTORS_THAT_COUNT = 1.0, 1.0
 DAY = 120  # seconds
 BUSIEST = 60  # requests a second at noon
 NIGHT = 0.05  # of that
-ENDED_MS = 60000  # so that what has ended is forgotten within the warm-up
+ENDED_MS = 90000  # so that what has ended is forgotten within the warm-up
 LOOK_EVERY = 5.0  # seconds
 VISITORS = [f"visitor{number}" for number in range(20)]
 
@@ -107,6 +107,7 @@ class Life(Loop):
             requests = self.make_requests(requests)
             self.poll()
             self.come_and_go(goes.due())
+            self.ask_what_is_in_doubt()
             if visits.due():
                 self.visit()
             if fails.due() and mended_at == math.inf:
@@ -145,6 +146,16 @@ class Life(Loop):
                 connection.ask("signal", call.name, {"data": "x" * self.random.randrange(2000)})
         else:
             super().one_request(connection)
+
+    def ask_what_is_in_doubt(self):
+        """What ended while nobody was there to hear it, while the broker remembers it."""
+        for user, name in sorted(self.promises.doubts):
+            there = [connection for connection in self.connections if connection.device.user == user
+                     and connection.ready and connection not in self.back_at]
+            if there:
+                self.promises.doubts.discard((user, name))
+                if name in self.promises.invitations:
+                    there[0].ask("get", name)
 
     # Who comes and goes
 
