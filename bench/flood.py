@@ -39,7 +39,8 @@ P99 = {"refused": 2, "refused-ten": 2, "colluding-keys": 3, "colluding-names": 3
 CPU_AGAINST_BARE = {"refused": 5, "refused-ten": 5}
 MEMORY_OF_THE_SECOND = 1.1
 # Beside that, what has ended is remembered for ten minutes: MiB for each request of a flood whose invitations end.
-REMEMBERED = dict.fromkeys(("invites", "colluding-keys", "colluding-names", "colluding-escapes"), 2 / KIB)
+REMEMBERED = dict.fromkeys(
+    ("invites", "connections", "colluding-keys", "colluding-names", "colluding-escapes"), 2 / KIB)
 PEAK = {"accepts": 150}  # MiB
 LONGEST = {"accepts": 0.5}  # seconds
 KEPT = {"accepts": 30}  # MiB more than at the start
