@@ -125,9 +125,9 @@ class Invitation:
             invitee.end for invitee in self.invitees.values() if invitee.confirmed is not None)
 
     def end_heard(self):
-        """When the last of its ends was heard of."""
+        """When the last of its ends was heard of, if any was."""
         ends = [invitee.end for invitee in self.invitees.values() if invitee.end]
-        return max(end.heard for end in (*ends, *self.gone.values()))
+        return max((end.heard for end in (*ends, *self.gone.values())), default=math.inf)
 
     def took_part(self, before=math.inf):
         """Those of whom it was heard before that moment that they came into its call."""
