@@ -15,7 +15,11 @@ namespace beckon {
 
 namespace {
 
-using nlohmann::json;
+/// Its maps keep their order, so that to add to one costs nothing, however many keys it has.
+using json = nlohmann::ordered_json;
+
+/// Names of fields.
+using Fields = std::vector<std::string_view>;
 
 /// Builds the tree of one payload, whichever its encoding, and notes the first
 /// breach of the contract's form. It goes on after a breach, so that `req` is
@@ -25,8 +29,10 @@ class TreeBuilder {
     json tree;
     std::optional<Refusal> refusal;
 
-    /// Reads no further than `most` values.
-    explicit TreeBuilder(std::int64_t most) : left_(most), most_(most) {}
+    /// Reads no further than `most` values, and looks at all of them, but keeps only the `wanted`
+    /// fields of the body: null, all of them.
+    TreeBuilder(std::int64_t most, const Fields* wanted)
+        : left_(most), most_(most), wanted_(wanted) {}
 
     void breach(std::string what, std::optional<std::string> field = {}) {
         if (!refusal) {
@@ -44,8 +50,9 @@ class TreeBuilder {
             top_key_ = is_field_name(name) ? std::optional(name) : std::nullopt;
         }
         check_text(name);
-        if (open_.back()->contains(name)) {
-            breach("a key stands twice", top_key_);
+        check_new(name);
+        if (depth_ == 1) {
+            drops_ = !is_wanted(name);
         }
         key_ = std::move(name);
     }
@@ -61,16 +68,19 @@ class TreeBuilder {
         if (depth_ > max_depth) {
             breach("nested deeper than 8", top_key_);
         } else {
-            open_.push_back(put(json(kind)));
+            open_.push_back({.place = put([kind] { return json(kind); }), .keys = keys_.size()});
         }
         return true;
     }
     void end() {
         if (depth_-- <= max_depth) {
+            check_many();
+            keys_.resize(open_.back().keys);
             open_.pop_back();
         }
     }
-    bool value(json one) {
+    /// One that `make` makes, if it is kept.
+    bool value(const auto& make) {
         if (!count_one()) {
             return false;
         }
@@ -78,13 +88,14 @@ class TreeBuilder {
             breach("the body is no map");
         }
         if (depth_ <= max_depth) {
-            put(std::move(one));
+            put(make);
         }
         return true;
     }
     bool text(std::string_view one) {
         // What is no text is not kept: a refusal must not echo it.
-        return value(check_text(one) ? json(one) : json(nullptr));
+        const bool is_text = check_text(one);
+        return value([&] { return is_text ? json(one) : json(nullptr); });
     }
 
   private:
@@ -106,19 +117,52 @@ class TreeBuilder {
                    return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
                });
     }
-    json* put(json&& one) {
+    [[nodiscard]] bool is_wanted(std::string_view name) const {
+        if (refusal) {
+            return name == "req";
+        }
+        return wanted_ == nullptr ||
+               std::find(wanted_->begin(), wanted_->end(), name) != wanted_->end();
+    }
+    /// Where it is kept; null: it is not.
+    json* put(const auto& make) {
         if (open_.empty()) {
-            tree = std::move(one);
+            tree = make();
             return &tree;
         }
-        json& parent = *open_.back();
-        if (parent.is_array()) {
-            parent.push_back(std::move(one));
-            return &parent.back();
+        json* const parent = open_.back().place;
+        if (parent == nullptr || drops_) {
+            return nullptr;
         }
-        json& place = parent[key_];
-        place = std::move(one);
-        return &place;
+        if (parent->is_array()) {
+            parent->push_back(make());
+            return &parent->back();
+        }
+        if (refusal && open_.size() == 1) {
+            return &((*parent)[key_] = make());  // `req`, perhaps again
+        }
+        // It has no such key, or there is a breach.
+        auto& map = static_cast<json::object_t::Container&>(parent->get_ref<json::object_t&>());
+        return &map.emplace_back(std::move(key_), make()).second;
+    }
+    /// Among few keys each is looked for at once, to be blamed; among many, when all are there.
+    void check_new(std::string_view key) {
+        const auto hash = std::hash<std::string_view>{}(key);
+        const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(open_.back().keys);
+        if (keys_.end() - first < many_keys && std::find(first, keys_.end(), hash) != keys_.end()) {
+            breach("a key stands twice", top_key_);
+        }
+        keys_.push_back(hash);
+    }
+    void check_many() {
+        const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(open_.back().keys);
+        if (keys_.end() - first <= many_keys) {
+            return;
+        }
+        std::sort(first, keys_.end());
+        if (std::adjacent_find(first, keys_.end()) != keys_.end()) {
+            breach("a key stands twice", depth_ > 0 ? top_key_ : std::nullopt);
+        }
     }
     bool check_text(std::string_view text) {
         const bool well_formed = is_utf8(text);
@@ -128,9 +172,22 @@ class TreeBuilder {
         return well_formed;
     }
 
+    static constexpr std::ptrdiff_t many_keys = 64;
+
+    /// An array or a map that has begun: where it is kept, and which of `keys_` is its first.
+    struct Open {
+        json* place;
+        std::size_t keys;
+    };
+
     std::int64_t left_;
     std::int64_t most_;
-    std::vector<json*> open_;
+    const Fields* wanted_;
+    std::vector<Open> open_;
+    /// Hashes of the keys of all maps that have begun.
+    std::vector<std::size_t> keys_;
+    /// What the body's present key holds is not kept.
+    bool drops_ = false;
     std::string key_;
     std::optional<std::string> top_key_;
     int depth_ = 0;
@@ -141,12 +198,12 @@ class MsgpackVisitor : public msgpack::null_visitor {
     explicit MsgpackVisitor(TreeBuilder& build) : build_(build) {}
 
     // NOLINTBEGIN(readability-identifier-naming)
-    bool visit_nil() { return scalar(json(nullptr)); }
-    bool visit_boolean(bool v) { return scalar(json(v)); }
-    bool visit_positive_integer(std::uint64_t v) { return scalar(json(v)); }
-    bool visit_negative_integer(std::int64_t v) { return scalar(json(v)); }
-    bool visit_float32(float v) { return scalar(json(static_cast<double>(v))); }
-    bool visit_float64(double v) { return scalar(json(v)); }
+    bool visit_nil() { return scalar(nullptr); }
+    bool visit_boolean(bool v) { return scalar(v); }
+    bool visit_positive_integer(std::uint64_t v) { return scalar(v); }
+    bool visit_negative_integer(std::int64_t v) { return scalar(v); }
+    bool visit_float32(float v) { return scalar(static_cast<double>(v)); }
+    bool visit_float64(double v) { return scalar(v); }
     bool visit_str(const char* v, std::uint32_t size) {
         if (in_key_) {
             build_.key(std::string(v, size));
@@ -156,10 +213,10 @@ class MsgpackVisitor : public msgpack::null_visitor {
         return true;
     }
     bool visit_bin(const char* v, std::uint32_t size) {
-        return scalar(json::binary({v, v + size}));
+        return made([=] { return json::binary({v, v + size}); });
     }
     // An extension is no type of the contract: null fits no field.
-    bool visit_ext(const char* /*v*/, std::uint32_t /*size*/) { return scalar(json(nullptr)); }
+    bool visit_ext(const char* /*v*/, std::uint32_t /*size*/) { return scalar(nullptr); }
     bool start_array(std::uint32_t /*size*/) { return container(json::value_t::array); }
     bool end_array() { return closed(); }
     bool start_map(std::uint32_t /*size*/) { return container(json::value_t::object); }
@@ -176,11 +233,9 @@ class MsgpackVisitor : public msgpack::null_visitor {
     void broken() { build_.breach("the body is no complete msgpack map"); }
 
   private:
-    bool scalar(json&& v) {
-        if (in_key_) {
-            return key_is_no_text();
-        }
-        return build_.value(std::move(v));
+    bool made(const auto& make) { return in_key_ ? key_is_no_text() : build_.value(make); }
+    bool scalar(const auto& v) {
+        return made([&] { return json(v); });
     }
     bool container(json::value_t kind) { return in_key_ ? key_is_no_text() : build_.begin(kind); }
     bool closed() {
@@ -200,13 +255,11 @@ class JsonVisitor : public nlohmann::json_sax<json> {
   public:
     explicit JsonVisitor(TreeBuilder& build) : build_(build) {}
 
-    bool null() override { return value(json(nullptr)); }
-    bool boolean(bool v) override { return value(json(v)); }
-    bool number_integer(number_integer_t v) override { return value(json(v)); }
-    bool number_unsigned(number_unsigned_t v) override { return value(json(v)); }
-    bool number_float(number_float_t v, const string_t& /*spelled*/) override {
-        return value(json(v));
-    }
+    bool null() override { return value(nullptr); }
+    bool boolean(bool v) override { return value(v); }
+    bool number_integer(number_integer_t v) override { return value(v); }
+    bool number_unsigned(number_unsigned_t v) override { return value(v); }
+    bool number_float(number_float_t v, const string_t& /*spelled*/) override { return value(v); }
     bool string(string_t& v) override { return build_.text(v); }
     bool binary(binary_t& /*v*/) override { return false; }
     bool start_object(std::size_t /*size*/) override { return begin(json::value_t::object); }
@@ -224,7 +277,9 @@ class JsonVisitor : public nlohmann::json_sax<json> {
     }
 
   private:
-    bool value(json&& v) { return build_.value(std::move(v)); }
+    bool value(const auto& v) {
+        return build_.value([&] { return json(v); });
+    }
     bool begin(json::value_t kind) { return build_.begin(kind); }
     bool end() {
         build_.end();
@@ -245,8 +300,9 @@ std::string_view without_blanks(std::string_view payload) {
     }
 }
 
-TreeBuilder read_tree(std::string_view payload, std::int64_t most_values) {
-    TreeBuilder build(most_values);
+TreeBuilder read_tree(std::string_view payload, std::int64_t most_values,
+                      const Fields* wanted = nullptr) {
+    TreeBuilder build(most_values, wanted);
     const bool is_json = encoding_of(payload) == Encoding::json;
     if (is_json) {
         payload = without_blanks(payload);
@@ -492,6 +548,27 @@ class FieldReader {
     Encoding encoding_;
 };
 
+/// Names the fields that a request may have.
+struct FieldNames {
+    Fields& names;
+    void operator()(std::string_view name, const auto& /*value*/) { names.push_back(name); }
+    void operator()(std::string_view name, const std::optional<Data>& /*value*/) { add_data(name); }
+    void required(std::string_view name, const Data& /*value*/) { add_data(name); }
+    void required(std::string_view name, const auto& /*value*/) { names.push_back(name); }
+    void defaulted(std::string_view name, const auto& /*value*/) { names.push_back(name); }
+    template <class T>
+    void unless(std::string_view name, const T& /*value*/, const T& /*left_out*/) {
+        names.push_back(name);
+    }
+    void flag(std::string_view name, bool /*set*/) { names.push_back(name); }
+
+  private:
+    void add_data(std::string_view name) {
+        names.push_back(name);
+        names.push_back("data_b64");
+    }
+};
+
 /// Whether `req` is looked for where the body is not taken (contract, section 3).
 bool may_hold_req(std::string_view payload) { return payload.size() <= 1024; }
 
@@ -590,7 +667,10 @@ Decoded decode_request(std::string_view payload, const Limits& limits, RequestBo
     if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
         return {.refusal = too_large("payload", limits.max_payload_bytes)};
     }
-    TreeBuilder built = read_tree(payload, limits.max_payload_values);
+    Fields wanted{"req"};
+    FieldNames names{wanted};
+    std::visit([&names](auto& held) { held.fields(held, names); }, body);
+    TreeBuilder built = read_tree(payload, limits.max_payload_values, &wanted);
     Decoded decoded{.refusal = std::move(built.refusal)};
     FieldReader reader(built.tree, encoding_of(payload));
     if (built.tree.is_object()) {

@@ -695,6 +695,16 @@ TEST_CASE("a key that stands twice is refused at any depth") {
                   text_item("a")) == "data");
     CHECK(refused(one_field("x", "\x91" + twice)) == "x");
     CHECK(refused(twice) == "k");
+    // Among many keys it is only known that there is one.
+    std::string many;
+    for (int i = 0; i < 300; ++i) {
+        many += "\"k" + std::to_string(i) + "\":1,";
+    }
+    CHECK_FALSE(refusal_of("invitation/i/accept", "{" + many + "\"data\":\"a\"}"));
+    CHECK_FALSE(refused("{" + many + "\"k7\":1}"));
+    CHECK(refused("{\"x\":{" + many + "\"k299\":1}}") == "x");
+    CHECK_FALSE(
+        refusal_of("invitation/i/accept", "{\"x\":[{" + many + "\"k\":1},{" + many + "\"k\":1}]}"));
 }
 
 TEST_CASE("text that is not UTF-8 is refused in keys and values, known or not") {
