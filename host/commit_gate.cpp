@@ -18,6 +18,8 @@ namespace {
 /// What ended while the broker was away is said so much at a time, in each turn of its loop.
 constexpr std::size_t overdue_at_once = 64;
 constexpr std::size_t most_readers = 1000;
+/// Who has more waiting to be stored leaves the second half of the room to others.
+constexpr std::size_t few_changes = 100;
 /// So many changes are put at once: less than a second to store.
 constexpr std::ptrdiff_t most_at_once = 10'000;
 
@@ -80,7 +82,10 @@ bool phase::Doubt::has(const Request& request) const {
 // ------------------------------------------------------------- the start
 
 CommitGate::CommitGate(Settings settings, Host host, std::unique_ptr<Journal> journal, Instant now)
-    : settings_(std::move(settings)), host_(std::move(host)), journal_(std::move(journal)) {
+    : settings_(std::move(settings)),
+      host_(std::move(host)),
+      journal_(std::move(journal)),
+      waiting_changes_(host_.new_secret()) {
     switchboard_ = new_switchboard();
     if (journal_) {
         load(now);
@@ -169,7 +174,7 @@ Effects CommitGate::decide(const auto& ask) {
 }
 
 void CommitGate::judge(phase::Sound& sound, Asked asked, Instant now) {
-    if (!has_room(sound.held)) {
+    if (!has_room(sound.held, asked.sender.user)) {
         refuse(asked);
         return;
     }
@@ -437,10 +442,15 @@ std::optional<Instant> CommitGate::turn_at() const {
 
 // ------------------------------------------------------------- stored before said
 
-bool CommitGate::has_room(const Line<Held>& held) const {
+bool CommitGate::has_room(const Line<Held>& held, const UserId& user) const {
     const auto waiting = journal_->waiting();
-    return held.has_room() && waiting.changes < Line<Held>::most_items &&
-           waiting.bytes < Line<Held>::most_bytes;
+    const auto is_over = [&](std::size_t part) {
+        return waiting.changes >= Line<Held>::most_items / 2 * part ||
+               waiting.bytes >= Line<Held>::most_bytes / 2 * part;
+    };
+    const auto* const own = waiting_changes_.find(user);
+    const bool has_few = own == nullptr || *own <= few_changes;
+    return held.has_room() && !is_over(has_few ? 2 : 1);
 }
 
 /// In parts that are each stored soon, of whole invitations.
@@ -466,6 +476,9 @@ void CommitGate::hold(phase::Sound& sound, Held held, Instant now) {
     Changes changes = switchboard_->take_changes();
     held.changed = !changes.empty();
     if (held.changed) {
+        if (held.asked) {
+            held.own = {waiting_changes_, held.asked->sender.user, changes.size()};
+        }
         put(sound, std::move(changes), now);
     }
     held.ticket = put_;

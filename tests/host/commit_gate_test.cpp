@@ -241,3 +241,32 @@ TEST_CASE("what_ended_while_the_broker_was_away_is_said_a_few_at_a_time_and_keep
     CHECK_FALSE(again.gate->tick(again.now));
     CHECK(again.take().empty());
 }
+
+TEST_CASE("who_has_much_waiting_to_be_stored_leaves_others_room") {
+    const Folder folder;
+    Board board(folder.file("store.db"));
+    const auto ring_many = [&](const std::string& who, const std::string& id) {
+        Invite invite = ring(id, Duration(30'000), users(id + "-", 999));
+        invite.invitee = user(id);
+        invite.visibility = Visibility::inviter;
+        board.ask(who, invite);
+    };
+    // Nothing is stored before the turn ends.
+    for (int n = 0; n < 50; ++n) {
+        const auto who = "u" + std::to_string(n % 10);
+        ring_many(who, who + "-" + std::to_string(n));
+    }
+    CHECK(board.take().empty());
+    board.ask("u0", Cancel{.id = *InvitationId::parse("u0-0")});
+    CHECK(board.take() == Said{"u0: cancel storage_unavailable"});
+    board.ask("alice", ring("i1", Duration(30'000)));
+    ring_many("carol", "i2");
+    CHECK(board.take().empty());
+    ring_many("carol", "i3");
+    CHECK(board.take() == Said{"carol: invite storage_unavailable"});
+    board.until("new_invitation i2 1");
+    const auto heard = board.take();
+    CHECK(std::count(heard.begin(), heard.end(), "alice: invite ok") == 1);
+    board.ask("u0", Cancel{.id = *InvitationId::parse("u0-0")});
+    board.until("invitation_cancelled u0-0 2");
+}

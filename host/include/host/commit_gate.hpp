@@ -156,7 +156,8 @@ class CommitGate {
     [[nodiscard]] std::optional<Instant> turn_at() const;
 
     // Stored before said.
-    [[nodiscard]] bool has_room(const Line<Held>& held) const;
+    /// Whether a request of this user may change something more.
+    [[nodiscard]] bool has_room(const Line<Held>& held, const UserId& user) const;
     void hold(phase::Sound& sound, Held held, Instant now);
     void put(phase::Sound& sound, Changes changes, Instant now);
     void release(Line<Held>& held) const;
@@ -202,6 +203,7 @@ class CommitGate {
     std::unique_ptr<Switchboard> switchboard_;
     std::optional<std::string> damage_{};
 
+    WaitingChanges waiting_changes_;
     Phase phase_{};
     /// When the clock was applied last.
     Instant applied_{};

@@ -9,15 +9,50 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <variant>
 
 #include "host/line.hpp"
+#include "judge/sharded_map.hpp"
 #include "judge/switchboard.hpp"
 
 namespace beckon {
 
 /// Who waits for a reply, and where; the gate's user knows.
 struct PendingReply;
+
+/// How many changes of each user's requests wait to be stored and said.
+using WaitingChanges = ShardedMap<UserId, std::size_t>;
+
+/// Some of them, for as long as it exists. The map has to outlive it.
+class OwnChanges {
+  public:
+    OwnChanges() = default;
+    OwnChanges(WaitingChanges& all, const UserId& user, std::size_t count)
+        : all_(&all), entry_(all.obtain(user).first), count_(count) {
+        entry_->second += count_;
+    }
+    ~OwnChanges() {
+        if (all_ != nullptr && (entry_->second -= count_) == 0) {
+            all_->erase(entry_->first);
+        }
+    }
+    OwnChanges(OwnChanges&& from) noexcept
+        : all_(std::exchange(from.all_, nullptr)), entry_(from.entry_), count_(from.count_) {}
+    OwnChanges& operator=(OwnChanges&& from) noexcept {
+        std::swap(all_, from.all_);
+        std::swap(entry_, from.entry_);
+        std::swap(count_, from.count_);
+        return *this;
+    }
+    OwnChanges(const OwnChanges&) = delete;
+    OwnChanges& operator=(const OwnChanges&) = delete;
+
+  private:
+    WaitingChanges* all_ = nullptr;
+    WaitingChanges::Entry* entry_ = nullptr;
+    std::size_t count_ = 0;
+};
 
 /// Where a commit gate stands; it draws how one phase follows another (commit_gate.hpp). Each owns
 /// what waits in it, so nothing can wait in a phase that is over.
@@ -37,6 +72,7 @@ struct Held {
     std::optional<Asked> asked{};
     /// It put changes into the journal.
     bool changed = false;
+    OwnChanges own{};
 };
 /// What was decided of these is perhaps not stored, and perhaps it is.
 struct Doubt {
