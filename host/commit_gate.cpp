@@ -60,7 +60,9 @@ bool phase::Doubt::has(const Effect& effect, const Switchboard& switchboard) con
 bool phase::Doubt::has(const Request& request) const {
     return std::visit(
         [this]<class Asked>(const Asked& asked) {
-            if constexpr (std::is_same_v<Asked, Message>) {
+            if constexpr (MakesInvitation<Asked>) {
+                return true;  // it may be a repeat of one that is not stored
+            } else if constexpr (std::is_same_v<Asked, Message>) {
                 const auto* const group = std::get_if<GroupId>(&asked.to);
                 return group != nullptr && groups.contains(group->text());
             } else if constexpr (std::is_same_v<Asked, ListHistory> ||
