@@ -250,6 +250,8 @@ void CommitGate::end_building(Instant now) {
     phase::GoingBack back = std::move(std::get<phase::GoingBack>(phase_));
     switchboard_ = std::move(back.anew);
     switchboard_->go_on_after(journal_->last_number());
+    // It was made as of a time at which they may have been there.
+    switchboard_->count_absence_from(now);
     Effects effects;
     const auto decide_until = [&](const SaidUntil& until, const auto& is_said) {
         if (until) {

@@ -187,6 +187,10 @@ bool Calls::apply_next_due(Call& call, Effects& events) {
         arm(call);
         return false;
     }
+    if (shared_.now < shared_.first_lost()) {
+        lost->lost_at = shared_.first_lost();
+        return true;
+    }
     if (shared_.store_takes_nothing) {
         lost->lost_at = shared_.now + SharedState::moment;
         return true;

@@ -49,6 +49,12 @@ class SharedState {
     /// See `Switchboard::store_takes_nothing`. An absence is looked at again a moment later.
     bool store_takes_nothing = false;
     static constexpr Duration moment{1000};
+    /// See `Switchboard::count_absence_from`.
+    Instant absence_counts_from = Instant::min();
+    /// Nobody is lost before.
+    [[nodiscard]] Instant first_lost() const {
+        return absence_counts_from + Duration(limits.grace_ms);
+    }
     TimerWheel wheel;
     RateLimit requests;
     RateLimit pair_invites;

@@ -140,6 +140,7 @@ class Switchboard::Impl {
         shared_.now = std::max(now, shared_.now);
         std::visit(restoring_, change);
     }
+    void count_absence_from(Instant now) { shared_.absence_counts_from = now; }
     void go_on_after(std::uint64_t last_number) { shared_.records.go_on_after(last_number); }
 
     [[nodiscard]] bool is_open(const InvitationId& id) const {
@@ -227,6 +228,7 @@ Effects Switchboard::set_online(const Sender& device, bool online, Instant now) 
 void Switchboard::store_takes_nothing(bool holds) { impl_->store_takes_nothing(holds); }
 Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
+void Switchboard::count_absence_from(Instant now) { impl_->count_absence_from(now); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
 bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
 std::optional<GroupId> Switchboard::group_of(const InvitationId& id) const {

@@ -125,6 +125,10 @@ void Invitations::await(User& user) {
 }
 
 void Invitations::lose(User& user, Effects& events) {
+    if (shared_.now < shared_.first_lost()) {
+        shared_.wheel.arm(*user.lost, shared_.first_lost());
+        return;
+    }
     if (shared_.store_takes_nothing) {
         shared_.wheel.arm(*user.lost, shared_.now + SharedState::moment);
         return;

@@ -94,6 +94,9 @@ class Switchboard {
     /// applied by the next call. Nobody is online, until the host says so: an inviter has the grace
     /// period from `now` on.
     void restore(const Change& change, Instant now);
+    /// Whoever is not there has the grace period from then on, or from when they go: what was
+    /// restored as of an earlier time was made at this.
+    void count_absence_from(Instant now);
     /// No invitation gets a number up to this one, which was given before.
     void go_on_after(std::uint64_t last_number);
 
