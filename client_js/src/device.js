@@ -62,6 +62,8 @@ export class Device {
   /** The page to go on with, when that was refused for now. */
   #sync_after;
   #syncing = false;
+  /** None of this connection's has had an answer to its last page yet. */
+  #sync_unanswered = false;
   #errands = new Errands();
   /** How every ring is rejected, if it is; and the rings that were, of which nothing more is told. */
   #busy;
@@ -395,6 +397,7 @@ export class Device {
     for (const number of again.reverse()) this.#putOff(number, undefined);
     this.#errands.loseConnection();
     this.#here_at = undefined;
+    this.#sync_unanswered = false;
     this.#sync_at = undefined;
     this.#sync_after = undefined;
     this.#syncing = false;
@@ -403,7 +406,8 @@ export class Device {
   #startSync(after, now) {
     if (after === undefined) {
       if (!this.#here_noted && this.#here_at === undefined) this.#sayHere(now);
-      this.#inbox.beginSync();
+      this.#inbox.beginSync(this.#sync_unanswered);
+      this.#sync_unanswered = true;
     }
     this.#sync_at = undefined;
     this.#syncing = true;
@@ -424,6 +428,7 @@ export class Device {
       this.#startSync(reply.next, now);
       return;
     }
+    this.#sync_unanswered = false;
     this.#setLink('ready');
     this.#passOn(this.#inbox.endSync(), now);
   }

@@ -46,13 +46,16 @@ export class Remembered {
   /** Older is what was put in before. */
   mark() {
     this.#mark = this.#last;
+    return this.#mark;
   }
   hasOlder(key) {
     return this.#numbers.get(key) <= this.#mark;
   }
-  forgetOlder() {
+  /** What was put in before an earlier mark. */
+  moveOlder(to, mark) {
     for (const [key, number] of this.#numbers) {
-      if (number > this.#mark) break;
+      if (number > mark) break;
+      to.insert(key);
       this.#numbers.delete(key);
     }
   }
@@ -75,6 +78,10 @@ export class Inbox {
   #held = new Map();
   /** Ended for all: whatever still comes of them is late. */
   #ended = new Remembered();
+  /** Likewise, before the broker was started anew; it may have lost them, and they may be made anew. */
+  #ended_before = new Remembered();
+  /** What had ended when the first sync was sent that the present start may answer. */
+  #first_sync = 0;
   /** Into the calls of these, which are not held, this user has come. */
   #returned = new Set();
   /** Own invitations of which nothing is to be told. */
@@ -135,6 +142,8 @@ export class Inbox {
       looked: false,
       /** Not yet told by the present sync. */
       missing: false,
+      /** Known before the first sync that the present start of the broker may answer. */
+      before: false,
       /** Known from an earlier start of the broker. */
       earlier: false,
       /** What ended it for this user. */
@@ -450,9 +459,9 @@ export class Inbox {
     const before = this.#server_epoch;
     this.#server_epoch = server_epoch;
     if (before === server_epoch) return;
-    if (before !== '') this.#ended.forgetOlder();
-    // What came after the sync was sent is of this start.
-    for (const held of this.#held.values()) held.earlier = held.missing;
+    if (before !== '') this.#ended.moveOlder(this.#ended_before, this.#first_sync);
+    // What came after the first sync was sent is of this start.
+    for (const held of this.#held.values()) held.earlier = held.before;
   }
 
   takeEvent(event, now) {
@@ -578,7 +587,11 @@ export class Inbox {
         this.#ended.insert(info.id);
         return [{ news: 'call_ended', ...this.#of({ info }, {}, now), reason, duration_ms }];
       }
-      if (info.role !== 'inviter' && info.state !== 'open') {
+      // Its end was told by an earlier start of the broker, and it does not ask anew.
+      const takes_part = info.call_state?.participants.includes(this.#me);
+      const is_over =
+        this.#ended_before.has(info.id) && !takes_part && (info.call_state !== undefined || !this.#asksUs(info));
+      if (is_over || (info.role !== 'inviter' && info.state !== 'open')) {
         this.#ended.insert(info.id);
         return news;
       }
@@ -629,13 +642,17 @@ export class Inbox {
       held.assumed = false;
     }
     this.#applyNewer(held, info, now, news);
+    held.assumed = false; // It is known how it stands.
     this.#settle(held, now, news);
     return news;
   }
 
   /** What a broker that was started anew tells counts, whatever was known from before. */
   #correct(held, told) {
-    if (held.end_told && this.#asksUs(told)) {
+    // It asks somebody whose part had ended: it was made anew, by a broker that had lost it. (Or that has lost nothing,
+    // and others were called into the call that came of it.)
+    const asksAgain = ({ user, state }) => state !== 'pending' && (partOf(told, user)?.state ?? 'pending') === 'pending';
+    if (held.end_told && this.#asksUs(told) && held.info.invitees.some(asksAgain)) {
       this.#held.delete(told.id);
       return;
     }
@@ -799,10 +816,17 @@ export class Inbox {
     }
   }
 
-  /** A sync is sent now. What is held and not among what it tells has ended. */
-  beginSync() {
-    for (const held of this.#held.values()) held.missing = held.confirmed;
-    this.#ended.mark();
+  /**
+   * A sync is sent now; `again`: the last one on this connection had no answer. What is held and not among what it
+   * tells has ended.
+   */
+  beginSync(again) {
+    for (const held of this.#held.values()) {
+      held.missing = held.confirmed;
+      if (!again) held.before = held.confirmed;
+    }
+    const mark = this.#ended.mark();
+    if (!again) this.#first_sync = mark;
   }
 
   endSync() {

@@ -381,7 +381,7 @@ void Device::lose_connection(Instant now, bool too_large) {
     here_at_.reset();
     sync_at_.reset();
     sync_after_.reset();
-    syncing_ = false;
+    syncing_ = sync_unanswered_ = false;
 }
 
 /// Why a request fails that gets no reply; `unsent`: when it was never sent.
@@ -394,7 +394,7 @@ void Device::start_sync(std::optional<std::string> after, Instant now) {
         if (!here_noted_ && !here_at_) {
             say_here(now);
         }
-        inbox_->begin_sync();
+        inbox_->begin_sync(std::exchange(sync_unanswered_, true));
     }
     sync_at_.reset();
     syncing_ = true;
@@ -454,6 +454,7 @@ void Device::synced(const Sync& asked, const Reply& reply, Instant now) {
         start_sync(page->next, now);
         return;
     }
+    sync_unanswered_ = false;
     set_link(Link::ready);
     pass_on(inbox_->end_sync(), now);
 }

@@ -59,6 +59,13 @@ bool Held::over() const {
     return own != nullptr ? !is_pending(*own) : !anyone_pending();
 }
 
+bool Held::is_asked_again_in(const InvitationInfo& told) const {
+    return std::any_of(info.invitees.begin(), info.invitees.end(), [&told](const auto& known) {
+        const InviteeInfo* part = part_in(told, known.user);
+        return !is_pending(known) && (part == nullptr || is_pending(*part));
+    });
+}
+
 bool Held::in_call() const {
     const auto& call = info.call_state;
     return call && !call->reason && contains(call->participants, me);

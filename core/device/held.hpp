@@ -51,6 +51,8 @@ struct Held {
     Instant call_began{};
     /// Not yet told by the present sync.
     bool missing = false;
+    /// Known before the first sync that the present start of the broker may answer.
+    bool before = false;
     /// Known from an earlier start of the broker.
     bool earlier = false;
     /// What ended it for this user.
@@ -66,6 +68,8 @@ struct Held {
     [[nodiscard]] bool nobody_left() const;
     /// For an invitee its own part has ended; for anyone else, nobody is pending.
     [[nodiscard]] bool over() const;
+    /// It asks somebody whose part had ended: it was made anew, by a broker that had lost it.
+    [[nodiscard]] bool is_asked_again_in(const InvitationInfo& told) const;
     /// This user takes part in its call.
     [[nodiscard]] bool in_call() const;
     /// Until the deadline, when it is not over and there is one.

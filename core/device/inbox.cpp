@@ -249,11 +249,11 @@ void Inbox::speaks(const std::string& server_epoch) {
         return;
     }
     if (!before.empty()) {
-        ended_.forget_older();
+        ended_.move_older(ended_before_, first_sync_);
     }
-    // What came after the sync was sent is of this start.
+    // What came after the first sync was sent is of this start.
     for (auto& [id, held] : held_) {
-        held.earlier = held.missing;
+        held.earlier = held.before;
     }
 }
 
@@ -286,11 +286,15 @@ void Inbox::left(const GroupId& group) {
     }
 }
 
-void Inbox::begin_sync() {
+void Inbox::begin_sync(bool again) {
     for (auto& [id, held] : held_) {
         held.missing = held.confirmed;
+        held.before = again ? held.before : held.confirmed;
     }
-    ended_.mark();
+    const auto mark = ended_.mark();
+    if (!again) {
+        first_sync_ = mark;
+    }
 }
 
 Inbox::News Inbox::end_sync() {

@@ -82,8 +82,9 @@ class Inbox {
     /// This user is no member of the group any more: what others were asked there is not told.
     void left(const GroupId& group);
 
-    /// A sync is sent now. What is held and not among what it tells has ended.
-    void begin_sync();
+    /// A sync is sent now; `again`: the last one on this connection had no answer. What is held and
+    /// not among what it tells has ended.
+    void begin_sync(bool again);
     News end_sync();
 
     // Time.
@@ -171,6 +172,11 @@ class Inbox {
     std::set<std::pair<Instant, InvitationId>> looks_;
     /// Ended for all: whatever still comes of them is late.
     RecentIds<InvitationId> ended_;
+    /// Likewise, before the broker was started anew; it may have lost them, and they may be made
+    /// anew.
+    RecentIds<InvitationId> ended_before_;
+    /// What had ended when the first sync was sent that the present start may answer.
+    RecentIds<InvitationId>::Number first_sync_ = 0;
     /// Into the calls of these, which are not held, this user has come.
     std::set<InvitationId> returned_;
     /// Signals that were told.

@@ -68,6 +68,10 @@ Ends ends_in(const InvitationInfo& told, Held& held) {
     return ends;
 }
 
+bool takes_part(const InvitationInfo& info, const UserId& user) {
+    return info.call_state && contains(info.call_state->participants, user);
+}
+
 /// Of those who accepted, the last.
 const InviteeInfo* taker_of(const InvitationInfo& told) {
     const auto found = std::find_if(told.invitees.rbegin(), told.invitees.rend(),
@@ -99,8 +103,9 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     Held* held = find(info.id);
     if (held != nullptr && std::exchange(held->earlier, false)) {
         // What a broker that was started anew tells counts, whatever was known from before: it may
-        // have lost that, and the inviter have sent the invitation again.
-        if (held->end_told && asks(info, me_)) {
+        // have lost that, and the inviter have sent the invitation again. (Or it has lost nothing,
+        // and others were called into the call that came of it.)
+        if (held->end_told && asks(info, me_) && held->is_asked_again_in(info)) {
             drop(info.id);
             held = nullptr;
         } else {
@@ -127,7 +132,10 @@ void Inbox::take_unheard(const InvitationInfo& info, Instant now, News& news) {
              news);
         return;
     }
-    if (info.role != Role::inviter && info.state != Openness::open) {
+    // Its end was told by an earlier start of the broker, and it does not ask anew.
+    const bool is_over = ended_before_.contains(info.id) && !takes_part(info, me_) &&
+                         (info.call_state || !asks(info, me_));
+    if (is_over || (info.role != Role::inviter && info.state != Openness::open)) {
         ended_.insert(info.id);
         return;
     }
@@ -187,6 +195,7 @@ void Inbox::take_standing(Held& held, const InvitationInfo& info, Instant now, N
         held.assumed = false;
     }
     apply_newer(held, info, now, news);
+    held.assumed = false;  // it is known how it stands
     correct_call(held, info, now, news);
     settle(held, news);
 }

@@ -28,20 +28,25 @@ class RecentIds {
     [[nodiscard]] bool contains(const Key& key) const { return numbers_.contains(key); }
 
     /// Older is what was put in before.
-    void mark() { mark_ = last_; }
+    using Number = std::uint64_t;
+    Number mark() { return mark_ = last_; }
     [[nodiscard]] bool has_older(const Key& key) const {
         const auto found = numbers_.find(key);
         return found != numbers_.end() && found->second <= mark_;
     }
-    void forget_older() {
-        while (!order_.empty() && order_.front().first <= mark_) {
+    /// What was put in before an earlier mark.
+    void move_older(RecentIds& to, Number mark) {
+        while (!order_.empty() && order_.front().first <= mark) {
+            const auto& [number, key] = order_.front();
+            if (const auto found = numbers_.find(key);
+                found != numbers_.end() && found->second == number) {
+                to.insert(key);
+            }
             forget_oldest();
         }
     }
 
   private:
-    using Number = std::uint64_t;
-
     void forget_oldest() {
         const auto& [number, key] = order_.front();
         if (const auto found = numbers_.find(key);

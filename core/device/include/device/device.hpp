@@ -198,6 +198,8 @@ class Device {
     /// The page to go on with, when that was refused for now.
     std::optional<std::string> sync_after_{};
     bool syncing_ = false;
+    /// None of this connection's has had an answer to its last page yet.
+    bool sync_unanswered_ = false;
     DeviceTag device_{};
     /// How many wills there were: names the connection.
     std::uint64_t runs_ = 0;
