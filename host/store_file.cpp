@@ -47,6 +47,13 @@ std::int64_t present_version() { return static_cast<std::int64_t>(store_migratio
 
 }  // namespace
 
+StoreClock StoreClock::going_on(Duration file_then, const ClockReading& then,
+                                const ClockReading& now) {
+    const auto passed = time_passed(then, now);
+    return {.offset = file_then + passed.value_or(Duration(0)) - now.since_boot.time_since_epoch(),
+            .all_due_at = passed ? std::nullopt : std::optional(now.since_boot)};
+}
+
 StoreFile::StoreFile(Options options)
     : options_(std::move(options)), place_(std::make_shared<StorePlace>(options_.path)) {}
 
@@ -272,9 +279,7 @@ void StoreFile::read_broker(const ClockReading& now) {
                             .since_boot = Instant(Duration(row.integer(4))),
                             .wall_ms = row.integer(5),
                             .wall_is_right = row.integer(6) != 0};
-    const auto passed = time_passed(then, now);
-    clock_.offset = clock_then + passed.value_or(Duration(0)) - now.since_boot.time_since_epoch();
-    clock_.all_due_at = passed ? std::nullopt : std::optional(now.since_boot);
+    clock_ = StoreClock::going_on(clock_then, then, now);
 }
 
 void StoreFile::tell_all(const Journal::Tell& tell) {

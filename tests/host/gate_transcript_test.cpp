@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "fake_journal.hpp"
 #include "gate_world.hpp"
+#include "world/fake_journal.hpp"
 
 using namespace beckon;
 

@@ -7,17 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "fake_journal.hpp"
 #include "host/commit_gate.hpp"
 #include "protocol/errors.hpp"
+#include "world/fake_journal.hpp"
+#include "world/pending_reply.hpp"
 
 namespace beckon {
-
-/// One who asked, for all tests of the gate.
-struct PendingReply {
-    std::string who;
-    std::size_t number = 0;
-};
 
 /// A commit gate, its journal on a medium that a test rules over, in virtual time; and all that
 /// happens, as lines.

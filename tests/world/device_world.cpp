@@ -3,9 +3,6 @@
 
 #include <algorithm>
 
-#include "apart.hpp"
-#include "judged.hpp"
-
 namespace beckon {
 
 World::Site& World::add(std::string_view user,
@@ -34,7 +31,7 @@ World::Site& World::add_ready(std::string_view user,
 }
 
 void World::connect(Site& site) {
-    if (site.wired_) {
+    if (site.wired_ || !gate_) {
         return;
     }
     notice_at_device(site);
@@ -93,21 +90,6 @@ void World::lose_session(Site& site) {
     }
 }
 
-void World::restart_broker(Duration noticed_after) {
-    note([] { return "the broker restarts with nothing"; });
-    for (auto& site : sites_) {
-        cut(*site, noticed_after, Duration(1));
-    }
-    start_broker();
-    for (std::size_t i = 0; i < sites_.size(); ++i) {
-        Site& site = *sites_[i];
-        site.attached_ = site.present_ = site.has_session_ = false;
-        site.session_.clear();
-        site.unread_.clear();
-        give_tag(i);
-    }
-}
-
 void World::sleep(Site& site, Duration duration) {
     note([&] { return site.name + " sleeps " + std::to_string(duration.count()); });
     site.asleep_until_ = std::max(site.asleep_until_, now_ + duration);
@@ -130,7 +112,10 @@ Device::CallId World::call(Site& site, RequestBody body, Device::Offline offline
 }
 
 std::optional<Instant> World::next() const {
-    std::optional<Instant> first = board_->next_deadline();
+    std::optional<Instant> first;
+    if (const auto due = gate_ ? gate_->next_deadline() : std::nullopt) {
+        first = *due + since_boot_zero_.time_since_epoch();
+    }
     const auto earlier = [&first](Instant at) { first = first ? std::min(*first, at) : at; };
     if (!planned_.empty()) {
         earlier(planned_.begin()->first);
@@ -158,17 +143,6 @@ void World::settle() {
     }
 }
 
-const std::vector<World::Decided>& World::decided(const InvitationId& id) const {
-    static const std::vector<Decided> none;
-    const auto at = decided_.find(id);
-    return at == decided_.end() ? none : at->second;
-}
-
-const World::Decided* World::present(const InvitationId& id) const {
-    const auto& all = decided(id);
-    return all.empty() || all.back().generation != generation_ ? nullptr : &all.back();
-}
-
 std::vector<InvitationInfo> World::open(const UserId& user) {
     std::vector<InvitationInfo> open;
     Sync page;
@@ -181,21 +155,6 @@ std::vector<InvitationInfo> World::open(const UserId& user) {
     std::sort(open.begin(), open.end(),
               [](const auto& one, const auto& other) { return one.id < other.id; });
     return open;
-}
-
-Reply World::ask(const Sender& sender, RequestBody body) {
-    const Request request{.body = std::move(body)};
-    const auto effects = judged(*board_, sender, request, now_);
-    promises_->asked(sender, request, now_, effects);
-    std::optional<Reply> reply;
-    for (const auto& effect : effects) {
-        if (const auto* one = std::get_if<Reply>(&effect)) {
-            reply = *one;
-        } else {
-            deliver_all(std::get<Delivery>(effect));
-        }
-    }
-    return reply.value();
 }
 
 std::string World::spelled(const Request& request) {
@@ -249,12 +208,6 @@ std::string World::spelled(const What& what) {
            links[static_cast<std::size_t>(std::get<Device::LinkChanged>(what).link)];
 }
 
-void World::note(const auto& line) const {
-    if (settings.trace) {
-        settings.trace(std::to_string(now_.time_since_epoch().count()) + " " + line());
-    }
-}
-
 void World::step() {
     now_ = std::max(now_, *next());
     while (!planned_.empty() && planned_.begin()->first <= now_) {
@@ -282,9 +235,19 @@ void World::up(Site& site, std::function<void()> arrives) {
     });
 }
 
-void World::down(Site& site, std::function<void()> arrives) {
-    site.last_down_ = std::max(site.last_down_, now_ + settings.delay());
-    arrive(site, site.last_down_, [&site, line = site.line_, arrives = std::move(arrives)] {
+void World::down(Site& site, std::function<void()> arrives, std::optional<bool> is_reply) {
+    const Instant when = now_ + settings.delay();
+    Instant& lane = site.last_down_on_[is_reply.value_or(false)];
+    lane = std::max(lane, when);
+    if (!is_reply || !settings.topics_apart || site.device.link() != Device::Link::ready) {
+        for (auto& [topic, last] : site.last_down_on_) {
+            lane = std::max(lane, last);
+        }
+    }
+    if (!is_reply) {
+        site.last_down_on_[true] = lane;
+    }
+    arrive(site, lane, [&site, line = site.line_, arrives = std::move(arrives)] {
         if (site.line_ == line) {
             arrives();
         }
@@ -314,21 +277,24 @@ void World::notice_at_broker(Site& site) {
 }
 
 void World::set_present(Site& site, bool present) {
-    if (std::exchange(site.present_, present) == present) {
+    if (std::exchange(site.present_, present) == present || !gate_) {
         return;
     }
     note([&] { return site.name + (present ? " is online" : " is offline"); });
     const Sender device{site.user, site.tag};
-    const auto effects = board_->set_online(device, present, now_);
-    promises_->went(device, present, now_, effects);
-    perform(effects, nullptr);
+    advance_broker();
+    gate_->set_online(device, present, host_time());
+    unjudged_.push_back({now_, ++turn_, {}, [this, device, present, at = now_] {
+                             promises_->went(device, present, at, {});
+                         }});
+    end_turn();
 }
 
 void World::befalls(Fate fate, const std::function<void()>& arrives,
                     const std::function<void()>& arrives_late) {
     if (fate == Fate::doubled || fate == Fate::late) {
-        at(now_ + settings.lateness(), [generation = generation_, arrives_late, this] {
-            if (generation == generation_) {
+        at(now_ + settings.lateness(), [life = life_, arrives_late, this] {
+            if (life == life_) {
                 arrives_late();
             }
         });
@@ -366,86 +332,6 @@ void World::perform(Site& site, const Telling& telling) {
     settings.watch(site, told);
 }
 
-void World::start_broker() {
-    ++generation_;
-    const auto epoch = "epoch-" + std::to_string(generation_);
-    board_ = std::make_unique<Switchboard>(Switchboard::Options{
-        .limits = settings.limits, .server_epoch = epoch, .secret = {generation_, 7}});
-    promises_ = std::make_unique<Promises>(settings.limits, epoch, settings.limits_bite);
-    advance_broker();
-}
-
-void World::give_tag(std::size_t site) {
-    sites_[site]->tag = DeviceTag(generation_ * 0x10000ULL + site + 1);
-}
-
-void World::advance_broker() {
-    const auto effects = board_->advance(now_);
-    promises_->passed(now_, effects);
-    perform(effects, nullptr);
-}
-
-void World::take(Site& site, const Device::Send& send) {
-    const auto below = Topics("beckon").below_root(send.topic);
-    require(below.has_value(), "a topic that is not below the root");
-    const Sender sender{site.user, site.tag};
-    const auto taken = take_in(sender, {.topic = *below, .payload = send.payload}, settings.limits);
-    if (const auto* refused = std::get_if<Reply>(&taken)) {
-        perform({*refused}, &site);
-        return;
-    }
-    const auto& request = std::get<Request>(taken);
-    note([&] { return "    from " + site.name + ": " + spelled(request); });
-    const auto effects = judged(*board_, sender, request, now_);
-    promises_->asked(sender, request, now_, effects);
-    perform(effects, &site);
-}
-
-void World::perform(const Effects& effects, const Site* asker) {
-    for (const auto& effect : effects) {
-        if (const auto* reply = std::get_if<Reply>(&effect)) {
-            // At inbox/{me}/reply, where all devices of the user read it.
-            for (auto& site : sites_) {
-                if (site->user == asker->user) {
-                    publish(*site, encode(*reply, asker->encoding), true, false, true,
-                            settings.reply(*site, *reply));
-                }
-            }
-        } else {
-            deliver_all(std::get<Delivery>(effect));
-        }
-    }
-}
-
-void World::deliver_all(const Delivery& delivery) {
-    for (const auto& one : apart(delivery)) {
-        deliver(one);
-    }
-}
-
-void World::deliver(const Delivery& delivery) {
-    note([&] {
-        std::string to;
-        for (const auto& user : delivery.to) {
-            to += " " + user.text();
-        }
-        return "    to" + to + ": " + encode(delivery.event, Encoding::json);
-    });
-    const auto* event = std::get_if<Event>(&delivery.event);
-    if (event != nullptr) {
-        std::visit([&](const auto& body) { decide(delivery.to, *event, body); }, event->body);
-    }
-    const bool is_news = event != nullptr && std::holds_alternative<NewInvitation>(event->body);
-    for (const auto& user : delivery.to) {
-        for (auto& site : sites_) {
-            if (site->user == user) {
-                publish(*site, encode(delivery.event, site->encoding), false, is_news,
-                        !delivery.online_only, settings.event(*site, delivery.event));
-            }
-        }
-    }
-}
-
 void World::publish(Site& site, std::string payload, bool is_reply, bool is_news, bool queued,
                     Fate fate) {
     const bool reaches = site.attached_ && site.wired_;
@@ -475,14 +361,18 @@ void World::publish(Site& site, std::string payload, bool is_reply, bool is_news
 }
 
 void World::transmit(Site& site, const Site::Packet& packet) {
-    down(site, [this, &site, packet] {
-        receive(site, packet);
-        if (packet.queued) {
-            up(site, [&site, number = packet.number] {
-                std::erase_if(site.session_, [&](const auto& one) { return one.number == number; });
-            });
-        }
-    });
+    down(
+        site,
+        [this, &site, packet] {
+            receive(site, packet);
+            if (packet.queued) {
+                up(site, [&site, number = packet.number] {
+                    std::erase_if(site.session_,
+                                  [&](const auto& one) { return one.number == number; });
+                });
+            }
+        },
+        packet.is_reply);
 }
 
 void World::receive(Site& site, const Site::Packet& packet) {
@@ -492,63 +382,6 @@ void World::receive(Site& site, const Site::Packet& packet) {
     });
     perform(site, packet.is_reply ? site.device.receive_reply(packet.payload, now_)
                                   : site.device.receive_event(packet.payload, now_));
-}
-
-void World::decide(const std::vector<UserId>& to, const Event& event, const NewInvitation& body) {
-    auto& all = decided_[event.id];
-    if (all.empty() || all.back().generation != generation_) {
-        all.push_back({.generation = generation_,
-                       .made_at = now_,
-                       .inviter = body.inviter,
-                       .group = body.group,
-                       .device = event.by_device,
-                       .answer = body.answer,
-                       .visibility = body.visibility});
-    }
-    if (body.role != Role::invitee) {
-        return;
-    }
-    all.back().was_added_to = event.rev > 1;
-    for (const auto& user : to) {
-        all.back().parts.emplace(user, Part{});
-    }
-}
-
-void World::decide(const std::vector<UserId>&, const Event& event, const InviteeAccepted& body) {
-    end(event, {body.invitee}, State::accepted, {});
-}
-
-void World::decide(const std::vector<UserId>&, const Event& event, const InviteeRejected& body) {
-    end(event, {body.invitee}, State::rejected, body.reason);
-}
-
-void World::decide(const std::vector<UserId>&, const Event& event,
-                   const InvitationCancelled& body) {
-    end(event, body.invitees, State::cancelled, std::string(name_of(body.reason)));
-}
-
-void World::decide(const std::vector<UserId>&, const Event& event, const InvitationTimeout& body) {
-    end(event, body.invitees, State::timed_out, {});
-}
-
-void World::decide(const std::vector<UserId>&, const Event& event, const InvitationRevoked& body) {
-    end(event, body.invitees, State::revoked, std::string(name_of(body.reason)));
-}
-
-void World::end(const Event& event, const std::vector<UserId>& users, State how,
-                std::string reason) {
-    Decided& decided = decided_.at(event.id).back();
-    const Part end{.state = how,
-                   .by = event.by,
-                   .by_device = event.by_device,
-                   .reason = std::move(reason),
-                   .ended_at = now_};
-    for (const auto& user : users) {
-        Part& part = decided.parts.at(user);
-        if (part.state == State::pending) {
-            part = decided.last = end;
-        }
-    }
 }
 
 }  // namespace beckon

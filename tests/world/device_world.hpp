@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -14,20 +15,30 @@
 #include <vector>
 
 #include "device/device.hpp"
+#include "fake_journal.hpp"
+#include "host/commit_gate.hpp"
 #include "promises.hpp"
 
-/// One world in virtual time, for tests: a broker (a real switchboard, watched by
-/// `Promises`), users with any number of devices, and between them a network that
+/// One world in virtual time, for tests: a broker (a real commit gate with its switchboard, watched
+/// by `Promises`), users with any number of devices, and between them a network that
 /// behaves as MQTT does. Both halves of the protocol meet as bytes.
 ///
-///   Device ── Send ──► line ──► take_in ──► Switchboard
-///      ▲                                       │
+///   Device ── Send ──► line ──► take_in ──► CommitGate ──► Switchboard
+///      ▲                                       │  ▲
 ///      └── line ◄── session's queue ◄── reply, event
+///                                              ▼  │
+///                                            Journal ──► Medium
 ///
 /// A line keeps its order both ways, and takes as long as the test says. It can be
 /// cut at any moment: what was under way to the broker is lost; what the broker had
 /// sent and no acknowledgement has come for waits in the session, and comes again
 /// after the next connect and before anything newer.
+///
+/// The broker keeps what it remembers in memory, or (`Settings::stores`) in a journal on a medium
+/// that works, fails or hangs. Then it can be killed between what it decides, stores and says, and
+/// started anew, in another run of the system if need be, with clocks that tell what they like.
+/// What it says is judged in the order of its decisions, whenever nothing is on its way to the
+/// medium; and at once by whether it is stored.
 namespace beckon {
 
 /// What went against a rule.
@@ -123,13 +134,14 @@ class World {
         unsigned line_ = 0;
         bool wired_ = false;
         bool linked_ = false;
+        /// When what it was told last, of either topic, arrives.
+        std::map<bool, Instant> last_down_on_{};
         /// The broker believes that it is connected.
         bool attached_ = false;
         /// It has subscribed on this connection.
         bool present_ = false;
         bool has_session_ = false;
         Instant last_up_{};
-        Instant last_down_{};
         std::deque<Packet> session_{};
         Instant asleep_until_{};
         std::deque<std::function<void()>> unread_{};
@@ -153,12 +165,33 @@ class World {
         std::function<Fate(const Site&, const AnyEvent&)> event = [](auto&&...) {
             return Fate::arrives;
         };
+        /// Replies and events, two topics, do not wait for each other on the way to a device, once
+        /// that has synced.
+        bool topics_apart = false;
+        /// The broker has a journal.
+        bool stores = false;
+        /// How long the journal's next step takes.
+        std::function<Duration()> disk = [] { return Duration(5); };
         /// How late is late.
         std::function<Duration()> lateness = [] { return Duration(5'000); };
         /// Hears of each that is told.
         std::function<void(Site&, const Told&)> watch = [](auto&&...) {};
         /// Gets a line for each that happens.
         std::function<void(const std::string&)> trace{};
+    };
+
+    /// How a broker dies.
+    enum class Death {
+        forgets,       ///< What is on its way to the medium is not stored.
+        stores_first,  ///< Some of that is stored; what it then says, nobody hears.
+    };
+    /// In what it is started again.
+    struct Start {
+        /// Another run of the system: its clock begins anew.
+        bool other_boot = false;
+        /// The kernel vouches for the wall clock, now and until the next start; which is right
+        /// then.
+        bool wall_is_right = true;
     };
 
     /// What the broker decided, as its events told it.
@@ -182,6 +215,12 @@ class World {
         /// Who ended the last that was pending.
         Part last{};
         bool was_added_to = false;
+        /// When nobody was pending any more, somebody was called into the call.
+        bool reopened = false;
+        /// Of its call.
+        std::optional<CallEnded> call_end{};
+        /// Perhaps they are in it again.
+        std::set<UserId> left_call{};
 
         [[nodiscard]] bool open() const {
             return std::any_of(parts.begin(), parts.end(), [](const auto& part) {
@@ -190,7 +229,7 @@ class World {
         }
     };
 
-    explicit World(Settings set) : settings(std::move(set)) { start_broker(); }
+    explicit World(Settings set);
     World() : World(Settings{}) {}
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -217,8 +256,13 @@ class World {
     void cut(Site& site, Duration at_device = {}, Duration at_broker = {});
     /// The broker forgets what it kept for a device that is away.
     void lose_session(Site& site);
-    /// The broker starts anew, and has nothing.
+    /// The broker starts anew, and has nothing but what it has stored.
     void restart_broker(Duration noticed_after = {});
+    /// Until it is started again, all who connect meet nobody. What its sessions held is there
+    /// still, or is lost with it.
+    void kill_broker(Death death, Duration noticed_after, bool keeps_sessions);
+    void start_broker(Start how);
+    [[nodiscard]] bool broker_is_up() const { return gate_ != nullptr; }
     void sleep(Site& site, Duration duration);
 
     // ------------------------------------------------------------------- the users
@@ -226,6 +270,14 @@ class World {
     Device::CallId call(Site& site, RequestBody body,
                         Device::Offline offline = Device::Offline::wait);
     void close(Site& site) { perform(site, site.device.close()); }
+
+    // -------------------------------------------------------------------- the store
+
+    void set_disk(Medium::Mode mode, bool unreadable = false);
+    /// So far is the wall clock wrong from now on, where the kernel does not vouch for it.
+    void step_wall_clock(Duration by) { wall_error_ += by; }
+    /// As far as the broker knows, and the disk.
+    [[nodiscard]] bool store_works() const;
 
     // ------------------------------------------------------------------------ time
 
@@ -246,7 +298,7 @@ class World {
     [[nodiscard]] std::vector<InvitationInfo> open(const UserId& user);
     /// As some device that no test cares about asks it.
     Reply ask(const Sender& sender, RequestBody body);
-    [[nodiscard]] Switchboard::Counts counts() const { return board_->counts(); }
+    [[nodiscard]] Switchboard::Counts counts() const { return gate_->counts(); }
 
     // --------------------------------------------------------------------- as text
 
@@ -254,7 +306,11 @@ class World {
     static std::string spelled(const What& what);
 
   private:
-    void note(const auto& line) const;
+    void note(const auto& line) const {
+        if (settings.trace) {
+            settings.trace(std::to_string(now_.time_since_epoch().count()) + " " + line());
+        }
+    }
 
     // ------------------------------------------------------------------------ time
 
@@ -265,7 +321,7 @@ class World {
     // ------------------------------------------------------------------- the lines
 
     void up(Site& site, std::function<void()> arrives);
-    void down(Site& site, std::function<void()> arrives);
+    void down(Site& site, std::function<void()> arrives, std::optional<bool> is_reply = {});
     /// Waits for whoever sleeps, in its order.
     void arrive(Site& site, Instant when, std::function<void()> arrives);
 
@@ -286,12 +342,70 @@ class World {
 
     // ------------------------------------------------------------------- the broker
 
-    void start_broker();
-    /// Others after each start, as there is no store.
+    /// What was asked of the broker in this life, and what became of it.
+    struct Asked {
+        Sender sender;
+        /// Nothing: it was refused before the broker's judge saw it.
+        std::optional<Request> request;
+        Site* site = nullptr;
+        Instant at{};
+        std::size_t turn = 0;
+        /// It may wait until the journal takes something, and is decided then.
+        bool waits = false;
+        int replies = 0;
+        /// Where who waits for it finds it.
+        std::optional<Reply>* reply_to = nullptr;
+    };
+    /// What the broker says in one go, and whether its store was sound then.
+    struct Saying {
+        Effects effects;
+        std::optional<std::size_t> asked;
+        bool sound;
+    };
+    /// What is still to be judged; `by_clock`, or `judge`.
+    struct Said {
+        Instant decided_at;
+        std::size_t turn = 0;
+        Effects by_clock{};
+        std::function<void()> judge{};
+    };
+
+    struct Put {
+        Rev rev;
+        std::uint64_t ticket;
+        Instant at;
+    };
+
+    void make_gate();
+    void begin_life();
+    [[nodiscard]] Instant host_time() const { return Instant(now_ - since_boot_zero_); }
+    void watch_medium();
+    /// Others after each start, where there is no store.
     void give_tag(std::size_t site);
     void advance_broker();
     void take(Site& site, const Device::Send& send);
-    void perform(const Effects& effects, const Site* asker);
+    void ask_gate(Site* site, const Sender& sender, std::optional<Request> request,
+                  std::optional<Reply> refusal);
+    void end_turn();
+    /// Does what the gate, the journal and the judges have to do after a call of the gate.
+    void after_gate();
+    void plan_journal();
+    bool work();
+    void forget_puts(const std::function<bool(const Put&)>& which);
+    void say(Saying saying);
+    void say_reply(const Reply& reply, Asked& asked);
+    void require_stored(const Saying& saying) const;
+    [[nodiscard]] Rev stored_rev(const InvitationId& id) const;
+    void note_asked(Asked& asked, const Effects& effects);
+    void note_by_clock(Effects effects);
+    [[nodiscard]] bool is_said_again(const Delivery& delivery);
+    [[nodiscard]] Instant decided_at(const Event& event) const;
+    [[nodiscard]] Instant due_of(const Event& event) const;
+    void no_more_in_doubt(std::uint64_t up_to);
+    void require_on_time(const Event& event, Instant due) const;
+    void decide_what_waits();
+    void judge_when_quiet();
+    void judge();
     void deliver_all(const Delivery& delivery);
     void deliver(const Delivery& delivery);
 
@@ -308,19 +422,65 @@ class World {
     void decide(const std::vector<UserId>&, const Event& event, const InvitationCancelled& body);
     void decide(const std::vector<UserId>&, const Event& event, const InvitationTimeout& body);
     void decide(const std::vector<UserId>&, const Event& event, const InvitationRevoked& body);
+    void decide(const std::vector<UserId>&, const Event& event, const ParticipantLeft& body);
+    void decide(const std::vector<UserId>&, const Event& event, const CallEnded& body);
     void decide(const std::vector<UserId>&, const Event&, const auto&) {}
     void end(const Event& event, const std::vector<UserId>& users, State how, std::string reason);
 
     Instant now_{Duration(1'000'000)};
+    /// Rises when the broker starts with nothing, and when it starts.
     unsigned generation_ = 0;
-    std::unique_ptr<Switchboard> board_{};
-    std::unique_ptr<Promises> promises_{};
+    unsigned life_ = 0;
+    Instant began_at_{};
     std::vector<std::unique_ptr<Site>> sites_{};
     /// In the order in which it was planned, where the time is the same.
     std::multimap<Instant, std::function<void()>> planned_{};
     std::map<InvitationId, std::vector<Decided>> decided_{};
     Device::CallId calls_ = 0;
     std::uint64_t packets_ = 0;
+
+    // The clocks.
+    Instant since_boot_zero_{};
+    unsigned boots_ = 1;
+    bool wall_is_right_ = true;
+    Duration wall_error_{};
+
+    // What is judged.
+    std::unique_ptr<Promises> promises_{};
+    std::deque<Asked> asked_{};
+    std::size_t first_asked_ = 0;
+    std::deque<Saying> sayings_{};
+    std::vector<Said> unjudged_{};
+    std::size_t turn_ = 0;
+    /// Since then all that was decided has been stored, and said.
+    Instant quiet_at_{};
+    /// What was put when, and was not said before the journal's last step.
+    std::map<InvitationId, std::vector<Put>> puts_{};
+    /// Until then no request is decided that would have to be stored.
+    bool takes_nothing_ = false;
+    std::optional<std::uint64_t> trial_{};
+    std::uint64_t stored_ = 0;
+    Instant committed_at_{};
+    /// An invitation or a group that is on its way to the medium; and until when which was. What
+    /// was asked has no rev: it casts doubt on whatever the clock decides.
+    struct Doubtful {
+        std::uint64_t ticket;
+        std::string name;
+        Rev rev;
+    };
+    bool is_asked_ = false;
+    std::vector<Doubtful> doubtful_{};
+    std::map<std::string, std::map<Rev, Instant>> doubted_{};
+    /// What the clock has said, and in which life.
+    std::map<std::string, unsigned> said_by_clock_{};
+    /// It says what nobody hears.
+    bool is_dying_ = false;
+
+    // Last, since they call what is above.
+    Medium medium_{};
+    FakeJournal* journal_ = nullptr;
+    bool journal_is_planned_ = false;
+    std::unique_ptr<CommitGate> gate_{};
 };
 
 }  // namespace beckon

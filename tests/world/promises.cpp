@@ -89,7 +89,9 @@ class Promises::Model {
             offline_since_.erase(user);
             lost_at_.erase(user);
             for (auto& [id, known] : known_) {
-                known.was_online = known.was_online || (known.inviter == user && !known.ended_at);
+                if (known.inviter == user && !known.ended_at) {
+                    known.was_online.come(now_, store_works_);
+                }
             }
         } else if (!is_there && was_there) {
             for (const auto& [id, known] : known_) {
@@ -112,7 +114,7 @@ class Promises::Model {
             }
             for (auto& one : known.call->participants) {
                 if (one.user == user && one.device == device.device && one.takes_part) {
-                    one.was_online = true;
+                    one.was_online.come(now_, store_works_);
                     one.lost_at = online || !known.lives() ? Instant::max()
                                                            : now_ + Duration(limits_.grace_ms);
                 }
@@ -124,24 +126,62 @@ class Promises::Model {
     }
 
     /// The switchboard was made again from what was stored of it: nobody is there.
-    void restarted(Instant now) {
+    void restarted(Instant now, const Restarted& how) {
         now_ = std::max(now_, now);
+        server_epoch_ = how.server_epoch.value_or(server_epoch_);
+        store_works_ = true;
+        some_is_unsaid_ = false;
+        rebuilt_at_ = works_since_ = {};
         online_.clear();
         offline_since_.clear();
         lost_at_.clear();
         for (auto& [id, known] : known_) {
             for (auto& part : known.parts) {
                 part.ringing = false;
+                if (how.unproven && part.pending() && part.deadline != Instant::max()) {
+                    part.deadline = now_;
+                }
             }
+            if (how.unproven && !known.ended_at) {
+                known.lifetime_end = now_;
+            }
+            known.was_online.doubt(how.sure_until);
             offline_since_[known.inviter] = now_;
             if (lost(known)) {
                 lost_at_[known.inviter] = *lost(known);
             }
             if (known.lives()) {
+                *known.call->started_at += how.unproven.value_or(Duration(0));
                 for (auto& one : known.call->participants) {
+                    one.was_online.doubt(how.sure_until);
                     one.signalled.clear();
                     const bool can_be_lost = one.takes_part && one.was_online;
                     one.lost_at = can_be_lost ? now_ + Duration(limits_.grace_ms) : Instant::max();
+                }
+            }
+        }
+    }
+
+    void some_is_unsaid(bool is) { some_is_unsaid_ = is; }
+
+    void store_works(bool works, Instant now) {
+        now_ = std::max(now_, now);
+        store_works_ = works;
+        works_since_ = now_;
+    }
+
+    void rebuilt(Instant now, Instant sure_until) {
+        now_ = std::max(now_, now);
+        rebuilt_at_ = now_;
+        for (auto& [id, known] : known_) {
+            known.was_online.doubt(sure_until);
+            for (auto& part : known.parts) {
+                part.ringing = false;
+            }
+            if (known.call) {
+                for (auto& one : known.call->participants) {
+                    one.was_online.doubt(sure_until);
+                    one.signalled.clear();
                 }
             }
         }
@@ -406,12 +446,48 @@ class Promises::Model {
         std::erase_if(merged_, [this](const auto& one) { return !known_.contains(one.second); });
     }
     void check_deadlines() const {
+        if (some_is_unsaid_) {
+            return;
+        }
         for (const auto& [id, known] : known_) {
             for (const auto& part : known.parts) {
-                require(!part.pending() || due(known, part) > now_, "a deadline passed unnoticed");
+                require(!part.pending() || latest_due(known, part) > now_,
+                        id.text() + ": a deadline passed unnoticed");
             }
-            require(!known.lives() || due(*known.call) > now_, "a call's end passed unnoticed");
+            require(!known.lives() || latest_due(*known.call) > now_,
+                    id.text() + ": a call's end passed unnoticed");
         }
+    }
+    /// Until when who was to be lost then is lost. Nobody is while the store takes nothing; and
+    /// memory that is built anew gives everybody the grace period again.
+    [[nodiscard]] Instant latest(Instant lost_at, const WasOnline& was_online) const {
+        if (lost_at == Instant::max() || !store_works_ || was_online.may_be_forgotten) {
+            return Instant::max();
+        }
+        const auto since = [](std::optional<Instant> at, Duration after) {
+            return at ? *at + after : Instant::min();
+        };
+        return std::max({lost_at, since(rebuilt_at_, Duration(limits_.grace_ms)),
+                         since(works_since_, looked_again)});
+    }
+    /// When that happened which happens now: where it may have come late, it has.
+    [[nodiscard]] Instant lost_when(Instant lost_at, const WasOnline& was_online) const {
+        return latest(lost_at, was_online) == lost_at ? lost_at : now_;
+    }
+    [[nodiscard]] Instant latest_due(const Known& known, const Part& part) const {
+        const auto lost_at = lost(known);
+        const bool is_concerned = lost_at && *lost_at > part.asked_at;
+        return std::min({part.deadline, known.lifetime_end,
+                         is_concerned ? latest(*lost_at, known.was_online) : Instant::max()});
+    }
+    [[nodiscard]] Instant latest_due(const KnownCall& call) const {
+        Instant last = *call.started_at + Duration(limits_.max_call_ms);
+        for (const auto& one : call.participants) {
+            if (one.takes_part) {
+                last = std::min(last, latest(one.lost_at, one.was_online));
+            }
+        }
+        return last;
     }
     [[nodiscard]] std::optional<Instant> lost(const Known& known) const {
         const auto since = offline_since_.find(known.inviter);
@@ -530,7 +606,8 @@ class Promises::Model {
         Part& part = pending_part(known, user);
         const Instant at = known.call_has_ended() ? *known.call->ended_at
                            : event.by_device      ? now_
-                                                  : due(known, part);
+                           : event.by             ? lost_when(*lost(known), known.was_online)
+                                                  : std::min(part.deadline, known.lifetime_end);
         require(at <= now_, "the clock ended it too early");
         if (!online_.contains(user)) {
             absent_.insert({event.id, user, how});
@@ -840,8 +917,9 @@ class Promises::Model {
         if (!event.by_device) {
             require(reason == "connection_lost" && !data, "lost for another reason");
             require(gone.lost_at <= now_, "lost though the device is there");
-            require(!replacement(gone), "lost though another device signals");
-            return gone.lost_at;
+            const Instant at = lost_when(gone.lost_at, gone.was_online);
+            require(at != gone.lost_at || !replacement(gone), "lost though another device signals");
+            return at;
         }
         const auto& asked = present<Hangup>(event);
         require(asked.reason == reason && asked.data == data, "a hangup that says something else");
@@ -928,7 +1006,9 @@ class Promises::Model {
         const Participant& one = call.taking(body.user);
         require(one.device != *to, "moved to where it was");
         if (request_ == nullptr || one.lost_at <= now_) {
-            require(one.lost_at <= now_ && replacement(one) == to, "moved by nobody");
+            require(one.lost_at <= now_ && (replacement(one) == to ||
+                                            lost_when(one.lost_at, one.was_online) != one.lost_at),
+                    "moved by nobody");
         } else if (!std::holds_alternative<Join>(*request_)) {
             present<Resume>(delivery.event);
         }
@@ -964,15 +1044,20 @@ class Promises::Model {
                         "cancelled for a call that did not end");
             } else if (!delivery.event.by_device) {
                 const Part& part = pending_part(known, user);
-                const bool is_lost = lost(known) && *lost(known) == due(known, part);
+                const auto lost_at = lost(known);
+                const bool is_lost = delivery.event.by.has_value();
                 require(
                     body.reason == (is_lost ? CancelReason::inviter_lost : CancelReason::expired),
                     "cancelled by the clock for another reason");
-                require(is_lost || known.lifetime_end == due(known, part),
-                        "cancelled though its time was not over");
                 require(
-                    delivery.event.by == (is_lost ? std::optional(known.inviter) : std::nullopt),
-                    "cancelled by somebody else");
+                    !is_lost || (delivery.event.by == known.inviter && lost_at && *lost_at <= now_),
+                    "lost though the inviter is there, or was a moment ago");
+                require(!is_lost || *lost_at > part.asked_at ||
+                            latest(*lost_at, known.was_online) != *lost_at,
+                        "lost is who was asked after that");
+                require(is_lost || (known.lifetime_end <= part.deadline &&
+                                    known.lifetime_end <= latest_due(known, part)),
+                        "cancelled though its time was not over");
             } else if (body.reason == CancelReason::answered) {
                 const Part* taker = known.part(*delivery.event.by);
                 const bool talks = talk_ && rings_besides(known, talk_->first, talk_->second) &&
@@ -1021,7 +1106,7 @@ class Promises::Model {
         const Instant deadline = pending_part(known, body.invitees.front()).deadline;
         for (const auto& user : body.invitees) {
             const Part& part = pending_part(known, user);
-            require(part.deadline == deadline && due(known, part) == deadline &&
+            require(part.deadline == deadline && deadline <= latest_due(known, part) &&
                         !known.call_has_ended(),
                     "a timeout at another time than its deadline");
             end(known, user, State::timed_out, delivery.event, {}, {});
@@ -1708,6 +1793,13 @@ class Promises::Model {
         require(changes || told.rev == known.rev, "another rev");
         return changes;
     }
+    /// While the store takes nothing, that may be known and not said.
+    [[nodiscard]] InvitationInfo without_ringing(InvitationInfo info) const {
+        for (auto& one : info.invitees) {
+            one.ringing = one.ringing && store_works_;
+        }
+        return info;
+    }
     bool done(const Sender& sender, const Get& asked, const Verdict&, const Reply& reply) {
         const auto& got = std::get<Got>(reply.body);
         Got right{described(asked.id, sender.user)};
@@ -1719,7 +1811,8 @@ class Promises::Model {
             right.invitation.invitees.resize(static_cast<std::size_t>(most));
             right.next = got.next.value_or("it goes on");
         }
-        if (got != right) {
+        if (without_ringing(got.invitation) != without_ringing(right.invitation) ||
+            got.next != right.next) {
             throw BrokenPromise(
                 "get tells " + encode(reply, Encoding::json) + " where the events told " +
                 encode(Reply{.re = "get", .device = sender.device, .body = right}, Encoding::json));
@@ -1733,7 +1826,8 @@ class Promises::Model {
             synced_.clear();
         }
         for (const auto& one : page.invitations) {
-            require(known_.contains(one.id) && one == item(one.id, sender.user),
+            require(known_.contains(one.id) &&
+                        without_ringing(one) == without_ringing(item(one.id, sender.user)),
                     "sync tells another state than the events did");
             require(synced_.insert(one.id).second, "sync tells one twice");
         }
@@ -2125,7 +2219,9 @@ class Promises::Model {
                                 "the first accept did not take it");
                     }
                     if constexpr (std::same_as<Verb, Ringing>) {
-                        require(known.part(sender.user)->ringing, "ringing that nobody hears");
+                        // Said before, perhaps, and held by a store that hangs.
+                        require(!store_works_ || known.part(sender.user)->ringing,
+                                "ringing that nobody hears");
                     }
                     if constexpr (std::same_as<Verb, Hangup>) {
                         const auto& all = known.call->participants;
@@ -2192,6 +2288,12 @@ class Promises::Model {
     std::map<UserId, Instant> offline_since_;
     /// When those inviters are lost who had something to lose as they left.
     std::map<UserId, Instant> lost_at_;
+    /// An absence is looked at again so much later.
+    static constexpr Duration looked_again{1000};
+    bool store_works_ = true;
+    bool some_is_unsaid_ = false;
+    std::optional<Instant> works_since_;
+    std::optional<Instant> rebuilt_at_;
     std::set<InvitationId> touched_;
     /// Of whom operators are to be told, and how their part stands.
     std::set<std::tuple<InvitationId, UserId, State>> absent_;
@@ -2225,7 +2327,10 @@ void Promises::passed(Instant now, const Effects& effects) { model_->passed(now,
 void Promises::went(const Sender& device, bool online, Instant now, const Effects& effects) {
     model_->went(device, online, now, effects);
 }
-void Promises::restarted(Instant now) { model_->restarted(now); }
+void Promises::restarted(Instant now, const Restarted& how) { model_->restarted(now, how); }
+void Promises::some_is_unsaid(bool is) { model_->some_is_unsaid(is); }
+void Promises::store_works(bool works, Instant now) { model_->store_works(works, now); }
+void Promises::rebuilt(Instant now, Instant sure_until) { model_->rebuilt(now, sure_until); }
 void Promises::check(const Switchboard& switchboard) const { model_->check(switchboard); }
 
 const std::map<InvitationId, Promises::Known>& Promises::known() const { return model_->known(); }

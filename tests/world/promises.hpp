@@ -49,11 +49,30 @@ class Promises {
 
         [[nodiscard]] bool pending() const { return state == State::pending; }
     };
+    /// Whether somebody has been there since; and whether that may be forgotten.
+    struct WasOnline {
+        bool known = false;
+        Instant since{};
+        bool may_be_forgotten = false;
+
+        WasOnline(bool is) : known(is) {}
+        operator bool() const { return known; }
+        void doubt(Instant sure_until) {
+            may_be_forgotten = may_be_forgotten || (known && since > sure_until);
+        }
+        void come(Instant now, bool is_stored) {
+            if (!known || (may_be_forgotten && is_stored)) {
+                known = true;
+                since = now;
+                may_be_forgotten = !is_stored;
+            }
+        }
+    };
     /// One who takes part in a call, or did.
     struct Participant {
         UserId user;
         DeviceTag device{};
-        bool was_online = false;
+        WasOnline was_online = false;
         bool takes_part = true;
         Instant lost_at = Instant::max();
         std::optional<DeviceTag> hung_up{};
@@ -105,7 +124,7 @@ class Promises {
         UserId inviter;
         std::optional<GroupId> group{};
         std::uint64_t group_number = 0;
-        bool was_online = false;
+        WasOnline was_online = false;
         std::uint64_t number = 0;
         Instant lifetime_end{};
         Rev rev = 0;
@@ -172,8 +191,25 @@ class Promises {
     void passed(Instant now, const Effects& effects);
     /// `effects` is what `set_online` answered.
     void went(const Sender& device, bool online, Instant now, const Effects& effects);
+    struct Restarted {
+        std::optional<std::string> server_epoch{};
+        /// Who came after that may be forgotten, as it was perhaps not stored.
+        Instant sure_until = Instant::max();
+        /// It could not be proven that time passed: so long nothing was seen to go on, and all that
+        /// was pending is due.
+        std::optional<Duration> unproven{};
+    };
     /// The switchboard was made again from what was stored of it: nobody is there.
-    void restarted(Instant now);
+    void restarted(Instant now, const Restarted& how);
+    void restarted(Instant now) { restarted(now, Restarted{}); }
+    /// The store takes what is decided, or does not: then nobody has to be lost. What is refused
+    /// for that alone is not told.
+    void store_works(bool works, Instant now);
+    /// What was due may have been decided and not said; until `restarted`.
+    void some_is_unsaid(bool is);
+    /// Memory was made again from what is stored, and told who is there: it may have forgotten
+    /// since when others are not.
+    void rebuilt(Instant now, Instant sure_until);
     /// To be called after each step: what the switchboard tells of itself.
     void check(const Switchboard& switchboard) const;
 

@@ -28,6 +28,11 @@ struct StoreClock {
     /// not say so before the first commit.
     std::optional<Instant> all_due_at{};
 
+    /// It goes on after a restart, from what it said at the last commit, and what the system's
+    /// clocks said.
+    static StoreClock going_on(Duration file_then, const ClockReading& then,
+                               const ClockReading& now);
+
     [[nodiscard]] std::int64_t to_file(Instant instant) const {
         return (instant.time_since_epoch() + offset).count();
     }

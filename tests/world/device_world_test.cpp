@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many users with several devices each do anything at any time over a network that
-// fails. What their applications are told must be true, and told once; and whenever
-// the network is whole for a moment, every device must know what the broker knows.
+// fails, by a broker that dies and whose disk fails. What their applications are told must be
+// true, and told once; and whenever all is whole for a moment, every device must know what the
+// broker knows.
 #include "world/device_world.hpp"
 
 #include <array>
+#include <cstdlib>
+#include <iostream>
 #include <random>
 #include <set>
+#include <tuple>
 
 #include "catch.hpp"
 #include "world/actors.hpp"
@@ -22,6 +26,9 @@ using Site = World::Site;
 constexpr Duration most_delay{300};
 /// How long a connected device may ring on: what is under way, a sync, and a `get`.
 constexpr Duration enough{2'500};
+/// How long a device rings on that nobody tells of the end, after its deadline: it asks, and waits
+/// for what it is told.
+constexpr Duration too_late_by{8'500};
 /// A broker tells for so long how an invitation ended.
 constexpr Duration remembered{60'000};
 
@@ -30,6 +37,14 @@ Limits wide_limits() {
     limits.max_pending_per_inviter = limits.max_pending_per_invitee = 1'000'000;
     limits.max_lifetime_ms = 90'000;
     limits.ended_ms = remembered.count();
+    return limits;
+}
+
+/// What ends a call in time; and ended is what has ended, whenever memory is made anew.
+Limits stored_limits() {
+    Limits limits = wide_limits();
+    limits.max_call_ms = 60'000;
+    limits.ended_ms = a_year_ms;
     return limits;
 }
 
@@ -53,6 +68,11 @@ enum class Network {
 struct Story {
     Network network = Network::mqtt;
     bool limits_bite = false;
+    /// Replies and events, which are two topics, overtake each other.
+    bool topics_apart = false;
+    /// The broker has a store, whose disk fails and hangs; is killed at any moment, and started
+    /// where clocks tell what they like. And some invitations are calls.
+    bool stores = false;
     std::uint32_t seed = 0;
     int steps = 0;
 };
@@ -100,7 +120,13 @@ class Walk {
         bool watches = false;
         /// It rings: it was announced, or invited to with success, and has not ended.
         bool rings = false;
+        /// Until then, whatever becomes of network and broker.
+        std::optional<Instant> rings_until{};
+        int call_ends = 0;
+        std::set<std::pair<unsigned, std::string>> modified{};
         bool asked_to_cancel = false;
+        /// Its invite failed, though it may have been made.
+        bool gave_up = false;
         int rung = 0;
         int ended = 0;
         std::optional<unsigned> rung_in{};
@@ -111,6 +137,8 @@ class Walk {
     struct Asked {
         Instant due{};
         std::optional<InvitationId> invite{};
+        /// And what was answered.
+        std::optional<std::pair<InvitationId, State>> answer{};
     };
     struct App {
         std::map<InvitationId, Seen> seen{};
@@ -121,9 +149,14 @@ class Walk {
 
     World::Settings settings(std::function<void(const std::string&)> trace) {
         World::Settings settings{
-            .limits = story_.limits_bite ? low_limits() : wide_limits(),
+            .limits = story_.limits_bite ? low_limits()
+                      : story_.stores    ? stored_limits()
+                                         : wide_limits(),
             .limits_bite = story_.limits_bite,
             .delay = [this] { return delay(); },
+            .topics_apart = story_.topics_apart,
+            .stores = story_.stores,
+            .disk = [this] { return Duration(static_cast<std::int64_t>(1 + below(20))); },
             .lateness = [this] { return Duration(static_cast<std::int64_t>(below(20'000))); },
             .watch = [this](Site& site, const World::Told& told) { hear(site, told); },
             .trace = std::move(trace)};
@@ -172,6 +205,10 @@ class Walk {
     // -------------------------------------------------------------- what they do
 
     void act() {
+        if (story_.stores && below(20) == 0) {
+            disturb_store();
+            return;
+        }
         Site& site = any_site();
         switch (const auto what = below(100)) {
             case 0:
@@ -201,7 +238,7 @@ class Walk {
                 }
                 break;
             case 8:
-                if (below(8) == 0) {
+                if (below(8) == 0 && !story_.stores) {
                     restart();
                 }
                 break;
@@ -217,6 +254,50 @@ class Walk {
                 }
                 break;
         }
+    }
+
+    void disturb_store() {
+        switch (below(6)) {
+            case 0:
+                kill();
+                break;
+            case 1:
+                world_.set_disk(Medium::Mode::fails, below(3) == 0);
+                ++counts_["the disk fails"];
+                break;
+            case 2:
+                world_.set_disk(Medium::Mode::hangs);
+                ++counts_["the disk hangs"];
+                break;
+            default:
+                world_.set_disk(Medium::Mode::works);
+                break;
+        }
+    }
+
+    void kill() {
+        ++counts_["killed"];
+        for (auto& [site, app] : apps_) {
+            app.ready.reset();
+            for (auto& [id, seen] : app.seen) {
+                seen.heard_ringing.clear();  // is not stored
+            }
+        }
+        // What is said though it cannot be stored would be undone by a clock that proves nothing.
+        const bool sound = world_.store_works();
+        const auto death =
+            sound && below(2) == 0 ? World::Death::stores_first : World::Death::forgets;
+        const auto noticed = Duration(static_cast<std::int64_t>(below(2) * below(5'000)));
+        world_.kill_broker(death, noticed, below(2) == 0);
+        world_.run(Duration(static_cast<std::int64_t>(below(below(4) == 0 ? 40'000 : 2'000))));
+        World::Start start;
+        if (sound && below(3) == 0) {
+            start = {.other_boot = true, .wall_is_right = below(2) == 0};
+            world_.step_wall_clock(
+                Duration(static_cast<std::int64_t>(below(200'000'000)) - 100'000'000));
+            ++counts_[start.wall_is_right ? "another boot" : "another boot, time unproven"];
+        }
+        world_.start_broker(start);
     }
 
     void restart() {
@@ -248,7 +329,11 @@ class Walk {
                 }
             },
             body);
-        if (const auto* cancel = std::get_if<Cancel>(&body)) {
+        if (const auto* accept = std::get_if<Accept>(&body)) {
+            asked.answer = {accept->id, State::accepted};
+        } else if (const auto* reject = std::get_if<Reject>(&body)) {
+            asked.answer = {reject->id, State::rejected};
+        } else if (const auto* cancel = std::get_if<Cancel>(&body)) {
             apps_.at(&site).seen[cancel->id].asked_to_cancel = true;
         }
         apps_.at(&site).asked[next_call_] = asked;
@@ -300,6 +385,7 @@ class Walk {
         invite.data = some_data();
         invite.timeout = some_time();
         invite.answer = below(2) == 0 ? Answer::all : Answer::first;
+        invite.call = story_.stores && below(2) == 0;
         invite.online_only = below(8) == 0;
         invite.replace = below(8) == 0;
         invite.on_inviter_lost = below(2) == 0 ? OnInviterLost::keep : OnInviterLost::cancel;
@@ -325,6 +411,9 @@ class Walk {
             return;
         }
         const auto id = ids[below(ids.size())];
+        if (story_.stores && below(4) == 0) {
+            return about_call(site, id);
+        }
         const auto* present = world_.present(id);
         const bool own = present != nullptr && present->inviter == site.user;
         const auto what = below(12);
@@ -354,6 +443,26 @@ class Walk {
         }
     }
 
+    void about_call(Site& site, const InvitationId& id) {
+        switch (below(8)) {
+            case 0:
+            case 1:
+            case 2:
+                return void(
+                    call(site, Hangup{.id = id, .data = some_data(), .all = below(4) == 0}));
+            case 3:
+                return void(call(site, Resume{id}));
+            case 4:
+                if (!story_.topics_apart) {
+                    call(site, Join{id});
+                }
+                return;
+            default:
+                return void(
+                    call(site, Signal{.id = id, .seq = ++signals_, .data = {.bytes = "s"}}));
+        }
+    }
+
     // -------------------------------------------------------- what they are told
 
     void hear(Site& site, const World::Told& told) {
@@ -371,14 +480,28 @@ class Walk {
     void hear(Site&, App&, const GroupEvent&) { ++counts_["of the group"]; }
     void hear(Site&, App&, const MessageEvent&) {}
     void hear(Site&, App&, const Busy& busy) { require(false, busy.id, "nobody here is busy"); }
-    void hear(Site&, App& app, const Device::Result& result) {
+    void hear(Site& site, App& app, const Device::Result& result) {
         const auto asked = app.asked.find(result.call);
         require(asked != app.asked.end(), "a second result, or of no call");
         const auto* reply = std::get_if<Reply>(&result.outcome);
-        if (asked->second.invite && reply != nullptr && reply->ok()) {
+        const bool ok = reply != nullptr && reply->ok();
+        if (asked->second.invite && !ok) {
+            app.seen[*asked->second.invite].gave_up = true;
+        }
+        if (asked->second.invite && ok && !std::holds_alternative<Merged>(reply->body)) {
             ++counts_["invited"];
             Seen& seen = app.seen[*asked->second.invite];
             seen.rings = seen.ended == 0;
+        }
+        if (asked->second.answer && ok) {
+            const auto& [id, state] = *asked->second.answer;
+            const auto* decided = any_decided(id);
+            require(decided != nullptr && decided->parts.contains(site.user), id,
+                    "an answer to what nobody asked");
+            const auto& part = decided->parts.at(site.user);
+            require(world_.decided(id).size() > 1 ||
+                        (part.state == state && own(site, part.by, part.by_device)),
+                    id, "an answer that was taken, and does not stand");
         }
         const auto* refusal = reply != nullptr ? std::get_if<Refusal>(&reply->body) : nullptr;
         ++counts_[refusal != nullptr ? std::string(info(refusal->error).name)
@@ -410,7 +533,9 @@ class Walk {
             require(!own(site, heard.by, heard.by_device), id, "an echo of its own");
             return;
         }
-        seen.watches = false;
+        if (std::exchange(seen.watches, false)) {
+            seen.heard_ends.clear();  // with the ring it is told how it stands
+        }
         ++counts_["rings"];
         const auto generation = world_.generation();
         require(!seen.rings, id, "announced again while it rings");
@@ -426,6 +551,8 @@ class Walk {
         seen.rings = true;
         seen.rung_in = generation;
         ++seen.rung;
+        const auto left = body.remaining.value_or(Duration(world_.settings.limits.max_lifetime_ms));
+        seen.rings_until = world_.now() + left + too_late_by;
     }
     void hear(Site& site, Seen& seen, const Heard& heard, const InviteeAccepted& body) {
         hear_end(site, seen, heard, body.invitee, State::accepted, "");
@@ -459,8 +586,12 @@ class Walk {
             hear_end(site, seen, heard, invitee, State::revoked, std::string(name_of(body.reason)));
         }
     }
-    void hear(Site& site, Seen&, const Heard& heard, const InvitationModified&) {
+    void hear(Site& site, Seen& seen, const Heard& heard, const InvitationModified& body) {
         require(!own(site, heard.by, heard.by_device), heard.id, "an echo of its own");
+        const auto what =
+            encode(AnyEvent(Event{.id = heard.id, .rev = heard.rev, .body = body}), Encoding::json);
+        require(seen.modified.emplace(world_.generation(), what).second, heard.id,
+                "a modification told twice");
     }
     void hear(Site& site, Seen& seen, const Heard& heard, const InviteeRinging& body) {
         const auto* decided = any_decided(heard.id);
@@ -468,10 +599,30 @@ class Walk {
                 "ringing that is not for us");
         require(seen.heard_ringing.insert(body.invitee).second, heard.id, "ringing told twice");
     }
-    // None of these stories is of a call.
+    void hear(Site&, Seen& seen, const Heard& heard, const CallEnded& body) {
+        ++counts_["call ended"];
+        require(++seen.call_ends == 1, heard.id, "the end of a call told twice");
+        const auto& end = decided_call(heard.id).call_end;
+        require(end && end->reason == body.reason && end->duration == body.duration, heard.id,
+                "an end of a call that was another");
+    }
+    void hear(Site&, Seen&, const Heard& heard, const ParticipantLeft& body) {
+        ++counts_["left the call"];
+        const auto& decided = decided_call(heard.id);
+        require(decided.left_call.contains(body.user) || decided.call_end, heard.id,
+                "told that one left who is there");
+    }
     template <class Body>
-    void hear(Site&, Seen&, const Heard& heard, const Body&) {
-        require(false, heard.id, "an event of a call");
+    void hear(Site& site, Seen&, const Heard& heard, const Body&) {
+        ++counts_["of a call"];
+        decided_call(heard.id);
+        require(!own(site, heard.by, heard.by_device) || std::same_as<Body, SignalEvent>, heard.id,
+                "an echo of its own");
+    }
+    const World::Decided& decided_call(const InvitationId& id) const {
+        const auto* decided = any_decided(id);
+        require(story_.stores && decided != nullptr, id, "an event of a call");
+        return *decided;
     }
     void hear_end(Site& site, Seen& seen, const Heard& heard, const UserId& invitee, State state,
                   const std::string& reason) {
@@ -491,10 +642,9 @@ class Walk {
         require(!heard.by || heard.by == part.by, id, "an end by somebody else");
         require(!heard.by_device || heard.by_device == part.by_device, id,
                 "an end by another device");
-        // The broker's `get` does not tell which device of the inviter cancelled, nor who
-        // left the group or was removed from it.
-        const bool unclear = !heard.by_device &&
-                             ((seen.asked_to_cancel && part.by == site.user) || is_by_group(part));
+        // The broker's `get` does not tell which device of the inviter cancelled or ended the call,
+        // nor who left the group or was removed from it.
+        const bool unclear = !heard.by_device && is_unclear(seen, site, part);
         require(unclear || !own(site, part.by, part.by_device), id, "an echo of its own");
     }
 
@@ -526,7 +676,9 @@ class Walk {
             ++counts_["ended without a state"];
             // Or it was made anew while the broker's answer was under way.
             require(present == nullptr || world_.decided(id).size() > 1 ||
-                        (!present->open() && present->last.ended_at + remembered <= world_.now()),
+                        (!present->open() &&
+                         present->last.ended_at + Duration(world_.settings.limits.ended_ms) <=
+                             world_.now()),
                     id, "the broker knew how it ended");
             return;
         }
@@ -534,9 +686,12 @@ class Walk {
             const auto& part = decided->parts.at(site.user);
             check_end(site, ended, part.state, part);
             require(ended.here == own(site, part.by, part.by_device) ||
-                        (is_by_group(part) && !ended.by),
+                        (is_unclear(seen, site, part) && !ended.by_device),
                     id, "here is wrong");
             return;
+        }
+        if (decided->reopened) {
+            return;  // it was so before somebody was called into the call
         }
         require(!decided->open(), id, "the inviter is told of an end, and somebody is pending");
         State best = State::revoked;
@@ -546,7 +701,7 @@ class Walk {
         if (decided->parts.size() == 1) {
             check_end(site, ended, best, decided->parts.begin()->second);
             const bool unclear = (seen.asked_to_cancel && decided->last.by == site.user) ||
-                                 (is_by_group(decided->last) && !ended.by);
+                                 (is_unclear(seen, site, decided->last) && !ended.by_device);
             require(unclear || ended.here == own(site, decided->last.by, decided->last.by_device),
                     id, "here is wrong");
         }
@@ -562,6 +717,10 @@ class Walk {
     }
 
     /// Somebody came out of the group, or the group is no more.
+    static bool is_unclear(const Seen& seen, const Site& site, const World::Part& part) {
+        return is_by_group(part) || part.reason == "call_ended" || part.reason == "replaced" ||
+               part.reason == "answered" || (seen.asked_to_cancel && part.by == site.user);
+    }
     static bool is_by_group(const World::Part& part) {
         return part.state == State::revoked || part.reason == "left_group" ||
                part.reason == "group_dismissed";
@@ -591,6 +750,12 @@ class Walk {
 
     void check_rings() {
         for (const auto& [site, app] : apps_) {
+            for (const auto& [id, seen] : app.seen) {
+                // Who wakes up asks, and waits for what it is told.
+                require(!seen.rings || !seen.rings_until || world_.now() <= *seen.rings_until ||
+                            world_.now() <= site->asleep_until() + too_late_by,
+                        id, "it rings past its time");
+            }
             if (!app.ready || story_.network == Network::nasty || story_.limits_bite) {
                 continue;
             }
@@ -618,6 +783,7 @@ class Walk {
     /// The network is whole for a moment.
     void heal() {
         healed_ = true;
+        world_.set_disk(Medium::Mode::works);
         if (story_.network == Network::nasty) {
             // What came late is over before.
             for (const auto& site : world_.sites()) {
@@ -630,6 +796,10 @@ class Walk {
         }
         // Until the last sleeper is awake, and what was refused has been asked again.
         world_.run(Duration(15'000));
+        for (int waits = 0; !world_.store_works(); ++waits) {
+            require(waits < 100, "the disk works, and the store does not");
+            world_.run(Duration(1'000));
+        }
         for (int waits = 0; !all_ready(); ++waits) {
             require(waits < 100, "a device does not become ready");
             world_.run(Duration(1'000));
@@ -660,11 +830,22 @@ class Walk {
                present->inviter != site.user && present->parts.contains(site.user) &&
                present->parts.at(site.user).state != State::pending;
     }
+    /// The others talk, and perhaps ask somebody else; this user is not asked.
+    static bool talk_without(const UserId& user, const InvitationInfo& one) {
+        return one.call_state &&
+               std::count(one.call_state->participants.begin(), one.call_state->participants.end(),
+                          user) == 0 &&
+               std::none_of(one.invitees.begin(), one.invitees.end(), [&](const auto& part) {
+                   return part.user == user && part.state == State::pending;
+               });
+    }
     void compare(const Site& site, std::vector<InvitationInfo> held,
                  std::vector<InvitationInfo> right) {
         counts_["open and known"] += static_cast<int>(right.size());
         const auto leave_out = [&](auto& all) {
-            std::erase_if(all, [&](const auto& one) { return hears_no_more(site, one.id); });
+            std::erase_if(all, [&](const auto& one) {
+                return hears_no_more(site, one.id) || talk_without(site.user, one);
+            });
         };
         leave_out(held);
         leave_out(right);
@@ -675,7 +856,10 @@ class Walk {
             const bool may_miss = one.role == Role::inviter &&
                                   world_.present(one.id)->device != site.tag &&
                                   story_.network == Network::mqtt;
-            if (found == held.end() && may_miss) {
+            if (found == held.end() && may_miss && !story_.stores) {
+                continue;
+            }
+            if (found == held.end() && apps_.at(&site).seen[one.id].gave_up) {
                 continue;
             }
             require(found != held.end(), one.id,
@@ -692,7 +876,8 @@ class Walk {
         const auto& decided = *world_.present(right.id);
         const bool added_to = decided.was_added_to;
         const bool slept = site.asleep_until() >= decided.made_at;
-        if (held.remaining && right.remaining && !added_to && !slept &&
+        // A store takes its time, and its clock may prove less than has passed.
+        if (held.remaining && right.remaining && !added_to && !slept && !story_.stores &&
             story_.network == Network::mqtt) {
             const auto more = *held.remaining - *right.remaining;
             require(more >= Duration(0) && more <= most_delay, right.id, "another time remains");
@@ -720,6 +905,9 @@ class Walk {
             }
             std::sort(one->invitees.begin(), one->invitees.end(),
                       [](const auto& a, const auto& b) { return a.user < b.user; });
+            if (story_.stores) {
+                compare_as_stored(site, *one, right);
+            }
         }
         if (held != right) {
             const auto text = [](const InvitationInfo& one) {
@@ -730,10 +918,32 @@ class Walk {
         }
     }
 
+    /// What is not stored counts for nothing, and nor does what who is not in a call knows of it.
+    static void compare_as_stored(const Site& site, InvitationInfo& one,
+                                  const InvitationInfo& right) {
+        for (auto& part : one.invitees) {
+            part.ringing = false;
+        }
+        const auto& call = right.call_state;
+        const bool is_in_it =
+            call && std::find(call->participants.begin(), call->participants.end(), site.user) !=
+                        call->participants.end();
+        if (!is_in_it) {
+            one.call_state.reset();
+        } else if (one.call_state) {
+            auto& told = *one.call_state;
+            told.duration = Duration(0);
+            std::sort(told.participants.begin(), told.participants.end());
+        }
+    }
+
     void finish() {
         heal();
         // Everything comes to its end.
         world_.run(Duration(world_.settings.limits.max_lifetime_ms) + Duration(60'000));
+        if (story_.stores) {
+            world_.run(Duration(world_.settings.limits.max_call_ms));
+        }
         healed_ = false;
         require(world_.counts().open == 0, "open in the end");
         for (const auto& [site, app] : apps_) {
@@ -745,7 +955,9 @@ class Walk {
                 require(!seen.rings, id, ("rings at " + site->name + " in the end").c_str());
             }
             const auto next = site->device.next_deadline();
-            require(!next, "a device has something to do when nothing is left");
+            require(!next, ("nothing is left, and there is something to do for " + site->name +
+                            (next ? " in " + std::to_string((*next - world_.now()).count()) : ""))
+                               .c_str());
         }
     }
 
@@ -756,6 +968,7 @@ class Walk {
     std::map<const Site*, App> apps_{};
     Device::CallId next_call_ = 1;
     std::size_t last_id_ = 0;
+    std::uint64_t signals_ = 0;
     const GroupId group_ = group_id("g");
     Instant restarted_{};
     bool healed_ = false;
@@ -792,6 +1005,22 @@ Story shorter(const Story& story) {
     return story;
 }
 
+/// What happens in it, to read; the last of it, when that is much.
+std::string transcript(const Story& story, std::size_t most_lines) {
+    std::deque<std::string> lines;
+    broken(story, nullptr, [&](const std::string& line) {
+        lines.push_back(line.substr(0, 400));
+        if (lines.size() > most_lines) {
+            lines.pop_front();
+        }
+    });
+    std::string text;
+    for (const auto& line : lines) {
+        text += line + '\n';
+    }
+    return text;
+}
+
 /// Walks, and says how often what happened.
 std::map<std::string, int> walk(Story story, std::uint32_t seeds) {
     seeds = walks(seeds);
@@ -799,27 +1028,17 @@ std::map<std::string, int> walk(Story story, std::uint32_t seeds) {
     for (story.seed = 1; story.seed <= seeds; ++story.seed) {
         if (broken(story, &counts)) {
             const Story short_story = shorter(story);
-            std::deque<std::string> lines;
-            const auto why = broken(short_story, nullptr, [&lines](const std::string& line) {
-                lines.push_back(line.substr(0, 400));
-                if (lines.size() > 300) {
-                    lines.pop_front();
-                }
-            });
-            std::string text;
-            for (const auto& line : lines) {
-                text += line + '\n';
-            }
-            INFO(text);
+            INFO(transcript(short_story, 300));
             FAIL("seed " << short_story.seed << ", " << short_story.steps
                          << " steps (found by seed " << story.seed << ", " << story.steps
-                         << " steps): " << *why);
+                         << " steps): " << broken(short_story).value_or("nothing"));
         }
     }
     return counts;
 }
 
-void check_counts(std::map<std::string, int> counts, const std::vector<std::string>& wanted) {
+void check_counts(std::map<std::string, int> counts, const std::vector<std::string>& wanted,
+                  int at_least) {
     std::string text;
     for (const auto& [what, count] : counts) {
         text += what + " " + std::to_string(count) + "\n";
@@ -827,8 +1046,26 @@ void check_counts(std::map<std::string, int> counts, const std::vector<std::stri
     INFO(text);
     for (const auto& what : wanted) {
         INFO(what);
-        CHECK(counts[what] >= static_cast<int>(walks(10)));
+        CHECK(counts[what] >= at_least);
     }
+}
+void check_counts(std::map<std::string, int> counts, const std::vector<std::string>& wanted) {
+    check_counts(std::move(counts), wanted, static_cast<int>(walks(10)));
+}
+
+/// One of the many worlds: all that happens in it follows from its number.
+Story world(std::uint32_t seed) {
+    return {.network = seed % 3 == 0 ? Network::nasty : Network::mqtt,
+            .topics_apart = std::getenv("BECKON_TOPICS_APART") != nullptr,
+            .stores = true,
+            .seed = seed,
+            .steps = static_cast<int>(20 + seed % 7 * 30)};
+}
+
+std::optional<std::uint32_t> number_in(const char* variable) {
+    const char* const text = std::getenv(variable);
+    return text != nullptr ? std::optional(static_cast<std::uint32_t>(std::stoul(text)))
+                           : std::nullopt;
 }
 
 }  // namespace
@@ -867,4 +1104,45 @@ TEST_CASE("devices know and tell what the broker decides, whatever is lost, doub
 TEST_CASE("devices get over what the broker refuses for the moment", "[device]") {
     check_counts(walk({.network = Network::mqtt, .limits_bite = true, .steps = 2'000}, 5),
                  {"rings", "ended", "too_many_pending"});
+}
+
+// BECKON_WORLDS=1000000 for more, from BECKON_WORLD on; BECKON_WORLDS=1 prints that as a
+// transcript. With BECKON_ALL each is gone through, whatever breaks, and what it was is printed.
+TEST_CASE("worlds: every promise is kept, whatever becomes of devices, network, broker and disk",
+          "[device]") {
+    const auto first = number_in("BECKON_WORLD").value_or(1);
+    const auto count = number_in("BECKON_WORLDS").value_or(walks(800));
+    const bool all = std::getenv("BECKON_ALL") != nullptr;
+    std::map<std::string, int> counts;
+    std::map<std::string, std::pair<int, std::uint32_t>> breaches;
+    for (std::uint32_t seed = first; seed - first < count; ++seed) {
+        const auto why = broken(world(seed), &counts);
+        if (count == 1) {
+            std::cout << transcript(world(seed), 1'000'000);
+        }
+        if (why && (all || count == 1)) {
+            ++breaches.try_emplace(*why, 0, seed).first->second.first;
+        } else if (why) {
+            INFO(transcript(world(seed), 300));
+            FAIL("BECKON_WORLD=" << seed << ": " << *why);
+        }
+        counts["steps"] += world(seed).steps;
+    }
+    for (const auto& [why, times] : breaches) {
+        std::cout << times.first << " broken, BECKON_WORLD=" << times.second << ": " << why << '\n';
+    }
+    if (number_in("BECKON_WORLDS") && count > 1) {
+        for (const auto& [what, times] : counts) {
+            std::cout << times << ' ' << what << '\n';
+        }
+    }
+    CHECK(breaches.empty());
+    if (count > 1 && breaches.empty()) {
+        check_counts(
+            counts,
+            {"rings", "ended", "killed", "the disk fails", "the disk hangs", "another boot",
+             "another boot, time unproven", "accept ok", "storage_unavailable", "call ended",
+             "left the call", "assumed", "open and known"},
+            static_cast<int>(count / 50));
+    }
 }
