@@ -48,18 +48,19 @@ void phase::Doubt::add(const Change& change) {
 
 bool phase::Doubt::has(const Effect& effect, const Switchboard& switchboard) const {
     const auto* const id = invitation_of(effect);
-    if (id == nullptr) {
-        return false;
-    }
-    // Its members are the audience.
-    const auto group = groups.empty() ? std::nullopt : switchboard.group_of(*id);
-    return invitations.contains(id->text()) || (group && groups.contains(group->text()));
+    return id != nullptr && has(*id, switchboard);
+}
+
+bool phase::Doubt::has(const InvitationId& id, const Switchboard& switchboard) const {
+    // The members are the audience, and may ask.
+    const auto group = groups.empty() ? std::nullopt : switchboard.group_of(id);
+    return invitations.contains(id.text()) || (group && groups.contains(group->text()));
 }
 
 /// Of many things at once there is always doubt.
-bool phase::Doubt::has(const Request& request) const {
+bool phase::Doubt::has(const Request& request, const Switchboard& switchboard) const {
     return std::visit(
-        [this]<class Asked>(const Asked& asked) {
+        [&]<class Asked>(const Asked& asked) {
             if constexpr (MakesInvitation<Asked>) {
                 return true;  // it may be a repeat of one that is not stored
             } else if constexpr (std::is_same_v<Asked, Message>) {
@@ -73,7 +74,7 @@ bool phase::Doubt::has(const Request& request) const {
             } else if constexpr (requires {
                                      requires std::is_same_v<decltype(Asked::id), InvitationId>;
                                  }) {
-                return invitations.contains(asked.id.text());
+                return has(asked.id, switchboard);
             } else {
                 return true;
             }
@@ -197,7 +198,8 @@ void CommitGate::judge(phase::Sound& sound, Asked asked, Instant now) {
 }
 
 void CommitGate::judge(phase::Stalled& stalled, const Asked& asked, Instant now) {
-    if (stalled.doubt.has(asked.request) || !judge_and_say(asked, stalled.unstored, now)) {
+    if (stalled.doubt.has(asked.request, *switchboard_) ||
+        !judge_and_say(asked, stalled.unstored, now)) {
         refuse(asked);
     }
 }

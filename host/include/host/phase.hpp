@@ -81,7 +81,9 @@ struct Doubt {
     void add(const Change& change);
     /// In a switchboard that remembers what the effect is about.
     [[nodiscard]] bool has(const Effect& effect, const Switchboard& switchboard) const;
-    [[nodiscard]] bool has(const Request& request) const;
+    [[nodiscard]] bool has(const Request& request, const Switchboard& switchboard) const;
+    /// Or its group.
+    [[nodiscard]] bool has(const InvitationId& id, const Switchboard& switchboard) const;
 };
 /// Until when all that the clock decided has been said; nothing: of none that is not stored.
 using SaidUntil = std::optional<Instant>;
