@@ -587,10 +587,11 @@ export class Inbox {
         this.#ended.insert(info.id);
         return [{ news: 'call_ended', ...this.#of({ info }, {}, now), reason, duration_ms }];
       }
-      // Its end was told by an earlier start of the broker, and it does not ask anew.
+      // Its end was told by an earlier start of the broker, and it does not ask anew: but for an invitee, whom a call
+      // that lives asks is somebody else.
       const takes_part = info.call_state?.participants.includes(this.#me);
-      const is_over =
-        this.#ended_before.has(info.id) && !takes_part && (info.call_state !== undefined || !this.#asksUs(info));
+      const asks_anew = this.#asksUs(info) && (info.role === 'invitee' || info.call_state === undefined);
+      const is_over = this.#ended_before.has(info.id) && !takes_part && !asks_anew;
       if (is_over || (info.role !== 'inviter' && info.state !== 'open')) {
         this.#ended.insert(info.id);
         return news;

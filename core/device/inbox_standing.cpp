@@ -132,9 +132,10 @@ void Inbox::take_unheard(const InvitationInfo& info, Instant now, News& news) {
              news);
         return;
     }
-    // Its end was told by an earlier start of the broker, and it does not ask anew.
-    const bool is_over = ended_before_.contains(info.id) && !takes_part(info, me_) &&
-                         (info.call_state || !asks(info, me_));
+    // Its end was told by an earlier start of the broker, and it does not ask anew: but for an
+    // invitee, whom a call that lives asks is somebody else.
+    const bool asks_anew = asks(info, me_) && (info.role == Role::invitee || !info.call_state);
+    const bool is_over = ended_before_.contains(info.id) && !takes_part(info, me_) && !asks_anew;
     if (is_over || (info.role != Role::inviter && info.state != Openness::open)) {
         ended_.insert(info.id);
         return;
