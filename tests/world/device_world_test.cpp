@@ -749,6 +749,9 @@ class Walk {
     }
 
     void check_rings() {
+        if (!world_.store_works()) {
+            store_failed_ = world_.now();  // what is in doubt is told to nobody who asks
+        }
         for (const auto& [site, app] : apps_) {
             for (const auto& [id, seen] : app.seen) {
                 // Who wakes up asks, and waits for what it is told.
@@ -774,7 +777,7 @@ class Walk {
                     }
                     ended_at = part.ended_at;
                 }
-                const auto from = std::max(later(ended_at, *site), *app.ready);
+                const auto from = std::max({later(ended_at, *site), *app.ready, store_failed_});
                 require(world_.now() <= from + enough, id, "it rings on");
             }
         }
@@ -971,6 +974,7 @@ class Walk {
     std::uint64_t signals_ = 0;
     const GroupId group_ = group_id("g");
     Instant restarted_{};
+    Instant store_failed_{};
     bool healed_ = false;
     World world_;
 };
