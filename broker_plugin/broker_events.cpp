@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker_events.hpp"
 
-#include <chrono>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <utility>
 
 #include "broker_stopping.hpp"
-#include "host/sqlite_journal.hpp"
+#include "journal_of.hpp"
 #include "presence_filter.hpp"
 #include "protocol/refusals.hpp"
 
@@ -66,21 +64,6 @@ int code_of(Verdict verdict) {
             break;
     }
     return MOSQ_ERR_ACL_DENIED;
-}
-
-bool has_store(const Options& options) { return options.store && *options.store != in_memory; }
-
-/// Null: nothing is to be stored.
-std::unique_ptr<Journal> journal_of(const Options& options) {
-    if (!has_store(options)) {
-        return nullptr;
-    }
-    return std::make_unique<SqliteJournal>(
-        SqliteJournal::Options{.file = {.path = *options.store,
-                                        .sync_always = options.sync_always,
-                                        .history = std::chrono::days(options.history_days),
-                                        .max_history = options.max_history},
-                               .new_secret = DeviceTags::new_secret()});
 }
 
 Signaling::Settings settings_of(const Options& options) {

@@ -58,6 +58,10 @@ struct Options {
 /// The `store` that is none.
 inline constexpr std::string_view in_memory = "memory";
 
+inline bool has_store(const Options& options) {
+    return options.store && *options.store != in_memory;
+}
+
 /// One `plugin_opt_<name> <value>`.
 struct GivenOption {
     std::string_view name;

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal_of.hpp"
+
+#include <chrono>
+
+#include "host/device_tags.hpp"
+#include "host/sqlite_journal.hpp"
+
+namespace beckon {
+
+std::unique_ptr<Journal> journal_of(const Options& options) {
+    if (!has_store(options)) {
+        return nullptr;
+    }
+    return std::make_unique<SqliteJournal>(
+        SqliteJournal::Options{.file = {.path = *options.store,
+                                        .sync_always = options.sync_always,
+                                        .history = std::chrono::days(options.history_days),
+                                        .max_history = options.max_history},
+                               .new_secret = DeviceTags::new_secret()});
+}
+
+}  // namespace beckon
