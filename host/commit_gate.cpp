@@ -8,6 +8,7 @@
 
 #include "bytes.hpp"
 #include "history.hpp"
+#include "judge/invariant.hpp"
 #include "protocol/refusals.hpp"
 #include "protocol/wire.hpp"
 
@@ -108,14 +109,21 @@ std::unique_ptr<Switchboard> CommitGate::new_switchboard() const {
 }
 
 void CommitGate::load(Instant now) {
-    damage_ = journal_->load([&](Change&& change) { switchboard_->restore(change, now); });
-    if (damage_) {
-        // What was told is void.
+    Effects effects;
+    try {
+        damage_ = journal_->load([&](Change&& change) { switchboard_->restore(change, now); });
+        if (damage_) {
+            // What was told is void.
+            switchboard_ = new_switchboard();
+        }
+        switchboard_->go_on_after(journal_->last_number());
+        effects = switchboard_->advance(now);
+    } catch (const InvariantBroken& broken) {
+        damage_ = journal_->set_aside(broken.what());
         switchboard_ = new_switchboard();
     }
-    switchboard_->go_on_after(journal_->last_number());
     auto& sound = std::get<phase::Sound>(phase_);
-    Effects effects = without_overdue(switchboard_->advance(now));
+    effects = without_overdue(std::move(effects));
     if (Changes changes = switchboard_->take_changes(); !changes.empty()) {
         put(sound, std::move(changes), now);
     }

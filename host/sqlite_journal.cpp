@@ -45,9 +45,19 @@ SqliteJournal::~SqliteJournal() {
 
 std::optional<std::string> SqliteJournal::load(const Tell& tell) {
     auto damage = writer_->load(tell);
+    read_head();
+    return damage;
+}
+
+std::string SqliteJournal::set_aside(const std::string& why) {
+    auto sentence = writer_->set_aside(why);
+    read_head();
+    return sentence;
+}
+
+void SqliteJournal::read_head() {
     secret_ = writer_->file().secret();
     last_number_ = writer_->file().last_number();
-    return damage;
 }
 
 const std::string& SqliteJournal::secret() const { return secret_; }

@@ -273,11 +273,11 @@ void StoreFile::read_broker(const ClockReading& now) {
         throw Damaged("the table broker is empty");
     }
     secret_ = row.bytes(0);
-    last_number_ = static_cast<std::uint64_t>(row.integer(1));
-    const auto clock_then = Duration(row.integer(2));
+    last_number_ = read_number(row, 1);
+    const auto clock_then = read_file_time(row, 2);
     const ClockReading then{.boot_id = std::string(row.bytes(3)),
-                            .since_boot = Instant(Duration(row.integer(4))),
-                            .wall_ms = row.integer(5),
+                            .since_boot = Instant(read_file_time(row, 4)),
+                            .wall_ms = read_file_time(row, 5).count(),
                             .wall_is_right = row.integer(6) != 0};
     clock_ = StoreClock::going_on(clock_then, then, now);
 }

@@ -2,10 +2,12 @@
 #include "store_reading.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "protocol/text.hpp"
 #include "sqlite.hpp"
 
 namespace beckon {
@@ -68,17 +70,43 @@ DeviceTag read_device(const Statement& row, int column) {
     return *device;
 }
 
+std::string read_text(const Statement& row, int column) {
+    const auto text = row.bytes(column);
+    if (!is_utf8(text)) {
+        throw StoreFile::Damaged("a text is no UTF-8");
+    }
+    return std::string(text);
+}
+
 std::optional<Data> read_data(const Statement& row, int column) {
     if (row.is_null(column)) {
         return std::nullopt;
     }
     // The type first: reading the bytes may change it.
     const bool is_text = row.type(column) == SQLITE_TEXT;
-    return Data{.bytes = std::string(row.bytes(column)), .is_text = is_text};
+    return Data{.bytes = is_text ? read_text(row, column) : std::string(row.bytes(column)),
+                .is_text = is_text};
 }
 
-std::uint64_t read_number(const Statement& row, int column) {
-    return static_cast<std::uint64_t>(row.integer(column));
+std::int64_t read_between(std::int64_t least, std::int64_t most, std::string_view what,
+                          const Statement& row, int column) {
+    const auto number = row.integer(column);
+    if (number < least || number > most) {
+        cannot_be(what, std::to_string(number));
+    }
+    return number;
+}
+
+// Each so that counting on from there goes well.
+
+Rev read_rev(const Statement& row, int column) {
+    constexpr auto most = std::numeric_limits<Rev>::max() / 2;
+    return static_cast<Rev>(read_between(1, most, "rev", row, column));
+}
+
+std::uint32_t read_position(const Statement& row, int column) {
+    constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(read_between(0, most, "position", row, column));
 }
 
 std::optional<Profile> read_profile(const Statement& row, int column) {
@@ -86,7 +114,7 @@ std::optional<Profile> read_profile(const Statement& row, int column) {
         return std::nullopt;
     }
     try {
-        return nlohmann::json::parse(row.bytes(column)).get<Profile>();
+        return nlohmann::json::parse(read_text(row, column)).get<Profile>();
     } catch (const nlohmann::json::exception& /*error*/) {
         cannot_be("profile", row.bytes(column));
     }
@@ -121,6 +149,17 @@ class Told {
 };
 
 }  // namespace
+
+std::uint64_t read_number(const Statement& row, int column) {
+    constexpr auto most = std::numeric_limits<std::int64_t>::max() / 2;
+    return static_cast<std::uint64_t>(read_between(0, most, "number", row, column));
+}
+
+Duration read_file_time(const Statement& row, int column) {
+    // What the deadlines of a switchboard can be apart.
+    constexpr std::int64_t most = std::int64_t{1} << 46;
+    return Duration(read_between(-most, most, "time", row, column));
+}
 
 void StoreReading::tell_all(const Journal::Tell& tell) {
     Statement groups = database_.statement("SELECT id FROM groups");
@@ -164,9 +203,9 @@ InvitationKept StoreReading::read_invitation(const Statement& row) const {
         .online_only = row.integer(online_only_column) != 0,
         .keep_when_lost = row.integer(keep_when_lost_column) != 0,
         .inviter_was_online = row.integer(inviter_was_online_column) != 0,
-        .rev = static_cast<Rev>(row.integer(rev_column)),
-        .made_at = clock_.from_file(row.integer(made_column)),
-        .lifetime_end = clock_.from_file(row.integer(lifetime_column)),
+        .rev = read_rev(row, rev_column),
+        .made_at = read_time(row, made_column),
+        .lifetime_end = read_time(row, lifetime_column),
     };
     if (row.is_null(group_column)) {
         kept.target = read_id<UserId>(row, invitee_column);
@@ -174,7 +213,7 @@ InvitationKept StoreReading::read_invitation(const Statement& row) const {
         kept.target = read_id<GroupId>(row, group_column);
     }
     if (!row.is_null(ended_column)) {
-        kept.ended_at = clock_.from_file(row.integer(ended_column));
+        kept.ended_at = read_time(row, ended_column);
     } else if (clock_.all_due_at) {
         kept.lifetime_end = std::min(kept.lifetime_end, *clock_.all_due_at);
     }
@@ -184,15 +223,19 @@ InvitationKept StoreReading::read_invitation(const Statement& row) const {
     return kept;
 }
 
+Instant StoreReading::read_time(const Statement& row, int column) const {
+    return clock_.from_file(read_file_time(row, column).count());
+}
+
 void StoreReading::tell_notes(std::uint64_t number, Part part, const Journal::Tell& tell) {
     Statement note = database_.statement(
         "SELECT rev, reason, data FROM notes WHERE invitation = ?1 ORDER BY rev");
     note.bind(1, as_integer(number));
     while (note.step()) {
         tell(NoteKept{.number = number,
-                      .rev = static_cast<Rev>(note.integer(0)),
+                      .rev = read_rev(note, 0),
                       .data = part == Part::all ? read_data(note, 2) : std::nullopt,
-                      .reason = std::string(note.bytes(1))});
+                      .reason = read_text(note, 1)});
     }
 }
 
@@ -202,13 +245,12 @@ void StoreReading::tell_invitees(std::uint64_t number, const Journal::Tell& tell
         "WHERE invitation = ?1 ORDER BY position");
     invitee.bind(1, as_integer(number));
     while (invitee.step()) {
-        InviteeKept one{
-            .number = number,
-            .position = static_cast<std::uint32_t>(invitee.integer(0)),
-            .user = read_id<UserId>(invitee, 1),
-            .state = read_word<State>(invitee, 2),
-            .deadline = invitee.is_null(3) ? never : clock_.from_file(invitee.integer(3)),
-            .adder = invitee.integer(7) != 0};
+        InviteeKept one{.number = number,
+                        .position = read_position(invitee, 0),
+                        .user = read_id<UserId>(invitee, 1),
+                        .state = read_word<State>(invitee, 2),
+                        .deadline = invitee.is_null(3) ? never : read_time(invitee, 3),
+                        .adder = invitee.integer(7) != 0};
         if (clock_.all_due_at && one.state == State::pending && one.deadline != never) {
             one.deadline = std::min(one.deadline, *clock_.all_due_at);
         }
@@ -219,7 +261,7 @@ void StoreReading::tell_invitees(std::uint64_t number, const Journal::Tell& tell
             one.device = read_device(invitee, 5);
         }
         if (!invitee.is_null(6)) {
-            one.note = static_cast<Rev>(invitee.integer(6));
+            one.note = read_rev(invitee, 6);
         }
         tell(std::move(one));
     }
@@ -232,12 +274,12 @@ void StoreReading::tell_call(std::uint64_t number, const Journal::Tell& tell) {
     if (!row.step()) {
         throw StoreFile::Damaged("a call has no row in calls");
     }
-    CallKept kept{.number = number, .reason = std::string(row.bytes(2))};
+    CallKept kept{.number = number, .reason = read_text(row, 2)};
     if (!row.is_null(0)) {
-        kept.started_at = clock_.from_file(row.integer(0));
+        kept.started_at = read_time(row, 0);
     }
     if (!row.is_null(1)) {
-        kept.ended_at = clock_.from_file(row.integer(1));
+        kept.ended_at = read_time(row, 1);
     }
     if (!row.is_null(3)) {
         kept.merged = read_id<InvitationId>(row, 3);
@@ -250,7 +292,7 @@ void StoreReading::tell_call(std::uint64_t number, const Journal::Tell& tell) {
     bool is_alone = true;
     while (participant.step()) {
         ParticipantKept one{.number = number,
-                            .position = static_cast<std::uint32_t>(participant.integer(0)),
+                            .position = read_position(participant, 0),
                             .user = read_id<UserId>(participant, 1),
                             .device = read_device(participant, 2),
                             .was_online = participant.integer(3) != 0,
@@ -279,23 +321,24 @@ void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
                    .join_mode = read_word<JoinMode>(row, 1),
                    .described_by = read_id<UserId>(row, 4)};
     if (!row.is_null(0)) {
-        kept.name = std::string(row.bytes(0));
+        kept.name = read_text(row, 0);
     }
     tell(std::move(kept));
     Statement member = database_.statement(
         "SELECT user, role, brought_by FROM members WHERE group_id = ?1 ORDER BY user");
     member.bind(1, std::string_view(group.text()));
-    bool has_owner = false;
+    int owners = 0;
     while (member.step()) {
         const auto rank = read_word<Rank>(member, 1);
-        has_owner |= rank == Rank::owner;
+        owners += rank == Rank::owner ? 1 : 0;
         tell(MemberKept{.group = group,
                         .user = read_id<UserId>(member, 0),
                         .rank = rank,
                         .brought_by = read_id<UserId>(member, 2)});
     }
-    if (!has_owner) {
-        throw StoreFile::Damaged("the group '" + group.text() + "' has no owner");
+    if (owners != 1) {
+        throw StoreFile::Damaged("the group '" + group.text() + "' has " +
+                                 (owners == 0 ? "no owner" : "two owners"));
     }
 }
 

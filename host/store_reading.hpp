@@ -12,6 +12,11 @@ namespace beckon {
 class Database;
 class Statement;
 
+/// The number of an invitation, and a time on the file's clock; `StoreFile::Damaged` is thrown for
+/// one that cannot be.
+std::uint64_t read_number(const Statement& row, int column);
+Duration read_file_time(const Statement& row, int column);
+
 /// Tells what the tables of the store hold. Of any connection, while that lives; errors are thrown
 /// as `SqlError`, and `StoreFile::Damaged` for a row that cannot be.
 class StoreReading {
@@ -29,6 +34,7 @@ class StoreReading {
     enum class Part : std::uint8_t { all, without_data };
     void tell_invitation(const Statement& row, Part part, const Journal::Tell& tell);
     [[nodiscard]] InvitationKept read_invitation(const Statement& row) const;
+    [[nodiscard]] Instant read_time(const Statement& row, int column) const;
     void tell_notes(std::uint64_t number, Part part, const Journal::Tell& tell);
     void tell_invitees(std::uint64_t number, const Journal::Tell& tell);
     void tell_call(std::uint64_t number, const Journal::Tell& tell);

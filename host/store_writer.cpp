@@ -21,21 +21,23 @@ constexpr std::size_t changes_of_a_part = 4000;
 StoreWriter::StoreWriter(Options options) : options_(std::move(options)), file_(options_.file) {}
 
 std::optional<std::string> StoreWriter::load(const Journal::Tell& tell) {
-    std::optional<std::string> damage;
-    const auto read = [&](const Journal::Tell& to) {
-        file_.open(options_.clocks(), options_.new_secret);
-        file_.tell_all(to);
-    };
     try {
-        read(tell);
+        file_.open(options_.clocks(), options_.new_secret);
+        file_.tell_all(tell);
     } catch (const StoreFile::Damaged& damaged) {
-        damage = "the store " + options_.file.path + " is damaged (" + damaged.what() +
-                 "): it is kept as " + file_.move_aside() +
-                 ", and a new one begins with nothing pending";
-        read(tell);
+        return set_aside(damaged.what());
     }
     file_.close();
-    return damage;
+    return std::nullopt;
+}
+
+std::string StoreWriter::set_aside(const std::string& why) {
+    std::string sentence = "the store " + options_.file.path + " is damaged (" + why +
+                           "): it is kept as " + file_.move_aside() +
+                           ", and a new one begins with nothing pending";
+    file_.open(options_.clocks(), options_.new_secret);
+    file_.close();
+    return sentence;
 }
 
 // ------------------------------------------------------------- the host's thread

@@ -39,6 +39,8 @@ class StoreWriter {
     StoreWriter& operator=(const StoreWriter&) = delete;
 
     std::optional<std::string> load(const Journal::Tell& tell);
+    /// As `Journal::set_aside`.
+    std::string set_aside(const std::string& why);
     [[nodiscard]] const StoreFile& file() const { return file_; }
 
     /// Up to this ticket.

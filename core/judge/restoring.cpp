@@ -5,16 +5,16 @@
 #include <utility>
 #include <variant>
 
+#include "audience.hpp"
+
 namespace beckon {
 
 void Restoring::operator()(const InvitationKept& kept) {
+    end_last();
     records_.go_on_after(kept.number);
-    last_ = nullptr;
     notes_.clear();
     const auto [at, made] = records_.invitations_.obtain(kept.id);
-    if (!made) {
-        return;
-    }
+    ensure(made, "no two invitations that are remembered have one id");
     last_ = &at->second;
     last_->id = &at->first;
     make(*last_, kept);
@@ -22,6 +22,19 @@ void Restoring::operator()(const InvitationKept& kept) {
         records_.become_ended(*last_, *kept.ended_at);
     }
     invitations_.restored(*last_);
+}
+
+void Restoring::end_last() {
+    if (last_ == nullptr) {
+        return;
+    }
+    const Invitation& invitation = *std::exchange(last_, nullptr);
+    ensure(!invitation.invitees.empty(), "an invitation asks somebody");
+    ensure(invitation.open() != invitation.ended(),
+           "an invitation has ended when nobody is pending and no call lives");
+    ensure(!invitation.call || (!invitation.call->participants.empty() &&
+                                invitation.call->participants.front().user == invitation.inviter),
+           "the first in a call is the inviter");
 }
 
 Invitation* Restoring::last(std::uint64_t number) {
@@ -88,9 +101,10 @@ void Restoring::operator()(const NoteKept& kept) {
 
 void Restoring::operator()(const InviteeKept& kept) {
     Invitation* invitation = last(kept.number);
-    if (invitation == nullptr || kept.position != invitation->invitees.size()) {
+    if (invitation == nullptr) {
         return;
     }
+    ensure(kept.position == invitation->invitees.size(), "invitees have places without gaps");
     Invitee& invitee = add_invitee(*invitation, kept);
     if (kept.state != State::pending) {
         end_part(*invitation, invitee, kept);
@@ -142,6 +156,8 @@ void Restoring::operator()(const CallKept& kept) {
     if (invitation == nullptr || !invitation->call) {
         return;
     }
+    ensure(!kept.ended_at || (kept.started_at && *kept.started_at <= *kept.ended_at),
+           "a call ends after it began");
     Call& call = *invitation->call;
     call.phase = kept.ended_at     ? Call::Phase::ended
                  : kept.started_at ? Call::Phase::lives
@@ -159,14 +175,16 @@ void Restoring::operator()(const CallKept& kept) {
 
 void Restoring::operator()(const ParticipantKept& kept) {
     Invitation* invitation = last(kept.number);
-    User* user = invitation != nullptr ? records_.find(kept.user) : nullptr;
-    if (user == nullptr || !invitation->call) {
+    if (invitation == nullptr || !invitation->call) {
         return;
     }
+    User* user = records_.find(kept.user);
+    // Which is what refers to this user, and keeps the record.
+    ensure(user != nullptr &&
+               (user == invitation->inviter || invitee_of(*invitation, kept.user) != nullptr),
+           "who is in a call has a part in its invitation");
     auto& all = invitation->call->participants;
-    if (kept.position != all.size()) {
-        return;
-    }
+    ensure(kept.position == all.size(), "those in a call have places without gaps");
     Participant& one = all.emplace_back();
     one.user = user;
     one.device = kept.device;

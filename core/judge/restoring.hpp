@@ -13,8 +13,8 @@
 namespace beckon {
 
 /// Makes what the shortest changes tell, in their order (changes.hpp): the records of a new
-/// switchboard, with their timers. That is no change itself. What cannot be is passed over. One
-/// thread.
+/// switchboard, with their timers. That is no change itself. Throws `InvariantBroken` at what
+/// cannot be. One thread.
 class Restoring {
   public:
     Restoring(SharedState& shared, Invitations& invitations, Calls& calls)
@@ -29,6 +29,8 @@ class Restoring {
     void operator()(const GroupKept& kept);
     void operator()(const MemberKept& kept);
     void operator()(const auto& /*gone*/) { ensure(false, "what is gone is not told again"); }
+    /// That was all; or all of the invitation that was told last.
+    void end_last();
 
   private:
     /// The invitation that was told last, if it has this number: all that is told of one follows

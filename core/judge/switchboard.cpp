@@ -141,7 +141,10 @@ class Switchboard::Impl {
         std::visit(restoring_, change);
     }
     void count_absence_from(Instant now) { shared_.absence_counts_from = now; }
-    void go_on_after(std::uint64_t last_number) { shared_.records.go_on_after(last_number); }
+    void go_on_after(std::uint64_t last_number) {
+        restoring_.end_last();
+        shared_.records.go_on_after(last_number);
+    }
 
     [[nodiscard]] bool is_open(const InvitationId& id) const {
         const Records& records = shared_.records;

@@ -2,6 +2,7 @@
 #include "host/commit_gate.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -269,4 +270,51 @@ TEST_CASE("who_has_much_waiting_to_be_stored_leaves_others_room") {
     CHECK(std::count(heard.begin(), heard.end(), "alice: invite ok") == 1);
     board.ask("u0", Cancel{.id = *InvitationId::parse("u0-0")});
     board.until("invitation_cancelled u0-0 2");
+}
+
+TEST_CASE("a_store_of_what_cannot_be_is_kept_aside") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    int n = 0;
+    for (const auto& [script, what] : std::vector<std::pair<const char*, std::string>>{
+             {"DELETE FROM invitees", "an invitation asks somebody"},
+             {"UPDATE invitees SET position = position + 1", "invitees have places without gaps"},
+             {"UPDATE participants SET position = position + 1",
+              "those in a call have places without gaps"},
+             {"UPDATE participants SET user = 'carol'",
+              "who is in a call has a part in its invitation"},
+             {"UPDATE participants SET user = 'bob'", "the first in a call is the inviter"},
+             {"UPDATE calls SET ended_ms = 1700000000000", "a call ends after it began"},
+             {"UPDATE invitations SET ended_ms = made_ms",
+              "an invitation has ended when nobody is pending and no call lives"},
+             {"UPDATE invitees SET state = 'cancelled'",
+              "an invitation has ended when nobody is pending and no call lives"},
+             {"UPDATE invitations SET id = 'i1'",
+              "no two invitations that are remembered have one id"}}) {
+        INFO(script);
+        {
+            Board board(path);
+            REQUIRE_FALSE(board.gate->damage());
+            auto call = ring("i1", Duration(30'000));
+            call.call = true;
+            board.ask("alice", call);
+            board.ask("alice", ring("i2", Duration(30'000)));
+            board.until("new_invitation i2 1");
+        }
+        Database(path).run(script);
+        const auto aside = path + ".corrupt-" + std::to_string(++n);
+        Board again(path);
+        REQUIRE(again.gate->damage());
+        CHECK(*again.gate->damage() == "the store " + path + " is damaged (" + what +
+                                           "): it is kept as " + aside +
+                                           ", and a new one begins with nothing pending");
+        CHECK(std::filesystem::exists(aside));
+        CHECK(again.gate->counts().open == 0);
+        again.ask("bob", Accept{i1});
+        again.ask("alice", ring("i1", Duration(30'000)));
+        again.until("new_invitation i1 1");
+        CHECK(again.take().front() == "bob: accept unknown_invitation");
+        again.gate.reset();
+        std::filesystem::remove(path);
+    }
 }

@@ -475,6 +475,15 @@ TEST_CASE("a_row_that_cannot_be_is_damage_and_says_what") {
              {"UPDATE invitations SET inviter = 'a b'", "'a b' is no id"},
              {"UPDATE invitees SET device = 'x' WHERE device NOT NULL", "'x' is no device"},
              {"UPDATE groups SET profile = '[1]'", "'[1]' is no profile"},
+             {"UPDATE invitations SET rev = 0", "'0' is no rev"},
+             {"UPDATE invitations SET lifetime_ms = 9223372036854775807",
+              "'9223372036854775807' is no time"},
+             {"UPDATE invitations SET number = -number", "'-3' is no number"},
+             {"UPDATE notes SET reason = CAST(x'ff' AS TEXT)", "a text is no UTF-8"},
+             {"UPDATE members SET role = 'owner'", "the group 'family' has two owners"},
+             {"UPDATE broker SET last_number = -1", "'-1' is no number"},
+             {"UPDATE broker SET clock_ms = -9223372036854775807",
+              "'-9223372036854775807' is no time"},
              {"DELETE FROM broker", "the table broker is empty"}}) {
         kept_before(path, one_of_everything());
         sql(path, script);

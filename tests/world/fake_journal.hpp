@@ -58,6 +58,10 @@ class FakeJournal final : public Journal {
         }
         return std::nullopt;
     }
+    std::string set_aside(const std::string& why) override {
+        medium_.kept = {};
+        return why;
+    }
     [[nodiscard]] const std::string& secret() const override { return secret_; }
     [[nodiscard]] std::uint64_t last_number() const override { return medium_.last_number; }
     void start(std::function<void()> wake) override { wake_ = std::move(wake); }

@@ -89,6 +89,9 @@ class Journal {
     /// when it was damaged: it is kept aside, a new one begun, and what was told is void. Throws
     /// `Unusable`.
     virtual std::optional<std::string> load(const Tell& tell) = 0;
+    /// What `load` told cannot be, as the host found: it is kept aside like one that was damaged,
+    /// and a new one begun. Before `start`. Returns the sentence.
+    virtual std::string set_aside(const std::string& why) = 0;
     /// What device tags are derived by; kept with the rest.
     [[nodiscard]] virtual const std::string& secret() const = 0;
     /// No invitation that was ever kept has a higher number.

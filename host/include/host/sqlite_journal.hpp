@@ -45,6 +45,7 @@ class SqliteJournal final : public Journal {
 
     /// Makes the file if there is none, for its owner only.
     std::optional<std::string> load(const Tell& tell) override;
+    std::string set_aside(const std::string& why) override;
     [[nodiscard]] const std::string& secret() const override;
     [[nodiscard]] std::uint64_t last_number() const override;
     void start(std::function<void()> wake) override;
@@ -63,6 +64,8 @@ class SqliteJournal final : public Journal {
                      std::optional<HistoryMark> before) override;
 
   private:
+    void read_head();
+
     std::chrono::milliseconds patience_at_end_;
     std::string secret_;
     std::uint64_t last_number_ = 0;

@@ -92,12 +92,12 @@ class Switchboard {
     /// Makes what the shortest changes tell, in their order, in a switchboard that is new, to go on
     /// from there after a restart or a failure of the store. Deadlines go on; what is due is
     /// applied by the next call. Nobody is online, until the host says so: an inviter has the grace
-    /// period from `now` on.
+    /// period from `now` on. Throws `InvariantBroken` at what cannot be.
     void restore(const Change& change, Instant now);
     /// Whoever is not there has the grace period from then on, or from when they go: what was
     /// restored as of an earlier time was made at this.
     void count_absence_from(Instant now);
-    /// No invitation gets a number up to this one, which was given before.
+    /// That was all. No invitation gets a number up to this one, which was given before.
     void go_on_after(std::uint64_t last_number);
 
     /// Whether an invitation goes on, so that there may be more to be said of it.
