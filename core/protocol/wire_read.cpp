@@ -439,8 +439,11 @@ class FieldReader {
         } else if constexpr (std::integral<T>) {
             return read_integer(from, value);
         } else if constexpr (std::same_as<T, Duration>) {
+            // Two thousand years: what more is added to no clock.
+            constexpr Duration::rep most = Duration::rep{1} << 46;
             Duration::rep ms = 0;
-            return read_integer(from, ms) && (value = Duration(ms), true);
+            return read_integer(from, ms) && ms >= -most && ms <= most &&
+                   (value = Duration(ms), true);
         } else if constexpr (std::same_as<T, std::string>) {
             return from.is_string() && (value = from.get<std::string>(), true);
         } else if constexpr (IdLike<T>) {

@@ -220,7 +220,8 @@ class Randomizer {
         } else if constexpr (std::integral<T>) {
             return static_cast<T>(whole());
         } else if constexpr (std::same_as<T, Duration>) {
-            return Duration(static_cast<std::int64_t>(whole()));
+            // As far as they are read.
+            return Duration(static_cast<std::int64_t>(whole() >> 18U));
         } else if constexpr (std::same_as<T, DeviceTag>) {
             return DeviceTag(whole());
         } else if constexpr (std::same_as<T, std::string>) {

@@ -387,6 +387,9 @@ TEST_CASE("garbage is ignored", "[device]") {
                                      R"({"event":"what_is_that","id":"x","rev":2})",
                                      R"({"event":"invitee_accepted","id":"x"})",
                                      R"({"event":"invitee_accepted","id":"a/b","rev":2})",
+                                     R"({"event":"new_invitation","id":"far","rev":1,)"
+                                     R"("inviter":"alice","invitees":["bob"],)"
+                                     R"("remaining_ms":9223372036854775807})",
                                      R"({"re":"accept","ok":true})"};
     const auto whole = encode(accepted(2, bob, elsewhere_tag), Encoding::msgpack);
     for (std::size_t i = 0; i < whole.size(); ++i) {
