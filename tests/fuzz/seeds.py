@@ -2,6 +2,7 @@
 """Writes what the fuzzers start from: seeds.py DIRECTORY VECTORS.json..."""
 import json
 import pathlib
+import random
 import sys
 
 target = pathlib.Path(sys.argv[1])
@@ -130,5 +131,11 @@ for path in map(pathlib.Path, sys.argv[2:]):
                         publish((b"operator/" if verb in ("online", "open") else b"user/alice/") + verb.encode(),
                                 "alice", payload))
                 write("switchboard", name, everyone + invite("alice", "bob", ring % b"") + step)
+
+# Stories of those whose bytes choose what happens: by chance, some of each length.
+for fuzzer in ["device", "gate", "plugin", "store"]:
+    for number in range(60):
+        chance = random.Random(number)
+        write(fuzzer, f"chance-{number}", chance.randbytes(chance.choice([20, 100, 400, 1000])))
 
 (target / "done").touch()

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a request, a reply or an event: refused, or written back as they were meant.
+// Any bytes as a request (its topic, too), a reply or an event: refused, or written back as they
+// were meant.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "input.hpp"
 #include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
 #include "world/actors.hpp"
@@ -34,10 +36,11 @@ constexpr std::size_t topic_count = std::size(topics);
 static_assert(topic_count == std::variant_size_v<RequestBody>);
 
 /// What `take_in` makes of it, in both encodings; nothing when it is refused.
-void check_request(std::string_view topic, std::string_view payload) {
-    const Sender sender{user("alice"), DeviceTag(0xa1), .is_operator = true};
+void check_request(std::string_view topic, std::string_view payload, bool retain = false) {
+    const Sender sender{.user = user("alice"), .device = DeviceTag(0xa1), .is_operator = true};
     const Limits limits{.max_payload_bytes = 4096, .max_data_bytes = 1024};
-    const auto taken = take_in(sender, {.topic = topic, .payload = payload}, limits);
+    const auto taken =
+        take_in(sender, {.topic = topic, .payload = payload, .retain = retain}, limits);
     if (const auto* refused = std::get_if<Reply>(&taken)) {
         require(!refused->ok());
         for (const auto encoding : {Encoding::json, Encoding::msgpack}) {
@@ -80,8 +83,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) {
         return 0;
     }
-    const auto kind = data[0] % (topic_count + 2);
-    const std::string_view payload(reinterpret_cast<const char*>(data + 1), size - 1);
+    Input input(data, size);
+    const auto kind = input.byte() % (topic_count + 3);
+    if (kind == topic_count + 2) {
+        const auto topic = input.text();
+        const bool retain = input.byte() % 2 == 1;
+        check_request(topic, input.take(input.left()), retain);
+        return 0;
+    }
+    const auto payload = input.take(input.left());
     if (kind < topic_count) {
         check_request(topics[kind], payload);
     } else if (kind == topic_count) {
