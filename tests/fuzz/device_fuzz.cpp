@@ -326,7 +326,7 @@ class Story {
                 }
                 if constexpr (MakesInvitation<Asked>) {
                     if (is_whole) {
-                        invited_.insert(one.id->text());
+                        known_.insert(one.id->text());
                     }
                 }
             },
@@ -391,8 +391,14 @@ class Story {
     }
     void hear(const Device::Result& result) {
         require(open_calls_.erase(result.call) == 1, "a second result");
+        const auto* const reply = std::get_if<Reply>(&result.outcome);
+        if (const auto* const merged =
+                reply != nullptr ? std::get_if<Merged>(&reply->body) : nullptr) {
+            known_.insert(merged->merged_into.text());
+        }
     }
     void hear(const Heard& heard) {
+        known_.insert(heard.id.text());
         // Of what one looks on at, the end is not owed.
         if (!std::holds_alternative<NewInvitation>(heard.body) || heard.role == Role::observer) {
             return;
@@ -403,7 +409,8 @@ class Story {
     }
     void hear(const Ended& ended) {
         const auto id = ended.id.text();
-        require(ringing_.erase(id) + invited_.erase(id) > 0, "ended, and nobody knew of it: " + id);
+        ringing_.erase(id);
+        require(known_.erase(id) > 0, "ended, and nobody knew of it: " + id);
     }
     void hear(const auto& /*other*/) {}
 
@@ -416,7 +423,8 @@ class Story {
     std::set<Device::CallId> open_calls_;
     /// What was heard and has not ended, and whether it has a time.
     std::map<std::string, bool> ringing_;
-    std::set<std::string> invited_;
+    /// What the application asked or heard of.
+    std::set<std::string> known_;
 };
 
 }  // namespace
