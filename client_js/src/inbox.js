@@ -504,11 +504,6 @@ export class Inbox {
     if (!held) {
       // Nothing is owed for what this device did to an invitation of another's.
       if (!ringing && !this.#isOwn(by, by_device)) {
-        if (by === this.#me && event.event === 'invitation_modified') {
-          // By another device of the inviter: `get` does not tell what it was before.
-          const unheld = { info: { id, inviter: this.#me, role: 'inviter', rev } };
-          news.push({ news: 'heard', ...this.#of(unheld, { by, by_device }, now), body: event, ends_ours: false });
-        }
         news.push({ news: 'unsure', id });
       }
       return news;

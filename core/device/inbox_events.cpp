@@ -104,16 +104,6 @@ void Inbox::take_unknown(const Event& event, News& news) const {
     if (is_own(event.by, event.by_device)) {
         return;
     }
-    if (event.by == me_ && std::holds_alternative<InvitationModified>(event.body)) {
-        // By another device of the inviter: `get` does not tell what it was before.
-        news.emplace_back(Heard{.id = event.id,
-                                .inviter = me_,
-                                .role = Role::inviter,
-                                .body = event.body,
-                                .rev = event.rev,
-                                .by = event.by,
-                                .by_device = event.by_device});
-    }
     news.emplace_back(Unsure{event.id});
 }
 

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "bodies.hpp"
-#include "host/fake_journal.hpp"
 #include "input.hpp"
 #include "journal_of.hpp"
 #include "protocol/wire.hpp"
 #include "stub_broker.hpp"
+#include "world/fake_journal.hpp"
 #include "world/promises.hpp"
 
 using namespace beckon;
