@@ -1826,9 +1826,16 @@ class Promises::Model {
             synced_.clear();
         }
         for (const auto& one : page.invitations) {
-            require(known_.contains(one.id) &&
-                        without_ringing(one) == without_ringing(item(one.id, sender.user)),
-                    "sync tells another state than the events did");
+            require(known_.contains(one.id), "sync tells of what nobody knows");
+            if (const auto right = item(one.id, sender.user);
+                without_ringing(one) != without_ringing(right)) {
+                const auto told = [&](const InvitationInfo& info) {
+                    return encode(Reply{.re = "get", .device = sender.device, .body = Got{info}},
+                                  Encoding::json);
+                };
+                throw BrokenPromise("sync tells " + told(one) + " where the events told " +
+                                    told(right));
+            }
             require(synced_.insert(one.id).second, "sync tells one twice");
         }
         next_page_ = page.next;
