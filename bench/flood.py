@@ -257,8 +257,9 @@ def judge(record, bare, quiet):
 
     refusals = ", ".join(f"{number} {error}" for error, number in collections.Counter(record.refused).most_common())
     wrong = bound(record.lost, 0, "lost") + ([f"refused {refusals}"] if refusals else [])
-    remembered = REMEMBERED.get(name, 0) * record.sent / 2
-    wrong += bound((record.peaks[1] - remembered) / record.peaks[0], MEMORY_OF_THE_SECOND, "second flood's memory")
+    # What the bare broker grows by is not Beckon's.
+    not_held = REMEMBERED.get(name, 0) * record.sent / 2 + max(0.0, bare.peaks[1] - bare.peaks[0])
+    wrong += bound((record.peaks[1] - not_held) / record.peaks[0], MEMORY_OF_THE_SECOND, "second flood's memory")
     wrong += bound(record.descriptors[1], record.descriptors[0], "descriptors")
     if name in P99:
         wrong += bound(record.percentile(0.99) / max(bare.percentile(0.99), quiet[record.side].percentile(0.99)),
