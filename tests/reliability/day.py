@@ -45,6 +45,7 @@ BUSIEST = 60  # requests a second at noon
 NIGHT = 0.05  # of that
 ENDED_MS = 90000  # so that what has ended is forgotten within the warm-up
 LOOK_EVERY = 5.0  # seconds
+VISITORS_GONE = 3.0  # seconds until the broker has noticed
 VISITORS = [f"visitor{number}" for number in range(20)]
 
 
@@ -70,6 +71,7 @@ class Life(Loop):
         self.over = False
         self.looks = []  # in each life: [(seconds, MiB, descriptors)]
         self.went = self.visits = 0
+        self.visited_at = -math.inf
         self.back_at = {}  # connection -> when it comes back
 
     def run(self):
@@ -120,7 +122,7 @@ class Life(Loop):
             if reloads.due():
                 self.broker.reload(wait=False)
                 self.reloads += 1
-            if now() > look_at:
+            if now() > look_at and now() > self.visited_at + VISITORS_GONE:
                 self.look(now() - began)
                 self.promises.forget(now() - ENDED_MS / 2000, now() - ENDED_MS / 2000)
                 look_at = now() + LOOK_EVERY
@@ -172,6 +174,10 @@ class Life(Loop):
                 del self.back_at[connection]
                 if not connection.connected:
                     connection.connect(self.broker.port)
+        for connection in self.connections:
+            if connection.connected and connection.sync_refused and self.random.random() < 0.1:  # not at once
+                connection.sync_refused = False
+                connection.ask("sync", connection.device.user)
 
     def leave(self, connection):
         self.went += 1
@@ -190,6 +196,7 @@ class Life(Loop):
         visitors.poll(0)
         visitors.close()
         self.visits += len(VISITORS)
+        self.visited_at = now()
 
     # What it takes
 

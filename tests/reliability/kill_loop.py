@@ -66,7 +66,7 @@ class Connection:
         self.window = 1 + number % 4
         self.waiting = {}
         self.broke_off = []
-        self.ready = self.connected = False
+        self.ready = self.connected = self.sync_refused = False
         self.paho = None
 
     def connect(self, port):
@@ -139,6 +139,9 @@ class Connection:
         self.loop.promises.answered(request, body, now())
         self.loop.replies[(request.verb, body.get("error", "ok"))] += 1
         if request.verb == "sync":
+            self.sync_refused = not body["ok"]
+            if self.sync_refused:
+                return
             if "next" in body:
                 self.ask("sync", self.device.user, {"after": body["next"]})
             else:

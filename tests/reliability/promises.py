@@ -481,6 +481,8 @@ class Promises:
     def _synced(self, request, reply, now):
         device = request.device
         if not reply["ok"]:
+            if reply["error"] == "storage_unavailable" and self.disk_fails:
+                return  # while memory is built anew, say
             self.broken(f"{device.name} cannot sync: {reply}")
         epoch = reply["server_epoch"]
         if self.epochs.setdefault(epoch, self.session) != self.session:

@@ -494,6 +494,12 @@ class LiesAboutCalls(JudgedCalls):
         self.ask(self.ann, "signal", "i", {"data": "s"}, error="not_participant")
         self.assert_broken("it is lost", self.ask, self.ann, "signal", "i", {"data": "s"}, error="unknown_invitation")
 
+    def test_a_refused_sync_is_let_be_only_where_the_disk_fails(self):
+        self.promises.disk_fails = True
+        self.ask(self.bob, "sync", "bob", error="storage_unavailable")
+        self.promises.disk_fails = False
+        self.assert_broken("cannot sync", self.ask, self.bob, "sync", "bob", error="storage_unavailable")
+
     def test_a_history_without_what_timed_out_is_let_be_only_where_the_disk_fails(self):
         self.get({"bob": "pending", "cat": "pending"}, call=True)
         self.now += 31
