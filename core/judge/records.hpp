@@ -100,8 +100,8 @@ class Records {
     [[nodiscard]] bool has_share(const UserId& id, std::int64_t bytes) const;
     [[nodiscard]] bool has_group_share(const UserId& id, std::int64_t bytes) const;
     /// Whether groups may have so many more of them, of which `own` would be this user's. They are
-    /// never forgotten, so they leave invitations a half; and of theirs, who has little in groups has
-    /// an eighth to themselves, or those who have much could keep all others from making any.
+    /// never forgotten, so they leave invitations a half; and of theirs, who has little in groups
+    /// has an eighth to themselves, or those who have much could keep all others from making any.
     [[nodiscard]] bool has_room_for_groups(std::int64_t bytes, const UserId& id,
                                            std::int64_t own) const;
     [[nodiscard]] static std::int64_t most_for_groups(const Limits& limits) {
