@@ -62,22 +62,20 @@ bool phase::Doubt::has(const InvitationId& id, const Switchboard& switchboard) c
 bool phase::Doubt::has(const Request& request, const Switchboard& switchboard) const {
     return std::visit(
         [&]<class Asked>(const Asked& asked) {
-            if constexpr (MakesInvitation<Asked>) {
-                return true;  // it may be a repeat of one that is not stored
-            } else if constexpr (std::is_same_v<Asked, Message>) {
+            if constexpr (std::is_same_v<Asked, Message>) {
                 const auto* const group = std::get_if<GroupId>(&asked.to);
                 return group != nullptr && groups.contains(group->text());
             } else if constexpr (std::is_same_v<Asked, ListHistory> ||
                                  std::is_same_v<Asked, ListOnline>) {
                 return false;
-            } else if constexpr (requires { asked.group; }) {
+            } else if constexpr (!MakesInvitation<Asked> && requires { asked.group; }) {
                 return groups.contains(asked.group.text());
             } else if constexpr (requires {
                                      requires std::is_same_v<decltype(Asked::id), InvitationId>;
                                  }) {
                 return has(asked.id, switchboard);
             } else {
-                return true;
+                return true;  // an invite may be a repeat of one that is not stored
             }
         },
         request.body);

@@ -16,7 +16,7 @@ namespace beckon {
 namespace {
 
 /// Its maps keep their order, so that to add to one costs nothing, however many keys it has.
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
 /// Names of fields.
 using Fields = std::vector<std::string_view>;
@@ -26,7 +26,7 @@ using Fields = std::vector<std::string_view>;
 /// found and the refusal can echo it.
 class TreeBuilder {
   public:
-    json tree;
+    Json tree;
     std::optional<Refusal> refusal;
 
     /// Reads no further than `most` values, and looks at all of them, but keeps only the `wanted`
@@ -57,18 +57,18 @@ class TreeBuilder {
         key_ = std::move(name);
     }
     /// False: the body holds too many values.
-    bool begin(json::value_t kind) {
+    bool begin(Json::value_t kind) {
         if (!count_one()) {
             return false;
         }
         ++depth_;
-        if (depth_ == 1 && kind != json::value_t::object) {
+        if (depth_ == 1 && kind != Json::value_t::object) {
             breach("the body is no map");
         }
         if (depth_ > max_depth) {
             breach("nested deeper than 8", top_key_);
         } else {
-            open_.push_back({.place = put([kind] { return json(kind); }), .keys = keys_.size()});
+            open_.push_back({.place = put([kind] { return Json(kind); }), .keys = keys_.size()});
         }
         return true;
     }
@@ -95,7 +95,7 @@ class TreeBuilder {
     bool text(std::string_view one) {
         // What is no text is not kept: a refusal must not echo it.
         const bool is_text = check_text(one);
-        return value([&] { return is_text ? json(one) : json(nullptr); });
+        return value([&] { return is_text ? Json(one) : Json(nullptr); });
     }
 
   private:
@@ -125,12 +125,12 @@ class TreeBuilder {
                std::find(wanted_->begin(), wanted_->end(), name) != wanted_->end();
     }
     /// Where it is kept; null: it is not.
-    json* put(const auto& make) {
+    Json* put(const auto& make) {
         if (open_.empty()) {
             tree = make();
             return &tree;
         }
-        json* const parent = open_.back().place;
+        Json* const parent = open_.back().place;
         if (parent == nullptr || drops_) {
             return nullptr;
         }
@@ -142,7 +142,7 @@ class TreeBuilder {
             return &((*parent)[key_] = make());  // `req`, perhaps again
         }
         // It has no such key, or there is a breach.
-        auto& map = static_cast<json::object_t::Container&>(parent->get_ref<json::object_t&>());
+        auto& map = static_cast<Json::object_t::Container&>(parent->get_ref<Json::object_t&>());
         return &map.emplace_back(std::move(key_), make()).second;
     }
     /// Among few keys each is looked for at once, to be blamed; among many, when all are there.
@@ -176,7 +176,7 @@ class TreeBuilder {
 
     /// An array or a map that has begun: where it is kept, and which of `keys_` is its first.
     struct Open {
-        json* place;
+        Json* place;
         std::size_t keys;
     };
 
@@ -213,13 +213,13 @@ class MsgpackVisitor : public msgpack::null_visitor {
         return true;
     }
     bool visit_bin(const char* v, std::uint32_t size) {
-        return made([=] { return json::binary({v, v + size}); });
+        return made([=] { return Json::binary({v, v + size}); });
     }
     // An extension is no type of the contract: null fits no field.
     bool visit_ext(const char* /*v*/, std::uint32_t /*size*/) { return scalar(nullptr); }
-    bool start_array(std::uint32_t /*size*/) { return container(json::value_t::array); }
+    bool start_array(std::uint32_t /*size*/) { return container(Json::value_t::array); }
     bool end_array() { return closed(); }
-    bool start_map(std::uint32_t /*size*/) { return container(json::value_t::object); }
+    bool start_map(std::uint32_t /*size*/) { return container(Json::value_t::object); }
     bool start_map_key() { return in_key_ = true; }
     bool end_map_key() {
         in_key_ = false;
@@ -235,9 +235,9 @@ class MsgpackVisitor : public msgpack::null_visitor {
   private:
     bool made(const auto& make) { return in_key_ ? key_is_no_text() : build_.value(make); }
     bool scalar(const auto& v) {
-        return made([&] { return json(v); });
+        return made([&] { return Json(v); });
     }
-    bool container(json::value_t kind) { return in_key_ ? key_is_no_text() : build_.begin(kind); }
+    bool container(Json::value_t kind) { return in_key_ ? key_is_no_text() : build_.begin(kind); }
     bool closed() {
         build_.end();
         return true;
@@ -251,7 +251,7 @@ class MsgpackVisitor : public msgpack::null_visitor {
     bool in_key_ = false;
 };
 
-class JsonVisitor : public nlohmann::json_sax<json> {
+class JsonVisitor : public nlohmann::json_sax<Json> {
   public:
     explicit JsonVisitor(TreeBuilder& build) : build_(build) {}
 
@@ -262,13 +262,13 @@ class JsonVisitor : public nlohmann::json_sax<json> {
     bool number_float(number_float_t v, const string_t& /*spelled*/) override { return value(v); }
     bool string(string_t& v) override { return build_.text(v); }
     bool binary(binary_t& /*v*/) override { return false; }
-    bool start_object(std::size_t /*size*/) override { return begin(json::value_t::object); }
+    bool start_object(std::size_t /*size*/) override { return begin(Json::value_t::object); }
     bool key(string_t& v) override {
         build_.key(v);
         return true;
     }
     bool end_object() override { return end(); }
-    bool start_array(std::size_t /*size*/) override { return begin(json::value_t::array); }
+    bool start_array(std::size_t /*size*/) override { return begin(Json::value_t::array); }
     bool end_array() override { return end(); }
     bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
                      const nlohmann::detail::exception& /*why*/) override {
@@ -278,9 +278,9 @@ class JsonVisitor : public nlohmann::json_sax<json> {
 
   private:
     bool value(const auto& v) {
-        return build_.value([&] { return json(v); });
+        return build_.value([&] { return Json(v); });
     }
-    bool begin(json::value_t kind) { return build_.begin(kind); }
+    bool begin(Json::value_t kind) { return build_.begin(kind); }
     bool end() {
         build_.end();
         return true;
@@ -308,10 +308,10 @@ TreeBuilder read_tree(std::string_view payload, std::int64_t most_values,
         payload = without_blanks(payload);
     }
     if (payload.empty()) {
-        build.tree = json::object();
+        build.tree = Json::object();
     } else if (is_json) {
         JsonVisitor visitor(build);
-        json::sax_parse(payload.begin(), payload.end(), &visitor);
+        Json::sax_parse(payload.begin(), payload.end(), &visitor);
         // The parser takes a NUL for the end; JSON text holds none.
         if (payload.find('\0') != std::string_view::npos) {
             build.breach("bytes follow the body");
@@ -334,15 +334,15 @@ TreeBuilder read_tree(std::string_view payload, std::int64_t most_values,
 /// Reads the fields of one map. Keeps the first field that does not fit.
 class FieldReader {
   public:
-    FieldReader(const json& map, Encoding encoding) : map_(map), encoding_(encoding) {}
+    FieldReader(const Json& map, Encoding encoding) : map_(map), encoding_(encoding) {}
 
     /// The field to blame, or nothing.
     std::optional<std::string> bad;
 
     void operator()(std::string_view name, std::optional<Data>& value) {
-        const json* plain = find(name);
+        const Json* plain = find(name);
         const std::string b64_name = std::string(name) + "_b64";
-        const json* b64 = encoding_ == Encoding::json ? find(b64_name) : nullptr;
+        const Json* b64 = encoding_ == Encoding::json ? find(b64_name) : nullptr;
         if (b64 != nullptr) {
             std::optional<std::string> bytes;
             if (plain == nullptr && b64->is_string()) {
@@ -365,7 +365,7 @@ class FieldReader {
     }
     template <class T>
     void operator()(std::string_view name, std::optional<T>& value) {
-        if (const json* found = find(name)) {
+        if (const Json* found = find(name)) {
             read_into(name, *found, value.emplace());
         }
     }
@@ -379,14 +379,14 @@ class FieldReader {
         }
     }
     void required(std::string_view name, auto& value) {
-        if (const json* found = find(name)) {
+        if (const Json* found = find(name)) {
             read_into(name, *found, value);
         } else {
             blame(name);
         }
     }
     void defaulted(std::string_view name, auto& value) {
-        if (const json* found = find(name)) {
+        if (const Json* found = find(name)) {
             read_into(name, *found, value);
         }
     }
@@ -417,7 +417,7 @@ class FieldReader {
     [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
   private:
-    const json* find(std::string_view name) const {
+    const Json* find(std::string_view name) const {
         const auto at = map_.find(name);
         return at == map_.end() ? nullptr : &*at;
     }
@@ -426,14 +426,14 @@ class FieldReader {
             bad = name;
         }
     }
-    void read_into(std::string_view name, const json& from, auto& value) {
+    void read_into(std::string_view name, const Json& from, auto& value) {
         if (!read(from, value)) {
             blame(name);
         }
     }
 
     template <class T>
-    bool read(const json& from, T& value) const {
+    bool read(const Json& from, T& value) const {
         if constexpr (std::same_as<T, bool>) {
             return from.is_boolean() && (value = from.get<bool>(), true);
         } else if constexpr (std::integral<T>) {
@@ -488,7 +488,7 @@ class FieldReader {
 
     /// Any number without a fraction that fits; some languages know no integers.
     template <class T>
-    static bool read_integer(const json& from, T& value) {
+    static bool read_integer(const Json& from, T& value) {
         if (from.is_number_unsigned()) {
             const auto held = from.get<std::uint64_t>();
             return std::in_range<T>(held) && (value = static_cast<T>(held), true);
@@ -509,7 +509,7 @@ class FieldReader {
         return false;
     }
     template <class T>
-    static bool read_word(const json& from, const auto& list, T& value) {
+    static bool read_word(const Json& from, const auto& list, T& value) {
         if (!from.is_string()) {
             return false;
         }
@@ -521,7 +521,7 @@ class FieldReader {
         }
         return false;
     }
-    static bool read_error(const json& from, Error& value) {
+    static bool read_error(const Json& from, Error& value) {
         if (!from.is_string()) {
             return false;
         }
@@ -533,7 +533,7 @@ class FieldReader {
         }
         return false;
     }
-    static bool read_req(const json& from, Req& value) {
+    static bool read_req(const Json& from, Req& value) {
         if (from.is_string()) {
             value = from.get<std::string>();
             return true;
@@ -547,7 +547,7 @@ class FieldReader {
         return read_integer(from, whole) && (value = whole, true);
     }
 
-    const json& map_;
+    const Json& map_;
     Encoding encoding_;
 };
 
@@ -776,13 +776,13 @@ std::variant<AnyEvent, std::string> decode_event(std::string_view payload) {
 }
 
 std::optional<Status> decode_status(std::string_view payload) {
-    const auto tree = json::parse(payload, nullptr, false);
+    const auto tree = Json::parse(payload, nullptr, false);
     if (!tree.is_object()) {
         return std::nullopt;
     }
     Status status;
     status.presence_told = tree.contains("presence") && tree["presence"] == "told";
-    const json limits = tree.contains("limits") ? tree["limits"] : json();
+    const Json limits = tree.contains("limits") ? tree["limits"] : Json();
     for (const auto& limit : limit_table) {
         const std::string name(limit.name);
         if (limits.is_object() && limits.contains(name) && limits[name].is_number_integer()) {

@@ -64,6 +64,7 @@ class Outbox {
             const std::size_t ahead = queue != nullptr ? queue->messages.size() : 0;
             if (ahead > pace_.most_ahead || at_once_bytes_ >= pace_.at_once_bytes) {
                 if (!kept) {
+                    // NOLINTNEXTLINE(bugprone-use-after-move): only once
                     kept = keep(std::move(message), cause);
                 }
                 append(user, kept);
