@@ -21,6 +21,9 @@ using Json = nlohmann::ordered_json;
 /// Names of fields.
 using Fields = std::vector<std::string_view>;
 
+/// In JSON, what is binary stands in the field of this name's end.
+constexpr std::string_view b64_suffix = "_b64";
+
 /// Builds the tree of one payload, whichever its encoding, and notes the first
 /// breach of the contract's form. It goes on after a breach, so that `req` is
 /// found and the refusal can echo it.
@@ -120,6 +123,9 @@ class TreeBuilder {
     [[nodiscard]] bool is_wanted(std::string_view name) const {
         if (refusal) {
             return name == "req";
+        }
+        if (name.ends_with(b64_suffix)) {
+            name.remove_suffix(b64_suffix.size());
         }
         return wanted_ == nullptr ||
                std::find(wanted_->begin(), wanted_->end(), name) != wanted_->end();
@@ -341,7 +347,7 @@ class FieldReader {
 
     void operator()(std::string_view name, std::optional<Data>& value) {
         const Json* plain = find(name);
-        const std::string b64_name = std::string(name) + "_b64";
+        const std::string b64_name = std::string(name).append(b64_suffix);
         const Json* b64 = encoding_ == Encoding::json ? find(b64_name) : nullptr;
         if (b64 != nullptr) {
             std::optional<std::string> bytes;
@@ -555,8 +561,6 @@ class FieldReader {
 struct FieldNames {
     Fields& names;
     void operator()(std::string_view name, const auto& /*value*/) { names.push_back(name); }
-    void operator()(std::string_view name, const std::optional<Data>& /*value*/) { add_data(name); }
-    void required(std::string_view name, const Data& /*value*/) { add_data(name); }
     void required(std::string_view name, const auto& /*value*/) { names.push_back(name); }
     void defaulted(std::string_view name, const auto& /*value*/) { names.push_back(name); }
     template <class T>
@@ -564,13 +568,22 @@ struct FieldNames {
         names.push_back(name);
     }
     void flag(std::string_view name, bool /*set*/) { names.push_back(name); }
-
-  private:
-    void add_data(std::string_view name) {
-        names.push_back(name);
-        names.push_back("data_b64");
-    }
 };
+
+/// Those of a request of its kind, whatever it holds, and `req`.
+const Fields& fields_of(const RequestBody& body) {
+    return std::visit(
+        [](const auto& held) -> const Fields& {
+            static const Fields all = [&held] {
+                Fields names{"req"};
+                FieldNames reader{names};
+                held.fields(held, reader);
+                return names;
+            }();
+            return all;
+        },
+        body);
+}
 
 /// Whether `req` is looked for where the body is not taken (contract, section 3).
 bool may_hold_req(std::string_view payload) { return payload.size() <= 1024; }
@@ -670,10 +683,7 @@ Decoded decode_request(std::string_view payload, const Limits& limits, RequestBo
     if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
         return {.refusal = too_large("payload", limits.max_payload_bytes)};
     }
-    Fields wanted{"req"};
-    FieldNames names{wanted};
-    std::visit([&names](auto& held) { held.fields(held, names); }, body);
-    TreeBuilder built = read_tree(payload, limits.max_payload_values, &wanted);
+    TreeBuilder built = read_tree(payload, limits.max_payload_values, &fields_of(body));
     Decoded decoded{.refusal = std::move(built.refusal)};
     FieldReader reader(built.tree, encoding_of(payload));
     if (built.tree.is_object()) {
