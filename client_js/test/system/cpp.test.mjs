@@ -159,11 +159,14 @@ test('who hung up by mistake comes back, from C++, from JavaScript and by hand',
   await page.hears('onParticipantLeft', (_, user) => user === 'bob');
   assert.equal((await (await panel.asks('join', { id: inviteID })).result).code, 0);
   await hears_join('bob');
+  // Who comes back asks who is in the call, and is not told who left before that was answered.
+  assert.equal((await (await panel.asks('getSignalingInfo', { id: inviteID })).result).code, 0);
 
   assert.ok((await page.signaling.hangup(inviteID)).ok);
   await panel.hears('onParticipantLeft', ({ user }) => user === 'ann');
   assert.ok((await page.signaling.join(inviteID)).ok);
   await hears_join('ann');
+  assert.ok((await page.signaling.getSignalingInfo(inviteID)).ok);
 
   by_hand('carl', `invitation/${inviteID}/hangup`);
   await page.hears('onParticipantLeft', (_, user) => user === 'carl');
