@@ -293,15 +293,16 @@ export class Device {
     else this.#effects.push({ effect: 'result', call: name, failure });
     const id = madeBy(request);
     if (id && sent === 0) this.#inbox.notInvited(id);
-    else if (id) this.#callOff(id);
+    else if (id) this.#callOff(request);
     else if (request.kind === 'cancel' && sent === 0) this.#inbox.cancelling(request.about, false);
   }
 
-  /** Cancels an invite that failed for its caller and may have been made. */
-  #callOff(id) {
+  /** Cancels what an invite that failed for its caller may have made. */
+  #callOff(invite) {
+    const id = madeBy(invite);
     this.#inbox.disown(id);
     this.#inbox.cancelling(id, true);
-    this.#errands.callOff(id);
+    this.#errands.callOff(id, invite.body.call === true);
   }
 
   // ------------------------------------------------------------------ connection
@@ -579,7 +580,7 @@ export class Device {
     this.#passOn(this.#inbox.takeReply(call.request, reply, now), now);
     const id = madeBy(call.request);
     // When it was sent before, it may have been made.
-    if (id && isForTheMoment(reply) && (call.sent > 1 || reply.error === 'internal')) this.#callOff(id);
+    if (id && isForTheMoment(reply) && (call.sent > 1 || reply.error === 'internal')) this.#callOff(call.request);
   }
 
   #errandReplied(request, reply, now) {

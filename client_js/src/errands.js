@@ -7,13 +7,15 @@ const max_errands = 1_000;
 
 /**
  * What a device asks for by itself until there is an answer: to learn how an invitation stands, to
- * call one off, or to reject one as busy. Which are in flight, and when the others are to be tried
+ * call one off and get out of its call, or to reject one as busy. Which are in flight, and when the others are to be tried
  * (again). The same as core/device/errands.hpp.
  */
 export class Errands {
   /** By kind and id: the request, and when to try (again); undefined: it is in flight. */
   #errands = new Map();
   #in_flight = 0;
+  /** That are called off, and may be a call. */
+  #calls = new Set();
 
   static #nameOf = ({ kind, about }) => `${kind} ${about}`;
 
@@ -27,9 +29,14 @@ export class Errands {
   get(id, when) {
     this.#add('get', id, {}, when);
   }
-  /** Cancels it; unless there are too many. */
-  callOff(id) {
-    if (this.#errands.size < max_errands) this.#add('cancel', id, {}, -Infinity);
+  /**
+   * Cancels it; unless there are too many. Who accepted before may be in a call with this user, who
+   * knows nothing of it: it is ended afterwards.
+   */
+  callOff(id, may_be_call) {
+    if (this.#errands.size >= max_errands) return;
+    this.#add('cancel', id, {}, -Infinity);
+    if (may_be_call) this.#calls.add(id);
   }
   reject(id, body, when) {
     this.#add('reject', id, body, when);
@@ -61,6 +68,7 @@ export class Errands {
   done(request) {
     this.#in_flight -= 1;
     this.#errands.delete(Errands.#nameOf(request));
+    if (request.kind === 'cancel' && this.#calls.delete(request.about)) this.#add('hangup', request.about, { all: true }, -Infinity);
   }
 
   /** All are to be tried again, but to ask how an invitation stands: the next sync tells. */
@@ -73,6 +81,7 @@ export class Errands {
   }
   clear() {
     this.#errands.clear();
+    this.#calls.clear();
     this.#in_flight = 0;
   }
 

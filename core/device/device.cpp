@@ -68,6 +68,18 @@ const InvitationId* made_by(const RequestBody& body) {
         body);
 }
 
+/// Whether who accepts is in a call with its sender.
+bool begins_call(const RequestBody& invite) {
+    return std::visit(
+        [](const auto& asked) {
+            if constexpr (MakesInvitation<std::decay_t<decltype(asked)>>) {
+                return asked.call;
+            }
+            return false;
+        },
+        invite);
+}
+
 /// Nothing rings later than it was to ring at most.
 template <class Asked>
 Duration patience_for(const Asked& asked, Duration patience) {
@@ -300,7 +312,7 @@ void Device::fail(Number number, Failure failure) {
         if (request.sent == 0) {
             inbox_->not_invited(*id);
         } else {
-            call_off(*id);
+            call_off(request.body);
         }
     } else if (const auto* cancel = std::get_if<Cancel>(&request.body);
                cancel && request.sent == 0) {
@@ -308,10 +320,11 @@ void Device::fail(Number number, Failure failure) {
     }
 }
 
-void Device::call_off(const InvitationId& id) {
+void Device::call_off(const RequestBody& invite) {
+    const InvitationId& id = *made_by(invite);
     inbox_->disown(id);
     inbox_->cancelling(id, true);
-    errands_->call_off(id);
+    errands_->call_off(id, begins_call(invite));
 }
 
 // --------------------------------------------------------------- connection
@@ -677,7 +690,7 @@ void Device::told(const OpenRequest& asked, Reply reply, Instant now) {
     if (made != nullptr && refusal != nullptr && for_the_moment(refusal->error) &&
         (asked.sent > 1 || refusal->error == Error::internal)) {
         // When it was sent before, it may have been made.
-        call_off(*made);
+        call_off(asked.body);
     }
 }
 

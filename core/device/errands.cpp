@@ -18,9 +18,12 @@ void Errands::get(const InvitationId& id, Instant when) {
     errands_.try_emplace({Errand::What::get, id}, when);
 }
 
-void Errands::call_off(const InvitationId& id) {
+void Errands::call_off(const InvitationId& id, bool may_be_call) {
     if (errands_.size() < max_errands) {
         errands_.try_emplace({Errand::What::cancel, id}, Instant{});
+        if (may_be_call) {
+            calls_.insert(id);
+        }
     }
 }
 
@@ -43,6 +46,8 @@ std::optional<RequestBody> Errands::begin(Instant now) {
                     return Get{errand.id};
                 case Errand::What::cancel:
                     return Cancel{.id = errand.id};
+                case Errand::What::hangup:
+                    return Hangup{.id = errand.id, .all = true};
                 case Errand::What::reject:
                     return rejects_.at(errand.id);
             }
@@ -57,6 +62,9 @@ Errand Errands::of(const RequestBody& body) {
     }
     if (const auto* reject = std::get_if<Reject>(&body)) {
         return {Errand::What::reject, reject->id};
+    }
+    if (const auto* hangup = std::get_if<Hangup>(&body)) {
+        return {Errand::What::hangup, hangup->id};
     }
     return {Errand::What::cancel, std::get<Cancel>(body).id};
 }
@@ -76,6 +84,8 @@ void Errands::done(const Errand& errand) {
     errands_.erase(errand);
     if (errand.what == Errand::What::reject) {
         rejects_.erase(errand.id);
+    } else if (errand.what == Errand::What::cancel && calls_.erase(errand.id) > 0) {
+        errands_.try_emplace({Errand::What::hangup, errand.id}, Instant{});
     }
 }
 
@@ -90,6 +100,7 @@ void Errands::lose_connection() {
 void Errands::clear() {
     errands_.clear();
     rejects_.clear();
+    calls_.clear();
     in_flight_ = 0;
 }
 

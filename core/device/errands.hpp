@@ -5,15 +5,16 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "protocol/requests.hpp"
 
 namespace beckon {
 
 /// What the device asks for by itself until there is an answer: to learn how an
-/// invitation stands, to call one off, or to reject one as busy.
+/// invitation stands, to call one off and get out of its call, or to reject one as busy.
 struct Errand {
-    enum class What : std::uint8_t { get, cancel, reject };
+    enum class What : std::uint8_t { get, cancel, hangup, reject };
     What what = What::get;
     InvitationId id{};
     // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
@@ -26,8 +27,9 @@ class Errands {
   public:
     /// Asks how it stands.
     void get(const InvitationId& id, Instant when);
-    /// Cancels it; unless there are too many.
-    void call_off(const InvitationId& id);
+    /// Cancels it; unless there are too many. Who accepted before may be in a call with this user,
+    /// who knows nothing of it: it is ended afterwards.
+    void call_off(const InvitationId& id, bool may_be_call);
     void reject(Reject as, Instant when);
 
     /// The request of the next one that is due, which is in flight now; nothing: none may be sent.
@@ -51,6 +53,8 @@ class Errands {
     /// When to try (again); absent: it is in flight.
     std::map<Errand, std::optional<Instant>> errands_{};
     std::size_t in_flight_ = 0;
+    /// That are called off, and may be a call.
+    std::set<InvitationId> calls_{};
     /// How those rings are rejected that the broker was not told of yet.
     std::map<InvitationId, Reject> rejects_{};
 };

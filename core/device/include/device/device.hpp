@@ -172,8 +172,8 @@ class Device {
     [[nodiscard]] Failure failure_of(Number number, Failure unsent) const;
     bool was_made(Number number);
     bool withdraw(CallId call, const Cancel& cancel);
-    /// Cancels an invite that failed for its caller and may have been made.
-    void call_off(const InvitationId& id);
+    /// Cancels what an invite that failed for its caller may have made.
+    void call_off(const RequestBody& invite);
 
     void set_link(Link link);
     void lose_connection(Instant now, bool too_large = false);
