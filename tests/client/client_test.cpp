@@ -705,8 +705,8 @@ TEST_CASE("offline_with_wait_each_call_fails_when_its_time_is_over") {
 TEST_CASE("only_so_many_calls_may_wait") {
     ClientOptions options = polled("alice");
     options.maxWaiting = 10;
-    Client client(options);
     int full = 0;
+    Client client(options);
     for (int i = 0; i < 15; ++i) {
         client.getSignalingManager().accept("an-id", {}, [&](const Result& result) {
             full +=

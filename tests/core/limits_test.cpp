@@ -731,10 +731,10 @@ TEST_CASE("a sync goes on only after what a page said") {
     SharedState desk(without_rates());
     for (const auto* after : {"", "x", "-1", "1 ", " 1", "1.0", "18446744073709551616", "0x1"}) {
         INFO(after);
-        check_refusal(desk.refusal(bob, Sync{after}), Error::invalid_request, "after",
+        check_refusal(desk.refusal(bob, Sync{{.after = after}}), Error::invalid_request, "after",
                       std::nullopt);
     }
-    CHECK(desk.is_ok(bob, Sync{"18446744073709551615"}));
+    CHECK(desk.is_ok(bob, Sync{{.after = "18446744073709551615"}}));
 }
 
 // -------------------------------------------------------------------- rates
@@ -1190,7 +1190,7 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
         get.page.after = page.next;
     } while (get.page.after);
     CHECK(seen.size() == 1201);
-    CHECK(desk.refusal(alice, GetGroup{team, "not an id"}).field == "after");
+    CHECK(desk.refusal(alice, GetGroup{team, {.after = "not an id"}}).field == "after");
 
     for (int i = 0; i < 600; ++i) {
         const auto name = i < 100 ? std::string(16 * 1024, 'n') : "";
@@ -1209,7 +1209,7 @@ TEST_CASE("the members of a large group, and many groups, come page by page") {
         list.page.after = page.next;
     } while (list.page.after);
     CHECK(listed.size() == 601);
-    CHECK(desk.refusal(alice, ListGroups{"not an id"}).field == "after");
+    CHECK(desk.refusal(alice, ListGroups{{.after = "not an id"}}).field == "after");
 }
 
 namespace {
@@ -1218,7 +1218,9 @@ namespace {
 template <class Asked>
 std::vector<ReplyBody> all_pages(SharedState& desk, const UserId& who, Asked asked) {
     std::vector<ReplyBody> all;
-    for (bool more = true; more;) {
+    bool more = true;
+    while (more) {
+        more = false;
         auto reply = desk.ask(who, asked);
         REQUIRE(reply.ok());
         CHECK(encode(reply, Encoding::msgpack).size() <= std::size_t{64} * 1024);
