@@ -146,6 +146,8 @@ export class Inbox {
       before: false,
       /** Known from an earlier start of the broker. */
       earlier: false,
+      /** The rev of the last event since that first sync: what a page tells may be older. */
+      heard: undefined,
       /** What ended it for this user. */
       ending: {},
       /** The call that came of it, while this user takes part: who talks on which device, since when. */
@@ -519,7 +521,7 @@ export class Inbox {
     if (rev <= held.info.rev) return news;
     // With visibility `inviter`, invitees are not told of each other.
     if (rev > held.info.rev + 1 && !(held.info.role === 'invitee' && held.info.visibility === 'inviter')) held.gap = true;
-    held.info.rev = rev;
+    held.info.rev = held.heard = rev;
     held.confirmed = true;
     held.announced ||= held.info.role === 'inviter';
     const here = this.#isOwn(by, by_device);
@@ -569,6 +571,11 @@ export class Inbox {
     const announcement = () => ({ ...info, invitees: info.invitees.map(({ user }) => user) });
     if (this.#isPast(info.id)) return news;
     let held = this.#held.get(info.id);
+    if (held?.earlier && info.rev < held.heard) {
+      held.missing = false;
+      held.heard = undefined;
+      return [{ news: 'unsure', id: info.id }];
+    }
     if (held?.earlier) {
       held.earlier = false;
       this.#correct(held, info);
@@ -819,7 +826,7 @@ export class Inbox {
   beginSync(again) {
     for (const held of this.#held.values()) {
       held.missing = held.confirmed;
-      if (!again) held.before = held.confirmed;
+      if (!again) [held.before, held.heard] = [held.confirmed, undefined];
     }
     const mark = this.#ended.mark();
     if (!again) this.#first_sync = mark;

@@ -70,6 +70,8 @@ export function encodeRequest(kind, body, req, device) {
 const text = (value) => typeof value === 'string';
 const flag = (value) => typeof value === 'boolean';
 const count = (value) => Number.isSafeInteger(value) && value >= 0;
+/** Up to two thousand years: what more is added to no clock. */
+const duration = (value) => count(value) && value <= 2 ** 46;
 const data = (value) => text(value) || value instanceof Uint8Array;
 const ids = (value) => Array.isArray(value) && value.every(isId);
 const list = (fields) => (value) => Array.isArray(value) && value.every((one) => fits(one, fields));
@@ -92,9 +94,9 @@ const shared = {
 const person = { user: isId, state: states };
 const invitation = {
   id: isId, inviter: isId, 'group?': isId, 'data?': data, ...shared, rev: count, state: unless('open', word('open', 'ended')),
-  'remaining_ms?': count,
+  'remaining_ms?': duration,
   invitees: list({ user: isId, state: unless('pending', states), ringing: unless(false, flag), 'device?': text, 'data?': data, 'reason?': text }),
-  'call_state?': (value) => fits(value, { participants: ids, 'more?': count, duration_ms: count, 'reason?': text }),
+  'call_state?': (value) => fits(value, { participants: ids, 'more?': count, duration_ms: duration, 'reason?': text }),
 };
 /** As `sync` tells it: one that leaves something out has no `rev`. */
 const { rev: _, ...item } = { ...invitation, 'rev?': count, 'answers_left_out?': flag, 'invitees_left_out?': count };
@@ -103,7 +105,7 @@ const ofGroup = { event: text, group: isId, by: isId, by_device: text };
 
 /** What is read of each event; a `?` may be absent. What is unknown beside it is let be. */
 const events = {
-  new_invitation: { ...ofInvitation, by: unless(({ inviter }) => inviter, isId), inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': count, ...shared, 'replaces?': ids, 'more?': count },
+  new_invitation: { ...ofInvitation, by: unless(({ inviter }) => inviter, isId), inviter: isId, 'group?': isId, invitees: ids, 'data?': data, 'remaining_ms?': duration, ...shared, 'replaces?': ids, 'more?': count },
   invitee_accepted: { ...ofInvitation, invitee: isId, 'data?': data },
   invitee_rejected: { ...ofInvitation, invitee: isId, 'data?': data, reason: text },
   invitation_cancelled: { ...ofInvitation, inviter: isId, invitees: ids, 'data?': data, reason: text },
@@ -115,7 +117,7 @@ const events = {
   participant_joined: { ...ofInvitation, user: isId, 'data?': data },
   participant_left: { ...ofInvitation, user: isId, reason: text, 'data?': data },
   participant_moved: { ...ofInvitation, user: isId },
-  call_ended: { ...ofInvitation, reason: text, duration_ms: count, 'data?': data },
+  call_ended: { ...ofInvitation, reason: text, duration_ms: duration, 'data?': data },
   group_created: { ...ofGroup, 'name?': text, members: ids },
   member_entered: { ...ofGroup, members: ids },
   member_invited: { ...ofGroup, members: ids },
@@ -132,7 +134,7 @@ const events = {
 const some = { 'more?': count };
 const skipped = { 'skipped?': list({ user: isId, error: text }), ...some };
 const dup = { 'dup?': flag };
-const invited = { ...dup, state: unless('open', word('open', 'ended')), 'remaining_ms?': count, ...skipped, 'offline?': ids };
+const invited = { ...dup, state: unless('open', word('open', 'ended')), 'remaining_ms?': duration, ...skipped, 'offline?': ids };
 const counted = { ...dup, rev: count };
 const open = { invitations: list(item), 'next?': text };
 /** What is read of each reply that is ok, by the request that it answers. */
@@ -149,9 +151,9 @@ const replies = {
   hangup: counted,
   resume: counted,
   get: { invitation: (value) => fits(value, invitation), 'next?': text },
-  here: { 'again_ms?': count },
+  here: { 'again_ms?': duration },
   sync: { server_epoch: text, ...open },
-  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), 'invitees_left_out?': count, reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: count, ring_ms: count, 'talk_ms?': count }), 'next?': text },
+  history: { history: list({ id: isId, inviter: isId, 'group?': isId, invitees: list({ ...person, 'reason?': text }), 'invitees_left_out?': count, reason: text, role: unless('invitee', text), missed: unless(false, flag), age_ms: duration, ring_ms: duration, 'talk_ms?': duration }), 'next?': text },
   message: { id: isId },
   groups: { groups: list({ group: isId, 'name?': text, role: text, join_mode: text, count }), 'next?': text },
   group_create: dup,

@@ -55,6 +55,8 @@ struct Held {
     bool before = false;
     /// Known from an earlier start of the broker.
     bool earlier = false;
+    /// Of the last event since that first sync: what a page tells may be older.
+    std::optional<Rev> heard{};
     /// What ended it for this user.
     Cause ending{};
 

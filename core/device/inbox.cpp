@@ -289,7 +289,10 @@ void Inbox::left(const GroupId& group) {
 void Inbox::begin_sync(bool again) {
     for (auto& [id, held] : held_) {
         held.missing = held.confirmed;
-        held.before = again ? held.before : held.confirmed;
+        if (!again) {
+            held.before = held.confirmed;
+            held.heard.reset();
+        }
     }
     const auto mark = ended_.mark();
     if (!again) {

@@ -116,7 +116,7 @@ void Inbox::take_change(Held& held, const Event& event, Instant now, News& news)
         !(held.info.role == Role::invitee && held.info.visibility == Visibility::inviter)) {
         held.gap = true;
     }
-    held.info.rev = event.rev;
+    held.info.rev = held.heard = event.rev;
     held.confirmed = true;
     held.announced = held.announced || held.info.role == Role::inviter;
     const Cause cause = cause_of(event);

@@ -101,6 +101,11 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
         return news;
     }
     Held* held = find(info.id);
+    if (held != nullptr && held->earlier && info.rev < std::exchange(held->heard, std::nullopt)) {
+        held->missing = false;
+        news.emplace_back(Unsure{info.id});
+        return news;
+    }
     if (held != nullptr && std::exchange(held->earlier, false)) {
         // What a broker that was started anew tells counts, whatever was known from before: it may
         // have lost that, and the inviter have sent the invitation again. (Or it has lost nothing,
