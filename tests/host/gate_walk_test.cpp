@@ -36,7 +36,7 @@ class RandomWalk {
 }  // namespace
 
 TEST_CASE("every promise is kept whatever the journal does") {
-    std::map<std::string, int> seen;
+    std::map<std::string, std::int64_t> seen;
     const std::uint32_t seeds = walks(300);
     for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
         RandomWalk walk(seed);
@@ -57,6 +57,6 @@ TEST_CASE("every promise is kept whatever the journal does") {
     for (const auto* what : {"fails", "works", "refused", "killed", "by the clock", "invite ok",
                              "accept ok", "hangup ok", "get ok", "join ok", "quit ok"}) {
         INFO(what);
-        CHECK(seen[what] > 50);
+        CHECK(seen[what] * 6 > std::int64_t{seeds});
     }
 }

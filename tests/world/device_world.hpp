@@ -460,7 +460,14 @@ class World {
     bool takes_nothing_ = false;
     std::optional<std::uint64_t> trial_{};
     std::uint64_t stored_ = 0;
-    Instant committed_at_{};
+    /// What the store knows of the time: the clocks at the last commit. After a start that could
+    /// not tell how long ago that was, it counts as that start.
+    struct KeptClock {
+        Instant at{};
+        unsigned boot = 1;
+        bool wall_is_right = true;
+    };
+    KeptClock kept_clock_{};
     /// An invitation or a group that is on its way to the medium; and until when which was. What
     /// was asked has no rev: it casts doubt on whatever the clock decides.
     struct Doubtful {

@@ -60,7 +60,7 @@ void World::watch_medium() {
     };
     medium_.on_stored = [this](std::uint64_t ticket) {
         stored_ = ticket;
-        committed_at_ = now_;
+        kept_clock_ = {.at = now_, .boot = boots_, .wall_is_right = wall_is_right_};
         no_more_in_doubt(ticket);
     };
     medium_.on_progress = [this](const Journal::Progress& progress) {
@@ -193,17 +193,22 @@ void World::start_broker(Start how) {
     if (how.other_boot) {
         ++boots_;
         since_boot_zero_ = now_ - Duration(1'000);
-        const bool was_right = std::exchange(wall_is_right_, how.wall_is_right);
-        how.wall_is_right = was_right && how.wall_is_right;
+        wall_is_right_ = how.wall_is_right;
     }
-    const bool is_proven = !how.other_boot || how.wall_is_right;
+    const bool is_proven =
+        kept_clock_.boot == boots_ || (kept_clock_.wall_is_right && wall_is_right_);
+    const auto unproven = now_ - kept_clock_.at;
+    if (!is_proven) {
+        // Until something is stored, the next start proves no more than this one.
+        kept_clock_.at = now_;
+    }
     begin_life();
     const auto epoch = "epoch-" + std::to_string(life_);
     if (settings.stores) {
-        promises_->restarted(
-            now_, {.server_epoch = epoch,
-                   .sure_until = sure_until,
-                   .unproven = is_proven ? std::nullopt : std::optional(now_ - committed_at_)});
+        promises_->restarted(now_,
+                             {.server_epoch = epoch,
+                              .sure_until = sure_until,
+                              .unproven = is_proven ? std::nullopt : std::optional(unproven)});
     } else {
         promises_ = std::make_unique<Promises>(settings.limits, epoch, settings.limits_bite);
         for (std::size_t i = 0; i < sites_.size(); ++i) {

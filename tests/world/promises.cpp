@@ -988,7 +988,10 @@ class Promises::Model {
             require(body.reason == "expired" && !body.data && at <= now_,
                     "a call that ends by itself");
         }
-        require(body.duration == at - *call.started_at, "another duration");
+        if (const auto right = at - *call.started_at; body.duration != right) {
+            throw BrokenPromise("a call took " + std::to_string(body.duration.count()) +
+                                " ms and not " + std::to_string(right.count()));
+        }
         call.ended_at = at;
         call.ended_by = event.by;
         call.reason = body.reason;
