@@ -300,11 +300,11 @@ json described(const beckon::Result& result) {
 beckon::ClientOptions options_from(const json& given) {
     beckon::ClientOptions options;
     for (const auto& [name, value] : given.items()) {
-        const auto milliseconds = [&value = value] {
-            return std::chrono::milliseconds{value.get<std::int64_t>()};
+        const auto milliseconds = [&number = value] {
+            return std::chrono::milliseconds{number.get<std::int64_t>()};
         };
-        const auto seconds = [&value = value] {
-            return std::chrono::seconds{value.get<std::int64_t>()};
+        const auto seconds = [&number = value] {
+            return std::chrono::seconds{number.get<std::int64_t>()};
         };
         if (name == "server") {
             options.server = value;
