@@ -981,7 +981,12 @@ class Promises::Model {
         KnownCall& call = *known.call;
         Instant at = *call.started_at + Duration(limits_.max_call_ms);
         if (event.by) {
+            const Instant earliest = call.taking(*event.by).lost_at;
             at = leaves(call, event, body.reason, body.data);
+            if (!event.by_device && earliest < at) {
+                // What may have come late was decided before it was stored, and said.
+                at = std::clamp(*call.started_at + body.duration, earliest, at);
+            }
             require(call.users().size() == 2 || (event.by_device && present<Hangup>(event).all),
                     "a call that ends for those who are left");
         } else {
