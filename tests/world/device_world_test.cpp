@@ -551,8 +551,10 @@ class Walk {
         seen.rings = true;
         seen.rung_in = generation;
         ++seen.rung;
-        const auto left = body.remaining.value_or(Duration(world_.settings.limits.max_lifetime_ms));
-        seen.rings_until = world_.now() + left + too_late_by;
+        // Who is told no time knows that it is over from the broker alone, which may be away.
+        seen.rings_until = body.remaining
+                               ? std::optional(world_.now() + *body.remaining + too_late_by)
+                               : std::nullopt;
     }
     void hear(Site& site, Seen& seen, const Heard& heard, const InviteeAccepted& body) {
         hear_end(site, seen, heard, body.invitee, State::accepted, "");
