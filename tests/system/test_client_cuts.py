@@ -34,6 +34,8 @@ class NetworkTest(SystemTest):
             rings |= {line["inviteID"] for line in client.driver.lines if line.get("client") == client.name
                       and line.get("verb") in ("invite", "inviteSeveral") and line.get("ok")}
             for invitation in rings:
+                # What is pending no more is told a moment later.
+                client.wait_event("onInvitationEnded", inviteID=invitation)
                 self.assertEqual(len(client.heard("onInvitationEnded", inviteID=invitation)), 1, invitation)
 
 
