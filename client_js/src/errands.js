@@ -7,8 +7,8 @@ const max_errands = 1_000;
 
 /**
  * What a device asks for by itself until there is an answer: to learn how an invitation stands, to
- * call one off and get out of its call, or to reject one as busy. Which are in flight, and when the others are to be tried
- * (again). The same as core/device/errands.hpp.
+ * call one off and get out of its call, or to reject one as busy. Which are in flight, and when the
+ * others are to be tried (again). The same as core/device/errands.hpp.
  */
 export class Errands {
   /** By kind and id: the request, and when to try (again); undefined: it is in flight. */

@@ -572,6 +572,7 @@ export class Inbox {
     if (this.#isPast(info.id)) return news;
     let held = this.#held.get(info.id);
     if (held?.earlier && info.rev < held.heard) {
+      // The page is older than what was heard since.
       held.missing = false;
       held.heard = undefined;
       return [{ news: 'unsure', id: info.id }];

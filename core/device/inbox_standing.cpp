@@ -102,6 +102,7 @@ Inbox::News Inbox::take(const InvitationInfo& info, Instant now) {
     }
     Held* held = find(info.id);
     if (held != nullptr && held->earlier && info.rev < std::exchange(held->heard, std::nullopt)) {
+        // The page is older than what was heard since.
         held->missing = false;
         news.emplace_back(Unsure{info.id});
         return news;
