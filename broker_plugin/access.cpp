@@ -9,21 +9,18 @@ namespace {
 
 /// `below` is `inbox/{me}/…` with one of the endings that the broker writes to.
 bool is_readable_inbox(std::string_view below, std::string_view me) {
-    take_level(below);
-    if (me.empty() || take_level(below) != me) {
+    // Without walking its levels: this is asked for each delivery.
+    const auto user = inbox_level.size() + 1;
+    const auto end = user + me.size();
+    if (me.empty() || below.size() <= end || below.substr(user, me.size()) != me ||
+        below[end] != '/') {
         return false;
     }
+    below.remove_prefix(end + 1);
     return below == "event" || below == "json" || below == "reply" || below.starts_with("reply/");
 }
 
 }  // namespace
-
-std::string_view take_level(std::string_view& rest) {
-    const auto slash = rest.find('/');
-    const auto level = rest.substr(0, slash);
-    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
-    return level;
-}
 
 std::string_view without_share(std::string_view filter) {
     auto rest = filter;
@@ -52,7 +49,7 @@ Access::Access(const Options& options)
       other_topics_(options.other_topics),
       requests_(options.requests) {
     for (const auto& user : options.operators) {
-        operators_.insert(user.text());
+        operators_.insert(user.str());
     }
 }
 
@@ -75,37 +72,36 @@ Verdict Access::verdict_of(Policy policy) {
     return Verdict::defer;
 }
 
-Place Access::place_of(std::string_view topic) const {
+Spot Access::spot_of(std::string_view topic) const {
     const auto below = topics_.below_root(topic);
     if (!below) {
-        return topic == sink_ ? Place::sink : Place::elsewhere;
-    }
-    if (*below == "status") {
-        return Place::status;
+        return {.place = topic == sink_ ? Place::sink : Place::elsewhere};
     }
     auto rest = *below;
     const auto level = take_level(rest);
+    if (level == inbox_level) {
+        return {.place = Place::inbox, .below = *below};
+    }
     if (level == operator_level) {
         const auto verb = take_level(rest);
-        return verb == ListOnline::verb || verb == ListOpen::verb ? Place::request
-                                                                  : Place::operators;
+        const bool asks = verb == ListOnline::verb || verb == ListOpen::verb;
+        return {.place = asks ? Place::request : Place::operators, .below = *below};
     }
-    return level == inbox_level ? Place::inbox : Place::request;
+    return {.place = *below == "status" ? Place::status : Place::request, .below = *below};
 }
 
-Verdict Access::read(std::string_view me, std::string_view topic, bool retained) const {
-    switch (place_of(topic)) {
+Verdict Access::read(std::string_view me, const Spot& spot, bool retained) const {
+    switch (spot.place) {
         case Place::elsewhere:
             return elsewhere();
         case Place::status:
             return Verdict::allow;
         case Place::inbox:
             // Nothing that we write there is retained: what is was forged while we were not there.
-            return !retained && is_readable_inbox(*topics_.below_root(topic), me) ? Verdict::allow
-                                                                                  : Verdict::deny;
+            return !retained && is_readable_inbox(spot.below, me) ? Verdict::allow : Verdict::deny;
         case Place::operators:
             // The counters alone are retained.
-            return is_operator(me) && (!retained || topic == topics_.for_operators("counters"))
+            return is_operator(me) && (!retained || spot.below == "operator/counters")
                        ? Verdict::allow
                        : Verdict::deny;
         case Place::request:
@@ -115,8 +111,8 @@ Verdict Access::read(std::string_view me, std::string_view topic, bool retained)
     return Verdict::deny;
 }
 
-Verdict Access::write(std::string_view me, std::string_view topic) const {
-    switch (place_of(topic)) {
+Verdict Access::write(std::string_view me, const Spot& spot) const {
+    switch (spot.place) {
         case Place::elsewhere:
             return elsewhere();
         case Place::request:

@@ -22,6 +22,13 @@ enum class Place : std::uint8_t {
     sink,       ///< where requests go once they are handled
 };
 
+/// Where a topic lies.
+struct Spot {
+    Place place = Place::elsewhere;
+    /// What of the topic stands below the root, where it is below.
+    std::string_view below{};
+};
+
 /// `ignore`: as if Beckon were not there, which Mosquitto knows from 2.1 on.
 enum class Verdict : std::uint8_t { allow, deny, defer, ignore };
 
@@ -31,7 +38,12 @@ inline constexpr std::string_view inbox_level = "inbox";
 inline constexpr std::string_view operator_level = "operator";
 
 /// Takes the first level off `rest`, and the slash behind it.
-std::string_view take_level(std::string_view& rest);
+inline std::string_view take_level(std::string_view& rest) {
+    const auto slash = rest.find('/');
+    const auto level = rest.substr(0, slash);
+    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
+    return level;
+}
 
 /// A group's name in a shared subscription is no part of what it matches.
 std::string_view without_share(std::string_view filter);
@@ -54,21 +66,22 @@ class Access {
     /// No subscription with a wildcard matches this topic, and nobody may read it.
     [[nodiscard]] const std::string& sink() const noexcept { return sink_; }
 
-    [[nodiscard]] Place place_of(std::string_view topic) const;
+    [[nodiscard]] Spot spot_of(std::string_view topic) const;
     [[nodiscard]] bool is_operator(std::string_view user) const;
     /// The filter names what only operators read.
     [[nodiscard]] bool is_for_operators(std::string_view filter) const;
 
     /// `retained`: the message is, or is to be, a retained one.
-    [[nodiscard]] Verdict read(std::string_view me, std::string_view topic, bool retained) const;
-    [[nodiscard]] Verdict write(std::string_view me, std::string_view topic) const;
+    [[nodiscard]] Verdict read(std::string_view me, const Spot& spot, bool retained) const;
+    [[nodiscard]] Verdict write(std::string_view me, const Spot& spot) const;
     [[nodiscard]] Verdict subscribe(std::string_view me, std::string_view filter) const;
     [[nodiscard]] Verdict unsubscribe(std::string_view filter) const;
+    /// Of all that is no topic of ours, whoever asks.
+    [[nodiscard]] Verdict elsewhere() const { return verdict_of(other_topics_); }
 
   private:
     [[nodiscard]] bool is_anothers(std::string_view me, std::string_view below) const;
     [[nodiscard]] bool is_shared_with_others(std::string_view me, std::string_view filter) const;
-    [[nodiscard]] Verdict elsewhere() const { return verdict_of(other_topics_); }
     static Verdict verdict_of(Policy policy);
 
     Topics topics_;

@@ -30,8 +30,7 @@ std::string_view user_of(const mosquitto* client) {
 }
 
 /// Nothing: the client can have no device (contract, section 1).
-std::optional<Connection> connection_of(const mosquitto* client, std::string_view user) {
-    auto id = UserId::parse(user);
+std::optional<Connection> connection_of(const mosquitto* client, const std::optional<UserId>& id) {
     const char* const client_id = mosquitto_client_id(client);
     if (!id || client_id == nullptr) {
         return std::nullopt;
@@ -41,7 +40,7 @@ std::optional<Connection> connection_of(const mosquitto* client, std::string_vie
     const bool ends = clean && mosquitto_client_protocol_version(client) < 5;
     return Connection{.pointer = client,
                       .client_id = client_id,
-                      .user = std::move(*id),
+                      .user = *id,
                       .resumed = !clean && mosquitto_client_sub_count(client) > 0,
                       .ends_session = ends};
 }
@@ -71,7 +70,7 @@ Signaling::Settings settings_of(const Options& options) {
             .version = BECKON_VERSION,
             .tells_status = options.status,
             .gate = {.limits = options.limits,
-                     .server_epoch = DeviceTag(random_bits()).text(),
+                     .server_epoch = DeviceTag(random_bits()).str(),
                      .operators = !options.operators.empty(),
                      .on_failure = options.on_store_failure,
                      .patience = Duration(options.store_patience_ms)}};
@@ -99,25 +98,28 @@ BrokerEvents::BrokerEvents(const Options& options)
 }
 
 int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
-    const auto me = user_of(event.client);
     switch (event.access) {
         case MOSQ_ACL_READ:
-            return code_of(read(event, me));
+            return code_of(read(event));
         case MOSQ_ACL_WRITE:
-            return code_of(write(event, me));
+            return code_of(write(event));
         case MOSQ_ACL_SUBSCRIBE:
-            return code_of(subscribe(event, me));
+            return code_of(subscribe(event, user_of(event.client)));
         case MOSQ_ACL_UNSUBSCRIBE:
-            return code_of(unsubscribe(event, me));
+            return code_of(unsubscribe(event, user_of(event.client)));
         default:
             return MOSQ_ERR_ACL_DENIED;
     }
 }
 
-Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_view me) {
-    encodings_read_.asked(event.topic);
-    const auto verdict = access_.read(me, event.topic, event.retain);
-    if (verdict != Verdict::allow || access_.place_of(event.topic) != Place::inbox) {
+Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event) {
+    const auto spot = access_.spot_of(event.topic);
+    if (spot.place == Place::elsewhere) {
+        return access_.elsewhere();
+    }
+    encodings_read_.asked(spot.below);
+    const auto verdict = access_.read(user_of(event.client), spot, event.retain);
+    if (verdict != Verdict::allow || spot.place != Place::inbox) {
         return verdict;
     }
     // MQTT would keep it for a session whose device is away, and asks again for
@@ -131,11 +133,16 @@ Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event, std::string_vie
     return verdict;
 }
 
-Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event, std::string_view me) {
+Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event) {
     settle_will();
-    const auto verdict = access_.write(me, event.topic);
-    const auto place = access_.place_of(event.topic);
-    if (place != Place::elsewhere && place != Place::sink && verdict == Verdict::deny) {
+    const auto spot = access_.spot_of(event.topic);
+    const auto place = spot.place;
+    if (place == Place::elsewhere) {
+        return access_.elsewhere();
+    }
+    const auto me = user_of(event.client);
+    const auto verdict = access_.write(me, spot);
+    if (place != Place::sink && verdict == Verdict::deny) {
         tell_operators(event, me);
     }
     if (place == Place::inbox || place == Place::status) {
@@ -182,7 +189,7 @@ Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::strin
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
         refused_subscription(event, me);
-    } else if (const auto by = connection_of(event.client, me)) {
+    } else if (const auto by = connection_of(event.client, UserId::parse(me))) {
         const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.subscribed(*by, filter), host_now());
     }
@@ -202,7 +209,7 @@ void BrokerEvents::refused_subscription(const mosquitto_evt_acl_check& event, st
 }
 
 Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
-    if (const auto by = connection_of(event.client, me)) {
+    if (const auto by = connection_of(event.client, UserId::parse(me))) {
         const auto filter = read_presence_filter(event.topic, access_.topics().root(), me);
         signaling_.apply(presence_.unsubscribed(*by, filter), host_now());
     }
@@ -210,15 +217,15 @@ Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::str
 }
 
 int BrokerEvents::message(mosquitto_evt_message& event) {
-    const auto place = access_.place_of(event.topic);
-    if (place == Place::elsewhere) {
+    const auto spot = access_.spot_of(event.topic);
+    if (spot.place == Place::elsewhere) {
         return MOSQ_ERR_SUCCESS;
     }
-    const auto me = UserId::parse(user_of(event.client));
-    if (place != Place::request || !me || !publish_origin_.came(event.client, event.topic)) {
+    const auto me = UserId::parse(name_of(event.client));
+    if (spot.place != Place::request || !me || !publish_origin_.came(event.client, event.topic)) {
         return MOSQ_ERR_ACL_DENIED;  // from a bridge of this broker's, which no access check stops
     }
-    handle(event, *me);
+    handle(event, spot.below, *me);
     // The broker goes on with a topic that nobody reads: so the message goes
     // nowhere and is acknowledged as a success. It fits, as the root is longer.
     std::memcpy(event.topic, access_.sink().c_str(), access_.sink().size() + 1);
@@ -226,8 +233,9 @@ int BrokerEvents::message(mosquitto_evt_message& event) {
     return MOSQ_ERR_SUCCESS;
 }
 
-void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) {
-    const auto by = connection_of(event.client, me.text());
+void BrokerEvents::handle(const mosquitto_evt_message& event, std::string_view below,
+                          const UserId& me) {
+    const auto by = connection_of(event.client, me);
     if (!by) {
         return;
     }
@@ -239,12 +247,10 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, const UserId& me) 
                         .address = mosquitto_client_address(event.client)};
     signaling_.apply(requested.changes, now);
 
-    const RawRequest raw{.topic = *access_.topics().below_root(event.topic),
-                         .payload = payload_of(event),
-                         .retain = event.retain};
-    const auto reply_to = read_reply_address(event.properties, access_.topics().replies(me),
-                                             encoding_of(raw.payload));
-    signaling_.handle(caller, raw, reply_to, now);
+    const RawRequest raw{.topic = below, .payload = payload_of(event), .retain = event.retain};
+    auto reply_to = read_reply_address(event.properties, access_.topics().replies(me),
+                                       encoding_of(raw.payload));
+    signaling_.handle(caller, raw, std::move(reply_to), now);
 }
 
 void BrokerEvents::tick(mosquitto_evt_tick& event) {

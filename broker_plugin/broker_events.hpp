@@ -33,14 +33,14 @@ class BrokerEvents {
     void failed(Within within, const char* what) noexcept;
 
   private:
-    Verdict read(const mosquitto_evt_acl_check& event, std::string_view me);
-    Verdict write(const mosquitto_evt_acl_check& event, std::string_view me);
+    Verdict read(const mosquitto_evt_acl_check& event);
+    Verdict write(const mosquitto_evt_acl_check& event);
     void tell_operators(const mosquitto_evt_acl_check& event, std::string_view me);
     Verdict subscribe(const mosquitto_evt_acl_check& event, std::string_view me);
     Verdict unsubscribe(const mosquitto_evt_acl_check& event, std::string_view me);
 
     void refused_subscription(const mosquitto_evt_acl_check& event, std::string_view me);
-    void handle(const mosquitto_evt_message& event, const UserId& me);
+    void handle(const mosquitto_evt_message& event, std::string_view below, const UserId& me);
     [[nodiscard]] bool is_present(const mosquitto* client) const;
     void start();
     /// Removes the retained will that turns out to have been stored, if so.

@@ -54,16 +54,15 @@ std::optional<Encoding> EncodingsRead::only(const UserId& user) const {
 
 void EncodingsRead::published_both(const UserId& user) { published_now_.try_emplace(user); }
 
-void EncodingsRead::asked(std::string_view topic) {
+void EncodingsRead::asked(std::string_view below) {
     if (published_before_.empty() && published_now_.empty()) {
         return;
     }
-    auto rest = topics_.below_root(topic).value_or("");
-    if (take_level(rest) != inbox_level) {
+    if (take_level(below) != inbox_level) {
         return;
     }
-    const auto user = UserId::parse(take_level(rest));
-    const auto encoding = encoding_at(rest);
+    const auto user = UserId::parse(take_level(below));
+    const auto encoding = encoding_at(below);
     if (!user || !encoding) {
         return;
     }

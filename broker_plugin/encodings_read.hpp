@@ -35,8 +35,8 @@ class EncodingsRead {
     /// An event of the user's was published in both.
     void published_both(const UserId& user);
 
-    /// READ was asked for a message on this topic, for whomever.
-    void asked(std::string_view topic);
+    /// READ was asked for a message on the topic that is this below the root, for whomever.
+    void asked(std::string_view below);
     /// Somebody may have subscribed by this filter.
     void subscribed(std::string_view filter);
     /// At the end of each tick.
@@ -46,7 +46,7 @@ class EncodingsRead {
     struct KeyedHash {
         SipKey key;
         std::size_t operator()(const UserId& user) const noexcept {
-            return siphash(key, user.text());
+            return TableHash{key}(user.text());
         }
     };
     /// For which encodings of a user's events READ was asked.

@@ -19,17 +19,16 @@ struct FreePayload {
 };
 
 /// `encoding` nothing: no Content Type.
-bool publish_to(const std::string& topic, const Publication& what,
-                std::optional<Encoding> encoding) {
+bool publish_to(const Publication& what, std::optional<Encoding> encoding) {
     if (what.payload.size() > std::numeric_limits<int>::max()) {
         return false;
     }
     mosquitto_property* list = nullptr;
     bool complete = true;
     if (encoding) {
-        complete = mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE,
-                                                 std::string(content_type(*encoding)).c_str()) ==
-                   MOSQ_ERR_SUCCESS;
+        complete =
+            mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE,
+                                          content_type(*encoding).data()) == MOSQ_ERR_SUCCESS;
     }
     if (complete && what.correlation != nullptr) {
         complete = mosquitto_property_add_binary(
@@ -47,8 +46,8 @@ bool publish_to(const std::string& topic, const Publication& what,
         complete = complete && copy;
     }
     if (!complete || mosquitto_broker_publish(
-                         nullptr, topic.c_str(), static_cast<int>(what.payload.size()), copy.get(),
-                         what.qos, what.retain, properties.get()) != MOSQ_ERR_SUCCESS) {
+                         nullptr, what.topic.c_str(), static_cast<int>(what.payload.size()),
+                         copy.get(), what.qos, what.retain, properties.get()) != MOSQ_ERR_SUCCESS) {
         return false;
     }
     // The broker owns both now.
@@ -104,12 +103,11 @@ ReplyAddress read_reply_address(const mosquitto_property* properties, std::strin
 
 bool MosquittoBus::publish(const Publication& publication) {
     ++published_;
-    return publish_to(std::string(publication.topic), publication, publication.encoding);
+    return publish_to(publication, publication.encoding);
 }
 
 bool MosquittoBus::clear_retained(const std::string& topic) {
-    return publish_to(topic, {.topic = topic, .payload = {}, .qos = 0, .retain = true},
-                      std::nullopt);
+    return publish_to({.topic = topic, .payload = {}, .qos = 0, .retain = true}, std::nullopt);
 }
 
 void MosquittoBus::log_line(LogLevel level, const std::string& sentence) {

@@ -6,8 +6,7 @@
 namespace beckon {
 
 Presence::Device Presence::device_of(std::string_view client_id) const noexcept {
-    const auto [low, high] = derive_key(key_, client_id);
-    return {low, high};
+    return {TableHash{key_}(client_id), TableHash{{key_.high, key_.low}}(client_id)};
 }
 
 DeviceTag Presence::tag_of(Session& session, std::string_view client_id) const {

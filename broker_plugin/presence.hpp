@@ -96,7 +96,7 @@ class Presence {
         SipKey key;
         std::size_t operator()(const Device& device) const noexcept { return device.low; }
         std::size_t operator()(const UserId& user) const noexcept {
-            return siphash(key, user.text());
+            return TableHash{key}(user.text());
         }
     };
     /// Of the sessions without a connection, the longest away first.

@@ -26,7 +26,7 @@ const std::string& Client::userID() const { return engine_->user(); }
 
 std::string Client::device() const {
     const auto tag = engine_->device_tag();
-    return tag ? tag->text() : std::string();
+    return tag ? tag->str() : std::string();
 }
 
 std::string Client::serverEpoch() const { return engine_->server_epoch(); }

@@ -160,6 +160,7 @@ std::string Engine::random_id() {
 
 Engine::Engine(const ClientOptions& options)
     : user_(*UserId::parse(options.userID)),
+      user_text_(options.userID),
       offline_(options.whenOffline == WhenOffline::fail ? Device::Offline::fail
                                                         : Device::Offline::wait),
       delivery_(options.delivery),

@@ -77,7 +77,7 @@ class Engine {
 
     void connect();
     [[nodiscard]] ConnectionState state() const;
-    [[nodiscard]] const std::string& user() const { return user_.text(); }
+    [[nodiscard]] const std::string& user() const { return user_text_; }
     std::size_t poll(std::chrono::milliseconds wait);
     [[nodiscard]] int descriptor() const { return descriptor_; }
 
@@ -157,6 +157,7 @@ class Engine {
     void deliver(Notice& notice) noexcept;
 
     const UserId user_;
+    const std::string user_text_;
     const Device::Offline offline_;
     const Delivery delivery_;
     const std::int64_t max_waiting_;

@@ -134,7 +134,7 @@ void GroupManager::getGroupMemberList(const std::string& groupID, GroupMembersCa
     const auto take = [](const Outcome& outcome, std::vector<GroupMember>& all) {
         const auto page = body_of<GotGroup>(outcome);
         for (const auto& member : page.group.members) {
-            all.push_back({.userID = member.user.text(), .role = member.role});
+            all.push_back({.userID = member.user.str(), .role = member.role});
         }
         return page.next;
     };

@@ -12,7 +12,7 @@ std::string text(const std::optional<Data>& data) { return data ? data->bytes : 
 
 template <class IdOrTag>
 std::string text(const std::optional<IdOrTag>& id) {
-    return id ? std::string(id->text()) : std::string();
+    return id ? id->str() : std::string();
 }
 
 template <class Id>
@@ -20,7 +20,7 @@ std::vector<std::string> texts(const std::vector<Id>& ids) {
     std::vector<std::string> all;
     all.reserve(ids.size());
     for (const auto& id : ids) {
-        all.push_back(id.text());
+        all.push_back(id.str());
     }
     return all;
 }
@@ -29,7 +29,7 @@ std::vector<LeftOut> left_out(const std::vector<Skipped>& skipped) {
     std::vector<LeftOut> all;
     all.reserve(skipped.size());
     for (const auto& one : skipped) {
-        all.push_back({one.user.text(), std::string(info(one.error).name)});
+        all.push_back({one.user.str(), std::string(info(one.error).name)});
     }
     return all;
 }
@@ -57,25 +57,25 @@ struct Told {
             return;
         }
         mapped = [&heard, &invitation, this](SignalingListener& listener) {
-            listener.onReceiveNewInvitation(heard.id.text(), invitation.inviter.text(),
-                                            event.groupID, event.invitees, event.data);
+            listener.onReceiveNewInvitation(heard.id.str(), invitation.inviter.str(), event.groupID,
+                                            event.invitees, event.data);
         };
     }
     void of(const Heard& heard, const InviteeAccepted& accepted) {
         event.type = SignalingEventType::inviteeAccepted;
-        event.invitees = {accepted.invitee.text()};
+        event.invitees = {accepted.invitee.str()};
         event.data = text(accepted.data);
         mapped = [&heard, &accepted, this](SignalingListener& listener) {
-            listener.onInviteeAccepted(heard.id.text(), accepted.invitee.text(), event.data);
+            listener.onInviteeAccepted(heard.id.str(), accepted.invitee.str(), event.data);
         };
     }
     void of(const Heard& heard, const InviteeRejected& rejected) {
         event.type = SignalingEventType::inviteeRejected;
-        event.invitees = {rejected.invitee.text()};
+        event.invitees = {rejected.invitee.str()};
         event.data = text(rejected.data);
         event.reason = rejected.reason;
         mapped = [&heard, &rejected, this](SignalingListener& listener) {
-            listener.onInviteeRejected(heard.id.text(), rejected.invitee.text(), event.data);
+            listener.onInviteeRejected(heard.id.str(), rejected.invitee.str(), event.data);
         };
     }
     void of(const Heard& heard, const InvitationCancelled& cancelled) {
@@ -95,7 +95,7 @@ struct Told {
     void cancel_ours(const Heard& heard) {
         if (heard.ends_ours) {
             mapped = [&heard, this](SignalingListener& listener) {
-                listener.onInvitationCancelled(heard.id.text(), heard.inviter.text(), event.data);
+                listener.onInvitationCancelled(heard.id.str(), heard.inviter.str(), event.data);
             };
         }
     }
@@ -103,7 +103,7 @@ struct Told {
         event.type = SignalingEventType::invitationTimeout;
         event.invitees = texts(timeout.invitees);
         mapped = [&heard, this](SignalingListener& listener) {
-            listener.onInvitationTimeout(heard.id.text(), event.invitees);
+            listener.onInvitationTimeout(heard.id.str(), event.invitees);
         };
     }
     void of(const Heard& heard, const InvitationModified& modified) {
@@ -114,48 +114,48 @@ struct Told {
         event.data = text(modified.data);
         if (modified.data) {
             mapped = [&heard, this](SignalingListener& listener) {
-                listener.onInvitationModified(heard.id.text(), event.data);
+                listener.onInvitationModified(heard.id.str(), event.data);
             };
         }
     }
     void of(const Heard& heard, const InviteeRinging& ringing) {
         event.type = SignalingEventType::inviteeRinging;
-        event.invitees = {ringing.invitee.text()};
+        event.invitees = {ringing.invitee.str()};
         mapped = [&heard, &ringing](SignalingListener& listener) {
-            listener.onInviteeRinging(heard.id.text(), ringing.invitee.text());
+            listener.onInviteeRinging(heard.id.str(), ringing.invitee.str());
         };
     }
     void of(const Heard& heard, const SignalEvent& signal) {
         event.type = SignalingEventType::signal;
-        event.invitees = {signal.from.text()};
+        event.invitees = {signal.from.str()};
         event.seq = signal.seq;
         event.data = signal.data.bytes;
         mapped = [&heard, &signal](SignalingListener& listener) {
-            listener.onSignal(heard.id.text(), signal.from.text(), signal.data.bytes);
+            listener.onSignal(heard.id.str(), signal.from.str(), signal.data.bytes);
         };
     }
     void of(const Heard& heard, const ParticipantJoined& joined) {
         event.type = SignalingEventType::participantJoined;
-        event.invitees = {joined.user.text()};
+        event.invitees = {joined.user.str()};
         event.data = text(joined.data);
         mapped = [&heard, &joined, this](SignalingListener& listener) {
-            listener.onParticipantJoined(heard.id.text(), joined.user.text(), event.data);
+            listener.onParticipantJoined(heard.id.str(), joined.user.str(), event.data);
         };
     }
     void of(const Heard& heard, const ParticipantLeft& left) {
         event.type = SignalingEventType::participantLeft;
-        event.invitees = {left.user.text()};
+        event.invitees = {left.user.str()};
         event.data = text(left.data);
         event.reason = left.reason;
         mapped = [&heard, &left, this](SignalingListener& listener) {
-            listener.onParticipantLeft(heard.id.text(), left.user.text(), left.reason, event.data);
+            listener.onParticipantLeft(heard.id.str(), left.user.str(), left.reason, event.data);
         };
     }
     void of(const Heard& heard, const ParticipantMoved& moved) {
         event.type = SignalingEventType::participantMoved;
-        event.invitees = {moved.user.text()};
+        event.invitees = {moved.user.str()};
         mapped = [&heard, &moved](SignalingListener& listener) {
-            listener.onParticipantMoved(heard.id.text(), moved.user.text());
+            listener.onParticipantMoved(heard.id.str(), moved.user.str());
         };
     }
     void of(const Heard& heard, const CallEnded& ended) {
@@ -164,7 +164,7 @@ struct Told {
         event.reason = ended.reason;
         event.duration = ended.duration;
         mapped = [&heard, &ended, this](SignalingListener& listener) {
-            listener.onCallEnded(heard.id.text(), ended.reason, ended.duration, event.data);
+            listener.onCallEnded(heard.id.str(), ended.reason, ended.duration, event.data);
         };
     }
 };
@@ -220,13 +220,13 @@ Result to_result(const Outcome& outcome) {
     const auto& reply = std::get<Reply>(outcome.told);
     Result result = std::visit([](const auto& body) { return result_of(body); }, reply.body);
     if (!reply.re.empty()) {  // else it is of this client's own
-        result.device = reply.device.text();
+        result.device = reply.device.str();
     }
     return result;
 }
 
 InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
-    InviteResult result{to_result(outcome), id.text()};
+    InviteResult result{to_result(outcome), id.str()};
     const auto invited = body_of<Invited>(outcome);
     result.skipped = left_out(invited.skipped.value_or(std::vector<Skipped>{}));
     result.offline = texts(invited.offline);
@@ -236,7 +236,7 @@ InviteResult to_invite_result(const Outcome& outcome, const InvitationId& id) {
     const auto* reply = std::get_if<Reply>(&outcome.told);
     const auto* merged = reply != nullptr ? std::get_if<Merged>(&reply->body) : nullptr;
     if (merged != nullptr) {
-        result.mergedInto = merged->merged_into.text();
+        result.mergedInto = merged->merged_into.str();
     }
     return result;
 }
@@ -251,15 +251,15 @@ CancelResult to_cancel_result(const Outcome& outcome) {
     const auto cancelled = body_of<Cancelled>(outcome);
     result.cancelled = texts(cancelled.cancelled);
     for (const auto& already : cancelled.already) {
-        result.already.push_back({already.user.text(), already.state});
+        result.already.push_back({already.user.str(), already.state});
     }
     result.more = cancelled.more;
     return result;
 }
 
 SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
-    SignalingInfo told{.inviteID = info.id.text(),
-                       .inviter = info.inviter.text(),
+    SignalingInfo told{.inviteID = info.id.str(),
+                       .inviter = info.inviter.str(),
                        .groupID = text(info.group),
                        .data = text(info.data),
                        .onlineUserOnly = info.online_only,
@@ -279,8 +279,8 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
         told.callReason = info.call_state->reason.value_or("");
     }
     for (const auto& invitee : info.invitees) {
-        told.inviteeList.push_back(invitee.user.text());
-        told.invitees.push_back({.user = invitee.user.text(),
+        told.inviteeList.push_back(invitee.user.str());
+        told.invitees.push_back({.user = invitee.user.str(),
                                  .state = invitee.state,
                                  .ringing = invitee.ringing,
                                  .device = text(invitee.device),
@@ -293,8 +293,8 @@ SignalingInfo to_signaling_info(const InvitationInfo& info, Duration age) {
 std::vector<PastSignaling> to_history(const HistoryListed& listed, Duration age) {
     std::vector<PastSignaling> page;
     for (const auto& past : listed.history) {
-        PastSignaling told{.inviteID = past.id.text(),
-                           .inviter = past.inviter.text(),
+        PastSignaling told{.inviteID = past.id.str(),
+                           .inviter = past.inviter.str(),
                            .groupID = text(past.group),
                            .inviteesLeftOut = past.invitees_left_out,
                            .reason = past.reason,
@@ -304,7 +304,7 @@ std::vector<PastSignaling> to_history(const HistoryListed& listed, Duration age)
                            .rang = past.ring,
                            .talked = past.talk};
         for (const auto& invitee : past.invitees) {
-            told.invitees.push_back({.user = invitee.user.text(),
+            told.invitees.push_back({.user = invitee.user.str(),
                                      .state = invitee.state,
                                      .reason = invitee.reason.value_or("")});
         }
@@ -314,18 +314,18 @@ std::vector<PastSignaling> to_history(const HistoryListed& listed, Duration age)
 }
 
 SignalingInfo to_signaling_info(const Outcome& outcome) {
-    return to_signaling_info(body_of<Got>(outcome).invitation, outcome.age);
+    return to_signaling_info(*body_of<Got>(outcome).invitation, outcome.age);
 }
 
 void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration age) {
-    Told told{.event = {.inviteID = heard.id.text(),
+    Told told{.event = {.inviteID = heard.id.str(),
                         .groupID = text(heard.group),
                         .role = heard.role,
                         .by = text(heard.by),
                         .byDevice = text(heard.by_device),
                         .remaining = left_of(heard.remaining, age),
                         .assumed = heard.assumed,
-                        .inviter = heard.inviter.text(),
+                        .inviter = heard.inviter.str(),
                         .rev = heard.rev}};
     std::visit([&](const auto& body) { told.of(heard, body); }, heard.body);
     listeners.tell(
@@ -333,7 +333,7 @@ void tell(Listeners<SignalingListener>& listeners, const Heard& heard, Duration 
 }
 
 void tell(Listeners<SignalingListener>& listeners, const Ended& ended) {
-    const InvitationEnd end{.inviteID = ended.id.text(),
+    const InvitationEnd end{.inviteID = ended.id.str(),
                             .state = ended.state,
                             .here = ended.here,
                             .reason = ended.reason,
@@ -346,7 +346,7 @@ void tell(Listeners<SignalingListener>& listeners, const Ended& ended) {
     } else {
         // No event said so, so those who know the mapped API alone would ring on.
         listeners.tell({[&](SignalingListener& listener) {
-                            listener.onInvitationCancelled(end.inviteID, ended.inviter.text(), {});
+                            listener.onInvitationCancelled(end.inviteID, ended.inviter.str(), {});
                         },
                         tell_end});
     }
@@ -354,7 +354,7 @@ void tell(Listeners<SignalingListener>& listeners, const Ended& ended) {
 
 void tell(Listeners<SignalingListener>& listeners, const Busy& busy) {
     listeners.tell({[&](SignalingListener& listener) {
-        listener.onRejectedAsBusy(busy.id.text(), busy.inviter.text(), text(busy.group),
+        listener.onRejectedAsBusy(busy.id.str(), busy.inviter.str(), text(busy.group),
                                   text(busy.data));
     }});
 }
@@ -362,16 +362,16 @@ void tell(Listeners<SignalingListener>& listeners, const Busy& busy) {
 GroupInfoResult to_group_info_result(const Outcome& outcome) {
     const auto group = body_of<GotGroup>(outcome).group;
     return {to_result(outcome),
-            {.groupID = group.group.text(),
+            {.groupID = group.group.str(),
              .groupName = group.name.value_or(""),
              .joinMode = group.join_mode,
              .memberCount = group.count,
-             .owner = group.owner.text(),
+             .owner = group.owner.str(),
              .profile = group.profile.value_or(Profile{})}};
 }
 
 GroupDescription to_group_description(const GroupSummary& group) {
-    return {.groupID = group.group.text(),
+    return {.groupID = group.group.str(),
             .groupName = group.name.value_or(""),
             .joinMode = group.join_mode,
             .memberCount = group.count,
@@ -397,17 +397,17 @@ struct OfGroup {
         listener.onMemberKicked(group, by, texts(removed.members));
     }
     void operator()(const MemberLeft& left) const {
-        listener.onMemberLeave(group, left.user.text());
+        listener.onMemberLeave(group, left.user.str());
     }
     void operator()(const RoleChanged& changed) const {
         if (changed.role == Rank::admin) {
-            listener.onGrantAdministrator(group, by, {changed.user.text()});
+            listener.onGrantAdministrator(group, by, {changed.user.str()});
         } else {
-            listener.onRevokeAdministrator(group, by, {changed.user.text()});
+            listener.onRevokeAdministrator(group, by, {changed.user.str()});
         }
     }
     void operator()(const OwnerChanged& changed) const {
-        listener.onGroupInfoChanged(group, {.owner = changed.owner.text()});
+        listener.onGroupInfoChanged(group, {.owner = changed.owner.str()});
     }
     void operator()(const GroupUpdated& updated) const {
         listener.onGroupInfoChanged(
@@ -425,13 +425,13 @@ void describe(GroupNews& told, const auto& body) {
         told.members = texts(body.members);
     }
     if constexpr (requires { body.user; }) {
-        told.user = body.user.text();
+        told.user = body.user.str();
     }
     if constexpr (requires { body.role; }) {
         told.role = body.role;
     }
     if constexpr (requires { body.owner; }) {
-        told.change.owner = body.owner.text();
+        told.change.owner = body.owner.str();
     }
     if constexpr (requires { body.name; }) {
         told.change.groupName = body.name;
@@ -451,9 +451,9 @@ void tell(Listeners<GroupListener>& listeners, const GroupEvent& event) {
     const GroupNews news = std::visit(
         [&](const auto& body) {
             GroupNews told{.event = std::string(body.event),
-                           .groupID = event.group.text(),
-                           .by = event.by.text(),
-                           .byDevice = event.by_device.text()};
+                           .groupID = event.group.str(),
+                           .by = event.by.str(),
+                           .byDevice = event.by_device.str()};
             describe(told, body);
             return told;
         },
@@ -465,15 +465,15 @@ void tell(Listeners<GroupListener>& listeners, const GroupEvent& event) {
 }
 
 void tell(Listeners<SimpleMsgListener>& listeners, const MessageEvent& event) {
-    const auto& id = event.id.text();
-    const auto& from = event.from.text();
+    const auto& id = event.id.str();
+    const auto& from = event.from.str();
     const bool is_text = event.data.is_text;
     const auto* group = std::get_if<GroupId>(&event.to);
     listeners.tell({[&](SimpleMsgListener& listener) {
         if (group != nullptr && is_text) {
-            listener.onRecvGroupTextMessage(id, group->text(), from, event.data.bytes);
+            listener.onRecvGroupTextMessage(id, group->str(), from, event.data.bytes);
         } else if (group != nullptr) {
-            listener.onRecvGroupCustomMessage(id, group->text(), from, event.data.bytes);
+            listener.onRecvGroupCustomMessage(id, group->str(), from, event.data.bytes);
         } else if (is_text) {
             listener.onRecvC2CTextMessage(id, from, event.data.bytes);
         } else {

@@ -12,7 +12,7 @@ std::string send(Engine& engine, Arguments& arguments, std::variant<UserId, Grou
                  ResultCallback callback) {
     Message message{
         .to = std::move(to), .data = std::move(data), .id = MessageId::parse(Engine::random_id())};
-    std::string id = message.id->text();
+    std::string id = message.id->str();
     arguments.call(engine, std::move(message), completion(std::move(callback), to_result));
     return id;
 }

@@ -24,7 +24,7 @@ void OperatorManager::getOnlineUsers(OnlineUsersCallback callback) {
     const auto take = [](const Outcome& outcome, std::vector<OnlineUserInfo>& all) {
         const auto page = body_of<OnlineListed>(outcome);
         for (const auto& one : page.online) {
-            all.push_back({.userID = one.user.text(), .devices = one.devices});
+            all.push_back({.userID = one.user.str(), .devices = one.devices});
         }
         return page.next;
     };

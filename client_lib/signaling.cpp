@@ -108,7 +108,7 @@ std::string SignalingManager::inviteSeveral(const std::vector<std::string>& invi
         users.insert(users.begin(), arguments.user(inviteeList.front(), "invitee"));
         // In the first place the broker refuses the user's own name, elsewhere it skips it.
         const auto first = std::find_if(users.begin(), users.end(), [&](const auto& user) {
-            return user.text() != engine_.user();
+            return user.str() != engine_.user();
         });
         if (first != users.end()) {
             std::iter_swap(users.begin(), first);
@@ -117,7 +117,7 @@ std::string SignalingManager::inviteSeveral(const std::vector<std::string>& invi
         invite.also = {users.begin() + 1, users.end()};
     }
     arguments.call(engine_, std::move(invite), invite_completion(std::move(callback), id));
-    return id.text();
+    return id.str();
 }
 
 std::string SignalingManager::inviteInGroup(const std::string& groupID,
@@ -141,7 +141,7 @@ std::string SignalingManager::inviteInGroup(const std::string& groupID,
         invite.invitees = arguments.users(inviteeList, "invitees");
     }
     arguments.call(engine_, std::move(invite), invite_completion(std::move(callback), id));
-    return id.text();
+    return id.str();
 }
 
 void SignalingManager::cancel(const std::string& inviteID, const std::string& data,

@@ -39,9 +39,9 @@ void phase::Doubt::add(const Change& change) {
     std::visit(
         [this](const auto& one) {
             if constexpr (requires { one.group; }) {
-                groups.insert(one.group.text());
+                groups.insert(one.group);
             } else if constexpr (requires { one.id; }) {
-                invitations.insert(one.id.text());
+                invitations.insert(one.id);
             }
         },
         change);
@@ -55,7 +55,7 @@ bool phase::Doubt::has(const Effect& effect, const Switchboard& switchboard) con
 bool phase::Doubt::has(const InvitationId& id, const Switchboard& switchboard) const {
     // The members are the audience, and may ask.
     const auto group = groups.empty() ? std::nullopt : switchboard.group_of(id);
-    return invitations.contains(id.text()) || (group && groups.contains(group->text()));
+    return invitations.contains(id) || (group && groups.contains(*group));
 }
 
 /// Of many things at once there is always doubt.
@@ -64,12 +64,12 @@ bool phase::Doubt::has(const Request& request, const Switchboard& switchboard) c
         [&]<class Asked>(const Asked& asked) {
             if constexpr (std::is_same_v<Asked, Message>) {
                 const auto* const group = std::get_if<GroupId>(&asked.to);
-                return group != nullptr && groups.contains(group->text());
+                return group != nullptr && groups.contains(*group);
             } else if constexpr (std::is_same_v<Asked, ListHistory> ||
                                  std::is_same_v<Asked, ListOnline>) {
                 return false;
             } else if constexpr (!MakesInvitation<Asked> && requires { asked.group; }) {
-                return groups.contains(asked.group.text());
+                return groups.contains(asked.group);
             } else if constexpr (requires {
                                      requires std::is_same_v<decltype(Asked::id), InvitationId>;
                                  }) {

@@ -2,7 +2,7 @@
 #include "host/device_tags.hpp"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -30,13 +30,33 @@ std::string DeviceTags::new_secret() {
     return secret;
 }
 
+void DeviceTags::Free::operator()(evp_mac_ctx_st* context) const noexcept {
+    EVP_MAC_CTX_free(context);
+}
+
+DeviceTags::DeviceTags(std::string_view secret) {
+    EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    hmac_.reset(algorithm != nullptr ? EVP_MAC_CTX_new(algorithm) : nullptr);
+    EVP_MAC_free(algorithm);
+    std::string digest = "SHA256";
+    const std::array parameters{OSSL_PARAM_construct_utf8_string("digest", digest.data(), 0),
+                                OSSL_PARAM_construct_end()};
+    if (!hmac_ || EVP_MAC_init(hmac_.get(), reinterpret_cast<const unsigned char*>(secret.data()),
+                               secret.size(), parameters.data()) != 1) {
+        throw std::runtime_error("OpenSSL has no HMAC-SHA256");
+    }
+}
+
 DeviceTag DeviceTags::tag_of(const UserId& user, std::string_view client_id) const {
     // No user has a '/' in its name, so no two pairs are spelled alike.
-    const std::string device = user.text() + "/" + std::string(client_id);
+    const std::string device = user.str() + "/" + std::string(client_id);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    if (HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
-             reinterpret_cast<const unsigned char*>(device.data()), device.size(), digest.data(),
-             nullptr) == nullptr) {
+    std::size_t size = 0;
+    // Without a key it goes on with the one that it has.
+    if (EVP_MAC_init(hmac_.get(), nullptr, 0, nullptr) != 1 ||
+        EVP_MAC_update(hmac_.get(), reinterpret_cast<const unsigned char*>(device.data()),
+                       device.size()) != 1 ||
+        EVP_MAC_final(hmac_.get(), digest.data(), &size, digest.size()) != 1) {
         throw std::runtime_error("HMAC-SHA256 failed");
     }
     std::uint64_t tag = 0;

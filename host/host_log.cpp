@@ -79,7 +79,7 @@ void HostLog::wrong_sender(const UserId& user, const char* address, Instant now)
 
 void HostLog::limit_reached(const UserId& user, const Refusal& refusal, Instant now) {
     log_some(limits_, LogLevel::notice,
-             "user " + user.text() + " met a limit: " + std::string(info(refusal.error).name) +
+             "user " + user.str() + " met a limit: " + std::string(info(refusal.error).name) +
                  ", limit " + std::to_string(refusal.limit.value_or(0)),
              now);
 }

@@ -100,7 +100,7 @@ void OperatorNews::refused(const Refused& what, Instant now) {
     ordered_json told = ordered_json::object();
     put(told, "user", what.user);
     if (what.device) {
-        told["device"] = what.device->text();
+        told["device"] = what.device->str();
     }
     put(told, "address", what.address);
     told["topic"] = cut_text(what.topic);

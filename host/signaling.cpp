@@ -91,23 +91,22 @@ Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journ
 }
 
 CommitGate::Host Signaling::gate_host() {
-    return {
-        .say = [this](Effects effects,
-                      const CommitGate::Asker& asker) { perform(std::move(effects), asker.get()); },
-        .store_changed =
-            [this](const std::optional<std::string>& failure) {
-                if (failure) {
-                    log_.store_fails(*failure, settings_.gate.on_failure);
-                } else {
-                    log_.store_works_again();
-                }
-                announce();
-            },
-        .tell_online = [this](const auto& tell) { bus_.tell_online(tell); },
-        .new_secret =
-            [] {
-                return SipKey{random_bits(), random_bits()};
-            }};
+    return {.say = [this](Effects effects,
+                          const CommitGate::Asker& asker) { perform(std::move(effects), asker); },
+            .store_changed =
+                [this](const std::optional<std::string>& failure) {
+                    if (failure) {
+                        log_.store_fails(*failure, settings_.gate.on_failure);
+                    } else {
+                        log_.store_works_again();
+                    }
+                    announce();
+                },
+            .tell_online = [this](const auto& tell) { bus_.tell_online(tell); },
+            .new_secret =
+                [] {
+                    return SipKey{random_bits(), random_bits()};
+                }};
 }
 
 void Signaling::announce() {
@@ -138,7 +137,7 @@ std::string status_of(const Signaling::Settings& settings, std::string_view stor
     return status.dump();
 }
 
-void Signaling::perform(Effects effects, PendingReply* asked) {
+void Signaling::perform(Effects effects, const CommitGate::Asker& asked) {
     auto rest = std::span(effects);
     // What came due comes before the reply, and what the request caused after it.
     const UserId* cause = nullptr;
@@ -155,7 +154,7 @@ void Signaling::perform(Effects effects, PendingReply* asked) {
         if (const auto* const absent = std::get_if<Absent>(&rest.front())) {
             news_->absent(*absent);
         } else {
-            reply(std::get<Reply>(rest.front()), *asked);
+            reply(std::get<Reply>(rest.front()), asked);
             asked->is_said = true;
             cause = &asked->sender.user;
         }
@@ -163,14 +162,16 @@ void Signaling::perform(Effects effects, PendingReply* asked) {
     }
 }
 
-void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
+void Signaling::handle(const Caller& caller, const RawRequest& raw, ReplyAddress reply_to,
                        Instant now) {
-    Reply failure{.re = "unknown", .device = caller.sender.device, .body = Refusal{}};
+    // What the reply to a failure says.
+    std::string_view re = "unknown";
+    std::optional<Req> req;
     const auto asked = std::make_shared<PendingReply>(
         PendingReply{.sender = caller.sender,
                      .address = caller.address != nullptr ? caller.address : "",
                      .topic = news_ ? topics_.root() + '/' + std::string(raw.topic) : "",
-                     .reply_to = reply_to});
+                     .reply_to = std::move(reply_to)});
     try {
         auto no = gate_.admit(caller.sender.user, now);
         if (!no) {
@@ -186,13 +187,16 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, const ReplyA
             return;
         }
         auto& request = std::get<Request>(taken);
-        failure.re = verb_of(request);
-        failure.req = request.req;
+        re = verb_of(request);
+        req = request.req;
         gate_.handle(asked, caller.sender, std::move(request), now);
     } catch (const std::exception& error) {
         log_.internal(Within::message, error.what(), now);
         if (!asked->is_said) {
-            gate_.reply(asked, std::move(failure));
+            gate_.reply(asked, {.re = std::string(re),
+                                .device = caller.sender.device,
+                                .req = std::move(req),
+                                .body = Refusal{}});
         }
     }
 }
@@ -244,11 +248,12 @@ void Signaling::give_memory_back(Instant now) {
     }
 }
 
-void Signaling::reply(const Reply& reply, PendingReply& asked) {
+void Signaling::reply(const Reply& reply, const CommitGate::Asker& asker) {
+    const PendingReply& asked = *asker;
     const ReplyAddress& to = asked.reply_to;
-    ReplyToPublish message{to, encode(reply, to.encoding)};
-    const auto size = message.to.topic.size() + message.payload.size() +
-                      (to.correlation ? to.correlation->size() : 0);
+    ReplyToPublish message{asker, encode(reply, to.encoding)};
+    const auto size =
+        to.topic.size() + message.payload.size() + (to.correlation ? to.correlation->size() : 0);
     outbox_.say(std::span(&asked.sender.user, 1),
                 {std::move(message), sizeof(ToPublish) + size, broker_overhead + size});
     if (news_) {
@@ -284,8 +289,10 @@ void Signaling::deliver(Delivery& delivery, bool to_many, const UserId* cause) {
     const int qos = delivery.online_only ? 0 : 1;
     EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};
     // The event itself and its two encodings, of which a broker gets both where it is not known
-    // which is read.
-    const auto size = event.in(Encoding::msgpack, delivery.to.front()).size();
+    // which is read; they are about as long.
+    const UserId& reader = delivery.to.front();
+    const auto encoding = bus_.only_encoding(reader).value_or(Encoding::msgpack);
+    const auto size = event.in(encoding, reader).size();
     ToPublish message{std::move(event), sizeof(ToPublish) + 3 * size, 2 * (broker_overhead + size)};
     if (to_many) {
         outbox_.say_in_turn(delivery.to, std::move(message), cause);
@@ -308,7 +315,7 @@ const std::string& EventToPublish::in(Encoding encoding, const UserId& reader) {
 void Signaling::publish(const UserId& user, ToPublish& message) {
     bool published = true;
     if (const auto* const reply = std::get_if<ReplyToPublish>(&message.what)) {
-        const auto& to = reply->to;
+        const auto& to = reply->asked->reply_to;
         published = bus_.publish({.topic = to.topic,
                                   .payload = reply->payload,
                                   .encoding = to.encoding,

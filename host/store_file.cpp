@@ -336,9 +336,7 @@ void StoreFile::write_all(std::span<const Changes> batch, const ClockReading& no
             all_are_due(*clock_.all_due_at);
         }
         for (const Changes& changes : batch) {
-            for (const Change& change : changes) {
-                apply(change);
-            }
+            apply(changes);
         }
         list_ended();
         if (newly_forgotten_ > 0) {
@@ -404,29 +402,50 @@ void StoreFile::tidy_up() noexcept {
     }
 }
 
-void StoreFile::apply(const Change& change) {
-    std::visit([this](const auto& one) { apply(one); }, change);
+void StoreFile::apply(const Changes& changes) {
+    for (auto at = changes.begin(); at != changes.end(); ++at) {
+        const auto* const kept = std::get_if<InvitationKept>(&*at);
+        if (kept != nullptr && kept->number > last_number_) {
+            // A new one, with the data that comes right behind it.
+            const auto next = std::next(at);
+            const auto* const data =
+                next != changes.end() ? std::get_if<DataKept>(&*next) : nullptr;
+            insert(*kept, data != nullptr ? data->data : std::nullopt);
+            at = data != nullptr ? next : at;
+        } else {
+            std::visit([this](const auto& one) { apply(one); }, *at);
+        }
+    }
 }
 
-void StoreFile::apply(const InvitationKept& kept) {
+/// What may change of it; false: it is not there. To insert what is there costs twice as much.
+bool StoreFile::update(const InvitationKept& kept) {
+    Statement update = database_->statement(
+        "UPDATE invitations SET inviter_was_online = ?2, rev = ?3, lifetime_ms = ?4, "
+        "ended_ms = ?5, replaced_by = ?6 WHERE number = ?1");
+    update.bind(1, as_integer(kept.number))
+        .bind(2, std::int64_t{kept.inviter_was_online})
+        .bind(3, std::int64_t{kept.rev})
+        .bind(4, clock_.to_file(kept.lifetime_end));
+    bind_if(update, 5,
+            kept.ended_at ? std::optional(clock_.to_file(*kept.ended_at)) : std::nullopt);
+    bind_if(update, 6, text_of(kept.replaced_by));
+    update.run();
+    return sqlite3_changes(database_->handle()) > 0;
+}
+
+void StoreFile::insert(const InvitationKept& kept, const std::optional<Data>& data) {
     last_number_ = std::max(last_number_, kept.number);
     Statement insert = database_->statement(
         "INSERT INTO invitations (number, id, inviter, invitee, group_id, answer, visibility, "
         "call, online_only, keep_when_lost, inviter_was_online, rev, made_ms, lifetime_ms, "
-        "ended_ms, replaced_by) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) "
-        "ON CONFLICT (number) DO UPDATE SET inviter_was_online = excluded.inviter_was_online, "
-        "rev = excluded.rev, lifetime_ms = excluded.lifetime_ms, ended_ms = excluded.ended_ms, "
-        "replaced_by = excluded.replaced_by");
-    insert.bind(1, as_integer(kept.number))
-        .bind(2, std::string_view(kept.id.text()))
-        .bind(3, std::string_view(kept.inviter.text()));
+        "ended_ms, replaced_by, data) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
+    insert.bind(1, as_integer(kept.number)).bind(2, kept.id.text()).bind(3, kept.inviter.text());
     const auto* const invitee = std::get_if<UserId>(&kept.target);
     const auto* const group = std::get_if<GroupId>(&kept.target);
-    bind_if(insert, 4,
-            invitee != nullptr ? std::optional(std::string_view(invitee->text())) : std::nullopt);
-    bind_if(insert, 5,
-            group != nullptr ? std::optional(std::string_view(group->text())) : std::nullopt);
+    bind_if(insert, 4, invitee != nullptr ? std::optional(invitee->text()) : std::nullopt);
+    bind_if(insert, 5, group != nullptr ? std::optional(group->text()) : std::nullopt);
     insert.bind(6, name_of(kept.answer))
         .bind(7, name_of(kept.visibility))
         .bind(8, std::int64_t{kept.call})
@@ -439,9 +458,23 @@ void StoreFile::apply(const InvitationKept& kept) {
     bind_if(insert, 15,
             kept.ended_at ? std::optional(clock_.to_file(*kept.ended_at)) : std::nullopt);
     bind_if(insert, 16, text_of(kept.replaced_by));
+    bind_data(insert, 17, data);
     insert.run();
+    note_end(kept);
+}
+
+/// Of a number that was written before, unless what was is lost.
+void StoreFile::apply(const InvitationKept& kept) {
+    if (update(kept)) {
+        note_end(kept);
+    } else {
+        insert(kept, std::nullopt);
+    }
+}
+
+void StoreFile::note_end(const InvitationKept& kept) {
     if (kept.ended_at) {
-        ended_.push_back(kept.number);
+        ended_.push_back({kept.number, kept.inviter, clock_.to_file(*kept.ended_at)});
     }
 }
 
@@ -462,7 +495,26 @@ void StoreFile::apply(const NoteKept& kept) {
     insert.run();
 }
 
+/// As of an invitation.
+bool StoreFile::update(const InviteeKept& kept, std::string_view device) {
+    Statement update = database_->statement(
+        "UPDATE invitees SET state = ?3, ended_by = ?4, device = ?5, note = ?6, adder = ?7 "
+        "WHERE invitation = ?1 AND position = ?2");
+    update.bind(1, as_integer(kept.number))
+        .bind(2, std::int64_t{kept.position})
+        .bind(3, name_of(kept.state));
+    bind_if(update, 4, text_of(kept.by));
+    bind_if(update, 5, kept.device ? std::optional(device) : std::nullopt);
+    bind_if(update, 6, kept.note ? std::optional(std::int64_t{*kept.note}) : std::nullopt);
+    update.bind(7, std::int64_t{kept.adder}).run();
+    return sqlite3_changes(database_->handle()) > 0;
+}
+
 void StoreFile::apply(const InviteeKept& kept) {
+    const auto tag = kept.device.value_or(DeviceTag()).text();
+    if (kept.state != State::pending && update(kept, tag)) {
+        return;
+    }
     Statement insert = database_->statement(
         "INSERT INTO invitees (invitation, position, user, state, deadline_ms, ended_by, device, "
         "note, adder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
@@ -470,13 +522,12 @@ void StoreFile::apply(const InviteeKept& kept) {
         "device = excluded.device, note = excluded.note, adder = excluded.adder");
     insert.bind(1, as_integer(kept.number))
         .bind(2, std::int64_t{kept.position})
-        .bind(3, std::string_view(kept.user.text()))
+        .bind(3, kept.user.text())
         .bind(4, name_of(kept.state));
     bind_if(insert, 5,
             kept.deadline == never ? std::nullopt : std::optional(clock_.to_file(kept.deadline)));
     bind_if(insert, 6, text_of(kept.by));
-    const std::string device = kept.device ? kept.device->text() : std::string();
-    bind_if(insert, 7, kept.device ? std::optional(std::string_view(device)) : std::nullopt);
+    bind_if(insert, 7, kept.device ? std::optional<std::string_view>(tag) : std::nullopt);
     bind_if(insert, 8, kept.note ? std::optional(std::int64_t{*kept.note}) : std::nullopt);
     insert.bind(9, std::int64_t{kept.adder}).run();
 }
@@ -502,11 +553,11 @@ void StoreFile::apply(const ParticipantKept& kept) {
         "hung_up) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET "
         "device = excluded.device, was_online = excluded.was_online, "
         "takes_part = excluded.takes_part, hung_up = excluded.hung_up");
-    const std::string device = kept.device.text();
-    const std::string hung_up = kept.hung_up ? kept.hung_up->text() : std::string();
+    const std::string device = kept.device.str();
+    const std::string hung_up = kept.hung_up ? kept.hung_up->str() : std::string();
     insert.bind(1, as_integer(kept.number))
         .bind(2, std::int64_t{kept.position})
-        .bind(3, std::string_view(kept.user.text()))
+        .bind(3, kept.user.text())
         .bind(4, std::string_view(device))
         .bind(5, std::int64_t{kept.was_online})
         .bind(6, std::int64_t{kept.takes_part});
@@ -535,14 +586,12 @@ void StoreFile::apply(const GroupKept& kept) {
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT DO UPDATE SET name = excluded.name, join_mode = excluded.join_mode, "
         "profile = excluded.profile, described_by = excluded.described_by");
-    insert.bind(1, std::string_view(kept.group.text()));
+    insert.bind(1, kept.group.text());
     bind_if(insert, 2, kept.name ? std::optional(std::string_view(*kept.name)) : std::nullopt);
     insert.bind(3, name_of(kept.join_mode));
     const std::string profile = kept.profile ? nlohmann::json(*kept.profile).dump() : std::string();
     bind_if(insert, 4, kept.profile ? std::optional(std::string_view(profile)) : std::nullopt);
-    insert.bind(5, as_integer(kept.made_after))
-        .bind(6, std::string_view(kept.described_by.text()))
-        .run();
+    insert.bind(5, as_integer(kept.made_after)).bind(6, kept.described_by.text()).run();
 }
 
 void StoreFile::apply(const MemberKept& kept) {
@@ -550,27 +599,25 @@ void StoreFile::apply(const MemberKept& kept) {
         ->statement(
             "INSERT INTO members (group_id, user, role, brought_by) VALUES (?1, ?2, ?3, ?4) "
             "ON CONFLICT DO UPDATE SET role = excluded.role")
-        .bind(1, std::string_view(kept.group.text()))
-        .bind(2, std::string_view(kept.user.text()))
+        .bind(1, kept.group.text())
+        .bind(2, kept.user.text())
         .bind(3, name_of(kept.rank))
-        .bind(4, std::string_view(kept.brought_by.text()))
+        .bind(4, kept.brought_by.text())
         .run();
 }
 
 void StoreFile::apply(const MemberGone& gone) {
     database_->statement("DELETE FROM members WHERE group_id = ?1 AND user = ?2")
-        .bind(1, std::string_view(gone.group.text()))
-        .bind(2, std::string_view(gone.user.text()))
+        .bind(1, gone.group.text())
+        .bind(2, gone.user.text())
         .run();
 }
 
 void StoreFile::apply(const GroupGone& gone) {
     database_->statement("DELETE FROM members WHERE group_id = ?1")
-        .bind(1, std::string_view(gone.group.text()))
+        .bind(1, gone.group.text())
         .run();
-    database_->statement("DELETE FROM groups WHERE id = ?1")
-        .bind(1, std::string_view(gone.group.text()))
-        .run();
+    database_->statement("DELETE FROM groups WHERE id = ?1").bind(1, gone.group.text()).run();
 }
 
 /// Else a broker that is killed while it tells of these would find the others pending again.
@@ -591,14 +638,21 @@ void StoreFile::all_are_due(Instant now) {
 
 /// Only now are all their invitees there.
 void StoreFile::list_ended() {
-    for (const auto number : ended_) {
+    for (const auto& [number, inviter, ended_ms] : ended_) {
         database_
             ->statement(
                 "INSERT OR IGNORE INTO history (user, ended_ms, invitation) "
-                "SELECT inviter, ended_ms, number FROM invitations WHERE number = ?1 UNION "
-                "SELECT user, (SELECT ended_ms FROM invitations WHERE number = ?1), invitation "
-                "FROM invitees WHERE invitation = ?1")
-            .bind(1, as_integer(number))
+                "VALUES (?1, ?2, ?3)")
+            .bind(1, inviter.text())
+            .bind(2, ended_ms)
+            .bind(3, as_integer(number))
+            .run();
+        database_
+            ->statement(
+                "INSERT OR IGNORE INTO history (user, ended_ms, invitation) "
+                "SELECT user, ?1, ?2 FROM invitees WHERE invitation = ?2")
+            .bind(1, ended_ms)
+            .bind(2, as_integer(number))
             .run();
     }
 }

@@ -337,7 +337,7 @@ void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
                         .brought_by = read_id<UserId>(member, 2)});
     }
     if (owners != 1) {
-        throw StoreFile::Damaged("the group '" + group.text() + "' has " +
+        throw StoreFile::Damaged("the group '" + group.str() + "' has " +
                                  (owners == 0 ? "no owner" : "two owners"));
     }
 }

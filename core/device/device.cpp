@@ -244,7 +244,7 @@ Device::Send Device::message_of(Number number, Instant now) const {
     const auto req = requests_->req_of(number);
     Request request{.req = req, .device = options_.device, .body = open.body};
     std::visit([&](auto& asked) { age(asked, now - open.asked); }, request.body);
-    return {options_.topics.request(request.body, options_.user) + "/" + options_.user.text(),
+    return {options_.topics.request(request.body, options_.user) + "/" + options_.user.str(),
             encode(request, options_.encoding), req};
 }
 
@@ -345,7 +345,7 @@ Device::Send Device::here(bool gone) const {
     const Request request{.req = here_req(),
                           .device = options_.device,
                           .body = Here{.run = here_req(), .gone = gone}};
-    return {options_.topics.request(request.body, options_.user) + "/" + options_.user.text(),
+    return {options_.topics.request(request.body, options_.user) + "/" + options_.user.str(),
             encode(request, options_.encoding), here_req()};
 }
 
@@ -644,25 +644,25 @@ bool Device::go_on(OpenRequest& asked, Reply& reply) {
 bool Device::get_on(OpenRequest& asked, Got& page) {
     if (asked.so_far) {
         InvitationInfo whole = std::move(*asked.so_far);
-        for (InviteeInfo& invitee : page.invitation.invitees) {
+        for (InviteeInfo& invitee : page.invitation->invitees) {
             whole.invitees.push_back(std::move(invitee));
         }
-        if (whole.call_state && page.invitation.call_state) {
-            for (UserId& user : page.invitation.call_state->participants) {
+        if (whole.call_state && page.invitation->call_state) {
+            for (UserId& user : page.invitation->call_state->participants) {
                 whole.call_state->participants.push_back(std::move(user));
             }
         }
-        page.invitation = std::move(whole);
+        *page.invitation = std::move(whole);
     }
     if (!page.next) {
         return false;
     }
     requests_->add({.call = asked.call,
-                    .body = Get{page.invitation.id, {.after = page.next}},
+                    .body = Get{page.invitation->id, {.after = page.next}},
                     .offline = asked.offline,
                     .asked = asked.asked,
                     .deadline = asked.deadline,
-                    .so_far = std::move(page.invitation)});
+                    .so_far = std::move(*page.invitation)});
     return true;
 }
 
@@ -678,7 +678,7 @@ void Device::told(const OpenRequest& asked, Reply reply, Instant now) {
     effects_.emplace_back(Result{*asked.call, reply});
     if (const auto* got = std::get_if<Got>(&reply.body)) {
         // What is over and was not held is no news: the caller asked for the past.
-        const auto& info = got->invitation;
+        const auto& info = *got->invitation;
         if (inbox_->holds(info.id) || info.state == Openness::open) {
             pass_on(inbox_->take(info, now), now);
         }
@@ -710,7 +710,7 @@ void Device::errand_replied(const RequestBody& asked, const Reply& reply, Instan
     if (errand.what != Errand::What::get) {
         pass_on(inbox_->take(asked, reply.body, now), now);
     } else if (const auto* got = std::get_if<Got>(&reply.body)) {
-        pass_on(inbox_->take(got->invitation, now), now);
+        pass_on(inbox_->take(*got->invitation, now), now);
     } else {
         pass_on(inbox_->forgotten(errand.id, now), now);
     }

@@ -22,10 +22,6 @@ namespace {
 // invitee. So no more of them lie in one second; one more moves to its end.
 constexpr std::size_t deadlines_in_a_second = 4;
 
-std::string pair(const UserId& inviter, const UserId& invitee) {
-    return inviter.text() + '/' + invitee.text();
-}
-
 bool is_elsewhere(const User* inviter, DeviceTag device) {
     return inviter != nullptr && std::any_of(inviter->devices.begin(), inviter->devices.end(),
                                              [&](DeviceTag other) { return other != device; });
@@ -120,8 +116,11 @@ ReplyBody Invitations::judge(const Sender& sender, const GroupInvite& asked, Eff
 }
 
 Invitation* Invitations::crossed_by(const Sender& sender, const Invite& asked) {
+    if (!asked.call || !asked.also.empty()) {
+        return nullptr;
+    }
     const User* caller = shared_.records.find(sender.user);
-    if (!asked.call || !asked.also.empty() || caller == nullptr) {
+    if (caller == nullptr) {
         return nullptr;
     }
     const auto& open = caller->open;
@@ -158,25 +157,26 @@ ReplyBody Invitations::invite(const Sender& sender, const Asked& asked, const Ta
     }
     const auto replaced =
         asked.replace ? pending_at(sender.user, target) : std::vector<Invitation*>{};
-    const Asking asking{.asker = sender.user,
+    const User* const inviter = shared_.records.find(sender.user);
+    const Asking asking{.asker = shared_.rate_key(sender.user),
                         .inviter = sender.user,
                         .group = group,
                         .online_only = asked.online_only,
                         .replaced = replaced,
-                        .waiting = waiting_of(sender.user, group, replaced)};
+                        .waiting = waiting_of(inviter, group, replaced)};
     Sorted sorted =
         sort_out(std::move(named), [&](const UserId& user) { return why_not(asking, user); });
     if (sorted.asked.empty()) {
         return std::move(*sorted.common);
     }
-    if (auto full = over_pending(sender.user, replaced.size())) {
+    if (auto full = over_pending(inviter, replaced.size())) {
         return std::move(*full);
     }
     if (std::cmp_greater_equal(shared_.records.open() - replaced.size(),
                                shared_.limits.max_pending)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending);
     }
-    const bool elsewhere = is_elsewhere(shared_.records.find(sender.user), sender.device);
+    const bool elsewhere = is_elsewhere(inviter, sender.device);
     Outcome outcome(shared_, rule_of(Cause::invite),
                     {.inviter = sender.user,
                      .visibility = asked.visibility,
@@ -233,11 +233,11 @@ void Invitations::announce(Outcome& outcome, Invitation& invitation, const Sende
 ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const Add& asked,
                              Effects& events) {
     const UserId& inviter = *invitation.inviter->id;
-    const Asking asking{.asker = sender.user,
+    const Asking asking{.asker = shared_.rate_key(sender.user),
                         .inviter = inviter,
                         .group = invitation.group.get(),
                         .online_only = invitation.online_only,
-                        .waiting = waiting_of(inviter, invitation.group.get(), {})};
+                        .waiting = waiting_of(invitation.inviter, invitation.group.get(), {})};
     Sorted sorted = sort_out(distinct(asked.invitees), [&](const UserId& user) -> WhyNot {
         if (const Invitee* listed = invitee_of(invitation, user)) {
             // With visibility `inviter`, invitees are not told how the others answered.
@@ -257,7 +257,7 @@ ReplyBody Invitations::apply(const Sender& sender, Invitation& invitation, const
     }
     if (auto full = Records::counts_as_own_of(invitation, sender.user)
                         ? std::nullopt
-                        : over_pending(sender.user, 0)) {
+                        : over_pending(shared_.records.find(sender.user), 0)) {
         return std::move(*full);
     }
     Circle circle = circle_of(invitation, &sender.user);
@@ -304,16 +304,15 @@ std::vector<UserId> Invitations::away(const Invitation& invitation) {
     return users;
 }
 
-Invitations::Waiting Invitations::waiting_of(const UserId& inviter, const Group* group,
+Invitations::Waiting Invitations::waiting_of(const User* inviter, const Group* group,
                                              std::span<Invitation* const> replaced) const {
     Waiting waiting;
-    const User* known = shared_.records.find(inviter);
-    if (group != nullptr || known == nullptr ||
-        std::cmp_less(known->inviting, shared_.limits.max_pending_per_pair)) {
+    if (group != nullptr || inviter == nullptr ||
+        std::cmp_less(inviter->inviting, shared_.limits.max_pending_per_pair)) {
         return waiting;
     }
-    for (const Invitation* one : known->open) {
-        if (one->inviter != known || one->group ||
+    for (const Invitation* one : inviter->open) {
+        if (one->inviter != inviter || one->group ||
             std::find(replaced.begin(), replaced.end(), one) != replaced.end()) {
             continue;
         }
@@ -349,16 +348,15 @@ WhyNot Invitations::why_not(const Asking& asking, const UserId& user) const {
         std::cmp_greater_equal(of_pair->second, shared_.limits.max_pending_per_pair)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_pair);
     }
-    if (!shared_.pair_invites.allows(pair(asker, user), shared_.now)) {
+    if (!shared_.pair_invites.allows(shared_.rate_key(asker, user), shared_.now)) {
         return refuse_count(Error::rate_limited, shared_.limits.pair_invites_per_second);
     }
     return std::nullopt;
 }
 
-std::optional<Refusal> Invitations::over_pending(const UserId& user, std::size_t gone) const {
-    const User* known = shared_.records.find(user);
-    if (known != nullptr &&
-        std::cmp_greater_equal(known->inviting - gone, shared_.limits.max_pending_per_inviter)) {
+std::optional<Refusal> Invitations::over_pending(const User* user, std::size_t gone) const {
+    if (user != nullptr &&
+        std::cmp_greater_equal(user->inviting - gone, shared_.limits.max_pending_per_inviter)) {
         return refuse_count(Error::too_many_pending, shared_.limits.max_pending_per_inviter);
     }
     return std::nullopt;
@@ -398,8 +396,9 @@ void Invitations::ask(const UserId& asker, Invitation& invitation, const std::ve
     const Instant deadline = deadline_after(invitation, timeout);
     shared_.records.ask(invitation, asked, deadline);
     shared_.records.count_as_own(invitation, asker);
+    const auto key = shared_.rate_key(asker);
     for (const auto& id : asked) {
-        shared_.pair_invites.charge(pair(asker, id), shared_.now);
+        shared_.pair_invites.charge(shared_.rate_key(key, id), shared_.now);
     }
     look_again(invitation, std::min(deadline, invitation.lifetime_end));
 }

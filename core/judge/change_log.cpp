@@ -51,6 +51,10 @@ void ChangeLog::add_forgotten(const Invitation& invitation) {
 }
 
 Changes ChangeLog::take() {
+    if (!changed_.empty()) {
+        // An invitation, its data or what was forgotten for it, and an invitee.
+        changes_.reserve(changes_.size() + 3);
+    }
     describe_changed();
     return std::exchange(changes_, {});
 }

@@ -242,16 +242,16 @@ ReplyBody Invitations::apply(const Sender& sender, const Invitation& invitation,
     const auto participants = calls_.participants_for(invitation, reader);
     PageRoom some(participants_bytes);
     while (participants_told < participants.size() && some.takes(participants[participants_told])) {
-        page.invitation.call_state->participants.push_back(participants[participants_told++]);
+        page.invitation->call_state->participants.push_back(participants[participants_told++]);
     }
-    PageRoom room(asked.page, page_invitees, shared_.reply_room - msgpack_size(page.invitation));
+    PageRoom room(asked.page, page_invitees, shared_.reply_room - msgpack_size(*page.invitation));
     const auto told = told_of(invitation, reader);
     for (; invitees_told < told.size(); ++invitees_told) {
         auto one = info_of(*told[invitees_told], reader);
         if (!room.takes(one)) {
             break;
         }
-        page.invitation.invitees.push_back(std::move(one));
+        page.invitation->invitees.push_back(std::move(one));
     }
     if (invitees_told < told.size() || participants_told < participants.size()) {
         page.next = std::to_string(invitees_told) + '-' + std::to_string(participants_told);

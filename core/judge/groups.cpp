@@ -372,7 +372,7 @@ ReplyBody Groups::judge(const Sender& sender, const Message& asked, Effects& eve
 
 std::optional<Refusal> Groups::charge(const UserId& user, std::int64_t events, std::int64_t bytes,
                                       std::int64_t own) {
-    if (shared_.events.allows(user.text(), shared_.now, events)) {
+    if (shared_.events.allows(shared_.rate_key(user), shared_.now, events)) {
         if (!shared_.records.has_group_share(user, own)) {
             return refuse_size("data", shared_.limits.max_user_group_bytes);
         }

@@ -102,7 +102,7 @@ class Invitations {
     using Waiting = std::unordered_map<const User*, std::int64_t>;
     /// What `asker` asks others for: an invitation of `inviter`, perhaps in `group`.
     struct Asking {
-        const UserId& asker;
+        RateKey asker;
         const UserId& inviter;
         const Group* group = nullptr;
         bool online_only = false;
@@ -110,13 +110,13 @@ class Invitations {
         std::span<Invitation* const> replaced{};
         Waiting waiting{};
     };
-    /// Nobody, where nobody can be over the limit.
-    [[nodiscard]] Waiting waiting_of(const UserId& inviter, const Group* group,
+    /// Nobody, where nobody can be over the limit. `inviter` null: nobody knows them yet.
+    [[nodiscard]] Waiting waiting_of(const User* inviter, const Group* group,
                                      std::span<Invitation* const> replaced) const;
     /// Why this user cannot be asked.
     [[nodiscard]] WhyNot why_not(const Asking& asking, const UserId& user) const;
-    /// `gone`: so many of the user's own end with it.
-    [[nodiscard]] std::optional<Refusal> over_pending(const UserId& user, std::size_t gone) const;
+    /// `gone`: so many of the user's own end with it; null: they have none.
+    [[nodiscard]] std::optional<Refusal> over_pending(const User* user, std::size_t gone) const;
     [[nodiscard]] std::optional<Refusal> over_audience(Visibility visibility,
                                                        std::int64_t audience) const;
     /// `Outcome::charge`, the bytes being kept by `invitation`.

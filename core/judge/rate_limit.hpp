@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <string>
 #include <unordered_map>
 
-#include "judge/siphash.hpp"
 #include "protocol/instant.hpp"
 
 namespace beckon {
+
+/// Stands for what is counted, by a keyed hash, as clients choose what that is: two that have the
+/// same, whom nobody can find, would share a bucket.
+using RateKey = std::uint64_t;
 
 /// So many a second and so many at once, for each key (GCRA: a key's state is
 /// the one instant at which its bucket is full again).
@@ -23,30 +25,24 @@ namespace beckon {
 /// came within twice `(burst + most_owed) / per_second` seconds.
 class RateLimit {
   public:
-    /// `key` is for hashing, and a secret: clients choose what is counted.
-    RateLimit(std::int64_t per_second, std::int64_t burst, const SipKey& key,
-              std::int64_t most_owed = 0)
-        : newer_(0, KeyedHash{key}),
-          older_(newer_),
-          cost_(std::chrono::nanoseconds(std::chrono::seconds(1)) / per_second),
+    RateLimit(std::int64_t per_second, std::int64_t burst, std::int64_t most_owed = 0)
+        : cost_(std::chrono::nanoseconds(std::chrono::seconds(1)) / per_second),
           depth_(cost_ * burst),
           turn_(depth_ + cost_ * most_owed) {}
 
     /// Whether `count` more fit now. Charges nothing.
-    [[nodiscard]] bool allows(const std::string& key, Instant now, std::int64_t count = 1) const {
+    [[nodiscard]] bool allows(RateKey key, Instant now, std::int64_t count = 1) const {
         return full_at(key, now) + cost_ * count <= Nanos(now) + depth_;
     }
 
     /// Charges `count`, to be called after `allows` said yes.
-    void charge(const std::string& key, Instant now, std::int64_t count = 1) {
-        owe(key, now, count);
-    }
+    void charge(RateKey key, Instant now, std::int64_t count = 1) { owe(key, now, count); }
 
     /// Charges `count`, whether they fit or not.
-    void owe(const std::string& key, Instant now, std::int64_t count) {
+    void owe(RateKey key, Instant now, std::int64_t count) {
         if (Nanos(now) >= turn_at_) {
             older_.swap(newer_);
-            newer_ = Generation(0, older_.hash_function());
+            newer_ = {};
             turn_at_ = Nanos(now) + turn_;
         }
         const auto full = full_at(key, now) + cost_ * count;
@@ -54,15 +50,9 @@ class RateLimit {
     }
 
   private:
-    struct KeyedHash {
-        SipKey key;
-        std::size_t operator()(const std::string& text) const noexcept {
-            return siphash(key, text);
-        }
-    };
     using Nanos = std::chrono::time_point<HostClock, std::chrono::nanoseconds>;
 
-    [[nodiscard]] Nanos full_at(const std::string& key, Instant now) const {
+    [[nodiscard]] Nanos full_at(RateKey key, Instant now) const {
         for (const auto* generation : {&newer_, &older_}) {
             if (const auto at = generation->find(key); at != generation->end()) {
                 return std::max(at->second, Nanos(now));
@@ -71,7 +61,7 @@ class RateLimit {
         return Nanos(now);
     }
 
-    using Generation = std::unordered_map<std::string, Nanos, KeyedHash>;
+    using Generation = std::unordered_map<RateKey, Nanos>;
 
     Generation newer_;
     Generation older_;

@@ -41,7 +41,7 @@ auto place_of(std::vector<Group*>& groups, const Group& group) {
 User& Records::obtain(const UserId& id) {
     const auto [at, made] = users_.obtain(id);
     if (made) {
-        at->second.id = &at->first;
+        at->second.id = &at->first.key;
     }
     return at->second;
 }
@@ -82,7 +82,7 @@ Invitation& Records::create(const InvitationId& id, const UserId& inviter) {
     const auto [at, made] = invitations_.obtain(id);
     ensure(made, "a new invitation has a new id");
     Invitation& invitation = at->second;
-    invitation.id = &at->first;
+    invitation.id = &at->first.key;
     invitation.inviter = &refer(inviter);
     invitation.number = ++last_number_;
     invitation.inviter->open.push_back(&invitation);

@@ -16,7 +16,7 @@ void Restoring::operator()(const InvitationKept& kept) {
     const auto [at, made] = records_.invitations_.obtain(kept.id);
     ensure(made, "no two invitations that are remembered have one id");
     last_ = &at->second;
-    last_->id = &at->first;
+    last_->id = &at->first.key;
     make(*last_, kept);
     if (kept.ended_at) {
         records_.become_ended(*last_, *kept.ended_at);

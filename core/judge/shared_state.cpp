@@ -21,18 +21,19 @@ SharedState::SharedState(const Switchboard::Options& options, const SipKey& hash
       server_epoch(options.server_epoch),
       operators(options.operators),
       totals(options.totals),
-      requests(limits.requests_per_second, limits.requests_burst, hash_key),
-      pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst, hash_key),
-      events(limits.events_per_second, limits.events_burst, hash_key, 2 * limits.events_burst),
-      reply_bytes(limits.reply_bytes_per_second, limits.reply_bytes_burst, hash_key,
-                  most_reply_bytes_owed),
+      requests(limits.requests_per_second, limits.requests_burst),
+      pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst),
+      events(limits.events_per_second, limits.events_burst, 2 * limits.events_burst),
+      reply_bytes(limits.reply_bytes_per_second, limits.reply_bytes_burst, most_reply_bytes_owed),
       changes(options.stored),
       records(limits, hash_key, changes, operators),
+      hash_{hash_key},
       id_key_(id_key) {}
 
 std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t count,
                                            std::int64_t bytes, const UserId& whose) {
-    if (events.allows(user.text(), now, count)) {
+    const auto key = rate_key(user);
+    if (events.allows(key, now, count)) {
         if (!records.has_share(whose, bytes)) {
             return refuse_size("data", limits.max_user_data_bytes);
         }
@@ -43,14 +44,18 @@ std::optional<Refusal> SharedState::charge(const UserId& user, std::int64_t coun
             return refuse(Error::storage_unavailable);
         }
     }
-    return charge_unstored(user, count);
+    return charge_events(key, count);
 }
 
 std::optional<Refusal> SharedState::charge_unstored(const UserId& user, std::int64_t count) {
-    if (!events.allows(user.text(), now, count)) {
+    return charge_events(rate_key(user), count);
+}
+
+std::optional<Refusal> SharedState::charge_events(RateKey user, std::int64_t count) {
+    if (!events.allows(user, now, count)) {
         return refuse_count(Error::rate_limited, limits.events_per_second);
     }
-    events.charge(user.text(), now, count);
+    events.charge(user, now, count);
     return std::nullopt;
 }
 
@@ -67,7 +72,7 @@ MessageId SharedState::fresh_message() { return *MessageId::parse(fresh_id()); }
 
 std::string SharedState::fresh_id() {
     const auto bits = derive_key(id_key_, std::to_string(++ids_made_));
-    return DeviceTag(bits.low).text() + DeviceTag(bits.high).text();
+    return DeviceTag(bits.low).str() + DeviceTag(bits.high).str();
 }
 
 }  // namespace beckon

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -32,7 +33,13 @@ class SharedState {
     [[nodiscard]] std::optional<Refusal> charge_unstored(const UserId& user, std::int64_t count);
 
     /// Charges `user` for events that no request can be refused for.
-    void owe(const UserId& user, std::int64_t count) { events.owe(user.text(), now, count); }
+    void owe(const UserId& user, std::int64_t count) { events.owe(rate_key(user), now, count); }
+
+    /// What a user is counted by, and what asks of one another are.
+    [[nodiscard]] RateKey rate_key(const UserId& user) const { return hash_(user.text()); }
+    [[nodiscard]] RateKey rate_key(RateKey asker, const UserId& asked) const {
+        return asker ^ std::rotl(rate_key(asked), 1);
+    }
 
     InvitationId fresh_invitation();
     MessageId fresh_message();
@@ -65,9 +72,11 @@ class SharedState {
 
   private:
     SharedState(const Switchboard::Options& options, const SipKey& hash_key, const SipKey& id_key);
+    [[nodiscard]] std::optional<Refusal> charge_events(RateKey user, std::int64_t count);
     /// 128 bits that nobody can foretell.
     std::string fresh_id();
 
+    TableHash hash_;
     SipKey id_key_;
     std::uint64_t ids_made_ = 0;
 };

@@ -71,27 +71,30 @@ class Switchboard::Impl {
           restoring_(shared_, invitations_, calls_) {}
 
     std::optional<Refusal> admit(const UserId& user, Instant now) {
-        if (!shared_.requests.allows(user.text(), now)) {
+        const auto key = shared_.rate_key(user);
+        if (!shared_.requests.allows(key, now)) {
             return refuse_count(Error::rate_limited, limits().requests_per_second);
         }
-        shared_.requests.charge(user.text(), now);
+        shared_.requests.charge(key, now);
         return std::nullopt;
     }
 
     Effects handle(const Sender& sender, const Request& request, Instant now) {
         Effects effects = advance(now);
-        Effects events;
-        shared_.reply_room = room_beside(request.req);
-        ReplyBody body = lists(request) && !may_list(sender.user)
-                             ? refuse_count(Error::rate_limited, limits().reply_bytes_per_second)
-                             : judge(sender, request, events);
-        cut_lists(body);
-        charge_lists(sender.user, body);
+        // The reply comes before what is told of it; most requests make one event.
+        const auto place = effects.size();
+        effects.reserve(place + 2);
         effects.emplace_back(Reply{.re = std::string(verb_of(request)),
                                    .device = sender.device,
                                    .req = request.req,
-                                   .body = std::move(body)});
-        std::move(events.begin(), events.end(), std::back_inserter(effects));
+                                   .body = Done{}});
+        shared_.reply_room = room_beside(request.req);
+        ReplyBody body = lists(request) && !may_list(sender.user)
+                             ? refuse_count(Error::rate_limited, limits().reply_bytes_per_second)
+                             : judge(sender, request, effects);
+        cut_lists(body);
+        charge_lists(sender.user, body);
+        std::get<Reply>(effects[place]).body = std::move(body);
         return effects;
     }
 
@@ -129,7 +132,8 @@ class Switchboard::Impl {
     }
 
     void told_history(const UserId& user, std::size_t bytes) {
-        shared_.reply_bytes.owe(user.text(), shared_.now, static_cast<std::int64_t>(bytes));
+        shared_.reply_bytes.owe(shared_.rate_key(user), shared_.now,
+                                static_cast<std::int64_t>(bytes));
     }
 
     void store_takes_nothing(bool holds) { shared_.store_takes_nothing = holds; }
@@ -178,13 +182,13 @@ class Switchboard::Impl {
     static ReplyBody history() { return HistoryListed{}; }
 
     [[nodiscard]] bool may_list(const UserId& user) const {
-        return shared_.reply_bytes.allows(user.text(), shared_.now);
+        return shared_.reply_bytes.allows(shared_.rate_key(user), shared_.now);
     }
     void charge_lists(const UserId& user, const ReplyBody& body) {
         std::visit(
             [&]<class Body>(const Body& told) {
                 if constexpr (is_list<Body>) {
-                    shared_.reply_bytes.owe(user.text(), shared_.now,
+                    shared_.reply_bytes.owe(shared_.rate_key(user), shared_.now,
                                             static_cast<std::int64_t>(msgpack_size(told)));
                 }
             },

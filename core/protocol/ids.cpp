@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/ids.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <unordered_set>
 
 namespace beckon {
 
 std::vector<UserId> distinct(const std::vector<UserId>& users) {
+    constexpr std::size_t few = 8;
     std::vector<UserId> once;
+    once.reserve(users.size());
+    if (users.size() <= few) {
+        std::copy_if(users.begin(), users.end(), std::back_inserter(once), [&](const UserId& user) {
+            return std::find(once.begin(), once.end(), user) == once.end();
+        });
+        return once;
+    }
     std::unordered_set<std::string_view> seen;
     for (const auto& user : users) {
         if (seen.insert(user.text()).second) {
@@ -30,12 +40,12 @@ std::optional<DeviceTag> DeviceTag::parse(std::string_view text) noexcept {
     return DeviceTag(value);
 }
 
-std::string DeviceTag::text() const {
+DeviceTag::Text DeviceTag::text() const noexcept {
     constexpr std::string_view hex = "0123456789abcdef";
-    std::string text(digits, '0');
+    Text text{};
     auto rest = value_;
-    for (auto at = text.rbegin(); at != text.rend(); ++at, rest >>= 4) {
-        *at = hex[rest & 0xf];
+    for (auto at = text.digits.rbegin(); at != text.digits.rend(); ++at, rest >>= 4U) {
+        *at = hex[rest & 0xfU];
     }
     return text;
 }

@@ -103,33 +103,31 @@ struct TopicLevels {
     bool too_many = false;
 };
 
-std::vector<std::string_view> levels_of(std::string_view topic) {
-    std::vector<std::string_view> levels;
-    // One more than a request has tells that there are too many.
-    while (levels.size() < 5) {
-        const auto slash = topic.find('/');
-        levels.push_back(topic.substr(0, slash));
+/// Takes the first level off what is left of a topic; nothing: none is left.
+std::optional<std::string_view> take_level(std::optional<std::string_view>& rest) {
+    const auto level = rest;
+    if (rest) {
+        const auto slash = rest->find('/');
         if (slash == std::string_view::npos) {
-            break;
+            rest.reset();
+            return level;
         }
-        topic.remove_prefix(slash + 1);
+        rest->remove_prefix(slash + 1);
+        return level->substr(0, slash);
     }
-    return levels;
+    return level;
 }
 
 TopicLevels read_levels(std::string_view topic) {
-    auto levels = levels_of(topic);
-    if (levels[0] == "operator") {
-        levels.insert(levels.begin() + 1, std::string_view{});
+    std::optional rest(topic);
+    TopicLevels read{.kind = *take_level(rest)};
+    const auto subject = read.kind == "operator" ? std::nullopt : take_level(rest);
+    if (const auto verb = take_level(rest)) {
+        read.subject = subject.value_or("");
+        read.verb = *verb;
     }
-    TopicLevels read{.kind = levels[0], .too_many = levels.size() > 4};
-    if (levels.size() > 2) {
-        read.subject = levels[1];
-        read.verb = levels[2];
-    }
-    if (levels.size() > 3) {
-        read.me = levels[3];
-    }
+    read.me = take_level(rest);
+    read.too_many = rest.has_value();
     return read;
 }
 

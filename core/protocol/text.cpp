@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace beckon {
 
@@ -29,6 +30,13 @@ constexpr std::uint32_t byte_at(std::string_view bytes, std::size_t i) {
 
 bool is_utf8(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size();) {
+        if (std::uint64_t word = 0; text.size() - i >= sizeof(word)) {
+            std::memcpy(&word, text.data() + i, sizeof(word));
+            if ((word & 0x8080808080808080U) == 0) {  // eight of ASCII
+                i += sizeof(word);
+                continue;
+            }
+        }
         const auto lead = byte_at(text, i++);
         if (lead < 0x80) {
             continue;

@@ -2,368 +2,47 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <msgpack.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "protocol/refusals.hpp"
 #include "protocol/text.hpp"
 #include "protocol/wire.hpp"
+#include "wire_tree.hpp"
 #include "wire_types.hpp"
 
 namespace beckon {
 
 namespace {
 
-/// Its maps keep their order, so that to add to one costs nothing, however many keys it has.
-using Json = nlohmann::ordered_json;
-
-/// Names of fields.
-using Fields = std::vector<std::string_view>;
-
 /// In JSON, what is binary stands in the field of this name's end.
 constexpr std::string_view b64_suffix = "_b64";
-
-/// Builds the tree of one payload, whichever its encoding, and notes the first
-/// breach of the contract's form. It goes on after a breach, so that `req` is
-/// found and the refusal can echo it.
-class TreeBuilder {
-  public:
-    Json tree;
-    std::optional<Refusal> refusal;
-
-    /// Reads no further than `most` values, and looks at all of them, but keeps only the `wanted`
-    /// fields of the body: null, all of them.
-    TreeBuilder(std::int64_t most, const Fields* wanted)
-        : left_(most), most_(most), wanted_(wanted) {}
-
-    void breach(std::string what, std::optional<std::string> field = {}) {
-        if (!refusal) {
-            refusal = Refusal{.error = Error::invalid_request,
-                              .message = std::move(what),
-                              .field = std::move(field)};
-        }
-    }
-
-    void key(std::string name) {
-        if (depth_ > max_depth) {
-            return;
-        }
-        if (depth_ == 1) {
-            top_key_ = is_field_name(name) ? std::optional(name) : std::nullopt;
-        }
-        check_text(name);
-        check_new(name);
-        if (depth_ == 1) {
-            drops_ = !is_wanted(name);
-        }
-        key_ = std::move(name);
-    }
-    /// False: the body holds too many values.
-    bool begin(Json::value_t kind) {
-        if (!count_one()) {
-            return false;
-        }
-        ++depth_;
-        if (depth_ == 1 && kind != Json::value_t::object) {
-            breach("the body is no map");
-        }
-        if (depth_ > max_depth) {
-            breach("nested deeper than 8", top_key_);
-        } else {
-            open_.push_back({.place = put([kind] { return Json(kind); }), .keys = keys_.size()});
-        }
-        return true;
-    }
-    void end() {
-        if (depth_-- <= max_depth) {
-            check_many();
-            keys_.resize(open_.back().keys);
-            open_.pop_back();
-        }
-    }
-    /// One that `make` makes, if it is kept.
-    bool value(const auto& make) {
-        if (!count_one()) {
-            return false;
-        }
-        if (depth_ == 0) {
-            breach("the body is no map");
-        }
-        if (depth_ <= max_depth) {
-            put(make);
-        }
-        return true;
-    }
-    bool text(std::string_view one) {
-        // What is no text is not kept: a refusal must not echo it.
-        const bool is_text = check_text(one);
-        return value([&] { return is_text ? Json(one) : Json(nullptr); });
-    }
-
-  private:
-    bool count_one() {
-        if (left_-- > 0) {
-            return true;
-        }
-        if (!refusal) {
-            refusal = refuse_size("payload", most_);
-            refusal->message = "payload holds more than " + std::to_string(most_) + " values";
-        }
-        return false;
-    }
-    /// A refusal echoes no key but one that could be ours.
-    static bool is_field_name(std::string_view name) {
-        const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
-        return !name.empty() && name.size() <= 32 && is_letter(name.front()) &&
-               std::all_of(name.begin(), name.end(), [&](char c) {
-                   return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
-               });
-    }
-    [[nodiscard]] bool is_wanted(std::string_view name) const {
-        if (refusal) {
-            return name == "req";
-        }
-        if (name.ends_with(b64_suffix)) {
-            name.remove_suffix(b64_suffix.size());
-        }
-        return wanted_ == nullptr ||
-               std::find(wanted_->begin(), wanted_->end(), name) != wanted_->end();
-    }
-    /// Where it is kept; null: it is not.
-    Json* put(const auto& make) {
-        if (open_.empty()) {
-            tree = make();
-            return &tree;
-        }
-        Json* const parent = open_.back().place;
-        if (parent == nullptr || drops_) {
-            return nullptr;
-        }
-        if (parent->is_array()) {
-            parent->push_back(make());
-            return &parent->back();
-        }
-        if (refusal && open_.size() == 1) {
-            return &((*parent)[key_] = make());  // `req`, perhaps again
-        }
-        // It has no such key, or there is a breach.
-        auto& map = static_cast<Json::object_t::Container&>(parent->get_ref<Json::object_t&>());
-        return &map.emplace_back(std::move(key_), make()).second;
-    }
-    /// Among few keys each is looked for at once, to be blamed; among many, when all are there.
-    void check_new(std::string_view key) {
-        const auto hash = std::hash<std::string_view>{}(key);
-        const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(open_.back().keys);
-        if (keys_.end() - first < many_keys && std::find(first, keys_.end(), hash) != keys_.end()) {
-            breach("a key stands twice", top_key_);
-        }
-        keys_.push_back(hash);
-    }
-    void check_many() {
-        const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(open_.back().keys);
-        if (keys_.end() - first <= many_keys) {
-            return;
-        }
-        std::sort(first, keys_.end());
-        if (std::adjacent_find(first, keys_.end()) != keys_.end()) {
-            breach("a key stands twice", depth_ > 0 ? top_key_ : std::nullopt);
-        }
-    }
-    bool check_text(std::string_view text) {
-        const bool well_formed = is_utf8(text);
-        if (!well_formed) {
-            breach("text is not UTF-8", top_key_);
-        }
-        return well_formed;
-    }
-
-    static constexpr std::ptrdiff_t many_keys = 64;
-
-    /// An array or a map that has begun: where it is kept, and which of `keys_` is its first.
-    struct Open {
-        Json* place;
-        std::size_t keys;
-    };
-
-    std::int64_t left_;
-    std::int64_t most_;
-    const Fields* wanted_;
-    std::vector<Open> open_;
-    /// Hashes of the keys of all maps that have begun.
-    std::vector<std::size_t> keys_;
-    /// What the body's present key holds is not kept.
-    bool drops_ = false;
-    std::string key_;
-    std::optional<std::string> top_key_;
-    int depth_ = 0;
-};
-
-class MsgpackVisitor : public msgpack::null_visitor {
-  public:
-    explicit MsgpackVisitor(TreeBuilder& build) : build_(build) {}
-
-    // NOLINTBEGIN(readability-identifier-naming)
-    bool visit_nil() { return scalar(nullptr); }
-    bool visit_boolean(bool v) { return scalar(v); }
-    bool visit_positive_integer(std::uint64_t v) { return scalar(v); }
-    bool visit_negative_integer(std::int64_t v) { return scalar(v); }
-    bool visit_float32(float v) { return scalar(static_cast<double>(v)); }
-    bool visit_float64(double v) { return scalar(v); }
-    bool visit_str(const char* v, std::uint32_t size) {
-        if (in_key_) {
-            build_.key(std::string(v, size));
-        } else {
-            return build_.text({v, size});
-        }
-        return true;
-    }
-    bool visit_bin(const char* v, std::uint32_t size) {
-        return made([=] { return Json::binary({v, v + size}); });
-    }
-    // An extension is no type of the contract: null fits no field.
-    bool visit_ext(const char* /*v*/, std::uint32_t /*size*/) { return scalar(nullptr); }
-    bool start_array(std::uint32_t /*size*/) { return container(Json::value_t::array); }
-    bool end_array() { return closed(); }
-    bool start_map(std::uint32_t /*size*/) { return container(Json::value_t::object); }
-    bool start_map_key() { return in_key_ = true; }
-    bool end_map_key() {
-        in_key_ = false;
-        return true;
-    }
-    bool end_map() { return closed(); }
-    void parse_error(std::size_t /*parsed*/, std::size_t /*at*/) { broken(); }
-    void insufficient_bytes(std::size_t /*parsed*/, std::size_t /*at*/) { broken(); }
-    // NOLINTEND(readability-identifier-naming)
-
-    void broken() { build_.breach("the body is no complete msgpack map"); }
-
-  private:
-    bool made(const auto& make) { return in_key_ ? key_is_no_text() : build_.value(make); }
-    bool scalar(const auto& v) {
-        return made([&] { return Json(v); });
-    }
-    bool container(Json::value_t kind) { return in_key_ ? key_is_no_text() : build_.begin(kind); }
-    bool closed() {
-        build_.end();
-        return true;
-    }
-    bool key_is_no_text() {
-        build_.breach("a key is no text");
-        return false;
-    }
-
-    TreeBuilder& build_;
-    bool in_key_ = false;
-};
-
-class JsonVisitor : public nlohmann::json_sax<Json> {
-  public:
-    explicit JsonVisitor(TreeBuilder& build) : build_(build) {}
-
-    bool null() override { return value(nullptr); }
-    bool boolean(bool v) override { return value(v); }
-    bool number_integer(number_integer_t v) override { return value(v); }
-    bool number_unsigned(number_unsigned_t v) override { return value(v); }
-    bool number_float(number_float_t v, const string_t& /*spelled*/) override { return value(v); }
-    bool string(string_t& v) override { return build_.text(v); }
-    bool binary(binary_t& /*v*/) override { return false; }
-    bool start_object(std::size_t /*size*/) override { return begin(Json::value_t::object); }
-    bool key(string_t& v) override {
-        build_.key(v);
-        return true;
-    }
-    bool end_object() override { return end(); }
-    bool start_array(std::size_t /*size*/) override { return begin(Json::value_t::array); }
-    bool end_array() override { return end(); }
-    bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
-                     const nlohmann::detail::exception& /*why*/) override {
-        build_.breach("the body is no valid JSON");
-        return false;
-    }
-
-  private:
-    bool value(const auto& v) {
-        return build_.value([&] { return Json(v); });
-    }
-    bool begin(Json::value_t kind) { return build_.begin(kind); }
-    bool end() {
-        build_.end();
-        return true;
-    }
-    TreeBuilder& build_;
-};
-
-/// White space and byte order marks before JSON mean nothing.
-std::string_view without_blanks(std::string_view payload) {
-    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-    for (;;) {
-        payload.remove_prefix(std::min(payload.find_first_not_of(" \t\r\n"), payload.size()));
-        if (!payload.starts_with(byte_order_mark)) {
-            return payload;
-        }
-        payload.remove_prefix(byte_order_mark.size());
-    }
-}
-
-TreeBuilder read_tree(std::string_view payload, std::int64_t most_values,
-                      const Fields* wanted = nullptr) {
-    TreeBuilder build(most_values, wanted);
-    const bool is_json = encoding_of(payload) == Encoding::json;
-    if (is_json) {
-        payload = without_blanks(payload);
-    }
-    if (payload.empty()) {
-        build.tree = Json::object();
-    } else if (is_json) {
-        JsonVisitor visitor(build);
-        Json::sax_parse(payload.begin(), payload.end(), &visitor);
-        // The parser takes a NUL for the end; JSON text holds none.
-        if (payload.find('\0') != std::string_view::npos) {
-            build.breach("bytes follow the body");
-        }
-    } else {
-        MsgpackVisitor visitor(build);
-        std::size_t used = 0;
-        try {
-            msgpack::parse(payload.data(), payload.size(), used, visitor);
-            if (used != payload.size()) {
-                build.breach("bytes follow the body");
-            }
-        } catch (const msgpack::unpack_error&) {  // its own limits on sizes
-            visitor.broken();
-        }
-    }
-    return build;
-}
 
 /// Reads the fields of one map. Keeps the first field that does not fit.
 class FieldReader {
   public:
-    FieldReader(const Json& map, Encoding encoding) : map_(map), encoding_(encoding) {}
+    FieldReader(const WireTree& tree, const Value& map, Encoding encoding)
+        : tree_(tree), map_(map), encoding_(encoding) {}
 
     /// The field to blame, or nothing.
     std::optional<std::string> bad;
 
     void operator()(std::string_view name, std::optional<Data>& value) {
-        const Json* plain = find(name);
-        const std::string b64_name = std::string(name).append(b64_suffix);
-        const Json* b64 = encoding_ == Encoding::json ? find(b64_name) : nullptr;
+        const Value* plain = find(name);
+        const Value* b64 = encoding_ == Encoding::json ? find_base64(name) : nullptr;
         if (b64 != nullptr) {
             std::optional<std::string> bytes;
-            if (plain == nullptr && b64->is_string()) {
-                bytes = from_base64(b64->get_ref<const std::string&>());
+            if (plain == nullptr && b64->kind == Value::Kind::text) {
+                bytes = from_base64(b64->text);
             }
             if (!bytes) {
-                return blame(b64_name);
+                return blame(b64->key);
             }
             value = Data{.bytes = std::move(*bytes), .is_text = false};
         } else if (plain != nullptr) {
-            if (plain->is_string()) {
-                value = Data{.bytes = plain->get<std::string>(), .is_text = true};
-            } else if (plain->is_binary()) {
-                const auto& bytes = plain->get_binary();
-                value = Data{.bytes = std::string(bytes.begin(), bytes.end()), .is_text = false};
+            const bool is_text = plain->kind == Value::Kind::text;
+            if (is_text || plain->kind == Value::Kind::binary) {
+                value = Data{.bytes = std::string(plain->text), .is_text = is_text};
             } else {
                 blame(name);
             }
@@ -371,7 +50,7 @@ class FieldReader {
     }
     template <class T>
     void operator()(std::string_view name, std::optional<T>& value) {
-        if (const Json* found = find(name)) {
+        if (const Value* found = find(name)) {
             read_into(name, *found, value.emplace());
         }
     }
@@ -385,14 +64,14 @@ class FieldReader {
         }
     }
     void required(std::string_view name, auto& value) {
-        if (const Json* found = find(name)) {
+        if (const Value* found = find(name)) {
             read_into(name, *found, value);
         } else {
             blame(name);
         }
     }
     void defaulted(std::string_view name, auto& value) {
-        if (const Json* found = find(name)) {
+        if (const Value* found = find(name)) {
             read_into(name, *found, value);
         }
     }
@@ -423,25 +102,31 @@ class FieldReader {
     [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
   private:
-    const Json* find(std::string_view name) const {
-        const auto at = map_.find(name);
-        return at == map_.end() ? nullptr : &*at;
+    [[nodiscard]] const Value* find(std::string_view name) const { return tree_.find(map_, name); }
+    [[nodiscard]] const Value* find_base64(std::string_view name) const {
+        for (const Value* one = tree_.first(map_); one != nullptr; one = tree_.next(*one)) {
+            if (one->key.size() == name.size() + b64_suffix.size() && one->key.starts_with(name) &&
+                one->key.ends_with(b64_suffix)) {
+                return one;
+            }
+        }
+        return nullptr;
     }
     void blame(std::string_view name) {
         if (!bad) {
             bad = name;
         }
     }
-    void read_into(std::string_view name, const Json& from, auto& value) {
+    void read_into(std::string_view name, const Value& from, auto& value) {
         if (!read(from, value)) {
             blame(name);
         }
     }
 
     template <class T>
-    bool read(const Json& from, T& value) const {
+    bool read(const Value& from, T& value) const {
         if constexpr (std::same_as<T, bool>) {
-            return from.is_boolean() && (value = from.get<bool>(), true);
+            return from.kind == Value::Kind::boolean && (value = from.boolean, true);
         } else if constexpr (std::integral<T>) {
             return read_integer(from, value);
         } else if constexpr (std::same_as<T, Duration>) {
@@ -451,11 +136,11 @@ class FieldReader {
             return read_integer(from, ms) && ms >= -most && ms <= most &&
                    (value = Duration(ms), true);
         } else if constexpr (std::same_as<T, std::string>) {
-            return from.is_string() && (value = from.get<std::string>(), true);
+            return from.kind == Value::Kind::text && (value = from.text, true);
         } else if constexpr (IdLike<T>) {
-            auto id = from.is_string() ? T::parse(from.get_ref<const std::string&>())
-                                       : std::optional<T>();
-            return id && (value = std::move(*id), true);
+            const auto id =
+                from.kind == Value::Kind::text ? T::parse(from.text) : std::optional<T>();
+            return id && (value = *id, true);
         } else if constexpr (Named<T>) {
             return read_word(from, Names<T>::list, value);
         } else if constexpr (std::same_as<T, Error>) {
@@ -463,85 +148,80 @@ class FieldReader {
         } else if constexpr (std::same_as<T, Req>) {
             return read_req(from, value);
         } else if constexpr (std::same_as<T, Profile>) {
-            if (!from.is_object()) {
-                return false;
-            }
-            for (const auto& [key, text] : from.items()) {
-                if (!read(text, value[key])) {
-                    return false;
-                }
-            }
-            return true;
+            return from.kind == Value::Kind::map && read_each(from, [&](const Value& one) {
+                       return read(one, value[std::string(one.key)]);
+                   });
         } else if constexpr (is_vector<T>) {
-            if (!from.is_array()) {
-                return false;
-            }
-            for (const auto& one : from) {
-                if (!read(one, value.emplace_back())) {
-                    return false;
-                }
-            }
-            return true;
+            return from.kind == Value::Kind::list && read_each(from, [&](const Value& one) {
+                       return read(one, value.emplace_back());
+                   });
         } else {
-            if (!from.is_object()) {
+            if (from.kind != Value::Kind::map) {
                 return false;
             }
-            FieldReader nested(from, encoding_);
+            FieldReader nested(tree_, from, encoding_);
             T::fields(value, nested);
             return !nested.bad;
         }
     }
 
-    /// Any number without a fraction that fits; some languages know no integers.
-    template <class T>
-    static bool read_integer(const Json& from, T& value) {
-        if (from.is_number_unsigned()) {
-            const auto held = from.get<std::uint64_t>();
-            return std::in_range<T>(held) && (value = static_cast<T>(held), true);
-        }
-        if (from.is_number_integer()) {
-            const auto held = from.get<std::int64_t>();
-            return std::in_range<T>(held) && (value = static_cast<T>(held), true);
-        }
-        constexpr double exact = 9007199254740992.0;  // 2^53: beyond it a double skips integers
-        if (from.is_number_float()) {
-            const auto held = from.get<double>();
-            if (!(std::abs(held) <= exact) || held != std::trunc(held)) {
+    /// All that the list or map holds, as long as it fits.
+    bool read_each(const Value& of, const auto& read_one) const {
+        for (const Value* one = tree_.first(of); one != nullptr; one = tree_.next(*one)) {
+            if (!read_one(*one)) {
                 return false;
             }
-            const auto whole = static_cast<std::int64_t>(held);
+        }
+        return true;
+    }
+
+    /// Any number without a fraction that fits; some languages know no integers.
+    template <class T>
+    static bool read_integer(const Value& from, T& value) {
+        if (from.kind == Value::Kind::whole) {
+            return std::in_range<T>(from.whole) && (value = static_cast<T>(from.whole), true);
+        }
+        if (from.kind == Value::Kind::negative) {
+            return std::in_range<T>(from.negative) && (value = static_cast<T>(from.negative), true);
+        }
+        constexpr double exact = 9007199254740992.0;  // 2^53: beyond it a double skips integers
+        if (from.kind == Value::Kind::real) {
+            if (!(std::abs(from.real) <= exact) || from.real != std::trunc(from.real)) {
+                return false;
+            }
+            const auto whole = static_cast<std::int64_t>(from.real);
             return std::in_range<T>(whole) && (value = static_cast<T>(whole), true);
         }
         return false;
     }
     template <class T>
-    static bool read_word(const Json& from, const auto& list, T& value) {
-        if (!from.is_string()) {
+    static bool read_word(const Value& from, const auto& list, T& value) {
+        if (from.kind != Value::Kind::text) {
             return false;
         }
         for (std::size_t i = 0; i < list.size(); ++i) {
-            if (list[i] == from.get_ref<const std::string&>()) {
+            if (list[i] == from.text) {
                 value = static_cast<T>(i);
                 return true;
             }
         }
         return false;
     }
-    static bool read_error(const Json& from, Error& value) {
-        if (!from.is_string()) {
+    static bool read_error(const Value& from, Error& value) {
+        if (from.kind != Value::Kind::text) {
             return false;
         }
         for (const auto& row : error_table) {
-            if (row.name == from.get_ref<const std::string&>()) {
+            if (row.name == from.text) {
                 value = row.error;
                 return true;
             }
         }
         return false;
     }
-    static bool read_req(const Json& from, Req& value) {
-        if (from.is_string()) {
-            value = from.get<std::string>();
+    static bool read_req(const Value& from, Req& value) {
+        if (from.kind == Value::Kind::text) {
+            value = std::string(from.text);
             return true;
         }
         // One value, one form: below zero signed, else unsigned.
@@ -553,37 +233,10 @@ class FieldReader {
         return read_integer(from, whole) && (value = whole, true);
     }
 
-    const Json& map_;
+    const WireTree& tree_;
+    const Value& map_;
     Encoding encoding_;
 };
-
-/// Names the fields that a request may have.
-struct FieldNames {
-    Fields& names;
-    void operator()(std::string_view name, const auto& /*value*/) { names.push_back(name); }
-    void required(std::string_view name, const auto& /*value*/) { names.push_back(name); }
-    void defaulted(std::string_view name, const auto& /*value*/) { names.push_back(name); }
-    template <class T>
-    void unless(std::string_view name, const T& /*value*/, const T& /*left_out*/) {
-        names.push_back(name);
-    }
-    void flag(std::string_view name, bool /*set*/) { names.push_back(name); }
-};
-
-/// Those of a request of its kind, whatever it holds, and `req`.
-const Fields& fields_of(const RequestBody& body) {
-    return std::visit(
-        [](const auto& held) -> const Fields& {
-            static const Fields all = [&held] {
-                Fields names{"req"};
-                FieldNames reader{names};
-                held.fields(held, reader);
-                return names;
-            }();
-            return all;
-        },
-        body);
-}
 
 /// Whether `req` is looked for where the body is not taken (contract, section 3).
 bool may_hold_req(std::string_view payload) { return payload.size() <= 1024; }
@@ -633,12 +286,12 @@ std::optional<Refusal> check_sizes(const RequestBody& body, const Limits& limits
 /// Reads a received map: its envelope by `read`, or says what is wrong.
 template <class Message>
 std::variant<Message, std::string> read_received(std::string_view payload, auto&& read) {
-    const TreeBuilder built = read_tree(payload, INT64_MAX);
-    if (built.refusal) {
-        return built.refusal->message;
+    const WireTree tree(payload, INT64_MAX);
+    if (tree.refusal) {
+        return tree.refusal->message;
     }
     Message message;
-    FieldReader reader(built.tree, encoding_of(payload));
+    FieldReader reader(tree, *tree.root(), encoding_of(payload));
     const bool known = read(reader, message);
     if (reader.bad) {
         return "the field " + *reader.bad + " is missing or does not fit";
@@ -683,21 +336,21 @@ Decoded decode_request(std::string_view payload, const Limits& limits, RequestBo
     if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
         return {.refusal = too_large("payload", limits.max_payload_bytes)};
     }
-    TreeBuilder built = read_tree(payload, limits.max_payload_values, &fields_of(body));
-    Decoded decoded{.refusal = std::move(built.refusal)};
-    FieldReader reader(built.tree, encoding_of(payload));
-    if (built.tree.is_object()) {
+    WireTree tree(payload, limits.max_payload_values);
+    Decoded decoded{.refusal = std::move(tree.refusal)};
+    if (const Value* root = tree.root()) {
+        FieldReader reader(tree, *root, encoding_of(payload));
         reader("req", decoded.req);
         if (reader.bad) {
             decoded.req.reset();
         }
-    }
-    if (!decoded.refusal) {
-        std::visit([&reader](auto& held) { held.fields(held, reader); }, body);
-        if (reader.bad) {
-            decoded.refusal = Refusal{.error = Error::invalid_request,
-                                      .message = *reader.bad + " is missing or does not fit",
-                                      .field = std::move(reader.bad)};
+        if (!decoded.refusal) {
+            std::visit([&reader](auto& held) { held.fields(held, reader); }, body);
+            if (reader.bad) {
+                decoded.refusal = Refusal{.error = Error::invalid_request,
+                                          .message = *reader.bad + " is missing or does not fit",
+                                          .field = std::move(reader.bad)};
+            }
         }
     }
     if (decoded.refusal) {
@@ -786,13 +439,13 @@ std::variant<AnyEvent, std::string> decode_event(std::string_view payload) {
 }
 
 std::optional<Status> decode_status(std::string_view payload) {
-    const auto tree = Json::parse(payload, nullptr, false);
+    const auto tree = nlohmann::ordered_json::parse(payload, nullptr, false);
     if (!tree.is_object()) {
         return std::nullopt;
     }
     Status status;
     status.presence_told = tree.contains("presence") && tree["presence"] == "told";
-    const Json limits = tree.contains("limits") ? tree["limits"] : Json();
+    const auto limits = tree.contains("limits") ? tree["limits"] : nlohmann::ordered_json();
     for (const auto& limit : limit_table) {
         const std::string name(limit.name);
         if (limits.is_object() && limits.contains(name) && limits[name].is_number_integer()) {

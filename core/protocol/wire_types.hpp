@@ -21,7 +21,7 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 template <class T>
 concept IdLike = requires(std::string_view text, const T& id) {
     { T::parse(text) } -> std::same_as<std::optional<T>>;
-    { id.text() } -> std::convertible_to<std::string>;
+    { id.text() } -> std::convertible_to<std::string_view>;
 };
 template <class T>
 concept Named = requires {

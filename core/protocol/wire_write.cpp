@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstring>
 #include <msgpack.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -11,8 +15,6 @@
 namespace beckon {
 
 namespace {
-
-using nlohmann::json;
 
 /// Counts the fields that will be written; msgpack wants to know first.
 struct FieldCounter {
@@ -33,21 +35,43 @@ struct FieldCounter {
     void one_of(std::string_view, std::string_view, const auto&) { ++count; }
 };
 
-struct Bytes {
-    std::string bytes;
-    void write(const char* from, std::size_t size) { bytes.append(from, size); }
+/// What is written, in room that is made ahead: most of it comes a few bytes at a time.
+class Bytes {
+  public:
+    void write(const char* from, std::size_t size) { std::memcpy(room(size), from, size); }
+    /// Where so many more bytes are to be put at once.
+    char* room(std::size_t size) {
+        if (bytes_.size() - used_ < size) {
+            bytes_.resize(std::max(used_ + size, 2 * bytes_.size()));
+        }
+        char* const at = bytes_.data() + used_;
+        used_ += size;
+        return at;
+    }
+    std::string take() {
+        bytes_.resize(used_);
+        return std::move(bytes_);
+    }
+
+  private:
+    // So much nearly every message takes.
+    std::string bytes_ = std::string(480, '\0');
+    std::size_t used_ = 0;
 };
 struct ByteCount {
     std::size_t bytes = 0;
     void write(const char* /*from*/, std::size_t size) { bytes += size; }
+    [[nodiscard]] std::size_t take() const { return bytes; }
 };
 
 template <class Buffer>
 class MsgpackSink {
   public:
+    static constexpr bool counts = true;
     void begin_map(std::uint32_t size) { pack_.pack_map(size); }
     void end_map() {}
     void key(std::string_view name) { text(name); }
+    void text_key(std::string_view name) { text(name); }
     void begin_array(std::uint32_t size) { pack_.pack_array(size); }
     void item() {}
     void end_array() {}
@@ -55,6 +79,7 @@ class MsgpackSink {
         pack_.pack_str(static_cast<std::uint32_t>(value.size()));
         pack_.pack_str_body(value.data(), static_cast<std::uint32_t>(value.size()));
     }
+    void plain(std::string_view value) { text(value); }
     void boolean(bool value) { pack_.pack(value); }
     void integer(std::int64_t value) { pack_.pack(value); }
     void integer(std::uint64_t value) { pack_.pack(value); }
@@ -67,7 +92,7 @@ class MsgpackSink {
             pack_.pack_bin_body(value.bytes.data(), static_cast<std::uint32_t>(value.bytes.size()));
         }
     }
-    auto take() { return std::move(buffer_.bytes); }
+    auto take() { return buffer_.take(); }
 
   private:
     Buffer buffer_;
@@ -76,50 +101,90 @@ class MsgpackSink {
 
 class JsonSink {
   public:
+    /// Whether it has to know first how many fields a map will have.
+    static constexpr bool counts = false;
     void begin_map(std::uint32_t /*size*/) { open('{'); }
     void end_map() { close('}'); }
-    void key(std::string_view name) {
+    /// A field's name.
+    void key(std::string_view name, std::string_view suffix = {}) {
+        item();
+        char* at = out_.room(name.size() + suffix.size() + 3);
+        *at++ = '"';
+        at = std::copy(name.begin(), name.end(), at);
+        at = std::copy(suffix.begin(), suffix.end(), at);
+        *at++ = '"';
+        *at = ':';
+    }
+    /// A key that somebody chose.
+    void text_key(std::string_view name) {
         item();
         text(name);
-        out_ += ':';
+        put(':');
     }
     void begin_array(std::uint32_t /*size*/) { open('['); }
     void item() {
         if (!first_) {
-            out_ += ',';
+            put(',');
         }
         first_ = false;
     }
     void end_array() { close(']'); }
     void text(std::string_view value) {
         if (std::all_of(value.begin(), value.end(), stands_for_itself)) {
-            out_ += '"';
-            out_ += value;
-            out_ += '"';
-            return;
+            return plain(value);
         }
-        out_ += json(value).dump(-1, ' ', false, json::error_handler_t::replace);
+        const auto spelled =
+            nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        out_.write(spelled.data(), spelled.size());
     }
-    void boolean(bool value) { out_ += value ? "true" : "false"; }
-    void integer(std::int64_t value) { out_ += std::to_string(value); }
-    void integer(std::uint64_t value) { out_ += std::to_string(value); }
+    /// Of which each character stands for itself.
+    void plain(std::string_view value) {
+        char* at = out_.room(value.size() + 2);
+        *at++ = '"';
+        at = std::copy(value.begin(), value.end(), at);
+        *at = '"';
+    }
+    void boolean(bool value) {
+        const std::string_view word = value ? "true" : "false";
+        out_.write(word.data(), word.size());
+    }
+    void integer(std::integral auto value) {
+        std::array<char, 20> digits;
+        const auto [end, error] = std::to_chars(digits.begin(), digits.end(), value);
+        out_.write(digits.data(), static_cast<std::size_t>(end - digits.begin()));
+    }
     void data(std::string_view name, const Data& value) {
-        key(value.is_text ? std::string(name) : std::string(name) + "_b64");
-        text(value.is_text ? value.bytes : base64(value.bytes));
+        if (value.is_text) {
+            key(name);
+            text(value.bytes);
+        } else {
+            key(name, "_b64");
+            plain(base64(value.bytes));
+        }
     }
-    std::string take() { return std::move(out_); }
+    std::string take() { return out_.take(); }
 
   private:
-    static bool stands_for_itself(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+    static bool stands_for_itself(char c) {
+        return plain_characters[static_cast<unsigned char>(c)];
+    }
+    static constexpr auto plain_characters = [] {
+        std::array<bool, 256> plain{};
+        for (char c = ' '; c <= '~'; ++c) {
+            plain[static_cast<unsigned char>(c)] = c != '"' && c != '\\';
+        }
+        return plain;
+    }();
+    void put(char c) { *out_.room(1) = c; }
     void open(char bracket) {
-        out_ += bracket;
+        put(bracket);
         first_ = true;
     }
     void close(char bracket) {
-        out_ += bracket;
+        put(bracket);
         first_ = false;
     }
-    std::string out_;
+    Bytes out_;
     bool first_ = true;
 };
 
@@ -164,7 +229,9 @@ class FieldWriter {
     /// Writes one map: the fields that `list(visitor)` names.
     void map(auto&& list) {
         FieldCounter counter;
-        list(counter);
+        if constexpr (Sink::counts) {
+            list(counter);
+        }
         sink_.begin_map(counter.count);
         list(*this);
         sink_.end_map();
@@ -183,17 +250,18 @@ class FieldWriter {
         } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
             sink_.text(value);
         } else if constexpr (IdLike<T>) {
-            sink_.text(value.text());
+            sink_.plain(value.text());
         } else if constexpr (Named<T>) {
-            sink_.text(name_of(value));
+            sink_.plain(name_of(value));
         } else if constexpr (std::same_as<T, Error>) {
-            sink_.text(info(value).name);
+            sink_.plain(info(value).name);
         } else if constexpr (std::same_as<T, Req>) {
             std::visit([this](const auto& held) { this->write(held); }, value);
         } else if constexpr (std::same_as<T, Profile>) {
             sink_.begin_map(static_cast<std::uint32_t>(value.size()));
             for (const auto& [key, text] : value) {
-                required(key, text);
+                sink_.text_key(key);
+                sink_.text(text);
             }
             sink_.end_map();
         } else if constexpr (is_vector<T>) {

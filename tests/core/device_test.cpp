@@ -171,7 +171,7 @@ class Alone {
             if (const auto* send = std::get_if<Device::Send>(&effect)) {
                 const auto below = Topics("beckon").below_root(send->topic);
                 REQUIRE(below);
-                if (below->starts_with("user/" + user_.text() + "/here/")) {
+                if (below->starts_with("user/" + user_.str() + "/here/")) {
                     continue;
                 }
                 const auto taken = take_in({user_, here_tag},

@@ -66,7 +66,7 @@ class SharedState {
     InvitationInfo get(const UserId& who, const InvitationId& which) {
         const auto reply = ask(who, Get{which});
         REQUIRE(reply.ok());
-        return std::get<Got>(reply.body).invitation;
+        return *std::get<Got>(reply.body).invitation;
     }
 
     Instant now{Duration(1'000'000)};
@@ -662,7 +662,7 @@ std::vector<std::string> ids_of(const std::vector<std::vector<InvitationInfo>>& 
     std::vector<std::string> ids;
     for (const auto& page : pages) {
         for (const auto& one : page) {
-            ids.push_back(one.id.text());
+            ids.push_back(one.id.str());
         }
     }
     return ids;
@@ -1268,7 +1268,7 @@ TEST_CASE("no reply is larger than 64 KiB, and its pages tell all") {
     std::set<UserId> told;
     std::set<UserId> talks;
     for (const auto& page : all_pages(desk, alice, Get{id("i")})) {
-        const auto& info = std::get<Got>(page).invitation;
+        const auto& info = *std::get<Got>(page).invitation;
         CHECK(info.rev == Rev{1001});
         CHECK(info.invitees.size() <= 100);
         for (const auto& invitee : info.invitees) {

@@ -195,7 +195,7 @@ class Scenario {
     }
     void note(const Ended& ended) {
         json told{{"told", "ended"},
-                  {"id", ended.id.text()},
+                  {"id", ended.id.str()},
                   {"reason", ended.reason},
                   {"here", ended.here},
                   {"assumed", ended.assumed}};
@@ -203,13 +203,12 @@ class Scenario {
             told["state"] = name_of(*ended.state);
         }
         if (ended.by) {
-            told["by"] = ended.by->text();
+            told["by"] = ended.by->str();
         }
         told_.push_back(told);
     }
     void note(const Busy& busy) {
-        told_.push_back(
-            {{"told", "busy"}, {"id", busy.id.text()}, {"inviter", busy.inviter.text()}});
+        told_.push_back({{"told", "busy"}, {"id", busy.id.str()}, {"inviter", busy.inviter.str()}});
     }
     void note(const GroupEvent& event) { note_event(encode(event, Encoding::json)); }
     void note(const MessageEvent& event) { note_event(encode(event, Encoding::json)); }

@@ -114,7 +114,7 @@ class Scenario {
             for (const auto& delivery : apart(std::get<Delivery>(effect))) {
                 std::string to = "    to ";
                 for (const auto& user : delivery.to) {
-                    to += user.text() + ' ';
+                    to += user.str() + ' ';
                 }
                 text += legible(to + ' ', encode(delivery.event, Encoding::json));
             }

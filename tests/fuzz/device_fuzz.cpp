@@ -326,7 +326,7 @@ class Story {
                 }
                 if constexpr (MakesInvitation<Asked>) {
                     if (is_whole) {
-                        known_.insert(one.id->text());
+                        known_.insert(one.id->str());
                     }
                 }
             },
@@ -394,21 +394,21 @@ class Story {
         const auto* const reply = std::get_if<Reply>(&result.outcome);
         if (const auto* const merged =
                 reply != nullptr ? std::get_if<Merged>(&reply->body) : nullptr) {
-            known_.insert(merged->merged_into.text());
+            known_.insert(merged->merged_into.str());
         }
     }
     void hear(const Heard& heard) {
-        known_.insert(heard.id.text());
+        known_.insert(heard.id.str());
         // Of what one looks on at, the end is not owed.
         if (!std::holds_alternative<NewInvitation>(heard.body) || heard.role == Role::observer) {
             return;
         }
-        const auto id = heard.id.text();
+        const auto id = heard.id.str();
         require(!ringing_.contains(id), "rings twice: " + id);
         ringing_[id] = heard.remaining.has_value();
     }
     void hear(const Ended& ended) {
-        const auto id = ended.id.text();
+        const auto id = ended.id.str();
         ringing_.erase(id);
         require(known_.erase(id) > 0, "ended, and nobody knew of it: " + id);
     }

@@ -150,7 +150,7 @@ class Overheard {
     }
 
     void hear_event(const std::string& stream, const std::string& user, const Event& event) {
-        const auto key = stream + ' ' + event.id.text();
+        const auto key = stream + ' ' + event.id.str();
         std::visit(
             [&]<class Body>(const Body& body) {
                 constexpr bool raises_rev = requires { body.invitees; }
@@ -177,7 +177,7 @@ class Overheard {
             event.body);
     }
     void ended(const std::string& key, const UserId& invitee) {
-        require(ended_.emplace(key, invitee.text()).second, "ended twice: " + key);
+        require(ended_.emplace(key, invitee.str()).second, "ended twice: " + key);
     }
 
     std::string root_;

@@ -32,7 +32,7 @@ std::string text_of(const Effect& effect) {
     }
     const auto& event = std::get<Event>(delivery.event);
     return std::string(std::visit([](const auto& body) { return body.event; }, event.body)) + ' ' +
-           event.id.text() + ' ' + std::to_string(event.rev);
+           event.id.str() + ' ' + std::to_string(event.rev);
 }
 
 /// A gate, its store on a disk that may fail, and what it says.

@@ -118,7 +118,7 @@ class GateWalk {
             if (const auto* reply = std::get_if<Reply>(&effect)) {
                 text += reply->re + (reply->ok() ? " ok" : " refused") + "; ";
             } else if (const auto* event = std::get_if<Event>(&std::get<Delivery>(effect).event)) {
-                text += std::string(name_of(*event)) + ' ' + event->id.text() + ' ' +
+                text += std::string(name_of(*event)) + ' ' + event->id.str() + ' ' +
                         std::to_string(event->rev) + "; ";
             }
         }
@@ -209,7 +209,7 @@ class GateWalk {
                 }
             }
             if (stored < event->rev) {
-                throw BrokenPromise("said before it was stored: " + event->id.text());
+                throw BrokenPromise("said before it was stored: " + event->id.str());
             }
         }
     }
@@ -352,7 +352,7 @@ class GateWalk {
                           .turn = ++turn_,
                           .while_failing = gate_->state() != "ok"});
         const auto& asked = asked_.back();
-        note(std::to_string(asked_.size() - 1) + ": " + sender.user.text() + ' ' +
+        note(std::to_string(asked_.size() - 1) + ": " + sender.user.str() + ' ' +
              std::string(verb_of(asked.request)));
         gate_->tick(now_);
         gate_->handle(
@@ -362,7 +362,7 @@ class GateWalk {
     void go(const Sender& device, bool online) {
         gate_->tick(now_);
         online ? (void)online_.insert(device) : (void)online_.erase(device);
-        note(device.user.text() + (online ? " comes" : " goes"));
+        note(device.user.str() + (online ? " comes" : " goes"));
         gate_->set_online(device, online, now_);
         unjudged_.push_back(
             {now_, ++turn_,

@@ -107,11 +107,11 @@ class GateWorld {
         std::set<std::string> names;
         for (const Change& change : changes) {
             if (const auto* kept = std::get_if<InvitationKept>(&change)) {
-                names.insert(kept->id.text() + " rev " + std::to_string(kept->rev));
+                names.insert(kept->id.str() + " rev " + std::to_string(kept->rev));
             } else if (const auto* group = std::get_if<GroupKept>(&change)) {
-                names.insert(group->group.text());
+                names.insert(group->group.str());
             } else if (const auto* member = std::get_if<MemberKept>(&change)) {
-                names.insert(member->group.text());
+                names.insert(member->group.str());
             }
         }
         std::string text = names.empty() ? " (nothing but the time)" : "";
@@ -131,11 +131,11 @@ class GateWorld {
             const auto& delivery = std::get<Delivery>(effect);
             std::string to;
             for (const auto& user : delivery.to) {
-                to += (to.empty() ? "" : ", ") + user.text();
+                to += (to.empty() ? "" : ", ") + user.str();
             }
             const auto* event = std::get_if<Event>(&delivery.event);
             note("to " + to + ": " + std::string(name_of(delivery.event)) +
-                 (event != nullptr ? ' ' + event->id.text() + " rev " + std::to_string(event->rev)
+                 (event != nullptr ? ' ' + event->id.str() + " rev " + std::to_string(event->rev)
                                    : ""));
         }
     }

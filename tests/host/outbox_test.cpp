@@ -46,7 +46,7 @@ struct Post {
               if (broken) {
                   throw std::bad_alloc();
               }
-              published.push_back(to.text() + ":" + message.text);
+              published.push_back(to.str() + ":" + message.text);
           }) {}
 
     void say(const std::vector<UserId>& to, const std::string& text,
@@ -170,7 +170,7 @@ TEST_CASE("each_user_gets_everything_in_the_order_in_which_it_was_said") {
         std::vector<UserId> to;
         for (auto i = below(all.size()); i < all.size(); i += 1 + below(7)) {
             to.push_back(all[i]);
-            said[all[i].text()] = number;
+            said[all[i].str()] = number;
         }
         if (below(2) == 0) {
             post.say(to, std::to_string(number));

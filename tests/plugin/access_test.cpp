@@ -21,7 +21,8 @@ const Access access_here = access_with(Policy::defer);
 constexpr std::string_view nobody;
 
 bool reads(std::string_view me, const std::string& topic, bool retained = false) {
-    return access_here.read(me, "beckon/v1/" + topic, retained) == Verdict::allow;
+    return access_here.read(me, access_here.spot_of("beckon/v1/" + topic), retained) ==
+           Verdict::allow;
 }
 
 }  // namespace
@@ -59,15 +60,16 @@ TEST_CASE("nobody_reads_a_request_or_where_handled_ones_go") {
     CHECK_FALSE(reads("alice", "user/bob/invite"));
     CHECK_FALSE(reads("alice", "user/bob/invite/alice"));
     CHECK_FALSE(reads("alice", "anything"));
-    CHECK(access_here.read("alice", "beckon/v1", false) == Verdict::deny);
-    CHECK(access_here.read("alice", access_here.sink(), false) == Verdict::deny);
+    CHECK(access_here.read("alice", access_here.spot_of("beckon/v1"), false) == Verdict::deny);
+    CHECK(access_here.read("alice", access_here.spot_of(access_here.sink()), false) ==
+          Verdict::deny);
 }
 
 TEST_CASE("what_a_client_writes_to_an_inbox_to_status_or_where_requests_go_is_denied") {
     for (const auto* const topic :
          {"beckon/v1/inbox/alice/event", "beckon/v1/inbox", "beckon/v1/status", "$beckon"}) {
         INFO(topic);
-        CHECK(access_here.write("alice", topic) == Verdict::deny);
+        CHECK(access_here.write("alice", access_here.spot_of(topic)) == Verdict::deny);
     }
 }
 
@@ -75,11 +77,11 @@ TEST_CASE("requests_are_for_users_with_a_name_as_the_option_says") {
     for (const auto* const topic :
          {"beckon/v1/user/bob/invite", "beckon/v1/nonsense", "beckon/v1", "beckon/v1/"}) {
         INFO(topic);
-        CHECK(access_here.write("alice", topic) == Verdict::allow);
-        CHECK(access_here.write(nobody, topic) == Verdict::deny);
+        CHECK(access_here.write("alice", access_here.spot_of(topic)) == Verdict::allow);
+        CHECK(access_here.write(nobody, access_here.spot_of(topic)) == Verdict::deny);
         const Access deferring = access_with(Policy::allow, Policy::defer);
-        CHECK(deferring.write("alice", topic) == Verdict::defer);
-        CHECK(deferring.write(nobody, topic) == Verdict::deny);
+        CHECK(deferring.write("alice", deferring.spot_of(topic)) == Verdict::defer);
+        CHECK(deferring.write(nobody, deferring.spot_of(topic)) == Verdict::deny);
     }
 }
 
@@ -92,8 +94,8 @@ TEST_CASE("other_topics_are_judged_as_the_option_says") {
                                         "$beckon/x", "x/beckon/v1"}) {
             INFO(topic);
             for (const auto me : {std::string_view("alice"), nobody}) {
-                CHECK(access.read(me, topic, true) == verdict);
-                CHECK(access.write(me, topic) == verdict);
+                CHECK(access.read(me, access.spot_of(topic), true) == verdict);
+                CHECK(access.write(me, access.spot_of(topic)) == verdict);
                 CHECK(access.subscribe(me, topic) == verdict);
                 CHECK(access.unsubscribe(topic) == verdict);
             }

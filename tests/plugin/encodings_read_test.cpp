@@ -22,7 +22,7 @@ struct Loop {
 
     explicit Loop(std::size_t most = 100) : encodings(topics, {1, 2}, most) {}
 
-    void asked(const std::string& below_root) { encodings.asked("beckon/v1/" + below_root); }
+    void asked(const std::string& below_root) { encodings.asked(below_root); }
 
     /// An event is published in both encodings; READ is asked for `topics`.
     void event(const UserId& user, std::initializer_list<const char*> read) {

@@ -16,7 +16,7 @@ const UserId alice = user("alice");
 const UserId bob = user("bob");
 /// Any that tells users and client ids apart.
 DeviceTag tag_of(const UserId& user, std::string_view client_id) {
-    return DeviceTag(std::hash<std::string>{}(user.text() + '/' + std::string(client_id)));
+    return DeviceTag(std::hash<std::string>{}(user.str() + '/' + std::string(client_id)));
 }
 PresenceChange comes(const UserId& user, std::string_view client_id = "device") {
     return {{user, tag_of(user, client_id)}, true};
@@ -243,7 +243,7 @@ namespace {
 
 /// A session that stays, and is away.
 void come_and_go(Presence& presence, const UserId& user, std::string_view client_id) {
-    const auto own = filter("beckon/v1/inbox/" + user.text() + "/event", user.text());
+    const auto own = filter("beckon/v1/inbox/" + user.str() + "/event", user.str());
     presence.subscribed(connection(1, false, user, client_id), own);
     presence.disconnected(pointer(1), client_id);
 }

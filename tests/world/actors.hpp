@@ -38,7 +38,7 @@ inline Sender device(std::string_view spelled) {
             .device = DeviceTag(std::stoull(std::string(spelled.substr(dot + 1))))};
 }
 inline std::string spelled(const Sender& one) {
-    return one.user.text() + '.' + std::to_string(std::stoull(one.device.text(), nullptr, 16));
+    return one.user.str() + '.' + std::to_string(std::stoull(one.device.str(), nullptr, 16));
 }
 
 /// Limits of which no rate refuses anything, for tests of something else.

@@ -163,9 +163,9 @@ std::string World::spelled(const Request& request) {
             using Verb = std::decay_t<decltype(body)>;
             std::string text(Verb::verb);
             if constexpr (std::same_as<Verb, Invite>) {
-                text += " " + body.invitee.text();
-            } else if constexpr (requires { body.id.text(); }) {
-                text += " " + body.id.text();
+                text += " " + body.invitee.str();
+            } else if constexpr (requires { body.id.str(); }) {
+                text += " " + body.id.str();
             }
             return text + " " + encode(request, Encoding::json);
         },
@@ -189,13 +189,13 @@ std::string World::spelled(const What& what) {
                (heard->assumed ? " assumed" : "");
     }
     if (const auto* ended = std::get_if<Ended>(&what)) {
-        return "ENDED " + ended->id.text() + " " +
+        return "ENDED " + ended->id.str() + " " +
                (ended->state ? std::string(name_of(*ended->state)) : "in no state") + " " +
                ended->reason + text_of(ended->by, ended->by_device) + (ended->here ? " here" : "") +
                (ended->assumed ? " assumed" : "");
     }
     if (const auto* busy = std::get_if<Busy>(&what)) {
-        return "BUSY " + busy->id.text();
+        return "BUSY " + busy->id.str();
     }
     if (const auto* event = std::get_if<GroupEvent>(&what)) {
         return "GROUP " + encode(*event, Encoding::json);

@@ -53,12 +53,12 @@ inline void require(bool holds, const char* otherwise) {
 }
 inline void require(bool holds, const InvitationId& id, const char* otherwise) {
     if (!holds) {
-        throw Broken(id.text() + ": " + otherwise);
+        throw Broken(id.str() + ": " + otherwise);
     }
 }
 
 inline std::string text_of(std::optional<UserId> by, std::optional<DeviceTag> by_device) {
-    return (by ? " by " + by->text() : "") + (by_device ? "/" + by_device->text() : "");
+    return (by ? " by " + by->str() : "") + (by_device ? "/" + by_device->str() : "");
 }
 
 class World {

@@ -50,9 +50,9 @@ void World::watch_medium() {
             std::visit(
                 [&](const auto& one) {
                     if constexpr (requires { one.group; }) {
-                        doubtful_.push_back({ticket, one.group.text(), 0});
+                        doubtful_.push_back({ticket, one.group.str(), 0});
                     } else if constexpr (requires { one.inviter; }) {
-                        doubtful_.push_back({ticket, one.id.text(), is_asked_ ? 0 : one.rev});
+                        doubtful_.push_back({ticket, one.id.str(), is_asked_ ? 0 : one.rev});
                     }
                 },
                 change);
@@ -288,7 +288,7 @@ void World::require_stored(const Saying& saying) const {
             const auto* invited = std::get_if<Invited>(&reply->body);
             const auto* got = std::get_if<Got>(&reply->body);
             const auto* about = invited != nullptr ? &invited->id
-                                : got != nullptr   ? &got->invitation.id
+                                : got != nullptr   ? &got->invitation->id
                                                    : nullptr;
             require(about == nullptr || stored_rev(*about) >= 1, "told of what is not stored");
             continue;
@@ -465,7 +465,7 @@ void World::note_by_clock(Effects effects) {
 bool World::is_said_again(const Delivery& delivery) {
     std::string text = encode(delivery.event, Encoding::json);
     for (const auto& user : delivery.to) {
-        text += ' ' + user.text();
+        text += ' ' + user.str();
     }
     const auto [said, is_new] = said_by_clock_.emplace(std::move(text), life_);
     return !is_new && said->second < life_;
@@ -508,8 +508,8 @@ void World::require_on_time(const Event& event, Instant due) const {
                 }));
     };
     const auto* known = present(event.id);
-    const bool in_doubt = was_in_doubt(event.id.text()) ||
-                          (known != nullptr && known->group && was_in_doubt(known->group->text()));
+    const bool in_doubt = was_in_doubt(event.id.str()) ||
+                          (known != nullptr && known->group && was_in_doubt(known->group->str()));
     require(in_doubt || now_ <= due + CommitGate::Settings{}.patience + Duration(100), event.id,
             "the clock's decision is said late");
 }
@@ -597,7 +597,7 @@ void World::deliver(const Delivery& delivery) {
     note([&] {
         std::string to;
         for (const auto& user : delivery.to) {
-            to += " " + user.text();
+            to += " " + user.str();
         }
         return "    to" + to + ": " + encode(delivery.event, Encoding::json) +
                (is_dying_ ? " (nobody hears)" : "");

@@ -255,48 +255,48 @@ class Promises::Model {
         };
         const auto ahead = [this](Instant at) { return std::to_string((at - now_).count()); };
         for (const auto& [id, known] : known_) {
-            add(id.text());
+            add(id.str());
             add(known.was_online ? "was online" : "");
             for (const auto& part : known.parts) {
-                add(part.user.text());
+                add(part.user.str());
                 add(name_of(part.state));
                 if (part.pending()) {
                     add(part.ringing ? "ringing" : "");
                     const bool has_timeout = part.deadline != Instant::max();
                     add(ahead(has_timeout ? part.deadline : known.lifetime_end));
                 } else {
-                    add(part.by ? part.by->text() : "");
-                    add(part.device ? part.device->text() : "");
+                    add(part.by ? part.by->str() : "");
+                    add(part.device ? part.device->str() : "");
                 }
             }
             if (known.call) {
                 add(known.call->ended_at ? "ended" : "");
                 add(known.lives() ? ahead(*known.call->started_at) : "");
                 for (const auto& one : known.call->participants) {
-                    add(one.user.text());
-                    add(one.device.text());
+                    add(one.user.str());
+                    add(one.device.str());
                     add(one.was_online ? "was online" : "");
                     add(one.takes_part ? "takes part" : "");
                     add(one.lost_at != Instant::max() ? ahead(one.lost_at) : "");
-                    add(one.hung_up ? one.hung_up->text() : "");
+                    add(one.hung_up ? one.hung_up->str() : "");
                 }
             }
         }
         for (const auto& [id, group] : groups_) {
-            add(id.text());
+            add(id.str());
             for (const auto& [user, rank] : group.members) {
-                add(user.text());
+                add(user.str());
                 add(name_of(rank));
             }
         }
         for (const auto& [user, devices] : online_) {
-            add(user.text());
+            add(user.str());
             for (const auto& device : devices) {
-                add(device.text());
+                add(device.str());
             }
         }
         for (const auto& [user, at] : lost_at_) {
-            add(user.text());
+            add(user.str());
             add(ahead(at));
         }
         return text;
@@ -452,10 +452,10 @@ class Promises::Model {
         for (const auto& [id, known] : known_) {
             for (const auto& part : known.parts) {
                 require(!part.pending() || latest_due(known, part) > now_,
-                        id.text() + ": a deadline passed unnoticed");
+                        id.str() + ": a deadline passed unnoticed");
             }
             require(!known.lives() || latest_due(*known.call) > now_,
-                    id.text() + ": a call's end passed unnoticed");
+                    id.str() + ": a call's end passed unnoticed");
         }
     }
     /// Until when who was to be lost then is lost. Nobody is while the store takes nothing; and
@@ -1815,11 +1815,11 @@ class Promises::Model {
             return false;
         }
         const auto most = std::clamp<std::int64_t>(asked.page.limit.value_or(100), 1, 100);
-        if (std::cmp_greater(right.invitation.invitees.size(), most)) {
-            right.invitation.invitees.resize(static_cast<std::size_t>(most));
+        if (std::cmp_greater(right.invitation->invitees.size(), most)) {
+            right.invitation->invitees.resize(static_cast<std::size_t>(most));
             right.next = got.next.value_or("it goes on");
         }
-        if (without_ringing(got.invitation) != without_ringing(right.invitation) ||
+        if (without_ringing(*got.invitation) != without_ringing(*right.invitation) ||
             got.next != right.next) {
             throw BrokenPromise(
                 "get tells " + encode(reply, Encoding::json) + " where the events told " +

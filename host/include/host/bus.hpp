@@ -20,9 +20,9 @@ struct ReplyAddress {
     Encoding encoding = Encoding::json;
 };
 
-/// One message that a host publishes; views, for the time of the call.
+/// One message that a host publishes; it refers to what lives for the time of the call.
 struct Publication {
-    std::string_view topic;
+    const std::string& topic;
     std::string_view payload;
     /// Told as Content Type.
     Encoding encoding = Encoding::json;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "protocol/ids.hpp"
+
+struct evp_mac_ctx_st;
 
 namespace beckon {
 
@@ -19,12 +21,16 @@ class DeviceTags {
   public:
     /// A new secret for that.
     static std::string new_secret();
-    explicit DeviceTags(std::string secret) : secret_(std::move(secret)) {}
+    explicit DeviceTags(std::string_view secret);
 
     [[nodiscard]] DeviceTag tag_of(const UserId& user, std::string_view client_id) const;
 
   private:
-    std::string secret_;
+    struct Free {
+        void operator()(evp_mac_ctx_st* context) const noexcept;
+    };
+    /// Has the secret, which costs more to set up than a tag.
+    std::unique_ptr<evp_mac_ctx_st, Free> hmac_;
 };
 
 }  // namespace beckon

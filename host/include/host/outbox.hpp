@@ -97,13 +97,13 @@ class Outbox {
             Entry& entry = *line_.front();
             if (entry.second.messages.empty()) {  // had its last, or got it ahead of its turn
                 line_.pop_front();
-                queues_.erase(entry.first);
+                queues_.erase(entry.first.key);
                 kept_bytes_ -= bytes_of_a_user;
             } else if (published < pace_.slice && bytes < pace_.slice_bytes) {
                 line_.push_back(&entry);
                 line_.pop_front();
                 bytes += entry.second.messages.front()->for_each;
-                publish_first(entry.first, entry.second);
+                publish_first(entry.first.key, entry.second);
                 ++published;
             } else {
                 break;
@@ -141,7 +141,7 @@ class Outbox {
         ~Kept() {
             outbox.kept_bytes_ -= bytes;
             if (cause != nullptr && --cause->second == 0) {
-                outbox.causes_.erase(cause->first);
+                outbox.causes_.erase(cause->first.key);
             }
         }
         Kept(const Kept&) = delete;

@@ -34,7 +34,7 @@ class OwnChanges {
     }
     ~OwnChanges() {
         if (all_ != nullptr && (entry_->second -= count_) == 0) {
-            all_->erase(entry_->first);
+            all_->erase(entry_->first.key);
         }
     }
     OwnChanges(OwnChanges&& from) noexcept
@@ -76,8 +76,8 @@ struct Held {
 };
 /// What was decided of these is perhaps not stored, and perhaps it is.
 struct Doubt {
-    std::unordered_set<std::string> invitations{};
-    std::unordered_set<std::string> groups{};
+    std::unordered_set<InvitationId> invitations{};
+    std::unordered_set<GroupId> groups{};
     void add(const Change& change);
     /// In a switchboard that remembers what the effect is about.
     [[nodiscard]] bool has(const Effect& effect, const Switchboard& switchboard) const;

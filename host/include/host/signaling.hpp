@@ -34,9 +34,9 @@ struct PendingReply {
     bool is_said = false;
 };
 
-/// A reply, encoded, and where it goes.
+/// A reply, encoded, and who asked.
 struct ReplyToPublish {
-    ReplyAddress to;
+    CommitGate::Asker asked;
     std::string payload;
 };
 
@@ -95,8 +95,7 @@ class Signaling {
     void refused(const Refused& what, Instant now);
     /// Judges one request. It gets a reply in any case: `internal` when there is
     /// no memory for another.
-    void handle(const Caller& caller, const RawRequest& raw, const ReplyAddress& reply_to,
-                Instant now);
+    void handle(const Caller& caller, const RawRequest& raw, ReplyAddress reply_to, Instant now);
 
     void apply(std::span<const PresenceChange> changes, Instant now);
 
@@ -107,8 +106,8 @@ class Signaling {
 
   private:
     CommitGate::Host gate_host();
-    void perform(Effects effects, PendingReply* asked);
-    void reply(const Reply& reply, PendingReply& asked);
+    void perform(Effects effects, const CommitGate::Asker& asked);
+    void reply(const Reply& reply, const CommitGate::Asker& asked);
     void tell_operators(const Reply& reply, const PendingReply& asked);
     /// `cause`: as in the outbox.
     void deliver(Delivery& delivery, bool to_many, const UserId* cause);

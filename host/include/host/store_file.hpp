@@ -120,10 +120,14 @@ class StoreFile {
     void migrate(const ClockReading& now, std::string_view secret);
     void read_broker(const ClockReading& now);
     void ready();
-    void apply(const Change& change);
+    void apply(const Changes& changes);
+    bool update(const InvitationKept& kept);
+    void insert(const InvitationKept& kept, const std::optional<Data>& data);
+    void note_end(const InvitationKept& kept);
     void apply(const InvitationKept& kept);
     void apply(const DataKept& kept);
     void apply(const NoteKept& kept);
+    bool update(const InviteeKept& kept, std::string_view device);
     void apply(const InviteeKept& kept);
     void apply(const CallKept& kept);
     void apply(const ParticipantKept& kept);
@@ -134,6 +138,12 @@ class StoreFile {
     void apply(const GroupGone& gone);
     void all_are_due(Instant now);
     void list_ended();
+    /// What its inviter and its invitees find in their history.
+    struct Ended {
+        std::uint64_t number = 0;
+        UserId inviter;
+        std::int64_t ended_ms = 0;
+    };
     struct Forgotten {
         std::int64_t ended_ms = 0;
         std::int64_t number = 0;
@@ -160,7 +170,7 @@ class StoreFile {
     std::int64_t forgotten_ = 0;
     int log_pages_ = 0;
     /// Of the present transaction.
-    std::vector<std::uint64_t> ended_;
+    std::vector<Ended> ended_;
     std::int64_t newly_forgotten_ = 0;
 };
 

@@ -18,38 +18,46 @@ namespace beckon {
 template <class Key, class Value>
 class ShardedMap {
   public:
-    using Entry = std::pair<const Key, Value>;
+  private:
+    /// Hashed once: whoever walks a table compares numbers.
+    struct Hashed {
+        Key key;
+        std::uint64_t hash;
+    };
 
-    explicit ShardedMap(const SipKey& key) : hash_{key} {
-        parts_.reserve(part_count);
-        for (std::size_t i = 0; i < part_count; ++i) {
-            parts_.emplace_back(0, hash_);
-        }
-    }
+  public:
+    /// `first.key` is the entry's key.
+    using Entry = std::pair<const Hashed, Value>;
+
+    explicit ShardedMap(const SipKey& key) : hash_{key}, parts_(part_count) {}
 
     /// The value, or null.
     [[nodiscard]] Value* find(const Key& key) {
-        auto& part = parts_[part_of(key)];
-        const auto at = part.find(key);
+        const Wanted wanted{key, hash_(key.text())};
+        auto& part = parts_[part_of(wanted.hash)];
+        const auto at = part.find(wanted);
         return at == part.end() ? nullptr : &at->second;
     }
     [[nodiscard]] const Value* find(const Key& key) const {
-        const auto& part = parts_[part_of(key)];
-        const auto at = part.find(key);
+        const Wanted wanted{key, hash_(key.text())};
+        const auto& part = parts_[part_of(wanted.hash)];
+        const auto at = part.find(wanted);
         return at == part.end() ? nullptr : &at->second;
     }
 
     /// The entry, made with a default value if it was not there; whether it was made.
     std::pair<Entry*, bool> obtain(const Key& key) {
-        const auto [at, made] = parts_[part_of(key)].try_emplace(key);
+        const auto hash = hash_(key.text());
+        const auto [at, made] = parts_[part_of(hash)].try_emplace(Hashed{key, hash});
         size_ += made ? 1U : 0U;
         return {&*at, made};
     }
 
     /// `key` may be the entry's own.
     void erase(const Key& key) {
-        auto& part = parts_[part_of(key)];
-        if (const auto at = part.find(key); at != part.end()) {
+        const Wanted wanted{key, hash_(key.text())};
+        auto& part = parts_[part_of(wanted.hash)];
+        if (const auto at = part.find(wanted); at != part.end()) {
             part.erase(at);
             --size_;
         }
@@ -58,19 +66,27 @@ class ShardedMap {
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   private:
-    struct KeyedHash {
-        SipKey key;
-        std::size_t operator()(const Key& one) const noexcept { return siphash(key, one.text()); }
+    struct Wanted {
+        const Key& key;
+        std::uint64_t hash;
+    };
+    struct HashOf {
+        using is_transparent = void;
+        std::size_t operator()(const auto& one) const noexcept { return one.hash; }
+    };
+    struct Same {
+        using is_transparent = void;
+        bool operator()(const auto& one, const auto& other) const noexcept {
+            return one.hash == other.hash && one.key == other.key;
+        }
     };
 
-    [[nodiscard]] std::size_t part_of(const Key& key) const {
-        // Other bits than those by which the part itself tells entries apart.
-        return hash_(key) >> 32U & (part_count - 1);
-    }
+    /// Other bits than those by which the part itself tells entries apart.
+    static std::size_t part_of(std::uint64_t hash) { return hash >> 32U & (part_count - 1); }
 
     static constexpr std::size_t part_count = 512;
-    KeyedHash hash_;
-    std::vector<std::unordered_map<Key, Value, KeyedHash>> parts_;
+    TableHash hash_;
+    std::vector<std::unordered_map<Hashed, Value, HashOf, Same>> parts_;
     std::size_t size_ = 0;
 };
 

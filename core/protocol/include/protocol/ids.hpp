@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -12,43 +14,56 @@
 
 namespace beckon {
 
+inline constexpr std::size_t most_id_bytes = 64;
+
+/// Which characters ids are made of.
+inline constexpr auto in_ids = [] {
+    std::array<bool, 256> allowed{};
+    for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                         "0123456789._@:-")) {
+        allowed[static_cast<unsigned char>(c)] = true;
+    }
+    return allowed;
+}();
+
 /// True for what the contract (section 1) calls an id: `[A-Za-z0-9._@:-]{1,64}`.
 /// No id holds `/`, `+` or `#`, so an id is safe as one level of a topic.
 constexpr bool is_id(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 64) {
+    if (text.empty() || text.size() > most_id_bytes) {
         return false;
     }
-    for (const char c : text) {
-        const bool allowed = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                             (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '@' ||
-                             c == ':' || c == '-';
-        if (!allowed) {
-            return false;
-        }
-    }
-    return true;
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return in_ids[static_cast<unsigned char>(c)]; });
 }
 
-/// An id of one kind. Holds valid text only: `parse` is the way in, and the
-/// default is the valid placeholder "-". Ids of two kinds do not mix.
+/// An id of one kind, in place: a copy allocates nothing. Holds valid text only: `parse` is the
+/// way in, and the default is the valid placeholder "-". Ids of two kinds do not mix.
 template <class Kind>
 class Id {
   public:
-    Id() : text_("-") {}
+    Id() noexcept : Id("-") {}
 
     /// The id spelled `text`, or nothing if that is no id.
-    static std::optional<Id> parse(std::string_view text) {
+    static std::optional<Id> parse(std::string_view text) noexcept {
         return is_id(text) ? std::optional<Id>(Id(text)) : std::nullopt;
     }
 
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    /// Lives as long as this id.
+    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+    [[nodiscard]] std::string str() const { return std::string(text()); }
 
-    // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
-    auto operator<=>(const Id&) const = default;
+    bool operator==(const Id& other) const noexcept { return text() == other.text(); }
+    std::strong_ordering operator<=>(const Id& other) const noexcept {
+        return text() <=> other.text();
+    }
 
   private:
-    explicit Id(std::string_view text) : text_(text) {}
-    std::string text_;
+    explicit Id(std::string_view text) noexcept : size_(static_cast<std::uint8_t>(text.size())) {
+        std::copy(text.begin(), text.end(), text_.begin());
+    }
+    // All of them have a value, so that to copy them is defined.
+    std::array<char, most_id_bytes> text_{};
+    std::uint8_t size_;
 };
 
 using UserId = Id<struct UserKind>;
@@ -68,7 +83,13 @@ class DeviceTag {
     constexpr explicit DeviceTag(std::uint64_t value) noexcept : value_(value) {}
 
     static std::optional<DeviceTag> parse(std::string_view text) noexcept;
-    [[nodiscard]] std::string text() const;
+    struct Text {
+        std::array<char, 16> digits;
+        // NOLINTNEXTLINE(google-explicit-constructor): it is nothing else
+        operator std::string_view() const noexcept { return {digits.data(), digits.size()}; }
+    };
+    [[nodiscard]] Text text() const noexcept;
+    [[nodiscard]] std::string str() const { return std::string(std::string_view(text())); }
 
     // NOLINTNEXTLINE(modernize-use-nullptr): version 14 means the 0 of the language itself
     auto operator<=>(const DeviceTag&) const = default;
@@ -82,6 +103,6 @@ class DeviceTag {
 template <class Kind>
 struct std::hash<beckon::Id<Kind>> {
     std::size_t operator()(const beckon::Id<Kind>& id) const noexcept {
-        return std::hash<std::string>{}(id.text());
+        return std::hash<std::string_view>{}(id.text());
     }
 };

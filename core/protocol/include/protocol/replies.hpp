@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/boxed.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/instant.hpp"
@@ -291,12 +292,13 @@ struct Cancelled {
 };
 
 struct Got {
-    InvitationInfo invitation;
+    /// Boxed: by far the largest that a reply holds, and seldom what one is.
+    Boxed<InvitationInfo> invitation;
     /// Its invitees go on.
     std::optional<std::string> next{};
 
     static void fields(auto& m, auto& v) {
-        v.required("invitation", m.invitation);
+        v.required("invitation", *m.invitation);
         v("next", m.next);
     }
     bool operator==(const Got&) const = default;

@@ -62,6 +62,9 @@ struct Invite {
 /// All whom it asks, each once.
 inline std::vector<UserId> invitees_of(const Invite& invite) {
     std::vector<UserId> all{invite.invitee};
+    if (invite.also.empty()) {
+        return all;
+    }
     all.insert(all.end(), invite.also.begin(), invite.also.end());
     return distinct(all);
 }

@@ -24,13 +24,13 @@ class Topics {
     [[nodiscard]] const std::string& root() const noexcept { return root_; }
     [[nodiscard]] std::string status() const { return root_ + "/status"; }
     [[nodiscard]] std::string events(const UserId& user, Encoding encoding) const {
-        return inbox(user) + (encoding == Encoding::json ? "/json" : "/event");
+        return inbox(user, encoding == Encoding::json ? "/json" : "/event");
     }
     /// What operators read there: `counters`, `refused`, `absent`.
     [[nodiscard]] std::string for_operators(std::string_view what) const {
         return root_ + "/operator/" + std::string(what);
     }
-    [[nodiscard]] std::string replies(const UserId& user) const { return inbox(user) + "/reply"; }
+    [[nodiscard]] std::string replies(const UserId& user) const { return inbox(user, "/reply"); }
 
     /// Where `me` publishes a request.
     [[nodiscard]] std::string request(const RequestBody& body, const UserId& me) const {
@@ -39,22 +39,22 @@ class Topics {
                                using Asked = std::decay_t<decltype(asked)>;
                                std::string place;
                                if constexpr (requires { asked.group; }) {
-                                   place = "/group/" + asked.group.text();
+                                   place = "/group/" + asked.group.str();
                                } else if constexpr (std::same_as<Asked, Message>) {
                                    const bool user = std::holds_alternative<UserId>(asked.to);
                                    place = (user ? "/user/" : "/group/") +
-                                           std::visit([](auto& id) { return id.text(); }, asked.to);
+                                           std::visit([](auto& id) { return id.str(); }, asked.to);
                                } else if constexpr (requires { asked.invitee; }) {
-                                   place = "/user/" + asked.invitee.text();
+                                   place = "/user/" + asked.invitee.str();
                                } else if constexpr (requires { asked.id; }) {
-                                   place = "/invitation/" + asked.id.text();
+                                   place = "/invitation/" + asked.id.str();
                                } else if constexpr (std::same_as<Asked, ListOnline> ||
                                                     std::same_as<Asked, ListOpen>) {
                                    place = "/operator";
                                } else if constexpr (requires { asked.of; }) {
-                                   place = "/user/" + asked.of.value_or(me).text();
+                                   place = "/user/" + asked.of.value_or(me).str();
                                } else {
-                                   place = "/user/" + me.text();
+                                   place = "/user/" + me.str();
                                }
                                return place + "/" + std::string(Asked::verb);
                            },
@@ -76,8 +76,11 @@ class Topics {
     }
 
   private:
-    [[nodiscard]] std::string inbox(const UserId& user) const {
-        return root_ + "/inbox/" + user.text();
+    [[nodiscard]] std::string inbox(const UserId& user, std::string_view end) const {
+        constexpr std::string_view level = "/inbox/";
+        std::string topic;
+        topic.reserve(root_.size() + level.size() + user.text().size() + end.size());
+        return topic.append(root_).append(level).append(user.text()).append(end);
     }
     std::string root_;
 };

@@ -18,7 +18,7 @@ namespace beckon {
 
 enum class Encoding : std::uint8_t { msgpack, json };
 
-/// The MQTT content type of a message in this encoding.
+/// The MQTT content type of a message in this encoding; a NUL follows it.
 constexpr std::string_view content_type(Encoding encoding) {
     return encoding == Encoding::json ? "application/json" : "application/vnd.msgpack";
 }
