@@ -26,7 +26,7 @@ ROOMS = {
     # What the client library's users and the protocol share.
     "vocabulary": Room("core/protocol/include/beckon", public="core/protocol/include"),
     "protocol": Room("core/protocol", public="core/protocol/include", may=["vocabulary"],
-                     libraries=["nlohmann/json.hpp", "msgpack.hpp"]),
+                     libraries=["nlohmann/json.hpp", "msgpack.hpp", "rapidjson/"]),
     "judge": Room("core/judge", public="core/judge/include", may=["protocol", "vocabulary"]),
     "device": Room("core/device", public="core/device/include", may=["protocol", "vocabulary"]),
     "host": Room("host", public="host/include", may=["judge", "protocol", "vocabulary"],
