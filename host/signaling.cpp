@@ -32,6 +32,13 @@ constexpr std::size_t broker_overhead = 300;
 constexpr std::size_t worth_giving_back = std::size_t{8} * 1024 * 1024;
 constexpr Duration until_receivers_have_it = std::chrono::seconds(5);
 
+/// What lies free at the end of the heap goes back to the system only above this. glibc's own
+/// 128 KiB are less than a large body takes while it is judged: each such would be given back, and
+/// come anew, a page fault for each 4 KiB, which is most of what it costs.
+constexpr int most_free_at_end = 4 * 1024 * 1024;
+/// Nor is what is smaller than this mapped by itself.
+constexpr int least_mapped = 1024 * 1024;
+
 /// More receivers than that are many.
 constexpr std::size_t most_that_are_few = 16;
 
@@ -82,6 +89,8 @@ Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journ
       outbox_({random_bits(), random_bits()}, {},
               [this](const UserId& to, ToPublish& message) { publish(to, message); }),
       gate_(settings_.gate, gate_host(), std::move(journal), clock_()) {
+    mallopt(M_TRIM_THRESHOLD, most_free_at_end);
+    mallopt(M_MMAP_THRESHOLD, least_mapped);
     if (settings_.gate.operators) {
         news_.emplace(bus_, topics_);
     }
