@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <concepts>
-#include <cstring>
 #include <msgpack.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -38,7 +37,7 @@ struct FieldCounter {
 /// What is written, in room that is made ahead: most of it comes a few bytes at a time.
 class Bytes {
   public:
-    void write(const char* from, std::size_t size) { std::memcpy(room(size), from, size); }
+    void write(const char* from, std::size_t size) { std::copy_n(from, size, room(size)); }
     /// Where so many more bytes are to be put at once.
     char* room(std::size_t size) {
         if (bytes_.size() - used_ < size) {
