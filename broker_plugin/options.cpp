@@ -126,7 +126,7 @@ Complaint read_operators(std::string_view value, std::set<UserId>& operators) {
             return "names '" + std::string(name) +
                    "', which is no user name of 1 to 64 characters A-Z a-z 0-9 . _ @ : -";
         }
-        operators.insert(std::move(*user));
+        operators.insert(*user);
         value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
     }
     return std::nullopt;

@@ -56,19 +56,19 @@ void GroupManager::createGroup(const std::string& groupID, const std::string& gr
 void GroupManager::joinGroup(const std::string& groupID, ResultCallback callback) {
     Arguments arguments;
     JoinGroup join{arguments.group(groupID)};
-    arguments.call(engine_, std::move(join), completion(std::move(callback), to_result));
+    arguments.call(engine_, join, completion(std::move(callback), to_result));
 }
 
 void GroupManager::quitGroup(const std::string& groupID, ResultCallback callback) {
     Arguments arguments;
     QuitGroup quit{arguments.group(groupID)};
-    arguments.call(engine_, std::move(quit), completion(std::move(callback), to_result));
+    arguments.call(engine_, quit, completion(std::move(callback), to_result));
 }
 
 void GroupManager::dismissGroup(const std::string& groupID, ResultCallback callback) {
     Arguments arguments;
     DismissGroup dismiss{arguments.group(groupID)};
-    arguments.call(engine_, std::move(dismiss), completion(std::move(callback), to_result));
+    arguments.call(engine_, dismiss, completion(std::move(callback), to_result));
 }
 
 void GroupManager::getJoinedGroupList(GroupListCallback callback) {
@@ -170,14 +170,14 @@ void GroupManager::setGroupMemberRole(const std::string& groupID, const std::str
     Arguments arguments;
     SetRank set{arguments.group(groupID), arguments.user(userID, "user"),
                 arguments.word(role, "role")};
-    arguments.call(engine_, std::move(set), completion(std::move(callback), to_result));
+    arguments.call(engine_, set, completion(std::move(callback), to_result));
 }
 
 void GroupManager::transferGroupOwner(const std::string& groupID, const std::string& userID,
                                       ResultCallback callback) {
     Arguments arguments;
     TransferGroup transfer{arguments.group(groupID), arguments.user(userID, "user")};
-    arguments.call(engine_, std::move(transfer), completion(std::move(callback), to_result));
+    arguments.call(engine_, transfer, completion(std::move(callback), to_result));
 }
 
 }  // namespace beckon

@@ -10,8 +10,7 @@ namespace {
 
 std::string send(Engine& engine, Arguments& arguments, std::variant<UserId, GroupId> to, Data data,
                  ResultCallback callback) {
-    Message message{
-        .to = std::move(to), .data = std::move(data), .id = MessageId::parse(Engine::random_id())};
+    Message message{.to = to, .data = std::move(data), .id = MessageId::parse(Engine::random_id())};
     std::string id = message.id->str();
     arguments.call(engine, std::move(message), completion(std::move(callback), to_result));
     return id;

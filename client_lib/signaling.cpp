@@ -230,7 +230,7 @@ void SignalingManager::getHistory(SignalingHistoryCallback callback, int limit,
 void SignalingManager::ringing(const std::string& inviteID, ResultCallback callback) {
     Arguments arguments;
     Ringing ringing{.id = arguments.invitation(inviteID)};
-    arguments.call(engine_, std::move(ringing), completion(std::move(callback), to_result));
+    arguments.call(engine_, ringing, completion(std::move(callback), to_result));
 }
 
 void SignalingManager::signal(const std::string& inviteID, const std::string& data,
@@ -268,7 +268,7 @@ void SignalingManager::join(const std::string& inviteID, const std::string& data
 void SignalingManager::resume(const std::string& inviteID, ResultCallback callback) {
     Arguments arguments;
     Resume resume{.id = arguments.invitation(inviteID)};
-    arguments.call(engine_, std::move(resume), completion(std::move(callback), to_result));
+    arguments.call(engine_, resume, completion(std::move(callback), to_result));
 }
 
 void SignalingManager::setBusy(bool busy, const std::string& data, ResultCallback callback) {

@@ -36,7 +36,7 @@ void HistoryReader::ask(Asked asked) {
             turns_.push_back(asked.user);
         }
         ++waiting_;
-        asked_[asked.user].push_back(std::move(asked));
+        asked_[asked.user].push_back(asked);
         work_.notify_one();
     }
 }
@@ -96,10 +96,10 @@ void HistoryReader::run(const StoreClock& clock) {
 
 /// Of the user whose turn it is.
 HistoryReader::Asked HistoryReader::next() {
-    const UserId user = std::move(turns_.front());
+    const UserId user = turns_.front();
     turns_.pop_front();
     const auto of_user = asked_.find(user);
-    Asked asked = std::move(of_user->second.front());
+    Asked asked = of_user->second.front();
     of_user->second.pop_front();
     if (of_user->second.empty()) {
         asked_.erase(of_user);

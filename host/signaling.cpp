@@ -89,8 +89,10 @@ Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journ
       outbox_({random_bits(), random_bits()}, {},
               [this](const UserId& to, ToPublish& message) { publish(to, message); }),
       gate_(settings_.gate, gate_host(), std::move(journal), clock_()) {
+    // NOLINTBEGIN(concurrency-mt-unsafe): no other thread of ours is there yet
     mallopt(M_TRIM_THRESHOLD, most_free_at_end);
     mallopt(M_MMAP_THRESHOLD, least_mapped);
+    // NOLINTEND(concurrency-mt-unsafe)
     if (settings_.gate.operators) {
         news_.emplace(bus_, topics_);
     }

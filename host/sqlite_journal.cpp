@@ -108,7 +108,7 @@ void SqliteJournal::reload() { writer_->reload(); }
 
 void SqliteJournal::ask_history(std::uint64_t asked, UserId user, std::size_t limit,
                                 std::optional<HistoryMark> before) {
-    reader_->ask({asked, std::move(user), limit, before});
+    reader_->ask({asked, user, limit, before});
 }
 
 }  // namespace beckon

@@ -178,7 +178,7 @@ void StoreReading::tell_invitation(const Statement& row, Part part, const Journa
     const auto number = kept.number;
     const bool has_notes = kept.rev > 1;
     const bool has_call = kept.call;
-    tell(std::move(kept));
+    tell(kept);
     if (part == Part::all && !row.is_null(data_column)) {
         tell(DataKept{.number = number, .data = read_data(row, data_column)});
     }
@@ -263,7 +263,7 @@ void StoreReading::tell_invitees(std::uint64_t number, const Journal::Tell& tell
         if (!invitee.is_null(6)) {
             one.note = read_rev(invitee, 6);
         }
-        tell(std::move(one));
+        tell(one);
     }
 }
 
@@ -300,7 +300,7 @@ void StoreReading::tell_call(std::uint64_t number, const Journal::Tell& tell) {
         if (!participant.is_null(5)) {
             one.hung_up = read_device(participant, 5);
         }
-        tell(std::move(one));
+        tell(one);
         is_alone = false;
     }
     if (is_alone) {

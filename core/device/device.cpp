@@ -649,7 +649,7 @@ bool Device::get_on(OpenRequest& asked, Got& page) {
         }
         if (whole.call_state && page.invitation->call_state) {
             for (UserId& user : page.invitation->call_state->participants) {
-                whole.call_state->participants.push_back(std::move(user));
+                whole.call_state->participants.push_back(user);
             }
         }
         *page.invitation = std::move(whole);

@@ -43,7 +43,7 @@ class Inbox {
   public:
     using News = std::vector<std::variant<Heard, Ended, Unsure, Doubtful>>;
 
-    explicit Inbox(UserId me) : me_(std::move(me)) {}
+    explicit Inbox(UserId me) : me_(me) {}
 
     /// The tag by which this device knows its own echo; every reply tells it.
     void set_device(DeviceTag device) { device_ = device; }

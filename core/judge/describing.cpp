@@ -224,7 +224,7 @@ ReplyBody Invitations::judge(const Sender& sender, const ListOnline& asked,
             page.next = page.online.back().user.text();
             break;
         }
-        page.online.push_back(std::move(one));
+        page.online.push_back(one);
     }
     return page;
 }

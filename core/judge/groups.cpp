@@ -293,7 +293,7 @@ ReplyBody Groups::apply(const Sender& /*sender*/, const Group& group, const GetG
             page.next = members.back().user.text();
             break;
         }
-        members.push_back(std::move(member));
+        members.push_back(member);
     }
     return page;
 }

@@ -29,11 +29,11 @@ struct TopicRow {
 template <class Body>
 std::optional<RequestBody> about_invitation(std::string_view subject) {
     auto id = InvitationId::parse(subject);
-    return id ? std::optional<RequestBody>(Body{.id = std::move(*id)}) : std::nullopt;
+    return id ? std::optional<RequestBody>(Body{.id = *id}) : std::nullopt;
 }
 std::optional<RequestBody> about_invitee(std::string_view subject) {
     auto user = UserId::parse(subject);
-    return user ? std::optional<RequestBody>(Invite{.invitee = std::move(*user)}) : std::nullopt;
+    return user ? std::optional<RequestBody>(Invite{.invitee = *user}) : std::nullopt;
 }
 template <class Body>
 std::optional<RequestBody> about_me(std::string_view subject) {
@@ -42,7 +42,7 @@ std::optional<RequestBody> about_me(std::string_view subject) {
 template <class Body>
 std::optional<RequestBody> about_user(std::string_view subject) {
     auto user = UserId::parse(subject);
-    return user ? std::optional<RequestBody>(Body{.of = std::move(*user)}) : std::nullopt;
+    return user ? std::optional<RequestBody>(Body{.of = *user}) : std::nullopt;
 }
 template <class Body>
 std::optional<RequestBody> about_all(std::string_view /*subject*/) {
@@ -51,7 +51,7 @@ std::optional<RequestBody> about_all(std::string_view /*subject*/) {
 template <class Body>
 std::optional<RequestBody> about_group(std::string_view subject) {
     auto group = GroupId::parse(subject);
-    return group ? std::optional<RequestBody>(Body{.group = std::move(*group)}) : std::nullopt;
+    return group ? std::optional<RequestBody>(Body{.group = *group}) : std::nullopt;
 }
 template <class To>
 std::optional<RequestBody> message_to(std::string_view subject) {

@@ -148,7 +148,7 @@ class JsonSink {
         out_.write(word.data(), word.size());
     }
     void integer(std::integral auto value) {
-        std::array<char, 20> digits;
+        std::array<char, 20> digits{};
         const auto [end, error] = std::to_chars(digits.begin(), digits.end(), value);
         out_.write(digits.data(), static_cast<std::size_t>(end - digits.begin()));
     }

@@ -107,7 +107,7 @@ class Signaling {
   private:
     CommitGate::Host gate_host();
     void perform(Effects effects, const CommitGate::Asker& asked);
-    void reply(const Reply& reply, const CommitGate::Asker& asked);
+    void reply(const Reply& reply, const CommitGate::Asker& asker);
     void tell_operators(const Reply& reply, const PendingReply& asked);
     /// `cause`: as in the outbox.
     void deliver(Delivery& delivery, bool to_many, const UserId* cause);

@@ -70,6 +70,7 @@ class ShardedMap {
         const Key& key;
         std::uint64_t hash;
     };
+    // NOLINTBEGIN(readability-identifier-naming): so the standard library names it
     struct HashOf {
         using is_transparent = void;
         std::size_t operator()(const auto& one) const noexcept { return one.hash; }
@@ -80,6 +81,7 @@ class ShardedMap {
             return one.hash == other.hash && one.key == other.key;
         }
     };
+    // NOLINTEND(readability-identifier-naming)
 
     /// Other bits than those by which the part itself tells entries apart.
     static std::size_t part_of(std::uint64_t hash) { return hash >> 32U & (part_count - 1); }

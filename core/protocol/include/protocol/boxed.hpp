@@ -15,7 +15,10 @@ class Boxed {
     // NOLINTNEXTLINE(google-explicit-constructor): it is such a value
     Boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}
     Boxed(const Boxed& other) : Boxed(*other) {}
-    Boxed& operator=(const Boxed& other) { return *this = Boxed(other); }
+    Boxed& operator=(const Boxed& other) {
+        *this = Boxed(other);
+        return *this;
+    }
     Boxed(Boxed&&) noexcept = default;
     Boxed& operator=(Boxed&&) noexcept = default;
     ~Boxed() = default;

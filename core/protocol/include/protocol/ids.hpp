@@ -63,7 +63,7 @@ class Id {
     }
     // All of them have a value, so that to copy them is defined.
     std::array<char, most_id_bytes> text_{};
-    std::uint8_t size_;
+    std::uint8_t size_ = 0;
 };
 
 using UserId = Id<struct UserKind>;

@@ -69,7 +69,7 @@ Sorted sort_out(std::vector<UserId> distinct, const auto& why_not) {
     Sorted sorted;
     for (auto& user : distinct) {
         if (WhyNot why = why_not(user)) {
-            sorted.skipped.push_back({.user = std::move(user), .error = why->error});
+            sorted.skipped.push_back({.user = user, .error = why->error});
             if (!sorted.common) {
                 sorted.common = std::move(why);
             } else if (sorted.common->error != why->error) {
@@ -77,7 +77,7 @@ Sorted sort_out(std::vector<UserId> distinct, const auto& why_not) {
                 sorted.common->message = "it can be done for nobody named, for several reasons";
             }
         } else {
-            sorted.asked.push_back(std::move(user));
+            sorted.asked.push_back(user);
         }
     }
     return sorted;
