@@ -271,9 +271,9 @@ class JsonVisitor {
 /// Reads what stands in `json`, and leaves there what its texts spell. False: it is no JSON.
 template <class Builder>
 bool read_json(std::string& json, Builder& build) {
-    // Without recursion, however deep; and integers that are spelled with a fraction are exact.
-    constexpr unsigned how = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                             rapidjson::kParseFullPrecisionFlag;
+    // Without recursion, however deep. Not with full precision, of which what counts leading zeros
+    // is undefined for some numbers: integers that are spelled with a fraction are exact without.
+    constexpr unsigned how = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag;
     rapidjson::InsituStringStream stream(json.data());
     rapidjson::Reader reader;
     JsonVisitor visitor(build);
