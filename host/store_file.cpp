@@ -406,12 +406,13 @@ void StoreFile::apply(const Changes& changes) {
     for (auto at = changes.begin(); at != changes.end(); ++at) {
         const auto* const kept = std::get_if<InvitationKept>(&*at);
         if (kept != nullptr && kept->number > last_number_) {
-            // A new one, with the data that comes right behind it.
+            // A new one, with its data, which comes right behind it if there is any.
             const auto next = std::next(at);
             const auto* const data =
                 next != changes.end() ? std::get_if<DataKept>(&*next) : nullptr;
-            insert(*kept, data != nullptr ? data->data : std::nullopt);
-            at = data != nullptr ? next : at;
+            const bool has_data = data != nullptr && data->number == kept->number;
+            insert(*kept, has_data ? data->data : std::nullopt);
+            at = has_data ? next : at;
         } else {
             std::visit([this](const auto& one) { apply(one); }, *at);
         }
@@ -495,7 +496,7 @@ void StoreFile::apply(const NoteKept& kept) {
     insert.run();
 }
 
-/// As of an invitation.
+/// Likewise.
 bool StoreFile::update(const InviteeKept& kept, std::string_view device) {
     Statement update = database_->statement(
         "UPDATE invitees SET state = ?3, ended_by = ?4, device = ?5, note = ?6, adder = ?7 "
