@@ -23,6 +23,9 @@ bool is_readable_inbox(std::string_view below, std::string_view me) {
 }  // namespace
 
 std::string_view without_share(std::string_view filter) {
+    if (!filter.starts_with('$')) {
+        return filter;
+    }
     auto rest = filter;
     if (take_level(rest) != "$share") {
         return filter;
@@ -46,8 +49,8 @@ bool is_news(std::string_view payload) {
 Access::Access(const Options& options)
     : topics_(options.word),
       sink_("$" + options.word),
-      other_topics_(options.other_topics),
-      requests_(options.requests) {
+      elsewhere_(verdict_of(options.other_topics)),
+      requests_(verdict_of(options.requests)) {
     for (const auto& user : options.operators) {
         operators_.insert(user.str());
     }
@@ -116,7 +119,7 @@ Verdict Access::write(std::string_view me, const Spot& spot) const {
         case Place::elsewhere:
             return elsewhere();
         case Place::request:
-            return me.empty() ? Verdict::deny : verdict_of(requests_);
+            return me.empty() ? Verdict::deny : requests_;
         case Place::inbox:
         case Place::status:
         case Place::operators:

@@ -66,6 +66,11 @@ class Access {
     /// No subscription with a wildcard matches this topic, and nobody may read it.
     [[nodiscard]] const std::string& sink() const noexcept { return sink_; }
 
+    /// False for most topics of others, by a glance at each message: there is no need to look where
+    /// those lie.
+    [[nodiscard]] bool may_be_ours(const char* topic) const noexcept {
+        return *topic == topics_.root().front() || *topic == sink_.front();
+    }
     [[nodiscard]] Spot spot_of(std::string_view topic) const;
     [[nodiscard]] bool is_operator(std::string_view user) const;
     /// The filter names what only operators read.
@@ -77,7 +82,7 @@ class Access {
     [[nodiscard]] Verdict subscribe(std::string_view me, std::string_view filter) const;
     [[nodiscard]] Verdict unsubscribe(std::string_view filter) const;
     /// Of all that is no topic of ours, whoever asks.
-    [[nodiscard]] Verdict elsewhere() const { return verdict_of(other_topics_); }
+    [[nodiscard]] Verdict elsewhere() const { return elsewhere_; }
 
   private:
     [[nodiscard]] bool is_anothers(std::string_view me, std::string_view below) const;
@@ -86,8 +91,8 @@ class Access {
 
     Topics topics_;
     std::string sink_;
-    Policy other_topics_;
-    Policy requests_;
+    Verdict elsewhere_;
+    Verdict requests_;
     std::set<std::string, std::less<>> operators_;
 };
 

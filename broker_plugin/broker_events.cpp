@@ -45,6 +45,13 @@ std::optional<Connection> connection_of(const mosquitto* client, const std::opti
                       .ends_session = ends};
 }
 
+/// Whoever has this session has no Content Type: MQTT before 5, and the session ends with its
+/// connection, so that nobody goes on with it by MQTT 5.
+bool has_no_types(const mosquitto* client) {
+    const int version = mosquitto_client_protocol_version(client);
+    return version > 0 && version < 5 && mosquitto_client_clean_session(client);
+}
+
 std::string_view payload_of(const auto& event) {
     return event.payload == nullptr
                ? std::string_view{}
@@ -72,6 +79,7 @@ Signaling::Settings settings_of(const Options& options) {
             .gate = {.limits = options.limits,
                      .server_epoch = DeviceTag(random_bits()).str(),
                      .operators = !options.operators.empty(),
+                     .clock_step = host_clock_step,
                      .on_failure = options.on_store_failure,
                      .patience = Duration(options.store_patience_ms)}};
 }
@@ -83,8 +91,8 @@ BrokerEvents::BrokerEvents(const Options& options)
       presence_([this](const UserId& user,
                        std::string_view client_id) { return tags_.tag_of(user, client_id); },
                 {random_bits(), random_bits()}),
-      encodings_read_(access_.topics(), {random_bits(), random_bits()}),
-      bus_(encodings_read_, presence_),
+      inbox_readers_(access_.topics(), {random_bits(), random_bits()}),
+      bus_(inbox_readers_, presence_),
       signaling_(settings_of(options), bus_, journal_of(options), host_now),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
                                         : std::string(signaling_.secret())) {
@@ -100,9 +108,10 @@ BrokerEvents::BrokerEvents(const Options& options)
 int BrokerEvents::check_access(const mosquitto_evt_acl_check& event) {
     switch (event.access) {
         case MOSQ_ACL_READ:
-            return code_of(read(event));
+            return code_of(access_.may_be_ours(event.topic) ? read(event) : access_.elsewhere());
         case MOSQ_ACL_WRITE:
-            return code_of(write(event));
+            settle_will();
+            return code_of(access_.may_be_ours(event.topic) ? write(event) : access_.elsewhere());
         case MOSQ_ACL_SUBSCRIBE:
             return code_of(subscribe(event, user_of(event.client)));
         case MOSQ_ACL_UNSUBSCRIBE:
@@ -117,7 +126,7 @@ Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event) {
     if (spot.place == Place::elsewhere) {
         return access_.elsewhere();
     }
-    encodings_read_.asked(spot.below);
+    inbox_readers_.asked(spot.below, has_no_types(event.client));
     const auto verdict = access_.read(user_of(event.client), spot, event.retain);
     if (verdict != Verdict::allow || spot.place != Place::inbox) {
         return verdict;
@@ -134,7 +143,6 @@ Verdict BrokerEvents::read(const mosquitto_evt_acl_check& event) {
 }
 
 Verdict BrokerEvents::write(const mosquitto_evt_acl_check& event) {
-    settle_will();
     const auto spot = access_.spot_of(event.topic);
     const auto place = spot.place;
     if (place == Place::elsewhere) {
@@ -185,7 +193,7 @@ void BrokerEvents::tell_operators(const mosquitto_evt_acl_check& event, std::str
 }
 
 Verdict BrokerEvents::subscribe(const mosquitto_evt_acl_check& event, std::string_view me) {
-    encodings_read_.subscribed(event.topic);
+    inbox_readers_.subscribed(event.topic);
     const auto verdict = access_.subscribe(me, event.topic);
     if (verdict == Verdict::deny) {
         refused_subscription(event, me);
@@ -217,6 +225,9 @@ Verdict BrokerEvents::unsubscribe(const mosquitto_evt_acl_check& event, std::str
 }
 
 int BrokerEvents::message(mosquitto_evt_message& event) {
+    if (!access_.may_be_ours(event.topic)) {
+        return MOSQ_ERR_SUCCESS;
+    }
     const auto spot = access_.spot_of(event.topic);
     if (spot.place == Place::elsewhere) {
         return MOSQ_ERR_SUCCESS;
@@ -248,8 +259,8 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, std::string_view b
     signaling_.apply(requested.changes, now);
 
     const RawRequest raw{.topic = below, .payload = payload_of(event), .retain = event.retain};
-    auto reply_to = read_reply_address(event.properties, access_.topics().replies(me),
-                                       encoding_of(raw.payload));
+    auto reply_to =
+        read_reply_address(event.properties, access_.topics(), me, encoding_of(raw.payload));
     signaling_.handle(caller, raw, std::move(reply_to), now);
 }
 
@@ -265,7 +276,7 @@ void BrokerEvents::tick(mosquitto_evt_tick& event) {
     if (has_more || (is_mosquitto_2_1() && bus_.published() != published_before)) {
         wakeup_.hurry(now);
     }
-    encodings_read_.ticked();
+    inbox_readers_.ticked();
     wakeup_.ticked(now, signaling_.next_deadline());
     // Mosquitto 2.1 reckons from these when it ticks next, by the wall clock: were they now, a step
     // back would end all ticks until that clock is here again.
@@ -301,10 +312,12 @@ bool BrokerEvents::is_present(const mosquitto* client) const {
 }
 
 void BrokerEvents::settle_will() {
-    if (const auto topic = publish_origin_.settle()) {
-        if (!MosquittoBus::clear_retained(*topic)) {
-            signaling_.log().not_published(host_now());
-        }
+    if (!publish_origin_.is_open()) {
+        return;
+    }
+    const auto topic = publish_origin_.settle();
+    if (topic && !MosquittoBus::clear_retained(*topic)) {
+        signaling_.log().not_published(host_now());
     }
 }
 

@@ -5,9 +5,10 @@
 
 #include "access.hpp"
 #include "broker_log.hpp"
-#include "encodings_read.hpp"
+#include "host/clocks.hpp"
 #include "host/device_tags.hpp"
 #include "host/signaling.hpp"
+#include "inbox_readers.hpp"
 #include "mosquitto_api.hpp"
 #include "mosquitto_bus.hpp"
 #include "presence.hpp"
@@ -49,7 +50,7 @@ class BrokerEvents {
     BrokerLog log_;
     Access access_;
     Presence presence_;
-    EncodingsRead encodings_read_;
+    InboxReaders inbox_readers_;
     PublishOrigin publish_origin_;
     MosquittoBus bus_;
     /// Outlives the journal, whose thread calls it.

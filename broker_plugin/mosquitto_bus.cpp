@@ -87,14 +87,14 @@ bool is_below(const std::string& topic, const std::string& inbox_replies) {
 
 }  // namespace
 
-ReplyAddress read_reply_address(const mosquitto_property* properties, std::string inbox_replies,
-                                Encoding encoding) {
-    ReplyAddress address{.topic = std::move(inbox_replies), .encoding = encoding};
+ReplyAddress read_reply_address(const mosquitto_property* properties, const Topics& topics,
+                                const UserId& me, Encoding encoding) {
+    ReplyAddress address{.encoding = encoding};
     if (properties == nullptr) {
         return address;
     }
     auto asked_for = read_string(properties, MQTT_PROP_RESPONSE_TOPIC);
-    if (asked_for && is_below(*asked_for, address.topic)) {
+    if (asked_for && is_below(*asked_for, topics.replies(me))) {
         address.topic = std::move(*asked_for);
     }
     address.correlation = read_binary(properties, MQTT_PROP_CORRELATION_DATA);
@@ -103,7 +103,23 @@ ReplyAddress read_reply_address(const mosquitto_property* properties, std::strin
 
 bool MosquittoBus::publish(const Publication& publication) {
     ++published_;
-    return publish_to(publication, publication.encoding);
+    return publish_to(publication, type_of(publication));
+}
+
+/// What Content Type tells, which nobody has to be told who has none.
+std::optional<Encoding> MosquittoBus::type_of(const Publication& publication) {
+    if (publication.reader == nullptr) {
+        return publication.encoding;
+    }
+    const auto kind = publication.is_reply ? InboxReaders::Kind::reply
+                                           : InboxReaders::event_in(publication.encoding);
+    if (readers_.has_no_types(*publication.reader, kind)) {
+        return std::nullopt;
+    }
+    if (publication.is_reply) {
+        readers_.replied(*publication.reader);
+    }
+    return publication.encoding;
 }
 
 bool MosquittoBus::clear_retained(const std::string& topic) {

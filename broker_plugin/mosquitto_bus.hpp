@@ -6,10 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "encodings_read.hpp"
 #include "host/bus.hpp"
+#include "inbox_readers.hpp"
 #include "mosquitto_api.hpp"
 #include "presence.hpp"
+#include "protocol/topics.hpp"
 
 namespace beckon {
 
@@ -17,14 +18,14 @@ namespace beckon {
 /// order of the calls. The broker's thread.
 class MosquittoBus final : public Bus {
   public:
-    MosquittoBus(EncodingsRead& encodings_read, const Presence& presence)
-        : encodings_read_(encodings_read), presence_(presence) {}
+    MosquittoBus(InboxReaders& readers, const Presence& presence)
+        : readers_(readers), presence_(presence) {}
 
     bool publish(const Publication& publication) override;
     [[nodiscard]] std::optional<Encoding> only_encoding(const UserId& user) const override {
-        return encodings_read_.only(user);
+        return readers_.only_encoding(user);
     }
-    void published_both(const UserId& user) override { encodings_read_.published_both(user); }
+    void published_both(const UserId& user) override { readers_.published_both(user); }
     void tell_online(const std::function<void(const Sender&)>& tell) const override {
         presence_.tell_online(tell);
     }
@@ -39,14 +40,15 @@ class MosquittoBus final : public Bus {
     [[nodiscard]] std::uint64_t published() const { return published_; }
 
   private:
+    [[nodiscard]] std::optional<Encoding> type_of(const Publication& publication);
+
     std::uint64_t published_ = 0;
-    EncodingsRead& encodings_read_;
+    InboxReaders& readers_;
     const Presence& presence_;
 };
 
-/// `inbox_replies` is where replies of this user go that ask for no topic below it (contract,
-/// section 2). `properties` may be null.
-ReplyAddress read_reply_address(const mosquitto_property* properties, std::string inbox_replies,
-                                Encoding encoding);
+/// Where the replies to a request of `me` go (contract, section 2). `properties` may be null.
+ReplyAddress read_reply_address(const mosquitto_property* properties, const Topics& topics,
+                                const UserId& me, Encoding encoding);
 
 }  // namespace beckon

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <string>
 
 #include "access.hpp"
 
@@ -39,11 +38,9 @@ PresenceFilter read_presence_filter(std::string_view filter, std::string_view ro
         return {.reaches_us = rest == "#"};
     }
     const auto version = match_level(rest, root.substr(slash + 1));
-    const auto own_inbox = "inbox/" + std::string(me) + "/";
-    if (!version || !rest.starts_with(own_inbox)) {
+    if (!version || take_level(rest) != inbox_level || take_level(rest) != me) {
         return {.reaches_us = true};
     }
-    rest.remove_prefix(own_inbox.size());
     const auto tail = std::ranges::find(tails, rest);
     if (tail == tails.end()) {
         return {.reaches_us = true};

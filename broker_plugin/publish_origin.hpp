@@ -22,6 +22,8 @@ class PublishOrigin {
     /// MESSAGE came: true if it is the one that was asked for.
     bool came(const void* client, std::string_view topic);
 
+    /// Something was asked for that has not come.
+    [[nodiscard]] bool is_open() const noexcept { return client_ != nullptr; }
     /// It will not come any more, as something else did: the topic that holds a
     /// retained will now, if so.
     [[nodiscard]] std::optional<std::string> settle();

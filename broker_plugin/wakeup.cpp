@@ -39,13 +39,6 @@ int claim_signal() {
 
 }  // namespace
 
-Instant host_now() {
-    timespec now{};
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return Instant(std::chrono::floor<Duration>(std::chrono::seconds(now.tv_sec) +
-                                                std::chrono::nanoseconds(now.tv_nsec)));
-}
-
 Wakeup::~Wakeup() {
     if (timer_) {
         timer_delete(*timer_);

@@ -10,10 +10,6 @@
 
 namespace beckon {
 
-/// Now, on the clock that all of Beckon in a broker uses: CLOCK_BOOTTIME, which goes on while the
-/// system sleeps, so that remaining times are true when it wakes.
-Instant host_now();
-
 /// Ends the broker's wait (up to 100 ms) so that its tick comes when it is
 /// needed. A POSIX timer sends the loop's thread a signal that does nothing but
 /// interrupt `epoll_wait`, again each millisecond until it is put off: one that

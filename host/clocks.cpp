@@ -30,10 +30,12 @@ bool wall_clock_is_right() {
 
 }  // namespace
 
+Instant host_now() { return Instant(read(CLOCK_BOOTTIME)); }
+
 ClockReading read_clocks() {
     static const std::string boot_id = read_boot_id();
     return {.boot_id = boot_id,
-            .since_boot = Instant(read(CLOCK_BOOTTIME)),
+            .since_boot = host_now(),
             .wall_ms = read(CLOCK_REALTIME).count(),
             .wall_is_right = wall_clock_is_right()};
 }

@@ -103,6 +103,7 @@ std::unique_ptr<Switchboard> CommitGate::new_switchboard() const {
                              .secret = host_.new_secret(),
                              .stored = journal_ != nullptr,
                              .operators = settings_.operators,
+                             .clock_step = settings_.clock_step,
                              .totals = switchboard_ ? switchboard_->counts().totals : Totals()});
 }
 
@@ -199,7 +200,7 @@ void CommitGate::judge(phase::Sound& sound, Asked asked, Instant now) {
                     std::get<Reply>(std::move(held.effects.back())));
         return;
     }
-    held.asked.emplace(std::move(asked));
+    held.asked = std::make_unique<Asked>(std::move(asked));
     hold(sound, std::move(held), now);
 }
 

@@ -327,19 +327,26 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
     bool published = true;
     if (const auto* const reply = std::get_if<ReplyToPublish>(&message.what)) {
         const auto& to = reply->asked->reply_to;
-        published = bus_.publish({.topic = to.topic,
+        if (to.topic.empty()) {
+            topics_.replies(topic_, user);
+        }
+        published = bus_.publish({.topic = to.topic.empty() ? topic_ : to.topic,
                                   .payload = reply->payload,
                                   .encoding = to.encoding,
-                                  .correlation = to.correlation ? &*to.correlation : nullptr});
+                                  .correlation = to.correlation ? &*to.correlation : nullptr,
+                                  .reader = to.topic.empty() ? &user : nullptr,
+                                  .is_reply = true});
     } else {
         auto& event = std::get<EventToPublish>(message.what);
         const auto only = bus_.only_encoding(user);
         for (const Encoding encoding : {Encoding::msgpack, Encoding::json}) {
             if (only.value_or(encoding) == encoding) {
-                published &= bus_.publish({.topic = topics_.events(user, encoding),
+                topics_.events(topic_, user, encoding);
+                published &= bus_.publish({.topic = topic_,
                                            .payload = event.in(encoding, user),
                                            .encoding = encoding,
-                                           .qos = event.qos});
+                                           .qos = event.qos,
+                                           .reader = &user});
             }
         }
         if (published && !only) {

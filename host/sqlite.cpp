@@ -80,6 +80,10 @@ std::string_view Statement::bytes(int column) const {
 int Statement::type(int column) const { return sqlite3_column_type(prepared_.get(), column); }
 
 Database::Database(const std::string& path, Access access) {
+    // Not to count what it allocates, which takes a lock each time. Where another part of the
+    // process has begun to use it, all stays as it is.
+    static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    static_cast<void>(uncounted);
     sqlite3* opened = nullptr;
     const int mode = access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     const int result =

@@ -99,7 +99,7 @@ void SqliteJournal::look_at_unstored(
     gathered_->look_at(put_, look);
 }
 
-std::vector<Changes> SqliteJournal::give_up() {
+Batch SqliteJournal::give_up() {
     hand_over();
     return writer_->give_up();
 }

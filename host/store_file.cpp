@@ -292,7 +292,7 @@ void StoreFile::tell_all(const Journal::Tell& tell) {
 
 // ------------------------------------------------------------- writing
 
-void StoreFile::write(std::span<const Changes> batch, const ClockReading& now) {
+void StoreFile::write(const Batch& batch, const ClockReading& now) {
     get_ready();
     try {
         write_all(batch, now);
@@ -324,7 +324,7 @@ std::string StoreFile::lost_index() const {
            "-shm cannot be read or written any more, which the broker shares as memory";
 }
 
-void StoreFile::write_all(std::span<const Changes> batch, const ClockReading& now) {
+void StoreFile::write_all(const Batch& batch, const ClockReading& now) {
     const auto last_number_before = last_number_;
     const auto forgotten_before = forgotten_;
     bool committing = false;
@@ -576,9 +576,12 @@ void StoreFile::apply(const InvitationForgotten& forgotten) {
     const int count = sqlite3_changes(database_->handle());
     forgotten_ += count;
     newly_forgotten_ += count;
-    database_->statement("UPDATE notes SET data = NULL WHERE invitation = ?1 AND data IS NOT NULL")
-        .bind(1, as_integer(forgotten.number))
-        .run();
+    if (forgotten.notes_with_data) {
+        database_
+            ->statement("UPDATE notes SET data = NULL WHERE invitation = ?1 AND data IS NOT NULL")
+            .bind(1, as_integer(forgotten.number))
+            .run();
+    }
 }
 
 void StoreFile::apply(const GroupKept& kept) {

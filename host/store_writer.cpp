@@ -72,8 +72,11 @@ void StoreWriter::look_at_unstored(const Unstored::Look& look) const {
 }
 
 Journal::Progress StoreWriter::progress() {
+    // Freed here and not by the writer: this thread allocated it, and does so again.
+    Unstored written;
     Lock lock(mutex_);
     has_news_ = false;
+    written = std::exchange(written_, {});
     Journal::Progress now{.stored = stored_, .failure = failure_};
     if (part_) {
         now.reloaded = std::move(part_->changes);
@@ -85,7 +88,7 @@ Journal::Progress StoreWriter::progress() {
     return now;
 }
 
-std::vector<Changes> StoreWriter::give_up() {
+Batch StoreWriter::give_up() {
     const Lock lock(mutex_);
     if (!failure_) {
         return {};
@@ -166,11 +169,10 @@ void StoreWriter::commit(Lock& lock) {
         failure = error.what();
     }
     const bool succeeded = !failure;
-    Unstored written;
     lock.lock();
     if (succeeded) {
         stored_ = last;
-        written = std::exchange(writing_, {});
+        written_.add(std::exchange(writing_, {}));
     } else {
         failure_ = std::move(failure);
     }
@@ -178,7 +180,6 @@ void StoreWriter::commit(Lock& lock) {
     if (succeeded) {
         lock.unlock();
         file_.tidy_up();
-        written = {};
         lock.lock();
     }
 }

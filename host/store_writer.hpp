@@ -8,7 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "host/clocks.hpp"
 #include "host/journal.hpp"
@@ -49,7 +48,7 @@ class StoreWriter {
     void look_at_unstored(const Unstored::Look& look) const;
     /// Without history.
     Journal::Progress progress();
-    std::vector<Changes> give_up();
+    Batch give_up();
     void reload();
     /// After what was handed over is stored, if the disk takes it.
     void stop();
@@ -90,6 +89,8 @@ class StoreWriter {
     /// What is being written, or could not be. The writer reads it without the lock, so it does
     /// not change meanwhile.
     Unstored writing_;
+    /// And what was, until the host has heard of it.
+    Unstored written_;
     std::uint64_t handed_over_ = 0;
     std::uint64_t stored_ = 0;
     std::optional<std::string> failure_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unstored.hpp"
 
-#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -56,9 +55,7 @@ void Unstored::add(Changes changes) {
 void Unstored::add(Unstored&& more) {
     size_.changes += more.size_.changes;
     size_.bytes += more.size_.bytes;
-    auto puts = more.take();
-    puts_.insert(puts_.end(), std::make_move_iterator(puts.begin()),
-                 std::make_move_iterator(puts.end()));
+    puts_.splice(puts_.end(), more.take());
 }
 
 void Unstored::look_at(std::uint64_t last_ticket, const Look& look) const {
@@ -68,7 +65,7 @@ void Unstored::look_at(std::uint64_t last_ticket, const Look& look) const {
     }
 }
 
-std::vector<Changes> Unstored::take() {
+Batch Unstored::take() {
     size_ = {};
     return std::exchange(puts_, {});
 }

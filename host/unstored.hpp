@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
 
 #include "host/journal.hpp"
 
@@ -18,13 +17,13 @@ class Unstored {
     void add(Unstored&& more);
     [[nodiscard]] bool empty() const { return puts_.empty(); }
     /// One for each `put`.
-    [[nodiscard]] const std::vector<Changes>& puts() const { return puts_; }
+    [[nodiscard]] const Batch& puts() const { return puts_; }
     [[nodiscard]] Journal::Waiting size() const { return size_; }
     void look_at(std::uint64_t last_ticket, const Look& look) const;
-    std::vector<Changes> take();
+    Batch take();
 
   private:
-    std::vector<Changes> puts_;
+    Batch puts_;
     Journal::Waiting size_;
 };
 

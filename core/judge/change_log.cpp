@@ -44,16 +44,23 @@ void ChangeLog::add(const Group& group, const User& member) {
 }
 
 void ChangeLog::add_forgotten(const Invitation& invitation) {
+    if (!stored_) {
+        return;
+    }
     if (invitation.changed) {
         describe_changed();
     }
-    add(InvitationForgotten{.number = invitation.number, .id = *invitation.id});
+    const bool with_data = std::any_of(
+        invitation.invitees.begin(), invitation.invitees.end(),
+        [](const auto& one) { return one.note() != nullptr && one.note()->data.has_value(); });
+    add(InvitationForgotten{
+        .number = invitation.number, .id = *invitation.id, .notes_with_data = with_data});
 }
 
 Changes ChangeLog::take() {
     if (!changed_.empty()) {
         // An invitation, its data or what was forgotten for it, and an invitee.
-        changes_.reserve(changes_.size() + 3);
+        changes_.reserve(std::max(changes_.size() + 2, std::size_t{3}));
     }
     describe_changed();
     return std::exchange(changes_, {});

@@ -36,7 +36,9 @@ std::optional<Refusal> Invitations::charge(Outcome& outcome, std::int64_t bytes,
     if (auto full = outcome.charge(bytes, whose)) {
         return full;
     }
-    shared_.records.count_bytes(invitation, bytes, *shared_.records.find(whose));
+    if (bytes != 0) {
+        shared_.records.count_bytes(invitation, bytes, *shared_.records.find(whose));
+    }
     return std::nullopt;
 }
 

@@ -350,10 +350,13 @@ bool Records::has_room_for_groups(std::int64_t bytes, const UserId& id, std::int
 }
 
 bool Records::has_share(const UserId& id, std::int64_t bytes) const {
+    if (bytes <= 0) {
+        return true;
+    }
     const User* user = users_.find(id);
     const std::int64_t all = user != nullptr ? user->data_bytes : 0;
     const std::int64_t gives_way = user != nullptr && user->ended ? user->ended->bytes : 0;
-    return bytes <= 0 || all - gives_way + bytes <= limits_.max_user_data_bytes;
+    return all - gives_way + bytes <= limits_.max_user_data_bytes;
 }
 
 bool Records::has_group_share(const UserId& id, std::int64_t bytes) const {

@@ -20,6 +20,7 @@ SharedState::SharedState(const Switchboard::Options& options, const SipKey& hash
     : limits(options.limits),
       server_epoch(options.server_epoch),
       operators(options.operators),
+      clock_step(options.clock_step),
       totals(options.totals),
       requests(limits.requests_per_second, limits.requests_burst),
       pair_invites(limits.pair_invites_per_second, limits.pair_invites_burst),

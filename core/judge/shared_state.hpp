@@ -48,6 +48,8 @@ class SharedState {
     const std::string server_epoch;
     /// Operators are named.
     const bool operators;
+    /// See `Switchboard::Options`.
+    const Duration clock_step;
     Totals totals;
     Lateness lateness;
     Instant now{};

@@ -101,7 +101,7 @@ class Switchboard::Impl {
     Effects advance(Instant now) {
         Effects effects;
         now = std::max(now, shared_.now);
-        while (Timer* timer = shared_.wheel.pop(now)) {
+        while (Timer* timer = shared_.wheel.pop(now - shared_.clock_step)) {
             shared_.now = std::max(shared_.now, timer->due());
             switch (timer->kind()) {
                 case Timer::Kind::invitation:
@@ -123,7 +123,10 @@ class Switchboard::Impl {
         return effects;
     }
 
-    [[nodiscard]] std::optional<Instant> next_deadline() const { return shared_.wheel.next(); }
+    [[nodiscard]] std::optional<Instant> next_deadline() const {
+        const auto next = shared_.wheel.next();
+        return next ? std::optional(*next + shared_.clock_step) : std::nullopt;
+    }
 
     Effects set_online(const Sender& device, bool online, Instant now) {
         Effects effects = advance(now);

@@ -270,12 +270,16 @@ class JsonVisitor {
 
 /// Reads what stands in `json`, and leaves there what its texts spell. False: it is no JSON.
 template <class Builder>
-bool read_json(std::string& json, Builder& build) {
+bool read_json(std::pmr::string& json, Builder& build) {
     // Without recursion, however deep. Not with full precision, of which what counts leading zeros
     // is undefined for some numbers: integers that are spelled with a fraction are exact without.
     constexpr unsigned how = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag;
     rapidjson::InsituStringStream stream(json.data());
-    rapidjson::Reader reader;
+    // What it puts aside: a byte or two for each level.
+    std::array<char, 256> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    using Memory = rapidjson::MemoryPoolAllocator<>;
+    Memory memory(room.data(), room.size());
+    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, Memory> reader(&memory, 64);
     JsonVisitor visitor(build);
     const auto result = reader.Parse<how>(stream, visitor);
     return !result.IsError() || result.Code() == rapidjson::kParseErrorTermination;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,9 +71,12 @@ class WireTree {
         return place != 0 ? &values_[place] : nullptr;
     }
 
-    std::vector<Value> values_;
+    /// Enough for what most requests hold, so that they need no other memory.
+    alignas(Value) std::array<std::byte, 2048> room_;
+    std::pmr::monotonic_buffer_resource memory_{room_.data(), room_.size()};
+    std::pmr::vector<Value> values_{&memory_};
     /// The texts of JSON, as what they spell; never moved.
-    std::string texts_;
+    std::pmr::string texts_{&memory_};
 };
 
 }  // namespace beckon

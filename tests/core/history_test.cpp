@@ -47,6 +47,19 @@ class Story {
         return all.front();
     }
 
+    /// What is told of the one that is forgotten by then.
+    std::optional<InvitationForgotten> forgotten(std::int64_t ms) {
+        wait(ms);
+        std::optional<InvitationForgotten> found;
+        for (const auto& change : board_->take_changes()) {
+            if (const auto* const gone = std::get_if<InvitationForgotten>(&change)) {
+                REQUIRE_FALSE(found);
+                found = *gone;
+            }
+        }
+        return found;
+    }
+
   private:
     std::unique_ptr<Switchboard> board_ =
         std::make_unique<Switchboard>(Switchboard::Options{.limits = {}, .stored = true});
@@ -178,4 +191,15 @@ TEST_CASE("history names a hundred of one invitation, its reader among them", "[
     CHECK(told.invitees[99].reason == "busy");
     CHECK_FALSE(told.invitees[6].reason);
     CHECK(story.one(door).invitees_left_out == 101);
+}
+
+TEST_CASE("who forgets an invitation is told whether its answers have data to forget") {
+    const auto after = [](const RequestBody& end) {
+        auto story = asked();
+        story.ask(kitchen, end, 2000);
+        return story.forgotten(100'000'000);
+    };
+    CHECK(after(Accept{.id = x, .data = Data{.bytes = "said"}})->notes_with_data);
+    CHECK_FALSE(after(Reject{.id = x, .reason = "busy"})->notes_with_data);
+    CHECK_FALSE(after(Accept{.id = x})->notes_with_data);
 }

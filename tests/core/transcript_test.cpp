@@ -5,6 +5,7 @@
 // instead; read the difference before you commit it.
 //
 //   limits NAME=VALUE ...    its limits (before anything else)
+//   clock_step MILLISECONDS  its clock's (before anything else)
 //   operators NAME ...       who is one (before anything else)
 //   online|offline USER[.DEVICE]  that device came, or went
 //   after 30s | 200ms        time passes
@@ -40,6 +41,12 @@ class Scenario {
         words >> first;
         if (first == "limits") {
             set_limits(words);
+            return {};
+        }
+        if (first == "clock_step") {
+            std::int64_t step = 0;
+            words >> step;
+            clock_step_ = Duration(step);
             return {};
         }
         if (first == "operators") {
@@ -148,14 +155,18 @@ class Scenario {
 
     Switchboard& board() {
         if (!board_) {
-            board_ = std::make_unique<Switchboard>(Switchboard::Options{
-                .limits = limits_, .server_epoch = "epoch", .operators = !operators_.empty()});
+            board_ =
+                std::make_unique<Switchboard>(Switchboard::Options{.limits = limits_,
+                                                                   .server_epoch = "epoch",
+                                                                   .operators = !operators_.empty(),
+                                                                   .clock_step = clock_step_});
         }
         return *board_;
     }
 
     Limits limits_;
     std::set<UserId> operators_;
+    Duration clock_step_{};
     Instant now_{};
     std::unique_ptr<Switchboard> board_;
 };

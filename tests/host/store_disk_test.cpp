@@ -56,7 +56,7 @@ struct Story {
             }
         }
     }
-    std::vector<std::vector<Changes>> batches;
+    std::vector<Batch> batches;
     std::vector<Kept> states;
 };
 
@@ -269,7 +269,7 @@ TEST_CASE("what_the_disk_refuses_is_not_stored_and_the_next_is_when_it_takes_it_
             });
             for (const auto& batch : story.batches) {
                 // What rests on a refused batch may name what is not there.
-                std::vector<Changes> possible;
+                Batch possible;
                 for (const auto& changes : batch) {
                     const auto rests_on_nothing = [&] {
                         try {
@@ -343,7 +343,7 @@ TEST_CASE("what_could_not_be_stored_is_handed_back_and_the_rest_is_told_anew") {
 
         disk.fail(
             [](Kind kind, std::int64_t) { return kind == Kind::write ? SQLITE_FULL : SQLITE_OK; });
-        const std::vector<Changes> refused{
+        const Batch refused{
             ended(1, at(6000)),
             {invitation(2), invitee(2)},
             {MemberKept{group_id("family"), user("bob"), Rank::member, user("alice")}},
@@ -416,7 +416,7 @@ TEST_CASE("another_program_that_locks_the_store_is_a_failure_until_it_lets_go") 
         host.store.put({invitee(1)});
         CHECK(*host.until(failed).failure == "database is locked");
     }
-    CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+    CHECK(host.store.give_up() == Batch{{invitee(1)}});
     host.keep({invitee(1)});
     Database shell(path);
     CHECK(shell.integer_of("SELECT count(*) FROM invitees") == 1);
@@ -440,7 +440,7 @@ TEST_CASE("an_exception_leaves_no_reading_open") {
     make_empty(folder);
     StoreFile file(options(folder, true));
     file.open(the_time, "secret");
-    file.write(std::vector<Changes>{ended(1, at(4000)), {invitation(2), invitee(2)}}, the_time);
+    file.write(Batch{ended(1, at(4000)), {invitation(2), invitee(2)}}, the_time);
     for (const int wanted : {1, 2, 3, 4, 5}) {
         int told = 0;
         const auto throw_at = [&](Change&&) {
@@ -490,7 +490,7 @@ TEST_CASE("a_store_that_was_deleted_is_a_failure_and_then_made_anew_with_all_tha
         host.store.put({invitee(1)});
         CHECK(*host.until(failed).failure ==
               path + deleted[0] + " is not there any more, which the broker has open");
-        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        CHECK(host.store.give_up() == Batch{{invitee(1)}});
         Changes stored = {invitation(1)};
         stored.insert(stored.end(), over.begin(), over.end());
         CHECK(host.reloaded() == stored);
@@ -564,7 +564,7 @@ TEST_CASE("an_index_of_the_log_that_cannot_be_used_is_a_failure_and_no_signal") 
     if (progress.failure) {
         CHECK(*progress.failure ==
               path + "-shm cannot be read or written any more, which the broker shares as memory");
-        CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}});
+        CHECK(host.store.give_up() == Batch{{invitee(1)}});
         CHECK(host.reloaded().size() == 4);
         host.keep({invitee(1)});
     }
@@ -681,7 +681,7 @@ TEST_CASE("what_is_looked_at_after_a_failure_is_what_would_be_given_up") {
     host.until(failed);
     host.store.put({invitation(2), invitee(2)});
     CHECK(unstored(host) == std::vector<std::string>{"2: 1", "3: 2"});
-    CHECK(host.store.give_up() == std::vector<Changes>{{invitee(1)}, {invitation(2), invitee(2)}});
+    CHECK(host.store.give_up() == Batch{{invitee(1)}, {invitation(2), invitee(2)}});
     CHECK(unstored(host).empty());
 }
 

@@ -93,10 +93,10 @@ class FakeJournal final : public Journal {
             }
         }
     }
-    std::vector<Changes> give_up() override {
+    Batch give_up() override {
         medium_.on_give_up();
         hand_over();
-        std::vector<Changes> given_up;
+        Batch given_up;
         for (auto& [ticket, changes] : queue_) {
             given_up.push_back(std::move(changes));
         }

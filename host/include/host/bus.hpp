@@ -15,7 +15,8 @@ namespace beckon {
 
 /// Where a reply goes, from the request's MQTT 5 properties (contract, section 2).
 struct ReplyAddress {
-    std::string topic;
+    /// Where the request asked for it; empty: where all replies to the user go.
+    std::string topic{};
     std::optional<std::string> correlation{};
     Encoding encoding = Encoding::json;
 };
@@ -29,6 +30,9 @@ struct Publication {
     int qos = 1;
     bool retain = false;
     const std::string* correlation = nullptr;
+    /// Whose inbox it is in, if it is an event, or a reply on the topic that all have.
+    const UserId* reader = nullptr;
+    bool is_reply = false;
 };
 
 /// A device came online, or went.

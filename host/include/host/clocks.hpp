@@ -9,6 +9,12 @@
 
 namespace beckon {
 
+/// Now, on the clock that a host uses: CLOCK_BOOTTIME, which goes on while the system sleeps, so
+/// that remaining times are true when it wakes. Whole milliseconds: the last that began.
+Instant host_now();
+/// So much later it may be.
+inline constexpr Duration host_clock_step{1};
+
 /// What the system's clocks say at one moment.
 struct ClockReading {
     /// Names this run of the system; empty where that cannot be read.

@@ -72,6 +72,8 @@ class CommitGate {
         std::string server_epoch = "0";
         /// See `Switchboard::Options`.
         bool operators = false;
+        /// Likewise.
+        Duration clock_step{};
         OnStoreFailure on_failure = OnStoreFailure::refuse;
         /// A commit that takes longer is a failure.
         Duration patience{2000};

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,9 @@
 #include "protocol/ids.hpp"
 
 namespace beckon {
+
+/// What was put, in its order: in small pieces of memory, however many they are.
+using Batch = std::list<Changes>;
 
 /// Where one page of history ended.
 struct HistoryMark {
@@ -115,7 +119,7 @@ class Journal {
 
     /// After a failure: hands back, in their order, the changes that are not stored, and they are
     /// not to be stored any more. All tickets up to now count as `stored`.
-    virtual std::vector<Changes> give_up() = 0;
+    virtual Batch give_up() = 0;
     /// Reads all that is stored, as `load` tells it, again and again until it can be read: told
     /// part by part in `progress`. Nothing is to be put before its end.
     virtual void reload() = 0;

@@ -69,7 +69,7 @@ struct Held {
     Effects effects{};
     std::shared_ptr<PendingReply> asker{};
     /// What the effects are of, if a request.
-    std::optional<Asked> asked{};
+    std::unique_ptr<Asked> asked{};
     /// It put changes into the journal.
     bool changed = false;
     OwnChanges own{};

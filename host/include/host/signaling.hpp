@@ -118,6 +118,8 @@ class Signaling {
 
     Settings settings_;
     Topics topics_;
+    /// Of what is being published: its memory is used again.
+    std::string topic_;
     Bus& bus_;
     std::function<Instant()> clock_;
     HostLog log_;

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "host/clocks.hpp"
 #include "host/journal.hpp"
@@ -57,7 +56,7 @@ class SqliteJournal final : public Journal {
     /// `look` must not call the journal.
     void look_at_unstored(const std::function<void(std::uint64_t ticket, const Changes& changes)>&
                               look) const override;
-    std::vector<Changes> give_up() override;
+    Batch give_up() override;
     void reload() override;
     /// At most one user's 256 wait, and 4096 in all: what is more is answered without a page.
     void ask_history(std::uint64_t asked, UserId user, std::size_t limit,

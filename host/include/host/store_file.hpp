@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -98,7 +97,7 @@ class StoreFile {
     /// All of them, or on an exception none. A file that was deleted or replaced is such an
     /// exception; where nothing stands in the way, the next `write` makes it anew, with all that is
     /// stored: what was deleted is still open.
-    void write(std::span<const Changes> batch, const ClockReading& now);
+    void write(const Batch& batch, const ClockReading& now);
     /// Moves what the log holds into the file when it has grown; to be called when nobody
     /// waits. Not doing it does no harm.
     void tidy_up() noexcept;
@@ -115,7 +114,7 @@ class StoreFile {
     void notice_lost_index();
     [[nodiscard]] std::string lost_index() const;
     void get_ready();
-    void write_all(std::span<const Changes> batch, const ClockReading& now);
+    void write_all(const Batch& batch, const ClockReading& now);
     void close_without_checkpoint();
     void migrate(const ClockReading& now, std::string_view secret);
     void read_broker(const ClockReading& now);

@@ -107,6 +107,8 @@ struct ParticipantKept {
 struct InvitationForgotten {
     std::uint64_t number = 0;
     InvitationId id{};
+    /// Some of its notes may have data.
+    bool notes_with_data = true;
     bool operator==(const InvitationForgotten&) const = default;
 };
 

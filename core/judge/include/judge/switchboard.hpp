@@ -29,7 +29,7 @@ struct Totals {
 ///
 /// No I/O, no clock, no thread: one thread calls it, time is an argument. A
 /// `now` before an earlier one counts as that earlier one. Every call first
-/// applies the deadlines that are due (`now >= deadline` has timed out), so the
+/// applies the deadlines that are due (`now >= deadline + clock_step` has timed out), so the
 /// outcome never depends on how late the host's timer runs.
 ///
 /// Nothing throws but `std::bad_alloc` and `InvariantBroken` (invariant.hpp), after which only part
@@ -48,6 +48,9 @@ class Switchboard {
         bool stored = false;
         /// Operators are named: what they may ask and hear (contract, section 8a) is kept at hand.
         bool operators = false;
+        /// `now` may lie so much behind the time that it is, and what is due waits until it is over
+        /// in any case. A clock that shows whole milliseconds: 1.
+        Duration clock_step{};
         /// What has come about before, where this one takes over from another.
         Totals totals{};
     };

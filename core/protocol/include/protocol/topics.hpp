@@ -23,14 +23,26 @@ class Topics {
 
     [[nodiscard]] const std::string& root() const noexcept { return root_; }
     [[nodiscard]] std::string status() const { return root_ + "/status"; }
+    /// `topic` becomes where `user` reads events; its memory is used again.
+    void events(std::string& topic, const UserId& user, Encoding encoding) const {
+        inbox(topic, user, encoding == Encoding::json ? "/json" : "/event");
+    }
     [[nodiscard]] std::string events(const UserId& user, Encoding encoding) const {
-        return inbox(user, encoding == Encoding::json ? "/json" : "/event");
+        std::string topic;
+        events(topic, user, encoding);
+        return topic;
     }
     /// What operators read there: `counters`, `refused`, `absent`.
     [[nodiscard]] std::string for_operators(std::string_view what) const {
         return root_ + "/operator/" + std::string(what);
     }
-    [[nodiscard]] std::string replies(const UserId& user) const { return inbox(user, "/reply"); }
+    /// Likewise, for replies.
+    void replies(std::string& topic, const UserId& user) const { inbox(topic, user, "/reply"); }
+    [[nodiscard]] std::string replies(const UserId& user) const {
+        std::string topic;
+        replies(topic, user);
+        return topic;
+    }
 
     /// Where `me` publishes a request.
     [[nodiscard]] std::string request(const RequestBody& body, const UserId& me) const {
@@ -76,11 +88,11 @@ class Topics {
     }
 
   private:
-    [[nodiscard]] std::string inbox(const UserId& user, std::string_view end) const {
+    void inbox(std::string& topic, const UserId& user, std::string_view end) const {
         constexpr std::string_view level = "/inbox/";
-        std::string topic;
+        topic.clear();
         topic.reserve(root_.size() + level.size() + user.text().size() + end.size());
-        return topic.append(root_).append(level).append(user.text()).append(end);
+        topic.append(root_).append(level).append(user.text()).append(end);
     }
     std::string root_;
 };
