@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the core costs: memory for each pending invitation, and time for each request,
-// with few and with very many pending. Prints; judges nothing.
+// What the core alone costs; each part is a process of its own, so that its memory is, too. Judges
+// nothing. JSON lines, but for `dear`.
 //
-//   bench_core [pending]          default: 1000000
-#include <sys/wait.h>
+//   bench_core memory [PENDING]          bytes of each pending invitation
+//   bench_core memory-distinct [PENDING] where no user has two
+//   bench_core time [PENDING]            of a cycle, with 1000 and with so many; of deadlines
+//   bench_core instructions [PENDING]    of cycles; under callgrind, --instr-atstart=no
+//   bench_core dear                      the dearest requests that one user may make
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,10 +14,12 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
-#include <memory>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "counted.hpp"
 #include "judge/switchboard.hpp"
 #include "protocol/intake.hpp"
 #include "protocol/wire.hpp"
@@ -47,28 +52,12 @@ std::int64_t resident_bytes() {
     return resident * sysconf(_SC_PAGESIZE);
 }
 
-/// Runs `part` in a process of its own, so that its memory is its own.
-void apart(auto&& part) {
-    std::fflush(stdout);
-    if (const auto child = fork(); child == 0) {
-        part();
-        std::fflush(stdout);
-        _exit(0);
-    } else {
-        int status = 0;
-        waitpid(child, &status, 0);
-        if (status != 0) {
-            std::exit(1);
-        }
-    }
-}
-
 /// A switchboard as a host drives it: bytes in, bytes out.
 class Host {
   public:
     explicit Host(Limits limits) : switchboard_({.limits = limits}) {}
 
-    /// Returns how many bytes went out, or ends the program: here nothing is refused.
+    /// Returns how many bytes went out.
     std::size_t publish(const std::string& user, const std::string& topic,
                         const std::string& payload) {
         const Sender sender{*UserId::parse(user), DeviceTag(1)};
@@ -76,7 +65,10 @@ class Host {
         const auto encoding = encoding_of(payload);
         std::size_t out = 0;
         if (const auto* refused = std::get_if<Reply>(&taken)) {
-            refused_by(*refused);
+            if (!may_refuse) {
+                refused_by(*refused);
+            }
+            return encode(*refused, encoding).size();
         }
         for (const auto& effect : switchboard_.handle(sender, std::get<Request>(taken), now)) {
             if (const auto* reply = std::get_if<Reply>(&effect)) {
@@ -85,10 +77,7 @@ class Host {
                 }
                 out += encode(*reply, encoding).size();
             } else {
-                // An event goes to each inbox in both encodings.
-                const auto& event = std::get<Delivery>(effect).event;
-                out += encode(event, Encoding::msgpack).size();
-                out += encode(event, Encoding::json).size();
+                out += encode(std::get<Delivery>(effect).event, encoding).size();
             }
         }
         return out;
@@ -113,9 +102,8 @@ class Host {
     bool may_refuse = false;
 
   private:
-    static void refused_by(const Reply& reply) {
-        std::fprintf(stderr, "refused: %s\n", encode(reply, Encoding::json).c_str());
-        std::_Exit(1);
+    [[noreturn]] static void refused_by(const Reply& reply) {
+        throw std::runtime_error("refused: " + encode(reply, Encoding::json));
     }
     Switchboard switchboard_;
 };
@@ -152,23 +140,20 @@ void memory(std::size_t pending, bool users_shared) {
     const auto longest = fill(host, pending, users_shared);
     const auto after = resident_bytes();
     const auto counts = host.switchboard().counts();
-    std::printf("memory, %s: %lld bytes for each of %zu pending (%zu users)\n",
-                users_shared ? "users shared" : "all users distinct",
-                static_cast<long long>((after - before) / std::int64_t(pending)), counts.open,
-                counts.users);
-    std::printf("  the slowest invite on the way there: %.2f ms\n", longest * 1e3);
+    std::printf("{\"users\":%zu,\"pending\":%zu,\"bytes_each\":%lld,\"slowest_invite_ms\":%.2f}\n",
+                counts.users, counts.open,
+                static_cast<long long>((after - before) / std::int64_t(pending)), longest * 1e3);
 }
 
-/// Seconds for each invite and accept, the median of rounds.
+/// Invites and their accepts, while so many others stay pending.
 class Cycles {
   public:
-    Cycles(std::size_t pending, std::size_t users) : users_(users), host_(limits_for(pending)) {
+    explicit Cycles(std::size_t pending)
+        : users_(std::max<std::size_t>(pending / per_user, 100)), host_(limits_for(pending)) {
         fill(host_, pending, true);
     }
-    void round(Encoding encoding) {
-        constexpr int cycles = 2000;
-        const auto start = worked();
-        for (int i = 0; i < cycles; ++i) {
+    void run(std::size_t count, Encoding encoding) {
+        for (std::size_t i = 0; i < count; ++i) {
             host_.now += Duration(1);
             // All over the users, so that no cache holds them.
             const auto inviter = ++next_ * 7919 % users_;
@@ -176,65 +161,70 @@ class Cycles {
             host_.invite(1'000'000'000 + next_, inviter, invitee, encoding, Duration(30'000));
             host_.accept(1'000'000'000 + next_, invitee, encoding);
         }
-        rounds_.push_back((worked() - start) / cycles);
     }
-    double median() {
-        std::sort(rounds_.begin(), rounds_.end());
-        const auto middle = rounds_[rounds_.size() / 2];
-        rounds_.clear();
-        return middle;
-    }
-    Host& host() { return host_; }
+    Switchboard& switchboard() { return host_.switchboard(); }
+    [[nodiscard]] Instant now() const { return host_.now; }
 
   private:
     std::size_t users_;
     Host host_;
     std::size_t next_ = 0;
-    std::vector<double> rounds_;
 };
 
-void time(std::size_t pending) {
-    Cycles few(1000, 100);
-    Cycles many(pending, pending / per_user);
+constexpr std::size_t cycles = 2000;
+
+void instructions(std::size_t pending) {
+    Cycles all(pending);
+    all.run(std::size_t(limits_for(pending).max_ended) + cycles, Encoding::msgpack);
+    bench::counted("cycles", [&] { all.run(cycles, Encoding::msgpack); });
+    std::printf("{\"pending\":%zu,\"cycles\":%zu}\n", all.switchboard().counts().open, cycles);
+}
+
+/// Rounds of cycles with few and with many pending, in turns.
+void time_of_cycles(Cycles& few, Cycles& many) {
     for (const auto encoding : {Encoding::msgpack, Encoding::json}) {
+        std::printf("{\"encoding\":\"%s\",\"us\":[",
+                    encoding == Encoding::json ? "json" : "msgpack");
         for (int round = 0; round < 21; ++round) {
-            few.round(encoding);
-            many.round(encoding);
+            std::printf("%s[", round > 0 ? "," : "");
+            for (auto* side : {&few, &many}) {
+                const auto start = worked();
+                side->run(cycles, encoding);
+                std::printf("%s%.3f", side == &few ? "" : ",",
+                            (worked() - start) / double(cycles) * 1e6);
+            }
+            std::printf("]");
         }
-        const auto of_few = few.median();
-        const auto of_many = many.median();
-        std::printf(
-            "invite and accept in %s: %.1f us with 1000 pending, %.1f us with %zu: x %.2f\n",
-            encoding == Encoding::json ? "JSON" : "msgpack", of_few * 1e6, of_many * 1e6, pending,
-            of_many / of_few);
+        std::printf("]}\n");
     }
+}
+
+void time(std::size_t pending) {
+    Cycles few(1000);
+    Cycles many(pending);
+    time_of_cycles(few, many);
 
     constexpr int ticks = 1'000'000;
-    auto& host = many.host();
+    auto& switchboard = many.switchboard();
     auto start = worked();
     for (int i = 0; i < ticks; ++i) {
-        host.switchboard().advance(host.now);
+        switchboard.advance(many.now());
     }
-    std::printf("an advance when nothing is due: %.0f ns\n", (worked() - start) / ticks * 1e9);
-    start = worked();
-    std::int64_t sum = 0;
-    for (int i = 0; i < ticks; ++i) {
-        sum += host.switchboard().next_deadline()->time_since_epoch().count();
-    }
-    std::printf("next_deadline: %.0f ns\n", (worked() - start) / ticks * 1e9 + (sum == 1 ? 1 : 0));
-
+    const auto advance = (worked() - start) / ticks;
     // A day passes in the smallest steps that next_deadline asks for.
     start = worked();
     double longest = 0;
     std::size_t wakes = 0;
-    while (const auto next = host.switchboard().next_deadline()) {
+    while (const auto next = switchboard.next_deadline()) {
         const auto wake = worked();
-        host.switchboard().advance(*next);
+        switchboard.advance(*next);
         longest = std::max(longest, worked() - wake);
         ++wakes;
     }
-    std::printf("%zu time out: %.2f us each in %zu wakes, the slowest %.2f ms\n", pending,
-                (worked() - start) / double(pending) * 1e6, wakes, longest * 1e3);
+    std::printf(
+        "{\"pending\":%zu,\"idle_advance_ns\":%.1f,\"timeout_us\":%.2f,\"wakes\":%zu,"
+        "\"slowest_wake_ms\":%.2f}\n",
+        pending, advance * 1e9, (worked() - start) / double(pending) * 1e6, wakes, longest * 1e3);
 }
 
 /// The dearest requests that one user may make, with the default limits.
@@ -288,14 +278,29 @@ void dear_requests() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto pending = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000ULL;
-    if (pending < 10'000) {
-        std::fprintf(stderr, "usage: bench_core [pending, at least 10000]\n");
-        return 2;
+    const std::span words(argv, std::size_t(argc));
+    const std::string part = argc > 1 ? words[1] : "";
+    const auto pending = argc > 2 ? std::strtoull(words[2], nullptr, 10) : 1'000'000ULL;
+    try {
+        if (part == "memory" && pending >= per_user) {
+            memory(pending, true);
+        } else if (part == "memory-distinct" && pending >= per_user) {
+            memory(pending, false);
+        } else if (part == "time" && pending >= 1000) {
+            time(pending);
+        } else if (part == "instructions" && pending >= 1000) {
+            instructions(pending);
+        } else if (part == "dear") {
+            dear_requests();
+        } else {
+            std::fprintf(stderr,
+                         "bench_core: memory, time or instructions, and how many pending (at least "
+                         "1000); or dear\n");
+            return 2;
+        }
+    } catch (const std::exception& wrong) {
+        std::fprintf(stderr, "bench_core: %s\n", wrong.what());
+        return 1;
     }
-    apart([&] { memory(pending, true); });
-    apart([&] { memory(pending, false); });
-    apart([&] { time(pending); });
-    apart([&] { dear_requests(); });
     return 0;
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the store costs: loading very many pending invitations, commits one by one and
-// together, and what one waits on an idle store. Prints; judges nothing.
+// What the store alone costs: commits one by one on an idle store, and together. JSON lines; judges
+// nothing.
 //
-//   bench_store [pending [folder]]          default: 1000000, the folder for temporary files
+//   bench_store [FOLDER]          default: the folder for temporary files
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -78,14 +78,8 @@ class Host {
                            .max_history = 1'000'000},
                   .new_secret = "secret"}) {}
 
-    std::size_t load() {
-        std::size_t count = 0;
-        store_.load([&](Change&& change) {
-            count += std::holds_alternative<InvitationKept>(change) ? 1U : 0U;
-        });
-        return count;
-    }
     void start() {
+        store_.load([](Change&&) {});
         store_.start([this] {
             const std::lock_guard lock(mutex_);
             woken_ = true;
@@ -98,8 +92,7 @@ class Host {
         for (;;) {
             const auto progress = store_.progress();
             if (progress.failure) {
-                std::fprintf(stderr, "not stored: %s\n", progress.failure->c_str());
-                std::exit(1);
+                throw std::runtime_error("not stored: " + *progress.failure);
             }
             if (progress.stored >= ticket) {
                 return;
@@ -117,35 +110,32 @@ class Host {
     SqliteJournal store_;
 };
 
-void print_quantiles(const char* what, std::vector<double> times) {
-    std::sort(times.begin(), times.end());
-    const auto at = [&](double part) {
-        return times[std::size_t(part * double(times.size() - 1))] * 1e3;
-    };
-    std::printf("  %s: median %.2f ms, 90 %% %.2f ms, 99 %% %.2f ms\n", what, at(0.5), at(0.9),
-                at(0.99));
+void print(const char* what, const std::vector<double>& seconds) {
+    std::printf("{\"what\":\"%s\",\"us\":[", what);
+    for (std::size_t i = 0; i < seconds.size(); ++i) {
+        std::printf("%s%.1f", i > 0 ? "," : "", seconds[i] * 1e6);
+    }
+    std::printf("]}\n");
 }
 
 /// What the disk alone needs for as many bytes as one commit writes.
 void plain_sync(const std::string& path) {
-    const auto fd = ::fileno(std::fopen(path.c_str(), "w"));
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     std::vector<double> times;
     const std::string bytes(4 * 4120, 'x');
     for (int i = 0; i < 500; ++i) {
         const auto start = Clock::now();
         if (::write(fd, bytes.data(), bytes.size()) < 0 || ::fdatasync(fd) != 0) {
-            std::exit(1);
+            throw std::runtime_error("the disk takes nothing");
         }
         times.push_back(seconds_since(start));
     }
     ::close(fd);
-    print_quantiles("a write of 16 KiB and fdatasync, without a store", times);
+    print("a write of 16 KiB and fdatasync", times);
 }
 
 void commits(const std::string& path, bool sync_always, std::uint64_t& number) {
-    std::printf("sync %s:\n", sync_always ? "always" : "normal");
     Host host(path, sync_always);
-    host.load();
     host.start();
     std::vector<double> times;
     for (int i = 0; i < 500; ++i) {
@@ -153,7 +143,7 @@ void commits(const std::string& path, bool sync_always, std::uint64_t& number) {
         host.wait_for(host.store().put(invite(++number)));
         times.push_back(seconds_since(start));
     }
-    print_quantiles("one request on an idle store", times);
+    print(sync_always ? "always" : "normal", times);
 
     // As many as come, with a bound on what waits.
     constexpr int cycles = 30'000;
@@ -174,54 +164,35 @@ void commits(const std::string& path, bool sync_always, std::uint64_t& number) {
         }
     }
     host.wait_for(ticket);
-    const auto took = seconds_since(start);
+    const auto each = [](double sum) { return sum / (2 * cycles) * 1e6; };
     std::printf(
-        "  invite and accept, many at a time: %.0f requests/s, %.1f us of all CPU for each "
-        "request, of which handing over %.2f us\n",
-        2 * cycles / took, (cpu() - used) / (2 * cycles) * 1e6, putting / (2 * cycles) * 1e6);
-}
-
-void load(const std::string& path, std::uint64_t pending) {
-    {
-        Host host(path, false);
-        host.load();
-        host.start();
-        std::uint64_t ticket = 0;
-        const auto start = Clock::now();
-        for (std::uint64_t number = 1; number <= pending; ++number) {
-            ticket = host.store().put(invite(number));
-            if (number % 20'000 == 0) {
-                host.wait_for(ticket);
-            }
-        }
-        host.wait_for(ticket);
-        std::printf("%llu invites stored in %.1f s\n", static_cast<unsigned long long>(pending),
-                    seconds_since(start));
-    }
-    std::printf("  the file: %.0f MB\n", double(std::filesystem::file_size(path)) * 1e-6);
-    const auto start = Clock::now();
-    const auto used = cpu();
-    Host host(path, true);
-    const auto count = host.load();
-    std::printf("%zu pending loaded in %.2f s, %.2f s of CPU\n", count, seconds_since(start),
-                cpu() - used);
+        "{\"what\":\"many at a time, %s\",\"requests_per_second\":%.0f,\"cpu_us\":%.1f,"
+        "\"handing_over_us\":%.2f}\n",
+        sync_always ? "always" : "normal", 2 * cycles / seconds_since(start), each(cpu() - used),
+        each(putting));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::uint64_t pending = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
+    const std::span words(argv, std::size_t(argc));
     const std::filesystem::path in =
-        argc > 2 ? std::filesystem::path(argv[2]) : std::filesystem::temp_directory_path();
+        argc > 1 ? std::filesystem::path(words[1]) : std::filesystem::temp_directory_path();
     std::string folder = (in / "beckon-bench-XXXXXX").string();
     if (mkdtemp(folder.data()) == nullptr) {
         std::perror(folder.c_str());
         return 1;
     }
-    load(folder + "/store.db", pending);
-    auto number = pending;
-    plain_sync(folder + "/plain");
-    commits(folder + "/store.db", true, number);
-    commits(folder + "/store.db", false, number);
+    int status = 0;
+    try {
+        std::uint64_t number = 0;
+        plain_sync(folder + "/plain");
+        commits(folder + "/store.db", true, number);
+        commits(folder + "/store.db", false, number);
+    } catch (const std::exception& wrong) {
+        std::fprintf(stderr, "bench_store: %s\n", wrong.what());
+        status = 1;
+    }
     std::filesystem::remove_all(folder);
+    return status;
 }

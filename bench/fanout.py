@@ -1,33 +1,20 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a large fan-out costs, and how late it makes a ring between two others, beside a plain PUBLISH to as many.
+"""How late a large fan-out makes a ring between two others, beside a plain PUBLISH to as many, and what it costs.
 
-    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so bench/fanout.py [USERS [ROUNDS]]
-
-Two brokers run at once, one bare and one with Beckon, each with USERS subscribers in a process of their own, and take
+Two brokers run at once, one bare and one with Beckon, each with many subscribers in a process of their own, and take
 turns. A round on the bare one: a plain PUBLISH to all of them, and shortly after it one from a user to another. A round
-on the other one: a request whose events reach all of them, and shortly after it a ring between two others. What counts
-is the difference of the rings' times and the ratio of the brokers' CPU times.
-
-Then a flood: 250 invitees accept at once, and all of them hear all of it. What counts is that it arrives, and the memory
-that the broker took for it.
+on the other one: a request whose events reach all of them, and shortly after it a ring between two others.
 """
 import collections
 import json
 import os
-import statistics
 import struct
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "system"))
-from crowd import Crowd, allow_many_connections  # noqa: E402
-from harness import GENEROUS, Broker  # noqa: E402
+from sides import Measured
+from crowd import Crowd
 
 ROOT = "beckon/v1"
-
-# A line for each message would be most of the cost.
-QUIET = "log_type none\nlog_type information"
 
 Result = collections.namedtuple("Result", "ring length size cpu")
 
@@ -84,7 +71,7 @@ class Side:
         self.audience = Audience(broker.port, users, filters)
         self.trio = Crowd(broker.port, ["speaker", "door", "kitchen"],
                           lambda user: filters(user) if user == "kitchen" else [], self._arrived)
-        self._clock = (~broker._process.pid << 3) | 2  # CLOCK_PROCESS_CPUTIME of that process
+        self._clock = (~broker.pid << 3) | 2  # CLOCK_PROCESS_CPUTIME of that process
         self.results = collections.defaultdict(list)
 
     def _arrived(self, _user, _topic, payload):
@@ -122,42 +109,6 @@ class Side:
         self.broker.remove()
 
 
-def flood(users, data):
-    """Prints what the flood of answers with `data` takes."""
-    broker = Broker(options={**GENEROUS, "max_audience": 1000, "events_burst": 1000000}, config=QUIET).start()
-    received = 0
-
-    def count(_user, _topic, _payload):
-        nonlocal received
-        received += 1
-
-    crowd = Crowd(broker.port, ["inviter"] + users, lambda user: [f"{ROOT}/inbox/{user}/event"], count)
-    try:
-        crowd.publish("inviter", f"{ROOT}/user/{users[0]}/invite", json.dumps({"id": "i", "also": users[1:]}).encode())
-        crowd.poll_until(lambda: received == len(users))
-        before = peak_memory(broker)
-        begin = time.monotonic()
-        for user in users:
-            crowd.publish(user, f"{ROOT}/invitation/i/accept", json.dumps({"data": "x" * data}).encode())
-        crowd.poll_until(lambda: received == len(users) * (len(users) + 2))
-        print(f"flood    {len(users)} accepts with {data} bytes of data, heard by {len(users) + 1}: all had all after "
-              f"{time.monotonic() - begin:.1f} s, the broker took {(peak_memory(broker) - before) / 1024:.1f} MiB")
-    finally:
-        crowd.close()
-        broker.stop()
-        broker.remove()
-
-
-def peak_memory(broker):
-    """The most that the process ever had, in KiB."""
-    with open(f"/proc/{broker._process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-
-
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
 def fan_outs(users, number):
     """The requests of one round, by name, each with one event for each of the users."""
     first, *others = users
@@ -168,32 +119,12 @@ def fan_outs(users, number):
             "message": ("group/all/message", {"data": "x" * 100})}
 
 
-def report(kind, bare, beckon):
-    rings, cpu = {}, {}
-    for side in bare, beckon:
-        results = side.results[kind]
-        rings[side] = [result.ring * 1e3 for result in results]
-        cpu[side] = statistics.median(result.cpu for result in results) * 1e3
-        print(f"{kind:8} {side.name:7} ring p50 {percentile(rings[side], 0.5):6.1f} ms   "
-              f"p99 {percentile(rings[side], 0.99):6.1f} ms   "
-              f"all had it after {statistics.median(result.length for result in results) * 1e3:6.1f} ms   "
-              f"broker CPU {cpu[side]:6.1f} ms   {statistics.median(result.size for result in results):.0f} bytes each")
-    print(f"{kind:8} ring later by p50 {percentile(rings[beckon], 0.5) - percentile(rings[bare], 0.5):.1f} ms, "
-          f"p99 {percentile(rings[beckon], 0.99) - percentile(rings[bare], 0.99):.1f} ms;   "
-          f"CPU {cpu[beckon] / cpu[bare]:.2f} times")
-
-
-def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    allow_many_connections()
+def measure(count, rounds):
+    """The results of the bare broker and of Beckon, by kind of request."""
     users = [f"u{number}" for number in range(count)]
-    limits = {"max_invitees": count, "max_group_members": count + 1, "events_per_second": 1000000, "events_burst": 1000000,
-              "max_pending_per_invitee": 1000, "max_pending_per_inviter": 1000}
-    bare = Side("bare", users, lambda user: [f"plain/{user}" if user == "kitchen" else "plain/all"],
-                Broker(plugin=False, config=QUIET))
-    beckon = Side("Beckon", users, lambda user: [f"{ROOT}/inbox/{user}/event"],
-                  Broker(options={**GENEROUS, **limits}, config=QUIET))
+    limits = {"max_invitees": count, "max_group_members": count + 1, "max_audience": 1000}
+    bare = Side("bare", users, lambda user: [f"plain/{user}" if user == "kitchen" else "plain/all"], Measured("bare"))
+    beckon = Side("Beckon", users, lambda user: [f"{ROOT}/inbox/{user}/event"], Measured("memory", **limits))
     try:
         beckon.trio.publish("speaker", f"{ROOT}/group/all/create", json.dumps({"members": users}).encode())
         beckon.audience.wait_all()
@@ -207,14 +138,7 @@ def main():
                     kind, (f"{ROOT}/{topic}", json.dumps(body).encode()),
                     (f"{ROOT}/user/kitchen/invite", json.dumps({"id": name, "timeout_ms": 500}).encode()),
                     name.encode(), delay)
-        for kind in beckon.results:
-            report(kind, bare, beckon)
+        return bare.results, beckon.results
     finally:
         for side in bare, beckon:
             side.end()
-    for data in 0, 10000:
-        flood(users[:250], data)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,32 +1,20 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""How late a deadline fires on an idle broker, and how long a stored reply takes, beside a plain PUBLISH measured in the
-same run.
-
-    BECKON_PLUGIN=build/broker_plugin/mosquitto_beckon.so bench/lateness.py [ROUNDS]
-
-A round on each listener (TCP, websockets): a plain PUBLISH from a client to another, and an
-invitation with a timeout that nobody answers. The invitation's lateness is what passed between
-sending it and hearing invitation_timeout, less the timeout: it has the same two hops as the plain
-PUBLISH, and the timer. What counts is the difference of the two.
-
-Then, with a store in a file (plugin_opt_sync always), what passes between an invitation and its reply, of which the
-commit is most.
-"""
+"""How late a timeout is to a listener on websockets, beside a plain PUBLISH to it: the broker's websockets are served
+otherwise than TCP, which bench_load has."""
 import contextlib
 import json
-import os
 import random
 import socket
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "system"))
-from harness import Broker, paho_client  # noqa: E402
+from sides import Measured
+from harness import paho_client
+
+LISTENER, SENDER = "kitchen", "door"
 
 
-def connect(user, port, transport="tcp"):
+def connect(user, port, transport):
     client = paho_client(transport=transport)
     client.username_pw_set(user)
     client.connect("127.0.0.1", port)
@@ -51,17 +39,14 @@ class Stopwatch:
             self.arrived.set()
 
     def time(self, wanted, act):
+        """Microseconds."""
         self.wanted = wanted
         self.arrived.clear()
         begin = time.monotonic()
         act()
         if not self.arrived.wait(10):
             raise SystemExit("nothing arrived within 10 s")
-        return (self.at - begin) * 1000
-
-
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+        return (self.at - begin) * 1e6
 
 
 def subscribe(client, *topics):
@@ -71,70 +56,27 @@ def subscribe(client, *topics):
     subscribed.wait(10)
 
 
-def tell(name, what, values):
-    print(f"{name:11} {what:14} p50 {percentile(values, 0.5):6.2f} ms   p99 {percentile(values, 0.99):6.2f} ms", flush=True)
-
-
-def measure(broker, name, rounds, websockets):
-    listener = (connect("kitchen-" + name, broker.websockets_port, "websockets") if websockets
-                else connect("kitchen-" + name, broker.port))
-    sender = connect("door-" + name, broker.port)
-    watch = Stopwatch(listener)
-    subscribe(listener, "plain/" + name, f"beckon/v1/inbox/kitchen-{name}/json")
-    plain, late = [], []
-    for _ in range(rounds):
-        time.sleep(0.05)  # idle, so that the broker waits
-        plain.append(watch.time(lambda topic, _: topic.startswith("plain/"),
-                                lambda: sender.publish("plain/" + name, b"x" * 150, qos=1)))
-        timeout = random.randint(80, 250)
-        body = json.dumps({"timeout_ms": timeout})
-        took = watch.time(lambda topic, payload: b"invitation_timeout" in payload,
-                          lambda: sender.publish(f"beckon/v1/user/kitchen-{name}/invite", body, qos=1))
-        late.append(took - timeout)
-    tell(name, "plain PUBLISH", plain)
-    tell(name, "timeout", late)
-    print(f"{name:11} difference     p50 {percentile(late, 0.5) - percentile(plain, 0.5):6.2f} ms"
-          f"   p99 {percentile(late, 0.99) - percentile(plain, 0.99):6.2f} ms")
-    for client in listener, sender:
-        client.disconnect()
-        client.loop_stop()
-
-
-def measure_reply(broker, rounds):
-    door = connect("door", broker.port)
-    watch = Stopwatch(door)
-    subscribe(door, "beckon/v1/inbox/door/reply")
-    took = []
-    for number in range(rounds):
-        time.sleep(0.05)
-        body = json.dumps({"id": f"ring-{number}"})
-        took.append(watch.time(lambda topic, payload: b'"invite"' in payload,
-                               lambda: door.publish("beckon/v1/user/kitchen/invite", body, qos=1)))
-        door.publish(f"beckon/v1/invitation/ring-{number}/cancel", b"", qos=1)
-    tell("tcp", "stored reply", took)
-    door.disconnect()
-    door.loop_stop()
-
-
-@contextlib.contextmanager
-def running(**options):
-    broker = Broker(websockets=True, options={"pair_invites_per_second": 1000, "pair_invites_burst": 1000, **options})
-    broker.start()
-    try:
-        yield broker
-    finally:
-        broker.stop()
-        broker.remove()
-
-
-def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    with running() as broker:
-        measure(broker, "tcp", rounds, websockets=False)
-        measure(broker, "websockets", rounds, websockets=True)
-    with running(store="{dir}/beckon.db", sync="always") as broker:
-        measure_reply(broker, rounds)
-
-
-if __name__ == "__main__":
-    main()
+def measure(rounds):
+    """Of a plain PUBLISH and of timeouts, in microseconds, as bench_load tells them."""
+    broker = Measured("memory", websockets=True)
+    with contextlib.ExitStack() as ends:
+        ends.callback(broker.remove)
+        broker.start()
+        clients = [connect(LISTENER, broker.websockets_port, "websockets"), connect(SENDER, broker.port, "tcp")]
+        for client in clients:
+            ends.callback(client.loop_stop)
+            ends.callback(client.disconnect)
+        listener, sender = clients
+        watch = Stopwatch(listener)
+        subscribe(listener, "plain/ring", f"beckon/v1/inbox/{LISTENER}/json")
+        plain, late = [], []
+        for _ in range(rounds):
+            time.sleep(0.05)  # idle, so that the broker waits
+            plain.append(watch.time(lambda topic, _: topic.startswith("plain/"),
+                                    lambda: sender.publish("plain/ring", b"x" * 150, qos=1)))
+            timeout = random.randint(80, 250)
+            body = json.dumps({"timeout_ms": timeout})
+            took = watch.time(lambda topic, payload: b"invitation_timeout" in payload,
+                              lambda: sender.publish(f"beckon/v1/user/{LISTENER}/invite", body, qos=1))
+            late.append(took - timeout * 1e3)
+        return {"plain_us": plain, "late_us": late}

@@ -156,6 +156,7 @@ class Broker:
     """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
 
     own_group = False  # of processes: so that Ctrl-C at the terminal does not end it, too
+    under = ()  # a command that runs it, such as valgrind's
 
     def __init__(self, *, plugin=True, options=(), before="", config="", websockets=False, persistence=False,
                  allow_anonymous=True, fixed_port=False):
@@ -277,7 +278,7 @@ class Broker:
         with open(path, "w", encoding="utf-8") as file:
             file.write(self._configuration())
         self._ended = False
-        self._process = subprocess.Popen([MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
+        self._process = subprocess.Popen([*self.under, MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                          env=self._environment(), cwd=self.directory,
                                          process_group=0 if self.own_group else None)
