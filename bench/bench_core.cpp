@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -27,6 +30,8 @@
 using namespace beckon;
 
 namespace {
+
+void print(const nlohmann::json& line) { std::printf("%s\n", line.dump().c_str()); }
 
 /// The time that this thread has worked: what others do on the machine is not in it.
 double worked() {
@@ -140,9 +145,10 @@ void memory(std::size_t pending, bool users_shared) {
     const auto longest = fill(host, pending, users_shared);
     const auto after = resident_bytes();
     const auto counts = host.switchboard().counts();
-    std::printf("{\"users\":%zu,\"pending\":%zu,\"bytes_each\":%lld,\"slowest_invite_ms\":%.2f}\n",
-                counts.users, counts.open,
-                static_cast<long long>((after - before) / std::int64_t(pending)), longest * 1e3);
+    print({{"users", counts.users},
+           {"pending", counts.open},
+           {"bytes_each", (after - before) / std::int64_t(pending)},
+           {"slowest_invite_ms", longest * 1e3}});
 }
 
 /// Invites and their accepts, while so many others stay pending.
@@ -177,25 +183,23 @@ void instructions(std::size_t pending) {
     Cycles all(pending);
     all.run(std::size_t(limits_for(pending).max_ended) + cycles, Encoding::msgpack);
     bench::counted("cycles", [&] { all.run(cycles, Encoding::msgpack); });
-    std::printf("{\"pending\":%zu,\"cycles\":%zu}\n", all.switchboard().counts().open, cycles);
+    print({{"pending", all.switchboard().counts().open}, {"cycles", cycles}});
 }
 
 /// Rounds of cycles with few and with many pending, in turns.
 void time_of_cycles(Cycles& few, Cycles& many) {
     for (const auto encoding : {Encoding::msgpack, Encoding::json}) {
-        std::printf("{\"encoding\":\"%s\",\"us\":[",
-                    encoding == Encoding::json ? "json" : "msgpack");
+        nlohmann::json rounds;
         for (int round = 0; round < 21; ++round) {
-            std::printf("%s[", round > 0 ? "," : "");
+            nlohmann::json us;
             for (auto* side : {&few, &many}) {
                 const auto start = worked();
                 side->run(cycles, encoding);
-                std::printf("%s%.3f", side == &few ? "" : ",",
-                            (worked() - start) / double(cycles) * 1e6);
+                us.push_back((worked() - start) / double(cycles) * 1e6);
             }
-            std::printf("]");
+            rounds.push_back(us);
         }
-        std::printf("]}\n");
+        print({{"encoding", encoding == Encoding::json ? "json" : "msgpack"}, {"us", rounds}});
     }
 }
 
@@ -221,10 +225,11 @@ void time(std::size_t pending) {
         longest = std::max(longest, worked() - wake);
         ++wakes;
     }
-    std::printf(
-        "{\"pending\":%zu,\"idle_advance_ns\":%.1f,\"timeout_us\":%.2f,\"wakes\":%zu,"
-        "\"slowest_wake_ms\":%.2f}\n",
-        pending, advance * 1e9, (worked() - start) / double(pending) * 1e6, wakes, longest * 1e3);
+    print({{"pending", pending},
+           {"idle_advance_ns", std::round(advance * 1e9)},
+           {"timeout_us", std::round((worked() - start) / double(pending) * 1e8) / 100},
+           {"wakes", wakes},
+           {"slowest_wake_ms", std::round(longest * 1e5) / 100}});
 }
 
 /// The dearest requests that one user may make, with the default limits.
@@ -238,7 +243,7 @@ void dear_requests() {
         const auto out = host.publish(user, topic, payload);
         std::printf("  %-58s %8.2f ms, %zu bytes out\n", what, (worked() - start) * 1e3, out);
     };
-    const auto names = [](std::string prefix, std::size_t count) {
+    const auto names = [](const std::string& prefix, std::size_t count) {
         std::string text;
         for (std::size_t i = 0; i < count; ++i) {
             text += (i > 0 ? ",\"" : "\"") + prefix + std::to_string(i) + "\"";
@@ -293,13 +298,12 @@ int main(int argc, char** argv) {
         } else if (part == "dear") {
             dear_requests();
         } else {
-            std::fprintf(stderr,
-                         "bench_core: memory, time or instructions, and how many pending (at least "
-                         "1000); or dear\n");
+            std::cerr << "bench_core: memory, memory-distinct, time or instructions, and how many "
+                         "pending (at least 1000); or dear\n";
             return 2;
         }
     } catch (const std::exception& wrong) {
-        std::fprintf(stderr, "bench_core: %s\n", wrong.what());
+        std::cerr << "bench_core: " << wrong.what() << '\n';
         return 1;
     }
     return 0;

@@ -11,7 +11,9 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <iostream>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -110,12 +112,13 @@ class Host {
     SqliteJournal store_;
 };
 
+void print(const nlohmann::json& line) { std::printf("%s\n", line.dump().c_str()); }
 void print(const char* what, const std::vector<double>& seconds) {
-    std::printf("{\"what\":\"%s\",\"us\":[", what);
-    for (std::size_t i = 0; i < seconds.size(); ++i) {
-        std::printf("%s%.1f", i > 0 ? "," : "", seconds[i] * 1e6);
+    nlohmann::json us;
+    for (const auto one : seconds) {
+        us.push_back(one * 1e6);
     }
-    std::printf("]}\n");
+    print({{"what", what}, {"us", us}});
 }
 
 /// What the disk alone needs for as many bytes as one commit writes.
@@ -165,11 +168,10 @@ void commits(const std::string& path, bool sync_always, std::uint64_t& number) {
     }
     host.wait_for(ticket);
     const auto each = [](double sum) { return sum / (2 * cycles) * 1e6; };
-    std::printf(
-        "{\"what\":\"many at a time, %s\",\"requests_per_second\":%.0f,\"cpu_us\":%.1f,"
-        "\"handing_over_us\":%.2f}\n",
-        sync_always ? "always" : "normal", 2 * cycles / seconds_since(start), each(cpu() - used),
-        each(putting));
+    print({{"what", sync_always ? "many at a time, always" : "many at a time, normal"},
+           {"requests_per_second", 2 * cycles / seconds_since(start)},
+           {"cpu_us", each(cpu() - used)},
+           {"handing_over_us", each(putting)}});
 }
 
 }  // namespace
@@ -190,7 +192,7 @@ int main(int argc, char** argv) {
         commits(folder + "/store.db", true, number);
         commits(folder + "/store.db", false, number);
     } catch (const std::exception& wrong) {
-        std::fprintf(stderr, "bench_store: %s\n", wrong.what());
+        std::cerr << "bench_store: " << wrong.what() << '\n';
         status = 1;
     }
     std::filesystem::remove_all(folder);

@@ -10,6 +10,7 @@ other it says so, and skips (77). What takes more than its bound and the toleran
 or --update moves the bounds, and the commit says why.
 """
 import argparse
+import collections
 import glob
 import json
 import os
@@ -33,10 +34,14 @@ def count(program):
             stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
         about, *scenarios = map(json.loads, told)
         dumps = [open(path, encoding="utf-8", errors="replace").read() for path in glob.glob(f"{directory}/out.*")]
-    totals = {re.search(r"^desc: Trigger: Client Request: (.*)$", dump, re.MULTILINE)[1]:
-              int(re.search(r"^totals: (\d+)", dump, re.MULTILINE)[1]) for dump in dumps}
+    totals, units = collections.Counter(), collections.Counter()
+    for dump in dumps:  # one scenario may have several
+        name = re.search(r"^desc: Trigger: Client Request: (.*)$", dump, re.MULTILINE)[1]
+        totals[name] += int(re.search(r"^totals: (\d+)", dump, re.MULTILINE)[1])
+    for one in scenarios:
+        units[one["name"]] += one["units"]
     made = ", ".join([about.pop("compiler"), *(f"{what} {version}" for what, version in sorted(about.items()))])
-    return made, totals and {one["name"]: round(totals[one["name"]] / one["units"]) for one in scenarios}
+    return made, totals and {name: round(totals[name] / count) for name, count in units.items()}
 
 
 def why_not(program):

@@ -103,7 +103,7 @@ def group_answers(tables):
     of = {}
     for kind, speech in ("memory", "json"), ("bare", "bare"):
         of[kind] = counted(kind, speech, None, "group")[0]
-    for kind, each in of.items():
+    for kind, each in sorted(of.items()):
         tables.count("message of an answer to 250", kind, each, 0, of["bare"])
     told(tables, "4", "instructions of a group's answer to 250, for each message", of, None)
 
