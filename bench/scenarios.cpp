@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -61,7 +62,7 @@ class Taker final : public Bus {
 /// Stores at once, at no place; keeps what it was given for whoever wants to write it.
 class Drawer final : public Journal {
   public:
-    explicit Drawer(std::vector<Changes>& put) : all_(put) {}
+    explicit Drawer(Batch& put) : all_(put) {}
 
     std::optional<std::string> load(const Tell& /*tell*/) override { return std::nullopt; }
     std::string set_aside(const std::string& why) override { return why; }
@@ -81,7 +82,7 @@ class Drawer final : public Journal {
     [[nodiscard]] Waiting waiting() const override { return {}; }
     void look_at_unstored(
         const std::function<void(std::uint64_t, const Changes&)>& /*look*/) const override {}
-    std::vector<Changes> give_up() override { return {}; }
+    Batch give_up() override { return {}; }
     void reload() override {}
     void ask_history(std::uint64_t /*asked*/, UserId /*user*/, std::size_t /*limit*/,
                      std::optional<HistoryMark> /*before*/) override {}
@@ -91,7 +92,7 @@ class Drawer final : public Journal {
     std::uint64_t last_ = 0;
     std::uint64_t handed_over_ = 0;
     std::function<void()> wake_;
-    std::vector<Changes>& all_;
+    Batch& all_;
 };
 
 /// So that nobody is refused, and what has ended is forgotten as fast as more of it comes.
@@ -127,12 +128,9 @@ class Stage {
     void play(const Script& script) {
         for (const auto& asked : script) {
             now_ += Duration(1);
-            signaling_.handle(
-                {.sender = {.user = asked.by, .device = DeviceTag(1)}},
-                {.topic = asked.topic, .payload = asked.body},
-                {.topic = "beckon/v1/inbox/" + std::string(asked.by.text()) + "/reply",
-                 .encoding = encoding_},
-                now_);
+            signaling_.handle({.sender = {.user = asked.by, .device = DeviceTag(1)}},
+                              {.topic = asked.topic, .payload = asked.body},
+                              {.encoding = encoding_}, now_);
             tick();
         }
     }
@@ -232,7 +230,7 @@ void cycles(const char* name, Encoding encoding) {
 /// What the broker's thread has to do for a store, and what the writer's has.
 void stored_cycles() {
     Writer writer(Encoding::json);
-    std::vector<Changes> put;
+    Batch put;
     Stage stage(Encoding::json, std::make_unique<Drawer>(put));
     stage.play(writer.cycles(warm_up));
     put.clear();
@@ -250,13 +248,17 @@ void stored_cycles() {
         ClockReading now = read_clocks();
         file.open(now, "secret");
         file.tell_all([](Change&&) {});
-        const std::span<const Changes> all(put);
         // As many as come meanwhile, with 100 pairs.
-        constexpr std::size_t together = 20;
+        constexpr std::ptrdiff_t together = 20;
+        std::vector<Batch> batches;
+        while (!put.empty()) {
+            const auto end = std::next(put.begin(), std::min(together, std::ssize(put)));
+            batches.emplace_back().splice(batches.back().end(), put, put.begin(), end);
+        }
         bench::counted("a stored cycle, JSON: written", [&] {
-            for (std::size_t i = 0; i < all.size(); i += together) {
+            for (const Batch& batch : batches) {
                 now.since_boot += Duration(1);
-                file.write(all.subspan(i, std::min(together, all.size() - i)), now);
+                file.write(batch, now);
             }
         });
         Stage::tell("a stored cycle, JSON: written", times);
