@@ -76,6 +76,7 @@ std::unique_ptr<CLI::App> command_line(Invocation& invocation) {
     add_watch(*app, invocation);
     add_doctor(*app, invocation);
     add_operator(*app, invocation);
+    add_home_assistant(*app, invocation);
     app->require_subcommand(0, 1);  // so that one that there is not is told
     return app;
 }

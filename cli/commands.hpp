@@ -30,6 +30,8 @@ void add_requests(CLI::App& app, Invocation& invocation);
 void add_group(CLI::App& app, Invocation& invocation);
 void add_watch(CLI::App& app, Invocation& invocation);
 void add_operator(CLI::App& app, Invocation& invocation);
+/// Stays, as a user of Beckon whom Home Assistant sees.
+void add_home_assistant(CLI::App& app, Invocation& invocation);
 void add_doctor(CLI::App& app, Invocation& invocation);
 
 /// What is to be known beside the options: --help and the manual page end with it.

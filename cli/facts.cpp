@@ -22,16 +22,6 @@ std::string base64(const std::string& bytes) {
     return text;
 }
 
-/// What JSON can hold.
-bool is_text(const std::string& data) {
-    try {
-        static_cast<void>(Facts(data).dump());
-        return true;
-    } catch (const Facts::type_error&) {
-        return false;
-    }
-}
-
 void put(Facts& facts, const char* key, const std::string& text) {
     if (!text.empty()) {
         facts[key] = text;
@@ -140,6 +130,15 @@ const char* key_of_one(SignalingEventType type) {
 }
 
 }  // namespace
+
+bool is_text(const std::string& data) {
+    try {
+        static_cast<void>(Facts(data).dump());
+        return true;
+    } catch (const Facts::type_error&) {
+        return false;
+    }
+}
 
 // ------------------------------------------------------------------- as facts
 

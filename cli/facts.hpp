@@ -42,6 +42,8 @@ Facts reply_to(const std::string& request, const InviteResult& result);
 Facts reply_to(const std::string& request, const CancelResult& result);
 Facts reply_to(const std::string& request, const MembersResult& result);
 
+/// What JSON can hold: UTF-8.
+bool is_text(const std::string& data);
 /// One line, in which nothing steers a terminal: all that is not ASCII is escaped.
 std::string json_line(const Facts& facts);
 /// For people: one line, of lists several. Safe to print (terminal.hpp).

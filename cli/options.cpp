@@ -45,8 +45,8 @@ class BehindEnvironment : public CLI::ConfigTOML {
         settings_.file = config_file(app_);
         auto said = CLI::ConfigTOML::from_config(input);
         for (const CLI::ConfigItem& item : said) {
-            if (item.parents.empty() && app_.get_option_no_throw("--" + item.name) == nullptr) {
-                throw CLI::ConfigError(item.name + " is no option of beckon");
+            if (!is_option(item)) {
+                throw CLI::ConfigError(item.fullname() + " is no option of beckon");
             }
             settings_.in_file.insert("--" + item.name);
         }
@@ -58,6 +58,20 @@ class BehindEnvironment : public CLI::ConfigTOML {
     }
 
   private:
+    /// Below [SUBCOMMAND] stand its own.
+    bool is_option(const CLI::ConfigItem& item) const {
+        const CLI::App* of = &app_;
+        for (const std::string& parent : item.parents) {
+            const auto named = of->get_subcommands(
+                [&](const CLI::App* command) { return command->get_name() == parent; });
+            if (named.empty()) {
+                return false;
+            }
+            of = named.front();
+        }
+        const bool is_section = item.name == "++" || item.name == "--";  // begins, or ends
+        return is_section || of->get_option_no_throw("--" + item.name) != nullptr;
+    }
     bool is_in_environment(const CLI::ConfigItem& item) const {
         const CLI::Option* const option =
             item.parents.empty() ? app_.get_option_no_throw("--" + item.name) : nullptr;
@@ -73,7 +87,17 @@ std::string default_config_file() {
     return (home.empty() ? environment_value("HOME") + "/.config" : home) + "/beckon/config.toml";
 }
 
-/// The first line of a file that holds a secret.
+void check_file(const std::string& option, const std::string& file) {
+    if (file.empty()) {
+        return;
+    }
+    if (const std::string why = why_unreadable(file); !why.empty()) {
+        throw CLI::ValidationError(option, why);
+    }
+}
+
+}  // namespace
+
 std::string secret_in(const std::string& option, const std::string& file) {
     errno = 0;
     std::ifstream stream(file);
@@ -89,21 +113,9 @@ std::string secret_in(const std::string& option, const std::string& file) {
     return secret;
 }
 
-/// `home` and `home:1883` are the plainest of URLs.
 std::string url_of(const std::string& server) {
     return server.find("://") == std::string::npos ? "mqtt://" + server : server;
 }
-
-void check_file(const std::string& option, const std::string& file) {
-    if (file.empty()) {
-        return;
-    }
-    if (const std::string why = why_unreadable(file); !why.empty()) {
-        throw CLI::ValidationError(option, why);
-    }
-}
-
-}  // namespace
 
 std::string why_unreadable(const std::string& file) {
     return access(file.c_str(), R_OK) == 0 ? ""

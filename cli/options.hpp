@@ -45,6 +45,11 @@ struct Settings {
 /// Why this file cannot be read, with its name; empty: it can.
 std::string why_unreadable(const std::string& file);
 
+/// The first line of a file that holds a secret; throws `CLI::Error` that names the option.
+std::string secret_in(const std::string& option, const std::string& file);
+/// `home` and `home:1883` are the plainest of URLs.
+std::string url_of(const std::string& server);
+
 void add_options(CLI::App& app, Settings& settings);
 /// The configuration file, as it was named or where it is else; there need be none.
 std::string config_file(const CLI::App& app);

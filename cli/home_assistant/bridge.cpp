@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bridge.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <variant>
+
+#include "terminal.hpp"
+
+namespace beckon::cli::home {
+
+namespace {
+
+/// How often it is asked whether those who talk still do.
+constexpr std::chrono::seconds ask_every{2};
+/// How long the broker may take to deliver what it was given.
+constexpr std::chrono::seconds echo_patience{10};
+
+}  // namespace
+
+Bridge::Bridge(const Configuration& configuration, Session& session, MqttLink& link)
+    : configuration_(configuration), session_(session), link_(link), house_(configuration) {}
+
+void Bridge::run() {
+    Client& client = session_.client();
+    client.getSignalingManager().addSignalingListener(this);
+    client.getGroupManager().addGroupListener(this);
+    client.addSimpleMsgListener(this);
+    client.addConnectionListener(this);
+    while (interrupted == 0) {
+        wait();
+        client.poll();
+        for (const MqttLink::Happening& happening : link_.take()) {
+            std::visit([this](const auto& one) { take(one); }, happening);
+        }
+        if (std::exchange(has_news_, false)) {
+            look_at_what_stands();
+        }
+        if (Clock::now() >= ask_at_) {
+            ask_at_ = Clock::now() + ask_every;
+            for (const Ask& ask : house_.to_ask()) {
+                do_it(ask);
+            }
+        }
+        complain_of_silence();
+    }
+    carry_out(house_.reached(false));
+    link_.leave();
+}
+
+void Bridge::wait() {
+    const auto most = std::min<std::chrono::milliseconds>(link_.advance(), Session::moment);
+    std::array<pollfd, 2> wakes{pollfd{session_.client().descriptor(), POLLIN, 0},
+                                pollfd{link_.descriptor(), POLLIN, 0}};
+    if (interrupted == 0 && !has_news_) {
+        ::poll(wakes.data(), wakes.size(), static_cast<int>(most.count()));
+    }
+}
+
+// ------------------------------------------------ Home Assistant's broker
+
+void Bridge::take(const MqttLink::Up& up) {
+    for (const std::string& topic : up.refused) {
+        Output::remark("Home Assistant's broker refuses the subscription to " + topic +
+                       ": its access rules are to let me read it");
+    }
+    if (!trouble_.empty()) {
+        Output::remark("Home Assistant's broker is there again");
+        trouble_.clear();
+    }
+    // What is kept has come before this does.
+    echo_of_ = own_topic(configuration_, "hello");
+    link_.publish({.topic = echo_of_, .payload = "hello", .retained = false});
+    echo_until_ = Clock::now() + echo_patience;
+}
+
+void Bridge::take(const MqttLink::Down& down) {
+    if (down.why != trouble_) {
+        Output::remark("no connection to Home Assistant's broker: " + down.why);
+        trouble_ = down.why;
+    }
+    echo_of_.clear();
+    house_.detached();
+}
+
+void Bridge::take(const Message& message) {
+    if (message.retained) {
+        if (!begun_) {
+            house_.kept(message.topic, message.payload);
+        }
+        return;
+    }
+    if (message.topic == echo_of_) {
+        echo_of_.clear();
+        if (message.topic == own_topic(configuration_, "hello")) {
+            carry_out(house_.attached());
+            echo_of_ = discovery_topic(configuration_);
+            echo_until_ = Clock::now() + echo_patience;
+            if (!std::exchange(begun_, true)) {
+                session_.client().connect();
+            }
+        }
+    }
+    carry_out(house_.received(message.topic, message.payload));
+}
+
+void Bridge::complain_of_silence() {
+    if (!echo_of_.empty() && Clock::now() >= echo_until_) {
+        Output::remark("Home Assistant's broker does not deliver what I publish at " + echo_of_ +
+                       ". Its access rules (acl_file, say) are to let me read and write " +
+                       own_topic(configuration_, "#") + " and " + discovery_topic(configuration_) +
+                       ", and read " + birth_topic(configuration_));
+        echo_of_.clear();
+    }
+}
+
+// ------------------------------------------------------------------ Beckon
+
+void Bridge::onSignalingEvent(const SignalingEvent& event) {
+    carry_out(house_.heard(event));
+    has_news_ = true;
+}
+
+void Bridge::onInvitationEnded(const InvitationEnd& /*end*/) { has_news_ = true; }
+
+void Bridge::onGroupEvent(const GroupNews& /*news*/) { ask_for_groups(); }
+
+void Bridge::onRecvC2CTextMessage(const std::string& /*id*/, const std::string& sender,
+                                  const std::string& text) {
+    carry_out(house_.told(sender, text));
+}
+
+void Bridge::onConnectionStateChanged(ConnectionState state, const std::string& /*why*/) {
+    carry_out(house_.reached(state == ConnectionState::connected));
+    if (state == ConnectionState::connected) {
+        ask_for_groups();
+        has_news_ = true;
+    }
+}
+
+void Bridge::look_at_what_stands() {
+    if (session_.client().connectionState() == ConnectionState::connected) {
+        carry_out(house_.standing(session_.signaling().getPendingInvitations(),
+                                  std::chrono::system_clock::now()));
+    }
+}
+
+void Bridge::ask_for_groups() {
+    session_.groups().getJoinedGroupList(
+        [this](const Result& result, const std::vector<GroupDescription>& groups) {
+            if (result.ok()) {
+                carry_out(house_.groups(groups));
+            }
+        });
+}
+
+// ------------------------------------------------------------- what comes of it
+
+void Bridge::carry_out(const Doings& doings) {
+    for (const Message& message : doings.messages) {
+        link_.publish(message);
+    }
+    for (const std::string& remark : doings.remarks) {
+        Output::remark(remark);
+    }
+    for (const Deed& deed : doings.deeds) {
+        std::visit([this](const auto& one) { do_it(one); }, deed);
+    }
+}
+
+ResultCallback Bridge::told(const Deed& deed) {
+    return [this, deed](const Result& result) {
+        carry_out(house_.done(deed, result));
+        has_news_ = true;
+    };
+}
+
+void Bridge::do_it(const Stop& deed) {
+    if (deed.group.empty()) {
+        session_.signaling().reject(deed.id, {}, told(deed));
+    } else {
+        session_.signaling().cancel(deed.id, {}, told(deed));
+    }
+}
+
+void Bridge::do_it(const StepBack& deed) {
+    session_.signaling().reject(deed.id, {}, told(deed), deed.reason);
+}
+
+void Bridge::do_it(const RingContact& deed) {
+    InviteOptions options;
+    options.timeout = configuration_.ring_for;
+    options.replace = true;
+    if (deed.contact.is_group) {
+        session_.signaling().inviteInGroup(deed.contact.id, {}, configuration_.data, options,
+                                           told(deed));
+    } else {
+        session_.signaling().inviteSeveral({deed.contact.id}, configuration_.data, options,
+                                           told(deed));
+    }
+}
+
+void Bridge::do_it(const Say& deed) {
+    if (deed.contact.is_group) {
+        session_.client().sendGroupTextMessage(deed.text, deed.contact.id, told(deed));
+    } else {
+        session_.client().sendC2CTextMessage(deed.text, deed.contact.id, told(deed));
+    }
+}
+
+void Bridge::do_it(const Ask& deed) {
+    session_.signaling().getSignalingInfo(
+        deed.id, [this, id = deed.id](const Result& result, const SignalingInfo& info) {
+            carry_out(house_.stands(id, result, info, std::chrono::system_clock::now()));
+            has_news_ = true;
+        });
+}
+
+}  // namespace beckon::cli::home
