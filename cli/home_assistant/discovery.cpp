@@ -178,7 +178,7 @@ std::vector<std::string> kept_topics(const Configuration& configuration) {
 
 std::string announcement(const Configuration& configuration, const std::string& before) {
     Components components(configuration);
-    add_place(components, configuration, "", "Beckon " + configuration.user);
+    add_place(components, configuration, "", configuration.user);
     for (const Group& group : configuration.groups) {
         add_place(components, configuration, group.id, group.name);
     }

@@ -42,7 +42,7 @@ bool lacks_rights(const Result& result) {
 std::string why(const Result& result) { return " (" + result.error + ": " + result.message + ")"; }
 
 std::string to_be_member(const std::string& group, const std::string& user) {
-    return "Whoever may add members says: beckon group add " + group + " " + user;
+    return "Who may add members of it says: beckon group add " + group + " " + user;
 }
 
 std::string to_be_admin(const std::string& group, const std::string& user) {
