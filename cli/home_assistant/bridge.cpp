@@ -15,9 +15,11 @@ namespace beckon::cli::home {
 namespace {
 
 /// How often it is asked whether those who talk still do.
-constexpr std::chrono::seconds ask_every{2};
-/// How long the broker may take to deliver what it was given.
-constexpr std::chrono::seconds echo_patience{10};
+constexpr std::chrono::seconds ask_every{1};
+/// How long the broker may take to deliver what one says to oneself: before all is told, and after.
+constexpr std::chrono::seconds greeting_patience{10};
+constexpr const char* before = "before";
+constexpr const char* after = "after";
 
 }  // namespace
 
@@ -71,10 +73,28 @@ void Bridge::take(const MqttLink::Up& up) {
         Output::remark("Home Assistant's broker is there again");
         trouble_.clear();
     }
-    // What is kept has come before this does.
-    echo_of_ = own_topic(configuration_, "hello");
-    link_.publish({.topic = echo_of_, .payload = "hello", .retained = false});
-    echo_until_ = Clock::now() + echo_patience;
+    greet(before);
+}
+
+/// Says something to oneself: when it comes, all has come that was sent here before.
+void Bridge::greet(const char* word) {
+    link_.publish(
+        {.topic = own_topic(configuration_, "hello"), .payload = word, .retained = false});
+    greeted_until_ = Clock::now() + greeting_patience;
+}
+
+void Bridge::greeted(const std::string& word) {
+    greeted_until_.reset();
+    if (word == before) {
+        has_seen_announcement_ = false;
+        carry_out(house_.attached());
+        greet(after);
+        if (!std::exchange(begun_, true)) {
+            session_.client().connect();
+        }
+    } else if (word == after && !has_seen_announcement_) {
+        tell_rights(discovery_topic(configuration_));
+    }
 }
 
 void Bridge::take(const MqttLink::Down& down) {
@@ -82,7 +102,7 @@ void Bridge::take(const MqttLink::Down& down) {
         Output::remark("no connection to Home Assistant's broker: " + down.why);
         trouble_ = down.why;
     }
-    echo_of_.clear();
+    greeted_until_.reset();
     house_.detached();
 }
 
@@ -93,28 +113,27 @@ void Bridge::take(const Message& message) {
         }
         return;
     }
-    if (message.topic == echo_of_) {
-        echo_of_.clear();
-        if (message.topic == own_topic(configuration_, "hello")) {
-            carry_out(house_.attached());
-            echo_of_ = discovery_topic(configuration_);
-            echo_until_ = Clock::now() + echo_patience;
-            if (!std::exchange(begun_, true)) {
-                session_.client().connect();
-            }
-        }
+    if (message.topic == own_topic(configuration_, "hello")) {
+        greeted(message.payload);
+    } else if (message.topic == discovery_topic(configuration_)) {
+        has_seen_announcement_ = true;
+    } else {
+        carry_out(house_.received(message.topic, message.payload));
     }
-    carry_out(house_.received(message.topic, message.payload));
 }
 
 void Bridge::complain_of_silence() {
-    if (!echo_of_.empty() && Clock::now() >= echo_until_) {
-        Output::remark("Home Assistant's broker does not deliver what I publish at " + echo_of_ +
-                       ". Its access rules (acl_file, say) are to let me read and write " +
-                       own_topic(configuration_, "#") + " and " + discovery_topic(configuration_) +
-                       ", and read " + birth_topic(configuration_));
-        echo_of_.clear();
+    if (greeted_until_ && Clock::now() >= *greeted_until_) {
+        greeted_until_.reset();
+        tell_rights(own_topic(configuration_, "hello"));
     }
+}
+
+void Bridge::tell_rights(const std::string& topic) {
+    Output::remark("Home Assistant's broker does not deliver what I publish at " + topic +
+                   ". Its access rules (acl_file, say) are to let me read and write " +
+                   own_topic(configuration_, "#") + " and " + discovery_topic(configuration_) +
+                   ", and read " + birth_topic(configuration_));
 }
 
 // ------------------------------------------------------------------ Beckon

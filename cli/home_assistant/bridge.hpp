@@ -3,6 +3,7 @@
 
 #include <beckon/beckon.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,11 @@ class Bridge : public SignalingListener,
     void take(const MqttLink::Up& up);
     void take(const MqttLink::Down& down);
     void take(const Message& message);
+    void greet(const char* word);
+    void greeted(const std::string& word);
     void look_at_what_stands();
     void complain_of_silence();
+    void tell_rights(const std::string& topic);
     void carry_out(const Doings& doings);
     void do_it(const Stop& deed);
     void do_it(const StepBack& deed);
@@ -57,9 +61,9 @@ class Bridge : public SignalingListener,
     House house_;
     bool begun_ = false;
     bool has_news_ = false;
-    /// When what was published at a topic should have come back, if it has not.
-    std::string echo_of_{};
-    Clock::time_point echo_until_{};
+    /// Until when the broker should have delivered what was said to oneself; absent: it has.
+    std::optional<Clock::time_point> greeted_until_{};
+    bool has_seen_announcement_ = false;
     Clock::time_point ask_at_{};
     std::string trouble_{};
 };

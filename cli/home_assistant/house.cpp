@@ -11,6 +11,9 @@ namespace beckon::cli::home {
 
 namespace {
 
+/// At once: a broker answers a user so many requests a second.
+constexpr std::size_t max_asked = 10;
+
 /// Refusals that say that it is over, or not for this user to know.
 bool is_gone(const Result& result) {
     return result.error == "unknown_invitation" || result.error.starts_with("not_");
@@ -265,12 +268,15 @@ void House::end(const Ring& ring, Time now, Doings& doings) {
     tell_event(ring, "ended", doings);
 }
 
-std::vector<Ask> House::to_ask() const {
+std::vector<Ask> House::to_ask() {
     std::vector<Ask> asks;
-    for (const auto& [id, ring] : rings_) {
-        if (ring.talks() || ring.doubtful) {
-            asks.push_back({id});
+    auto at = rings_.upper_bound(asked_);
+    for (std::size_t looked = 0; looked < rings_.size() && asks.size() < max_asked; ++looked) {
+        at = at == rings_.end() ? rings_.begin() : at;
+        if (at->second.talks() || at->second.doubtful) {
+            asks.push_back({asked_ = at->first});
         }
+        ++at;
     }
     return asks;
 }

@@ -81,8 +81,9 @@ class House {
     Doings standing(const std::vector<SignalingInfo>& open, Time now);
     /// What `Ask` found.
     Doings stands(const std::string& id, const Result& result, const SignalingInfo& info, Time now);
-    /// What talks, now and then: nobody tells whoever is not in a call that it is over.
-    [[nodiscard]] std::vector<Ask> to_ask() const;
+    /// Of what talks, some, the others the next time: nobody tells whoever is not in a call that it
+    /// is over.
+    std::vector<Ask> to_ask();
     /// The groups that this user is in.
     Doings groups(const std::vector<GroupDescription>& joined);
     /// A message from `sender`: a lock may tell how it is.
@@ -120,6 +121,8 @@ class House {
     Rings earlier_;
     /// From which rings this user has stepped back.
     std::set<std::string> stepped_back_;
+    /// The last ring that was asked about.
+    std::string asked_{};
     /// What is kept at the topics.
     std::map<std::string, std::string> said_;
     /// Home Assistant's broker is there; Beckon is.

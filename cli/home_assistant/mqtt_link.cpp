@@ -144,6 +144,8 @@ class MqttLink::Attempt final : public mqtt::iaction_listener {
     }
 
     mqtt::async_client& client() { return client_; }
+    /// Of what was published last.
+    mqtt::delivery_token_ptr last{};
 
     void on_success(const mqtt::token& token) override {
         if (token.get_type() == mqtt::token::CONNECT) {
@@ -243,7 +245,7 @@ void MqttLink::publish(const Message& message) {
         return;
     }
     try {
-        attempt_->client().publish(
+        attempt_->last = attempt_->client().publish(
             mqtt::message::create(message.topic, message.payload, 1, message.retained));
     } catch (const mqtt::exception& failed) {
         fail(failed.what());
@@ -255,7 +257,10 @@ void MqttLink::leave() {
         return;
     }
     try {
-        attempt_->client().disconnect(static_cast<int>(goodbye.count()))->wait_for(goodbye);
+        if (attempt_->last) {
+            attempt_->last->wait_for(goodbye);
+        }
+        attempt_->client().disconnect()->wait_for(goodbye);
     } catch (const mqtt::exception&) {
         // It was not up.
     }

@@ -3,6 +3,7 @@
 // What `beckon home-assistant` publishes for which event, without a broker.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -309,6 +310,25 @@ TEST_CASE("who_talks_is_asked_until_the_call_is_over") {
     CHECK(at(over, "/flat-3/state") == Texts{"idle"});
     CHECK(at(over, "/trigger") == Texts{"ended"});
     CHECK(house.to_ask().empty());
+}
+
+TEST_CASE("however_many_talk_few_are_asked_at_once_and_all_in_turn") {
+    House house = begun();
+    for (int i = 0; i < 25; ++i) {
+        SignalingEvent call = ring("r" + std::to_string(i), "flat-3");
+        call.call = true;
+        house.heard(call);
+        house.heard(of_kitchen(SignalingEventType::inviteeAccepted, call.inviteID));
+    }
+    std::set<std::string> asked;
+    for (int turn = 0; turn < 3; ++turn) {
+        const auto some = house.to_ask();
+        CHECK(some.size() == 10);
+        for (const Ask& ask : some) {
+            asked.insert(ask.id);
+        }
+    }
+    CHECK(asked.size() == 25);
 }
 
 TEST_CASE("nobody_waits_for_who_only_listens") {
