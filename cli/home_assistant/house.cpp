@@ -11,6 +11,8 @@ namespace beckon::cli::home {
 
 namespace {
 
+/// So many are shown at once; whoever rings more often rings unseen.
+constexpr std::size_t max_rings = 500;
 /// At once: a broker answers a user so many requests a second.
 constexpr std::size_t max_asked = 10;
 
@@ -144,6 +146,10 @@ Doings House::reached(bool is_reached) {
     return doings;
 }
 
+bool House::may_know(const std::string& id) const {
+    return rings_.contains(id) || rings_.size() < max_rings;
+}
+
 /// As it is known, perhaps from an earlier run.
 Ring& House::known(const std::string& id) {
     const auto [at, is_new] = rings_.try_emplace(id, Ring{.id = id});
@@ -173,7 +179,8 @@ void House::announce(const SignalingEvent& event, Ring& ring, Doings& doings) {
 Doings House::heard(const SignalingEvent& event) {
     Doings doings;
     const bool begins = event.type == SignalingEventType::newInvitation;
-    if (!is_place(event.groupID, event.role) || (!begins && !rings_.contains(event.inviteID))) {
+    if (!is_place(event.groupID, event.role) || !may_know(event.inviteID) ||
+        (!begins && !rings_.contains(event.inviteID))) {
         return doings;
     }
     Ring& ring = known(event.inviteID);
@@ -200,7 +207,7 @@ Doings House::standing(const std::vector<SignalingInfo>& open, Time now) {
     for (const SignalingInfo& info : open) {
         ids.insert(info.inviteID);
         step_back(info, doings);
-        if (is_place(info.groupID, info.role)) {
+        if (is_place(info.groupID, info.role) && may_know(info.inviteID)) {
             Ring& ring = known(info.inviteID);
             ring.told = true;
             apply(ring, info, configuration_.user);

@@ -106,6 +106,7 @@ class House {
     void tell_availability(Doings& doings);
     void tell_all(Doings& doings);
     void announce(const SignalingEvent& event, Ring& ring, Doings& doings);
+    [[nodiscard]] bool may_know(const std::string& id) const;
     Ring& known(const std::string& id);
     void step_back(const SignalingInfo& info, Doings& doings);
     void end_what_is_over(Time now, Doings& doings);

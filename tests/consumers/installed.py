@@ -48,7 +48,8 @@ class Files(unittest.TestCase):
         self.assertEqual({re.sub("zsh/(vendor-completions|site-functions)/", "zsh/(by prefix)/", file)
                           for file in files(installed("cli"))},
                          {"bin/beckon", "share/man/man1/beckon.1", "share/bash-completion/completions/beckon",
-                          "share/zsh/(by prefix)/_beckon", "share/fish/vendor_completions.d/beckon.fish"})
+                          "share/zsh/(by prefix)/_beckon", "share/fish/vendor_completions.d/beckon.fish",
+                          "lib/systemd/system/beckon-home-assistant.service"})
         self.assertEqual(
             {re.sub("Config-[a-z]+", "Config-(build type)", file) for file in files(installed("development"))},
             {f"include/{header}" for header in HEADERS}
