@@ -18,6 +18,7 @@ const std::vector<Section>& sections() {
          R"(Each option of the broker is a variable of the environment as well (BECKON_SERVER,
 BECKON_USER, BECKON_PASSWORD_FILE ...) and a key of the configuration file
 (server = "mqtts://home:8883", user = "door", password-file = "/home/me/door.password").
+Options of a command may stand there below its name: [home-assistant].
 The file is ~/.config/beckon/config.toml, or what --config or BECKON_CONFIG names.
 The command line comes before the environment, and that before the file. No option
 takes a password, since everybody sees the command line: put it in a file that only

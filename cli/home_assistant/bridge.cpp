@@ -69,10 +69,7 @@ void Bridge::take(const MqttLink::Up& up) {
         Output::remark("Home Assistant's broker refuses the subscription to " + topic +
                        ": its access rules are to let me read it");
     }
-    if (!trouble_.empty()) {
-        Output::remark("Home Assistant's broker is there again");
-        trouble_.clear();
-    }
+    trouble_.clear();
     greet(before);
 }
 
@@ -94,6 +91,8 @@ void Bridge::greeted(const std::string& word) {
         }
     } else if (word == after && !has_seen_announcement_) {
         tell_rights(discovery_topic(configuration_));
+    } else if (word == after) {
+        Output::remark("announced to Home Assistant at " + discovery_topic(configuration_));
     }
 }
 

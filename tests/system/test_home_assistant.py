@@ -11,8 +11,9 @@ import subprocess
 import unittest
 
 import jsonschema
-from harness import Client
+from harness import Client, port_that_stays_free
 from test_cli import DONE, USAGE, CliTest
+from test_client_transports import make_authority, make_certificate
 
 SCHEMAS = pathlib.Path(__file__).parents[2] / "schemas" / "home_assistant"
 
@@ -159,6 +160,7 @@ class Announced(HomeAssistantTest):
         removing, without = (json.loads(watching.hears(DISCOVERY))["cmps"] for _ in range(2))
         self.assertEqual(removing["group_flat-3_event"], {"p": "event"})
         self.assertNotIn("group_flat-3_event", without)
+        home.says(f"announced to Home Assistant at {DISCOVERY}")
         home.interrupt()
         self.assertEqual(home.ends(), DONE)
         self.assertEqual(self.run_to_end("home", "home-assistant", *self.GROUP, "--remove"), (DONE, []))
@@ -370,6 +372,26 @@ class Trouble(HomeAssistantTest):
             client.leave()
         self.broker.stop()  # Beckon goes, and Home Assistant's broker stays
         watching.hears(OWN + "status", "offline")
+
+    def test_both_connections_go_by_tls_and_trust_nobody_else(self):
+        for authority in ("ours", "theirs"):
+            make_authority(self.directory, authority)
+        make_certificate(self.directory, "broker", "ours", alternatives="IP:127.0.0.1")
+        port = port_that_stays_free()
+        broker = self.start_broker(config="\n".join([
+            f"listener {port} 127.0.0.1", f"certfile {self.file('broker.crt')}", f"keyfile {self.file('broker.key')}"]))
+        self.environment["BECKON_SERVER"] = f"mqtts://127.0.0.1:{port}"
+        watching = self.watch(broker)
+        self.start_home(*self.GROUP, "--ca", "theirs.crt").says("no connection to Home Assistant's broker")
+        self.assertEqual(watching.client.messages, [])
+        self.start_home(*self.GROUP, "--ca", "ours.crt")
+        watching.hears(OWN + "status", "online")
+
+    def test_home_assistants_broker_by_websockets(self):
+        other = self.start_broker(plugin=False, websockets=True)
+        watching = self.watch(other)
+        self.start_home(*self.GROUP, "--mqtt-server", f"ws://127.0.0.1:{other.websockets_port}")
+        watching.hears(OWN + "status", "online")
 
     def test_missing_rights_are_told_with_what_to_do(self):
         other = self.make_broker(plugin=False, config="acl_file {dir}/acl")
