@@ -91,7 +91,7 @@ void add_place(Components& components, const Configuration& configuration, const
     stop["cmd_t"] = topic("stop");
     stop["ic"] = "mdi:bell-cancel";
     for (const char* const type : {"rung", "answered", "missed", "ended"}) {
-        components.add_trigger(key + "_" + type, type, name, topic("trigger"));
+        components.add_trigger(key + "_trigger_" + type, type, name, topic("trigger"));
     }
 }
 

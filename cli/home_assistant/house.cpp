@@ -163,7 +163,6 @@ Ring& House::known(const std::string& id) {
 void House::announce(const SignalingEvent& event, Ring& ring, Doings& doings) {
     for (const std::string& id : event.replaces) {
         if (const auto before = rings_.find(id); before != rings_.end()) {
-            before->second.dropped = true;
             ring.told = ring.told || before->second.told;
         }
     }

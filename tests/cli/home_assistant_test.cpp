@@ -193,6 +193,33 @@ TEST_CASE("what_others_wrote_is_cut_between_two_letters") {
     CHECK(timestamp(evening) == "2026-05-01T18:00:05+00:00");
 }
 
+TEST_CASE("each_thing_has_an_entity_of_its_own") {
+    const Json components = Json::parse(announcement(configured()))["cmps"];
+    std::set<std::string> entities;
+    std::set<std::string> ids;
+    std::set<std::string> triggers;
+    for (const Json& one : components) {
+        if (one["p"] == "device_automation") {
+            triggers.insert(one["stype"].get<std::string>() + " " + one["type"].get<std::string>());
+        } else {
+            entities.insert(one["def_ent_id"]);
+            ids.insert(one["uniq_id"]);
+        }
+    }
+    CHECK(entities ==
+          std::set<std::string>{
+              "event.beckon_home", "sensor.beckon_home", "sensor.beckon_home_last_missed",
+              "button.beckon_home_stop", "event.beckon_flat_3", "sensor.beckon_flat_3",
+              "sensor.beckon_flat_3_last_missed", "button.beckon_flat_3_stop",
+              "button.beckon_ring_kitchen", "notify.beckon_kitchen", "button.beckon_ring_flat_3",
+              "notify.beckon_flat_3", "button.beckon_open_door", "button.beckon_open_gate",
+              "lock.beckon_gate", "switch.beckon_do_not_disturb"});
+    CHECK(ids.size() == entities.size());
+    CHECK(triggers == std::set<std::string>{"Front door rung", "Front door answered",
+                                            "Front door missed", "Front door ended", "home rung",
+                                            "home answered", "home missed", "home ended"});
+}
+
 TEST_CASE("all_is_announced_before_it_is_said_to_be_there") {
     House house(configured());
     const Doings first = house.attached();
@@ -284,6 +311,7 @@ TEST_CASE("a_ring_that_somebody_knows_of_is_not_missed") {
     CHECK(triggers_after(inviteeRejected, "busy", "kitchen") == Texts{"missed", "ended"});
     CHECK(triggers_after(invitationCancelled, "cancelled", "door") == Texts{"missed", "ended"});
     CHECK(triggers_after(invitationCancelled, "cancelled", "owner") == Texts{"ended"});
+    CHECK(triggers_after(invitationCancelled, "replaced", "door") == Texts{"ended"});
     CHECK(triggers_after(invitationCancelled, "inviter_lost", "door") == Texts{"missed", "ended"});
     CHECK(triggers_after(invitationCancelled, "group_dismissed", "owner") == Texts{"ended"});
 }
