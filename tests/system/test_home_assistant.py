@@ -115,8 +115,10 @@ class Announced(HomeAssistantTest):
         self.start_home(*self.GROUP, "--contact", "alice=Alice", "--contact-group", "flat-3", "--door", "door=open",
                         "--lock", "gate=open=shut=Gate")
         components = json.loads(watching.hears(DISCOVERY))["cmps"]
-        self.assertEqual({component["p"] for component in components.values()},
-                         {"event", "sensor", "button", "notify", "switch", "lock", "device_automation"})
+        kinds = [component["p"] for component in components.values()]
+        self.assertEqual({kind: kinds.count(kind) for kind in kinds},
+                         {"event": 2, "sensor": 4, "device_automation": 8, "button": 6, "notify": 2, "lock": 1,
+                          "switch": 1})
         self.assertEqual(len({(one["type"], one["stype"]) for one in components.values() if "stype" in one}),
                          sum("stype" in one for one in components.values()))
         watching.hears(OWN + "status", "online")
