@@ -15,7 +15,7 @@ export const browser_path = process.env.BECKON_CHROMIUM ?? ['/usr/bin/chromium',
 /** The page, built and served until this process ends. */
 async function servePage() {
   const directory = mkdtempSync(join(tmpdir(), 'beckon-page-'));
-  execFileSync(process.execPath, [fileURLToPath(new URL('../../../examples/web_intercom/build.mjs', import.meta.url)), directory]);
+  execFileSync(process.execPath, [fileURLToPath(new URL('../../../web_intercom/build.mjs', import.meta.url)), directory]);
   const page = readFileSync(join(directory, 'index.html'));
   rmSync(directory, { recursive: true });
   const server = createServer((request, response) => response.writeHead(request.url === '/' ? 200 : 404, { 'Content-Type': 'text/html' }).end(page));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-//   node examples/web_intercom/build.mjs DIRECTORY
+//   node web_intercom/build.mjs DIRECTORY
 //
 // Makes the page: one file, since Mosquitto's http_dir, which may serve it, tells no content types, which
 // style sheets and modules must have. Needs what `npm ci` in client_js/ installs.
@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const esbuild = createRequire(new URL('../../client_js/package.json', import.meta.url))('esbuild');
+const esbuild = createRequire(new URL('../client_js/package.json', import.meta.url))('esbuild');
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 const [directory] = process.argv.slice(2);

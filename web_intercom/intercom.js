@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: who rings whom, and what one sees. What rings and who talks is asked of the client each
 // time that something happens (`look`), never kept here: so a reload finds all as it was.
-import { Client } from '../../client_js/src/client.js';
+import { Client } from '../client_js/src/client.js';
 import { Media } from './media.js';
 
 const $ = (id) => document.getElementById(id);
