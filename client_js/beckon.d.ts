@@ -484,6 +484,10 @@ export interface OperatorManager {
   getOpenInvitations(): Promise<Result & { invitations: SignalingInfo[] }>;
 }
 
+export interface MessageOptions {
+  /** Refused with `user_offline` when nobody is there, where it would otherwise wait for who comes back: for what must not happen late. */
+  onlineUserOnly?: boolean;
+}
 export interface SimpleMsgListener {
   onRecvC2CTextMessage?(msgID: string, sender: string, text: string): void;
   onRecvC2CCustomMessage?(msgID: string, sender: string, customData: Uint8Array): void;
@@ -519,8 +523,8 @@ export class Client {
   addSimpleMsgListener(listener: SimpleMsgListener): void;
   removeSimpleMsgListener(listener: SimpleMsgListener): void;
   /** The id of the message is there at once. */
-  sendC2CTextMessage(text: string, userID: string): Promise<Result> & { msgID: string };
-  sendC2CCustomMessage(customData: Data, userID: string): Promise<Result> & { msgID: string };
-  sendGroupTextMessage(text: string, groupID: string): Promise<Result> & { msgID: string };
-  sendGroupCustomMessage(customData: Data, groupID: string): Promise<Result> & { msgID: string };
+  sendC2CTextMessage(text: string, userID: string, options?: MessageOptions): Promise<Result> & { msgID: string };
+  sendC2CCustomMessage(customData: Data, userID: string, options?: MessageOptions): Promise<Result> & { msgID: string };
+  sendGroupTextMessage(text: string, groupID: string, options?: MessageOptions): Promise<Result> & { msgID: string };
+  sendGroupCustomMessage(customData: Data, groupID: string, options?: MessageOptions): Promise<Result> & { msgID: string };
 }

@@ -380,16 +380,16 @@ export class Client {
     this.#engine.message_listeners.delete(listener);
   }
 
-  sendC2CTextMessage(text, userID) {
-    return this.#messages.send('message', userID, 'peer', text, textData);
+  sendC2CTextMessage(text, userID, options) {
+    return this.#messages.send('message', userID, 'peer', text, textData, options);
   }
-  sendC2CCustomMessage(data, userID) {
-    return this.#messages.send('message', userID, 'peer', data, customData);
+  sendC2CCustomMessage(data, userID, options) {
+    return this.#messages.send('message', userID, 'peer', data, customData, options);
   }
-  sendGroupTextMessage(text, groupID) {
-    return this.#messages.send('group_message', groupID, 'group', text, textData);
+  sendGroupTextMessage(text, groupID, options) {
+    return this.#messages.send('group_message', groupID, 'group', text, textData, options);
   }
-  sendGroupCustomMessage(data, groupID) {
-    return this.#messages.send('group_message', groupID, 'group', data, customData);
+  sendGroupCustomMessage(data, groupID, options) {
+    return this.#messages.send('group_message', groupID, 'group', data, customData, options);
   }
 }

@@ -120,9 +120,9 @@ export class Messages {
     this.#engine = engine;
   }
 
-  send(kind, about, field, said, check) {
+  send(kind, about, field, said, check, { onlineUserOnly = false } = {}) {
     const msgID = this.#engine.randomId();
-    const sent = ask(this.#engine, () => ({ kind, about: id(about, field), body: { id: msgID, data: check(said) } }));
+    const sent = ask(this.#engine, () => ({ kind, about: id(about, field), body: { id: msgID, data: check(said), online_only: Boolean(onlineUserOnly) } }));
     return Object.assign(sent, { msgID });
   }
 

@@ -221,6 +221,10 @@ test('messages: text and bytes, to one and to a group', { skip }, async () => {
   await ann.groups.createGroup('msg-flat', '', { memberList: ['msg-ben'] });
   await ann.client.sendGroupTextMessage('to all', 'msg-flat');
   assert.deepEqual((await ben.hears('onRecvGroupTextMessage')).slice(1), ['msg-flat', 'msg-ann', 'to all']);
+  // What must not happen late waits for nobody.
+  assert.equal((await ann.client.sendC2CTextMessage('now', 'msg-nobody', { onlineUserOnly: true })).error, 'user_offline');
+  assert.equal((await ann.client.sendC2CTextMessage('now', 'msg-ben', { onlineUserOnly: true })).ok, true);
+  assert.equal((await ben.hears('onRecvC2CTextMessage'))[2], 'now');
 });
 
 test('who is busy rejects at once, and is told who rang', { skip }, async () => {
