@@ -6,11 +6,17 @@
 
 const random = () => crypto.getRandomValues(new Uint32Array(2)).join('-');
 
+// More is nobody's honest need: others cannot fill this page's memory.
+const most_early = 64;
+const most_devices_of_a_user = 4;
+
 class Peer {
   tracks = new MediaStream();
   /** Of this side's connection, and of the other's: who has another now has begun anew. */
   run = random();
   its_run;
+  /** It said that it sends a picture, or that it sends none. */
+  shows = true;
   #pc;
   #send;
   #early = []; // candidates that came before what they belong to
@@ -42,7 +48,7 @@ class Peer {
   async take({ type, sdp, candidate }, local) {
     if (type === 'candidate') {
       if (this.#pc.remoteDescription) await this.#pc.addIceCandidate(candidate);
-      else this.#early.push(candidate);
+      else if (this.#early.length < most_early) this.#early.push(candidate);
       return;
     }
     await this.#pc.setRemoteDescription({ type, sdp });
@@ -57,7 +63,8 @@ class Peer {
   /** What the other hears and sees; without, nothing. */
   share(local) {
     for (const { sender, receiver } of this.#pc.getTransceivers()) {
-      const track = local?.getTracks().find(({ kind }) => kind === receiver.track.kind) ?? null;
+      // Of a camera that is off nothing is sent: what the browser would send is black.
+      const track = local?.getTracks().find(({ kind, enabled }) => kind === receiver.track.kind && (kind === 'audio' || enabled)) ?? null;
       if (sender.track !== track) sender.replaceTrack(track);
     }
   }
@@ -75,11 +82,12 @@ export class Media {
   #ice;
   #peers = new Map();
   #local;
+  #shows = false;
 
-  /** `me()` is this device's tag; `send(to, data)` a signal; without `to` to all who take part. */
-  constructor({ me, send, changed, ice = [] }) {
+  /** `me()` is this device's tag; `send(to, data)` a signal; without `to` to all who take part; `ice()` what servers help. */
+  constructor({ me, send, changed, ice }) {
     this.#me = me;
-    this.#send = (to, said) => send(to, JSON.stringify(said));
+    this.#send = (to, said) => send(to, JSON.stringify({ shows: this.#shows, ...said }));
     this.#changed = changed;
     this.#ice = ice;
   }
@@ -93,10 +101,13 @@ export class Media {
     this.#send(to, { type: 'hello', has: this.peers.map(({ device }) => device) });
   }
 
-  /** What this side shows and says, from now on. */
-  share(local) {
+  /** What this side shows and says, from now on; without a picture, the others are told so. */
+  share(local, shows) {
+    const is_news = this.#shows !== shows;
     this.#local = local;
+    this.#shows = shows;
     for (const peer of this.peers) peer.share(local);
+    if (is_news) for (const peer of this.peers) this.#say(peer, { type: 'shows' });
   }
 
   /** Only these stay. */
@@ -116,7 +127,7 @@ export class Media {
     } catch {
       return;
     }
-    if (said.for !== undefined && said.for !== this.#me()) return;
+    if (said === null || typeof said !== 'object' || (said.for !== undefined && said.for !== this.#me())) return;
     try {
       await this.#takeFor(user, device, said);
     } catch (error) {
@@ -136,6 +147,10 @@ export class Media {
       peer ??= this.#meet(key, user, device);
     }
     if (!peer || (said.type === 'candidate' && said.run !== peer.its_run)) return;
+    if (typeof said.shows === 'boolean' && said.shows !== peer.shows) {
+      peer.shows = said.shows;
+      this.#changed();
+    }
     // Of a connection that has been begun anew since: the answer to the new offer is on its way.
     if (said.type === 'answer' && said.its !== peer.run) return;
     peer.its_run = said.run ?? peer.its_run;
@@ -155,8 +170,13 @@ export class Media {
   }
 
   #meet(key, user, device) {
+    const [oldest, ...others] = [...this.#peers].filter(([, peer]) => peer.user === user);
+    if (others.length + 1 >= most_devices_of_a_user) {
+      oldest[1].close();
+      this.#peers.delete(oldest[0]);
+    }
     const peer = new Peer({
-      user, device, offers: this.#me() < device, ice: this.#ice,
+      user, device, offers: this.#me() < device, ice: this.#ice(),
       send: (said) => this.#say(peer, said),
       changed: () => {
         if (peer.state === 'failed' && this.#peers.get(key) === peer) {
