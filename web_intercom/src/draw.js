@@ -46,7 +46,7 @@ function drawSigns(view) {
 }
 
 const contact = (one) => make('li', {}, actButton(
-  { ...one, label: one.name }, face(one.face), make('span', { className: 'name' }, one.name), ...(one.note ? [make('small', {}, one.note)] : [])),
+  one, face(one.face), make('span', { className: 'name' }, one.name), ...(one.note ? [make('small', {}, one.note)] : [])),
   ...(one.door ? [actButton({ ...one.door, kind: 'door' }, icon('door'), one.door.label)] : []));
 
 export const drawContacts = (element, contacts) => list(element, contacts, contact);

@@ -26,11 +26,14 @@ const awake = new Awake();
 export let client;
 export let signaling;
 export let t = translator('en');
+/** How times and dates are written: as the browser does, where it speaks the same language. */
+export let locale = 'en';
 let media;
 
 export function setLanguage() {
   const own = navigator.languages ?? [navigator.language];
   t = translator(pickLanguage([settings.language, parameters.get('lang'), ...own].filter(Boolean)));
+  locale = own.find((one) => one.split('-')[0] === t.language) ?? t.language;
   return t;
 }
 
@@ -47,7 +50,7 @@ export function setBusy(busy) {
 
 // ------------------------------------------------------------------------------------- what one sees
 
-const timeOfDay = (ms) => new Date(ms).toLocaleString(t.language, { weekday: 'short', hour: '2-digit', minute: '2-digit' });
+const timeOfDay = (ms) => new Date(ms).toLocaleString(locale, { weekday: 'short', hour: '2-digit', minute: '2-digit' });
 const streamOf = (user) => {
   if (user === state.me) return { stream: gear.local, shows: gear.shows };
   const peer = media?.peers.find((one) => one.user === user && one.tracks.getTracks().length > 0);

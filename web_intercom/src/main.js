@@ -5,7 +5,7 @@ import { stayInstalled } from './awake.js';
 import { isId } from './contacts.js';
 import { $, make } from './dom.js';
 import { drawContacts, drawLanguage } from './draw.js';
-import { changeSettings, loadContacts, look, parameters, screen, setBusy, setLanguage, settings, sound, start, state, t } from './intercom.js';
+import { changeSettings, loadContacts, locale, look, parameters, screen, setBusy, setLanguage, settings, sound, start } from './intercom.js';
 import { isKept, readLogin } from './kept.js';
 import { language_names, languages } from './strings.js';
 import { hueOf, initialsOf } from './words.js';
@@ -102,8 +102,10 @@ $('language').addEventListener('change', () => {
 
 function tick() {
   const now = new Date();
-  $('clock').textContent = now.toLocaleTimeString(t.language, { hour: '2-digit', minute: '2-digit' });
-  $('date').textContent = now.toLocaleDateString(t.language, { weekday: 'long', day: 'numeric', month: 'long' });
+  $('clock').textContent = now.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+  // Half a day's hours come with a word.
+  $('clock').classList.toggle('long', $('clock').textContent.length > 5);
+  $('date').textContent = now.toLocaleDateString(locale, { weekday: 'long', day: 'numeric', month: 'long' });
 }
 
 /** The address says who this is, for a panel that nobody signs in at; else who was here before. */

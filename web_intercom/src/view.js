@@ -144,7 +144,7 @@ function switchOf({ gear }, t, kind, label) {
 function homeOf(state, t, time) {
   const missed = missedOf(state);
   const contact = (one) => ({
-    act: 'ring', arg: one.id, group: one.group, name: one.name, face: face(one.id, one.name, one.group), title: t('ring_whom', { who: one.name }),
+    act: 'ring', arg: one.id, group: one.group, name: one.name, face: face(one.id, one.name, one.group),
     note: one.name === one.id ? (one.group ? t('group') : '') : one.group ? `${t('group')} ${one.id}` : '',
     door: one.open !== undefined && !one.group ? { act: 'open-door', arg: one.id, label: t('open_door'), title: t('open_door_of', { who: one.name }) } : undefined,
   });
@@ -230,7 +230,7 @@ export function view(state, t, time) {
   return {
     screen, stage: ['incoming', 'outgoing', 'call'].includes(screen), bell_only: state.bell.length > 0,
     title: `${missed > 0 && !rings ? `(${missed}) ` : ''}${rings || (who ? t('title_of', { who }) : t('intercom'))}`,
-    alert: rings, badge: missed, me: who, signed_in: who ? t('signed_in_as', { who: state.me }) : '',
+    alert: rings || (screen === 'ended' ? end.why ?? t(end.what) : ''), badge: missed, me: who, signed_in: who ? t('signed_in_as', { who: state.me }) : '',
     link: linkOf(state, t), busy: state.busy, signs: signsOf(state, t, screen), bars: barsOf(state, t, screen, now),
     notice: notice ? notice.why ?? t(notice.key, wordsOf(state, t, notice.words)) : '',
     ...(screen === 'sign-in' && { sign_in: { names: contactsOf({ ...state, groups: [], remembered: [] }).filter(({ group }) => !group).map(({ id, name }) => ({ act: 'sign-in', arg: id, label: name })),
