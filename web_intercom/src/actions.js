@@ -3,7 +3,7 @@
 import { contactsOf, bellRings, sentence } from './view.js';
 import { nameOf, wordOf } from './contacts.js';
 import { of_user } from './kept.js';
-import { claim, client, gear, known, look, markSeen, noteAway, notice, noticeError, over, refreshGroups, resume, ringSeconds, signaling, signOut, start, state, t } from './intercom.js';
+import { claim, client, gear, look, markSeen, note, noteAway, notice, noticeError, over, refreshGroups, resume, ringSeconds, signaling, signOut, start, state, t } from './intercom.js';
 import { othersIn, situation } from './situation.js';
 
 const most_remembered = 12;
@@ -14,7 +14,7 @@ export async function ring(users, group = '') {
   const options = { call: true, timeout: ringSeconds(), answer: 'first', replace: true };
   const asked = group ? signaling.inviteInGroup(group, [], '', options) : signaling.inviteSeveral(users, '', options);
   claim(asked.inviteID);
-  known.set(asked.inviteID, { users, group, again: () => ring(users, group) });
+  note(asked.inviteID, { users, group, again: () => ring(users, group) });
   look();
   const result = await asked;
   noteAway(asked.inviteID, result.offline);
@@ -50,7 +50,7 @@ async function answer() {
   if (!incoming) return;
   const result = await answerRing(incoming.inviteID, (inviteID) => {
     claim(inviteID);
-    known.set(inviteID, { users: [incoming.inviter] });
+    note(inviteID, { users: [incoming.inviter] });
     return signaling.accept(inviteID);
   });
   if (!result.ok) {

@@ -102,7 +102,7 @@ function act() {
     media.hello();
   }
   if (!call) greeted = undefined;
-  else known.set(call.inviteID, { ...known.get(call.inviteID), users: othersIn(call, state.me) });
+  else note(call.inviteID, { users: othersIn(call, state.me) });
   media.keep((peer) => isWanted(now, peer, (user) => mayBeSeen(state, user)));
   gear.want(Boolean(call || outgoing));
   media.share(gear.local, gear.shows);
@@ -125,7 +125,15 @@ export const noticeError = (result) => {
 // ------------------------------------------------------------------------------- what becomes of rings
 
 /** Whom each invitation of this window is with, to say so at its end: { users, group, again }. */
-export const known = new Map();
+const known = new Map();
+const most_known = 20;
+
+export function note(inviteID, about) {
+  const before = known.get(inviteID);
+  known.delete(inviteID);
+  known.set(inviteID, { ...before, ...about });
+  if (known.size > most_known) known.delete(known.keys().next().value);
+}
 
 export function claim(inviteID) {
   state.mine = inviteID;
@@ -233,17 +241,37 @@ function noticeEnd({ inviteID, how, reason, by, inviter }) {
 
 // --------------------------------------------------------------------------- what the broker and files have
 
-export async function refreshGroups() {
-  const result = await client.getGroupManager().getJoinedGroupList();
-  if (result.ok) state.groups = result.groups;
-  look();
+/**
+ * `ask`, once at a time and not all the time, however often that is wanted: others cause what it is wanted for,
+ * and the broker answers nobody all the time.
+ */
+function calmly(ask, pause_ms = 1_000) {
+  let is_asking = false;
+  let is_wanted = false;
+  const run = async () => {
+    is_wanted = true;
+    if (is_asking) return;
+    is_asking = true;
+    while (is_wanted) {
+      is_wanted = false;
+      await ask();
+      look();
+      await new Promise((done) => setTimeout(done, pause_ms));
+    }
+    is_asking = false;
+  };
+  return run;
 }
 
-async function refreshHistory() {
-  const { ok, history } = await signaling.getHistory({ limit: 20 });
-  if (ok) state.history = history.map((one) => ({ ...one, at: Date.now() - one.ageMs }));
-  look();
-}
+export const refreshGroups = calmly(async () => {
+  const result = await client?.getGroupManager().getJoinedGroupList();
+  if (result?.ok) state.groups = result.groups;
+});
+
+const refreshHistory = calmly(async () => {
+  const result = await signaling.getHistory({ limit: 20 });
+  if (result.ok) state.history = result.history.map((one) => ({ ...one, at: Date.now() - one.ageMs }));
+});
 
 /** contacts.json beside the page; when it is away or wrong, what it said last. */
 export async function loadContacts() {
@@ -278,14 +306,17 @@ function iceServers() {
 
 /** Connects as this user. `typed`: somebody is there who can mend the password. */
 export function start(login, { stays = false, typed = false } = {}) {
-  const server = parameters.get('server') ?? login.server ?? state.contacts.server;
+  // Of what was kept only what the address said; contacts.json may say something else by now.
+  const said = parameters.get('server') ?? login.server;
+  const server = said ?? state.contacts.server;
   try {
-    client = new Client({ ...login, ...(server && { server }), reconnectMin: 250, reconnectMax: 5_000 });
+    const { userID, password } = login;
+    client = new Client({ userID, password, ...(server && { server }), reconnectMin: 250, reconnectMax: 5_000 });
   } catch (error) {
     client = undefined;
     return noticeError(error);
   }
-  writeLogin({ ...login, ...(server && { server }) }, stays);
+  writeLogin({ ...login, ...(said && { server: said }) }, stays);
   signaling = client.getSignalingManager();
   const me = login.userID;
   Object.assign(state, {

@@ -9,6 +9,7 @@ const random = () => crypto.getRandomValues(new Uint32Array(2)).join('-');
 // More is nobody's honest need: others cannot fill this page's memory.
 const most_early = 64;
 const most_devices_of_a_user = 4;
+const most_beginnings = { count: 12, within_ms: 10_000 };
 
 class Peer {
   tracks = new MediaStream();
@@ -81,6 +82,7 @@ export class Media {
   #changed;
   #ice;
   #peers = new Map();
+  #beginnings = new Map(); // user -> when they began lately
   #local;
   #shows = false;
 
@@ -139,6 +141,7 @@ export class Media {
     const key = `${user} ${device}`;
     let peer = this.#peers.get(key);
     if (said.type === 'hello' || said.type === 'offer') {
+      if (!this.#mayBegin(user)) return;
       const another = said.run !== undefined && peer?.its_run !== undefined && peer.its_run !== said.run;
       if (peer && (another || (said.has && !said.has.includes(this.#me())))) {
         peer.close();
@@ -163,6 +166,20 @@ export class Media {
     } else if (['offer', 'answer', 'candidate'].includes(said.type)) {
       await peer.take(said, this.#local);
     }
+  }
+
+  /** Who begins anew all the time would keep this page from anything else. */
+  #mayBegin(user) {
+    const now = performance.now();
+    for (const [one, times] of this.#beginnings) {
+      const lately = times.filter((when) => now - when < most_beginnings.within_ms);
+      if (lately.length > 0) this.#beginnings.set(one, lately);
+      else this.#beginnings.delete(one);
+    }
+    const lately = this.#beginnings.get(user) ?? [];
+    if (lately.length >= most_beginnings.count) return false;
+    this.#beginnings.set(user, [...lately, now]);
+    return true;
   }
 
   #say(peer, said) {

@@ -73,6 +73,38 @@ test('signals that nobody would send do no harm, and the next call is as ever', 
   await button(kitchen, 'Hang up').click();
 });
 
+test('who begins anew all the time, and changes groups all the time, keeps the page from nothing', { skip }, async () => {
+  const count = () => {
+    globalThis.connections = 0;
+    const Real = RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Real {
+      constructor(...options) {
+        super(...options);
+        ++globalThis.connections;
+      }
+    };
+  };
+  const kitchen = await there.windows.of('kitchen', { prepare: count });
+  const mallory = await person('mallory');
+  const { inviteID } = mallory.signaling.invite('kitchen', '', { call: true });
+  await shows(kitchen, 'incoming');
+  await mallory.groups.createGroup('churn', '', { memberList: ['kitchen'] });
+  for (let many = 0; many < 60; ++many) {
+    mallory.groups.setGroupInfo('churn', { groupName: `churn ${many}` });
+    mallory.signaling.signal(inviteID, JSON.stringify({ type: 'hello', has: [], run: many }));
+  }
+  await mallory.signaling.cancel(inviteID);
+  await shows(kitchen, 'home');
+  assert.ok((await kitchen.evaluate(() => globalThis.connections)) <= 12);
+  const door = await person('door');
+  door.signaling.invite('kitchen', '', { call: true });
+  await canAnswer(kitchen);
+  await button(kitchen, 'Answer').click();
+  await door.hears('onInviteeAccepted');
+  await says(kitchen, 'call-who', 'door');
+  await door.signaling.hangup((await door.hears('onInvitationEnded'))[0].inviteID);
+});
+
 test('a stranger is neither seen nor told where this panel is before somebody answers', { skip }, async () => {
   const kitchen = await there.windows.of('kitchen', { contacts: { contacts: [{ user: 'door', name: 'Front door' }] } });
   for (const [user, is_told] of [['door', true], ['mallory', false]]) {
