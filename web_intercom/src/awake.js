@@ -48,20 +48,26 @@ export async function stayInstalled(isIdle) {
   if (!serviceWorker || !isSecureContext) return;
   const had_one = Boolean(serviceWorker.controller);
   let is_newer = false;
+  const comeAgain = () => is_newer && isIdle() && location.reload();
   serviceWorker.addEventListener('controllerchange', () => {
     is_newer = had_one;
+    comeAgain();
   });
   try {
     const registration = await serviceWorker.register('worker.js');
     setInterval(() => registration.update().catch(() => {}), look_for_news_ms);
-    setInterval(() => is_newer && isIdle() && location.reload(), 5_000);
+    setInterval(comeAgain, 5_000);
   } catch {
     // A server that tells no content types, such as Mosquitto's own, cannot have one.
   }
 }
 
+let shown_count;
+
 /** The number on the icon of an installed page. */
 export function badge(count) {
+  if (count === shown_count) return;
+  shown_count = count;
   const done = count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.();
   done?.catch(() => {});
 }

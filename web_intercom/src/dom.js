@@ -20,7 +20,8 @@ export function icon(name) {
 
 /** Initials, or the sign of a group, in their own colour. */
 export function face({ initials, hue, group }) {
-  const element = make('span', { className: 'face', ariaHidden: 'true' }, group ? icon('group') : initials);
+  const element = make('span', { className: 'face' }, group ? icon('group') : initials);
+  element.setAttribute('aria-hidden', 'true');
   element.style.setProperty('--hue', hue);
   return element;
 }
@@ -28,7 +29,7 @@ export function face({ initials, hue, group }) {
 /** A button that does `act` with `arg`, which main.js looks up; `title` is its name where its text alone is not enough. */
 export function actButton({ act, arg = '', label, title, kind = '', group = false }, ...children) {
   const button = make('button', { type: 'button', className: kind }, ...(children.length > 0 ? children : [label]));
-  if (title) button.ariaLabel = title;
+  if (title) button.setAttribute('aria-label', title);
   Object.assign(button.dataset, { act, arg, ...(group && { group: '1' }) });
   return button;
 }

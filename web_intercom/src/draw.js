@@ -12,7 +12,7 @@ let screen = '';
 export function drawLanguage(t) {
   document.documentElement.lang = t.language;
   for (const element of document.querySelectorAll('[data-text]')) write(element, t(element.dataset.text));
-  for (const element of document.querySelectorAll('[data-label]')) element.ariaLabel = t(element.dataset.label);
+  for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(element.dataset.label));
   for (const element of document.querySelectorAll('[data-title]')) element.title = t(element.dataset.title);
 }
 
@@ -24,7 +24,7 @@ function drawScreen(view) {
   document.body.classList.toggle('bell-only', view.bell_only);
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   if (screen === 'incoming') {
-    $('answer').ariaDisabled = 'true';
+    $('answer').setAttribute('aria-disabled', 'true');
     setTimeout(() => $('answer').removeAttribute('aria-disabled'), answer_guard_ms);
   }
   if (focused_first[screen]) $(focused_first[screen]).focus({ preventScroll: true });
@@ -91,7 +91,7 @@ const parts = {
     for (const [id, { text, pressed, disabled }] of [['mic', mic], ['camera', camera]]) {
       const button = $(id);
       write(button.querySelector('span'), text);
-      button.ariaPressed = String(pressed);
+      button.setAttribute('aria-pressed', pressed);
       button.disabled = disabled;
     }
     streams.place($('pictures'), tiles);

@@ -29,7 +29,7 @@ export class Gear {
   /** For the view: of each kind `on`, `off`, `none` or `unknown`; `why` there is none; whether the browser will ask. */
   get status() {
     const of = (kind) => (this.#has[kind] === 'there' ? (this.#on[kind] ? 'on' : 'off') : this.#has[kind]);
-    return { why: this.#why, asks: this.#asks, audio: of('audio'), video: of('video') };
+    return { why: this.#why, asks: this.#asks && kinds.some((kind) => this.#has[kind] !== 'none'), audio: of('audio'), video: of('video') };
   }
 
   /** Whether the other is to see something. */

@@ -12,7 +12,7 @@ import { hueOf, initialsOf } from './words.js';
 
 addEventListener('click', ({ target }) => {
   const button = target.closest?.('button[data-act]');
-  if (!button || button.ariaDisabled === 'true') return;
+  if (!button || button.getAttribute('aria-disabled') === 'true') return;
   const { act, arg, group } = button.dataset;
   button.closest('dialog')?.close();
   actions[act](arg, group !== undefined);
@@ -108,9 +108,14 @@ function tick() {
   $('date').textContent = now.toLocaleDateString(locale, { weekday: 'long', day: 'numeric', month: 'long' });
 }
 
-/** The address says who this is, for a panel that nobody signs in at; else who was here before. */
+/**
+ * The address says who this is, for a panel that nobody signs in at; else who was here before. Whoever made a link
+ * that leads to a broker of theirs does not get the password for another.
+ */
 function whoWasHere() {
-  const kept = readLogin();
+  const last = readLogin();
+  const server = parameters.get('server') ?? last?.server;
+  const kept = last?.server === server ? last : undefined;
   const userID = parameters.get('user');
   return userID && kept?.userID !== userID ? { userID, password: '' } : kept;
 }

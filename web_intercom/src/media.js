@@ -9,6 +9,8 @@ const random = () => crypto.getRandomValues(new Uint32Array(2)).join('-');
 // More is nobody's honest need: others cannot fill this page's memory.
 const most_early = 64;
 const most_devices_of_a_user = 4;
+const most_devices = 16;
+const longest_run = 64;
 const most_beginnings = { count: 12, within_ms: 10_000 };
 
 class Peer {
@@ -139,24 +141,26 @@ export class Media {
 
   async #takeFor(user, device, said) {
     const key = `${user} ${device}`;
+    const run = typeof said.run === 'string' && said.run.length <= longest_run ? said.run : undefined;
     let peer = this.#peers.get(key);
     if (said.type === 'hello' || said.type === 'offer') {
       if (!this.#mayBegin(user)) return;
-      const another = said.run !== undefined && peer?.its_run !== undefined && peer.its_run !== said.run;
+      const another = run !== undefined && peer?.its_run !== undefined && peer.its_run !== run;
       if (peer && (another || (said.has && !said.has.includes(this.#me())))) {
         peer.close();
         peer = undefined;
       }
+      if (!peer && this.#peers.size >= most_devices) return;
       peer ??= this.#meet(key, user, device);
     }
-    if (!peer || (said.type === 'candidate' && said.run !== peer.its_run)) return;
+    if (!peer || (said.type === 'candidate' && run !== peer.its_run)) return;
     if (typeof said.shows === 'boolean' && said.shows !== peer.shows) {
       peer.shows = said.shows;
       this.#changed();
     }
     // Of a connection that has been begun anew since: the answer to the new offer is on its way.
     if (said.type === 'answer' && said.its !== peer.run) return;
-    peer.its_run = said.run ?? peer.its_run;
+    peer.its_run = run ?? peer.its_run;
     if (said.type === 'hello') {
       if (said.for === undefined) this.#say(peer, { type: 'hello' });
       if (peer.offers && !peer.offered) {

@@ -19,13 +19,12 @@ function watchFrames(video, changed) {
 
 const isStill = (video) => Boolean(video.requestVideoFrameCallback) && performance.now() - (last_frame.get(video) ?? -still_ms) >= still_ms;
 
-function figureOf(stage, { user, name, face: shown }, changed) {
+function figureOf(stage, { user, face: shown }, changed) {
   const old = [...stage.children].find((one) => one.dataset.user === user);
   if (old) return old;
   const video = make('video', { autoplay: true, playsInline: true, disablePictureInPicture: true, tabIndex: -1 });
   const figure = make('figure', { className: 'picture' }, face(shown), video, make('figcaption'));
   figure.dataset.user = user;
-  video.ariaLabel = name;
   watchFrames(video, changed);
   stage.append(figure);
   return figure;
@@ -41,7 +40,7 @@ export function place(stage, tiles, streamOf, changed, name) {
     const figure = figureOf(stage, tile, changed);
     const [video, caption] = figure.querySelectorAll('video, figcaption');
     const { stream, shows } = streamOf(tile.user);
-    if (video.ariaLabel !== name(tile)) video.ariaLabel = name(tile);
+    video.setAttribute('aria-label', name(tile));
     if (caption.textContent !== tile.caption) caption.textContent = tile.caption;
     caption.hidden = tile.caption === '';
     video.muted = tile.muted;

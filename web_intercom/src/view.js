@@ -9,6 +9,9 @@ import { clockTime, hueOf, initialsOf, plain } from './words.js';
 const usual_names = ['door', 'kitchen', 'hall', 'upstairs'];
 const most_contacts = 48;
 const most_calls = 20;
+/** Of those who are asked, and who talk: others have no room on the screen. */
+const most_named = 6;
+const most_tiles = 9;
 const offline_is_long_ms = 15_000;
 
 /** What the page starts with; the rest of the modules change it, and look again. */
@@ -22,7 +25,11 @@ export const initial_state = () => ({
 export const sentence = (t, { error = '', message = '' }) => (t.has(`error_${error}`) ? t(`error_${error}`) : plain(message) || plain(error));
 
 const face = (id, name, group = false) => ({ id, initials: group ? '' : initialsOf(name), hue: hueOf(id), group });
-const namesOf = (state, users) => users.map((user) => nameOf(state.contacts, user)).join(', ');
+function namesOf(state, users) {
+  const names = users.slice(0, most_named).map((user) => nameOf(state.contacts, user));
+  return [...names, ...more(users)].join(', ');
+}
+const more = (all) => (all.length > most_named ? [`+${all.length - most_named}`] : []);
 
 /** Whom an invitation is with: the group, or those who were asked. */
 export const withWhom = (state, { users = [], group = '' }) => (group ? groupName(state, group) : namesOf(state, users));
@@ -124,8 +131,8 @@ const openButtons = ({ contacts, bell }, t, users) => (bell.length > 0 ? [] : us
 /** Of those who are asked: how each stands, and who has no device online. */
 function statesOf(state, t, info, invitees) {
   const absent = info.invitees.filter(({ user, state: its, ringing }) => its === 'pending' && !ringing && state.away.get(info.inviteID)?.has(user)).map(({ user }) => user);
-  const lines = invitees.map(({ user, state: its, ringing }) => t(`state_${its === 'pending' ? (ringing ? 'ringing' : 'calling') : its}`, { who: nameOf(state.contacts, user) }));
-  return [...lines, ...(absent.length > 0 ? [t('nobody_there', { who: namesOf(state, absent) })] : [])];
+  const lines = invitees.slice(0, most_named).map(({ user, state: its, ringing }) => t(`state_${its === 'pending' ? (ringing ? 'ringing' : 'calling') : its}`, { who: nameOf(state.contacts, user) }));
+  return [...lines, ...more(invitees), ...(absent.length > 0 ? [t('nobody_there', { who: namesOf(state, absent) })] : [])];
 }
 
 const tile = (state, user, muted, caption) => {
@@ -204,7 +211,7 @@ function callOf(state, t, call) {
   return {
     who: namesOf(state, others), duration: clockTime(call.callDurationMs),
     states: statesOf(state, t, call, call.invitees.filter(({ state: its }) => its === 'pending')),
-    tiles: others.map((user) => tile(state, user, state.sound === 'blocked', others.length > 1)),
+    tiles: others.slice(0, most_tiles).map((user) => tile(state, user, state.sound === 'blocked', others.length > 1)),
     own: tile(state, state.me, true, false),
     mic: switchOf(state, t, 'audio', 'mic'), camera: switchOf(state, t, 'video', 'camera'),
     doors: openButtons(state, t, others), add: state.bell.length === 0,

@@ -106,6 +106,13 @@ test('a bell rings the group where there is one of that name, else users, and sh
   assert.deepEqual(see({ bell: ['flat-3'], contacts, link: 'disconnected' }).bell, { who: 'Flat 3', works: false, text: 'no connection' });
 });
 
+test('of very many only some are named and shown', () => {
+  const many = Array.from({ length: 300 }, (_, at) => `u${at}`);
+  const { call } = see({ open: [talking({ participants: ['kitchen', ...many], invitees: many.map((user) => invitee(user)) })] });
+  assert.equal(call.who, 'u0, u1, u2, u3, u4, u5, +294');
+  assert.deepEqual([call.states.length, call.states.at(-1), call.tiles.length], [7, '+294', 9]);
+});
+
 test('who rings during a call knocks', () => {
   const { screen, bars, alert } = see({ open: [talking({ inviteID: 'c' }), invitation({ inviter: 'hall' })] });
   assert.deepEqual([screen, bars.map(({ text }) => text), alert], ['call', ['hall rings'], 'hall rings']);

@@ -10,7 +10,6 @@ const there = intercoms();
 test('who one is, is kept over a reload, until it is changed', { skip }, async () => {
   const page = await there.windows.of('');
   await shows(page, 'sign-in');
-  await shot(page, 'sign-in');
   await page.getByLabel('Another name').fill('a/b');
   await button(page, 'Start').click();
   await shows(page, 'sign-in');
@@ -35,20 +34,16 @@ test('two windows call each other, until one hangs up', { skip }, async () => {
   // Who rings can be seen, and does not see.
   await moves(kitchen, 'incoming-picture');
   await moves(door, 'outgoing-picture');
-  await Promise.all([shot(kitchen, 'incoming'), shot(door, 'outgoing')]);
   await button(kitchen, 'Answer').click();
   await see(door, kitchen);
   await Promise.all([sounds(door), sounds(kitchen)]);
-  await Promise.all([shot(kitchen, 'call-phone'), shot(door, 'call')]);
   await button(kitchen, 'Hang up').click();
   await Promise.all([door, kitchen].map((page) => shows(page, 'ended')));
   const [one, other] = await Promise.all([text(door, 'ended-how'), text(kitchen, 'ended-how')]);
   assert.match(one, /^kitchen · \d+:\d\d$/);
   assert.equal(other, one.replace('kitchen', 'door'));
-  await shot(door, 'ended');
   await button(door, 'Close').click();
   await shows(door, 'home');
-  await shot(door, 'home');
 });
 
 test('all by keyboard: ring, answer, mic off, hang up', { skip }, async () => {
@@ -225,7 +220,6 @@ test('others are added to a call, by keyboard and on a phone, and talk on when o
   await kitchen.locator('dialog[open]').waitFor();
   assert.deepEqual(await kitchen.locator('#people .name').allInnerTexts(), ['hall', 'upstairs']);
   assert.deepEqual(await fits(kitchen), { inside: true, scrolls: false, rows: 1 });
-  await shot(kitchen, 'adding');
   await kitchen.keyboard.press('h'); // is no hanging up
   await kitchen.keyboard.press('Enter');
   await shows(hall, 'incoming');

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { Broker, within } from '../system/broker.mjs';
 import { Person } from '../system/people.mjs';
-import { button, intercoms, isOnline, moves, says, see, shot, shows, skip } from './windows.mjs';
+import { button, intercoms, isOnline, moves, says, see, shows, skip } from './windows.mjs';
 
 const there = intercoms();
 
@@ -94,7 +94,6 @@ test('the broker restarts during a ring, which rings on, and during the call, wh
     const restart = async () => {
       await other.kill();
       await Promise.all([door, kitchen].map((page) => page.locator('#link', { hasText: 'no connection' }).waitFor()));
-      await shot(kitchen, 'offline');
       await other.start();
       await Promise.all([door, kitchen].map(isOnline));
     };
@@ -129,7 +128,6 @@ test('what was missed, and how long one talked, stands in the list of calls', { 
     await button(kitchen, 'Hang up').click();
     await button(kitchen, 'Close').click();
     await kitchen.locator('#history li', { hasText: /To door\s*Talked 0:\d\d/ }).waitFor();
-    await shot(kitchen, 'missed');
   } finally {
     await there.windows.closeAll();
     await Person.leaveAll();

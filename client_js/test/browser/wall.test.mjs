@@ -254,4 +254,10 @@ test('it can be installed, and is there when its server is away; contacts are no
   assert.deepEqual(kept.sort(), ['/', '/icon-192.png', '/icon-512.png', '/icon-maskable.png', '/manifest.webmanifest']);
   const manifest = await kitchen.evaluate(async () => (await fetch(document.querySelector('link[rel=manifest]').href)).json());
   assert.deepEqual([manifest.display, manifest.icons.length], ['standalone', 3]);
+  // A newer one comes by itself, when nobody rings or talks.
+  there.windows.change('/index.html', (page) => page.replace('<title>', '<meta name="newer"><title>'));
+  there.windows.change('/worker.js', (worker) => `${worker}// newer`);
+  await kitchen.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
+  await kitchen.locator('meta[name=newer]').waitFor({ state: 'attached' });
+  await isOnline(kitchen);
 });

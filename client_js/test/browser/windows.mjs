@@ -18,9 +18,18 @@ const browser_path = process.env.BECKON_CHROMIUM ?? ['/usr/bin/chromium', '/usr/
 /** A name that leads here as well, and is no secure context. */
 export const plain_host = 'intercom.example';
 
+/** Small pictures, since several windows encode and draw them here without any help by a graphics card. */
+const small = () => {
+  const { mediaDevices } = navigator;
+  if (!mediaDevices) return;
+  const capture = mediaDevices.getUserMedia.bind(mediaDevices);
+  const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  mediaDevices.getUserMedia = ({ audio = false, video = false }) => capture({ audio: audio && plain, video: video && { width: 320, height: 240 } });
+};
+
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.png': 'image/png', '.json': 'application/json', '.webmanifest': 'application/manifest+json' };
 
-/** The page, built and served until this process ends; `away` answers nothing. */
+/** The page, built and served until this process ends; `away` answers nothing, `files` is what there is. */
 async function servePage() {
   const directory = mkdtempSync(join(tmpdir(), 'beckon-page-'));
   execFileSync(process.execPath, [fileURLToPath(new URL('../../../web_intercom/build.mjs', import.meta.url)), directory]);
@@ -33,6 +42,7 @@ async function servePage() {
     else response.writeHead(404).end();
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
+  server.files = files;
   return server.unref();
 }
 
@@ -40,6 +50,7 @@ export class Windows {
   faults = [];
   #browser;
   #contexts = new Map();
+  #spare = [];
   #page_server;
   #broker;
 
@@ -52,7 +63,7 @@ export class Windows {
     windows.#browser = await chromium.launch({
       executablePath: browser_path,
       args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=fps=10', '--allow-loopback-in-peer-connection',
-        '--disable-gpu', '--mute-audio', `--host-resolver-rules=MAP ${plain_host} 127.0.0.1`, ...(mayPlay ? ['--autoplay-policy=no-user-gesture-required'] : [])],
+        '--disable-gpu', '--mute-audio', '--process-per-site', `--host-resolver-rules=MAP ${plain_host} 127.0.0.1`, ...(mayPlay ? ['--autoplay-policy=no-user-gesture-required'] : [])],
     });
     return windows;
   }
@@ -62,16 +73,21 @@ export class Windows {
     this.#page_server.away = is_away;
   }
 
+  /** What the server has by this name is another from now on. */
+  change(name, replace) {
+    const { files } = this.#page_server;
+    files.set(name, Buffer.from(replace(files.get(name).toString())));
+  }
+
   address(user, { at = this.#broker, more = '', host = '127.0.0.1', linger = 600 } = {}) {
     return `http://${host}:${this.#page_server.address().port}/#server=${at.ws}&linger=${linger}${user && `&user=${user}`}${more}`;
   }
 
-  async #context(where, { phone, contacts, worker, permissions = ['camera', 'microphone'], ...options }) {
+  async #context(where, { contacts, ...options }) {
     let context = this.#contexts.get(where);
     if (!context) {
-      const viewport = phone ? { width: 390, height: 780 } : { width: 1024, height: 640 };
-      context = await this.#browser.newContext({ viewport, hasTouch: phone, isMobile: phone, permissions, locale: 'en-GB', serviceWorkers: worker ? 'allow' : 'block', ...options });
-      context.setDefaultTimeout(patience);
+      const is_usual = Object.keys(options).length === 0;
+      context = (is_usual && this.#spare.pop()) || await this.#newContext(is_usual, options);
       this.#contexts.set(where, context);
     }
     if (contacts !== undefined) {
@@ -81,12 +97,27 @@ export class Windows {
     return context;
   }
 
+  /** What a usual one costs is most of all its process: that is kept for the next test, by a page that stays. */
+  async #newContext(is_usual, { phone = false, worker = false, ...options }) {
+    const context = await this.#browser.newContext({
+      viewport: phone ? { width: 390, height: 780 } : { width: 1024, height: 640 }, hasTouch: phone, isMobile: phone,
+      permissions: ['camera', 'microphone'], locale: 'en-GB', reducedMotion: 'reduce', serviceWorkers: worker ? 'allow' : 'block', ...options,
+    });
+    context.setDefaultTimeout(patience);
+    if (!process.env.BECKON_SCREENSHOTS) await context.addInitScript(small);
+    if (is_usual) {
+      context.keeper = await context.newPage();
+      await context.keeper.goto(`http://127.0.0.1:${this.#page_server.address().port}/icon-192.png`);
+    }
+    return context;
+  }
+
   /**
    * A window of this user, or of nobody yet. What goes away by itself does not, unless `linger` says when. Windows of the same `where` share what the browser keeps.
-   * `contacts` is what contacts.json says.
+   * `contacts` is what contacts.json says, `worker` whether it may have one.
    */
-  async of(user, { where = user, phone = false, more, at, host, linger, contacts, worker, prepare, ...options } = {}) {
-    const context = await this.#context(where, { phone, contacts, worker, ...options });
+  async of(user, { where = user, more, at, host, linger, prepare, ...options } = {}) {
+    const context = await this.#context(where, options);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.faults.push(`${user}: ${error.stack}`));
     // That the broker is not there is no fault of the page, and it need have no contacts.
@@ -100,8 +131,16 @@ export class Windows {
 
   /** Closes all windows, and none of them may have failed. */
   async closeAll() {
-    for (const context of this.#contexts.values()) await context.close();
+    const contexts = [...this.#contexts.values()];
     this.#contexts.clear();
+    await Promise.all(contexts.map(async (context) => {
+      const { keeper } = context;
+      if (!keeper) return context.close();
+      await Promise.all(context.pages().filter((page) => page !== keeper).map((page) => page.goto('about:blank').then(() => page.close())));
+      await context.unroute('**/contacts.json');
+      await keeper.evaluate(() => localStorage.clear());
+      this.#spare.push(context);
+    }));
     const faults = this.faults.splice(0);
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
