@@ -50,7 +50,6 @@ export class Windows {
   faults = [];
   #browser;
   #contexts = new Map();
-  #spare = [];
   #page_server;
   #broker;
 
@@ -63,7 +62,7 @@ export class Windows {
     windows.#browser = await chromium.launch({
       executablePath: browser_path,
       args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=fps=10', '--allow-loopback-in-peer-connection',
-        '--disable-gpu', '--mute-audio', '--process-per-site', `--host-resolver-rules=MAP ${plain_host} 127.0.0.1`, ...(mayPlay ? ['--autoplay-policy=no-user-gesture-required'] : [])],
+        '--disable-gpu', '--mute-audio', `--host-resolver-rules=MAP ${plain_host} 127.0.0.1`, ...(mayPlay ? ['--autoplay-policy=no-user-gesture-required'] : [])],
     });
     return windows;
   }
@@ -86,8 +85,7 @@ export class Windows {
   async #context(where, { contacts, ...options }) {
     let context = this.#contexts.get(where);
     if (!context) {
-      const is_usual = Object.keys(options).length === 0;
-      context = (is_usual && this.#spare.pop()) || await this.#newContext(is_usual, options);
+      context = await this.#newContext(options);
       this.#contexts.set(where, context);
     }
     if (contacts !== undefined) {
@@ -97,24 +95,19 @@ export class Windows {
     return context;
   }
 
-  /** What a usual one costs is most of all its process: that is kept for the next test, by a page that stays. */
-  async #newContext(is_usual, { phone = false, worker = false, ...options }) {
+  async #newContext({ phone = false, worker = false, ...options }) {
     const context = await this.#browser.newContext({
       viewport: phone ? { width: 390, height: 780 } : { width: 1024, height: 640 }, hasTouch: phone, isMobile: phone,
       permissions: ['camera', 'microphone'], locale: 'en-GB', reducedMotion: 'reduce', serviceWorkers: worker ? 'allow' : 'block', ...options,
     });
     context.setDefaultTimeout(patience);
     if (!process.env.BECKON_SCREENSHOTS) await context.addInitScript(small);
-    if (is_usual) {
-      context.keeper = await context.newPage();
-      await context.keeper.goto(`http://127.0.0.1:${this.#page_server.address().port}/icon-192.png`);
-    }
     return context;
   }
 
   /**
-   * A window of this user, or of nobody yet. What goes away by itself does not, unless `linger` says when. Windows of the same `where` share what the browser keeps.
-   * `contacts` is what contacts.json says, `worker` whether it may have one.
+   * A window of this user, or of nobody yet. What goes away by itself does not, unless `linger` says when.
+   * Windows of the same `where` share what the browser keeps; `contacts` is what contacts.json says, `worker` whether it may have one.
    */
   async of(user, { where = user, more, at, host, linger, prepare, ...options } = {}) {
     const context = await this.#context(where, options);
@@ -131,16 +124,8 @@ export class Windows {
 
   /** Closes all windows, and none of them may have failed. */
   async closeAll() {
-    const contexts = [...this.#contexts.values()];
+    for (const context of this.#contexts.values()) await context.close();
     this.#contexts.clear();
-    await Promise.all(contexts.map(async (context) => {
-      const { keeper } = context;
-      if (!keeper) return context.close();
-      await Promise.all(context.pages().filter((page) => page !== keeper).map((page) => page.goto('about:blank').then(() => page.close())));
-      await context.unroute('**/contacts.json');
-      await keeper.evaluate(() => localStorage.clear());
-      this.#spare.push(context);
-    }));
     const faults = this.faults.splice(0);
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
