@@ -42,7 +42,7 @@ test('what is shown first: the call here, then what is rung, who rings, how it e
 });
 
 test('who rings is told by name, to a screen reader too, and what they say is quoted', () => {
-  const { incoming, alert, title } = see({ contacts, open: [invitation({ data: 'hello', groupID: 'flat-3' })] });
+  const { incoming, alert, title } = see({ contacts, open: [invitation({ data: ' hello\n\u202e', groupID: 'flat-3' })] });
   assert.deepEqual([incoming.who, incoming.what, alert, title], ['Front door', 'to Flat 3 · “hello”', 'Front door rings', 'Front door rings']);
   assert.deepEqual(incoming.doors.map(({ act, arg }) => [act, arg]), [['open-door', 'door']]);
 });
@@ -101,7 +101,7 @@ test('a bell rings the group where there is one of that name, else users, and sh
   assert.deepEqual(bellRings({ bell: ['flat-3'], contacts, groups: [] }), { users: [], group: 'flat-3' });
   assert.deepEqual(bellRings({ bell: ['flat-4'], contacts, groups: [{ groupID: 'flat-4' }] }), { users: [], group: 'flat-4' });
   assert.deepEqual(bellRings({ bell: ['door', 'hall'], contacts, groups: [] }), { users: ['door', 'hall'], group: '' });
-  const seen = see({ bell: ['flat-3'], contacts, busy: true, open: [talking()], me: 'kitchen' });
+  const seen = see({ bell: ['flat-3'], contacts, busy: true, open: [talking({ inviteID: 'c' }), invitation({ inviter: 'hall' })], me: 'kitchen' });
   assert.deepEqual([seen.bars, seen.call.doors, seen.call.add, seen.bell_only], [[], [], false, true]);
   assert.deepEqual(see({ bell: ['flat-3'], contacts, link: 'disconnected' }).bell, { who: 'Flat 3', works: false, text: 'no connection' });
 });
