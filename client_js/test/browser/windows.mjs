@@ -89,7 +89,7 @@ export class Windows {
       this.#contexts.set(where, context);
     }
     if (contacts !== undefined) {
-      await context.unroute('**/contacts.json');
+      // Before the one that was, which stays: or for a moment there would be none.
       await context.route('**/contacts.json', (route) => route.fulfill({ body: typeof contacts === 'string' ? contacts : JSON.stringify(contacts) }));
     }
     return context;
