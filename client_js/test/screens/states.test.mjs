@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Broker } from '../system/broker.mjs';
 import { Person } from '../system/people.mjs';
-import { button, canAnswer, intercoms, moves, plain_host, says, see, shot, shows, skip } from './windows.mjs';
+import { button, canAnswer, intercoms, moves, plain_host, says, see, shot, shows, skip } from '../browser/windows.mjs';
 
 const there = intercoms();
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
