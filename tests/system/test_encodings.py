@@ -61,6 +61,39 @@ class Encodings(SystemTest):
             again = self.keep(bob.resume())
             again.wait_event("invitation_cancelled", id=invitation)
 
+    def test_content_type_is_there_for_whoever_has_it_whenever_that_comes(self):
+        # The harness looks for it in each message to a client of MQTT 5.
+        for before in False, True:  # a client that was there before knew it, or not
+            with self.subTest(v5_before=before):
+                broker = self.start_broker()
+                alice = self.connect(broker, "alice", v5=before)
+                bob = self.connect(broker, "bob", v5=before)
+                self.ring_and_cancel(alice, "bob")
+                phone = self.connect(broker, "alice", v5=True, listen=["json", "reply"])
+                tablet = self.connect(broker, "bob", v5=True)
+                older = self.connect(broker, "bob", v5=False)
+                invitation = self.ring_and_cancel(alice, "bob")
+                for device in bob, tablet, older:
+                    device.wait_event("invitation_cancelled", id=invitation)
+                sent = older.send("user/bob/sync")
+                older.wait_reply(sent)
+                tablet.sync()
+                phone.wait_event("invitation_cancelled", id=invitation)
+                if not before:
+                    reply = phone.wait_message(lambda message: message.topic == f"{phone.inbox}/reply")
+                    self.assertEqual(reply.properties.ContentType, "application/json")
+
+    def test_a_session_that_outlives_its_connection_may_come_back_by_mqtt_5(self):
+        broker = self.start_broker()
+        alice = self.connect(broker, "alice")
+        bob = self.connect(broker, "bob", v5=False, clean=False)
+        self.ring_and_cancel(alice, "bob")
+        bob.leave()
+        invitation = self.ring_and_cancel(alice, "bob")
+        again = self.connect(broker, "bob", v5=True, clean=False, listen=[], client_id=bob.client_id)
+        self.assertTrue(again.session_present)
+        again.wait_event("invitation_cancelled", id=invitation)
+
     def test_who_takes_over_a_session_that_hears_everything_hears_both(self):
         broker = self.start_broker()
         alice = self.connect(broker, "alice")
