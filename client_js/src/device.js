@@ -493,6 +493,8 @@ export class Device {
     this.#applyDue(now);
     const reply = decodeReply(payload);
     const number = reply && this.#numberOf(reply, correlation);
+    // It has come late, but whoever answers is there.
+    if (reply && this.#link === 'no_beckon' && !this.#syncing) this.#sync_at = now;
     if (reply?.re === 'here') {
       if ((reply.req ?? correlation) === this.#hereReq() && fitsRequest(reply, 'here')) this.#hereReplied(reply, now);
     } else if (number !== undefined) {

@@ -153,6 +153,19 @@ test('without Beckon every call fails with no_beckon, and it is asked again', ()
   assert.equal(alone.device.link, 'ready');
 });
 
+test('a broker that answers after all is asked at once', () => {
+  const alone = new Alone();
+  alone.connect();
+  const late = alone.sent('sync');
+  alone.wait(10_000);
+  assert.equal(alone.device.link, 'no_beckon');
+  while (!alone.silent) alone.sent('sync'); // the same again
+  alone.reply(late, { invitations: [], server_epoch: 'e1' });
+  alone.wait(0);
+  alone.sync([ring()]);
+  assert.equal(alone.device.link, 'ready');
+});
+
 test('a sync that is refused for the moment is asked again', () => {
   const alone = new Alone();
   alone.connect();

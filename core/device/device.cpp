@@ -571,6 +571,9 @@ Device::Effects Device::receive_reply(std::string_view payload, Instant now,
     if (reply == nullptr) {
         return done();
     }
+    if (link_ == Link::no_beckon && !syncing_) {
+        sync_at_ = now;  // it has come late, but whoever answers is there
+    }
     if (reply->re == Here::verb) {
         if (reply->req == Req(here_req()) || (!reply->req && correlation == here_req())) {
             here_replied(*reply, now);

@@ -224,7 +224,7 @@ void Invitations::announce(Outcome& outcome, Invitation& invitation, const Sende
     const Actor by{invitation.inviter, sender.device};
     outcome.conclude(invitation, by, {.replaces = ids}, events);
     for (Invitation* one : replaced) {
-        one->replaced_by = std::make_unique<const InvitationId>(*invitation.id);
+        one->make_seldom().replaced_by = *invitation.id;
         happen(Cause::replaced, *one, by, all_pending(*one), events);
         settle(shared_, *one);
     }

@@ -99,10 +99,8 @@ InvitationKept ChangeLog::head_of(const Invitation& invitation) {
         .rev = invitation.rev,
         .made_at = invitation.made_at,
         .lifetime_end = invitation.lifetime_end,
-        .ended_at = invitation.ended() ? std::optional(invitation.ended_at) : std::nullopt};
-    if (invitation.replaced_by) {
-        kept.replaced_by = *invitation.replaced_by;
-    }
+        .ended_at = invitation.ended() ? std::optional(invitation.ended_at) : std::nullopt,
+        .replaced_by = invitation.seldom().replaced_by};
     if (invitation.group) {
         kept.target = invitation.group->id;
     } else {
@@ -127,9 +125,8 @@ void ChangeLog::describe_invitees(Invitation& invitation) {
                          .data = said->data,
                          .reason = said->reason});
         }
-        const bool adder =
-            invitation.adders && std::find(invitation.adders->begin(), invitation.adders->end(),
-                                           &invitee.user()) != invitation.adders->end();
+        const auto& adders = invitation.seldom().adders;
+        const bool adder = std::find(adders.begin(), adders.end(), &invitee.user()) != adders.end();
         add(InviteeKept{
             .number = invitation.number,
             .position = static_cast<std::uint32_t>(i),

@@ -208,9 +208,8 @@ Refusal told_late(const Invitation& invitation, const Invitee& invitee) {
         refusal.by_device = invitee.device();
     }
     const Note* note = invitee.note();
-    if (invitation.replaced_by && note != nullptr &&
-        note->reason == name_of(CancelReason::replaced)) {
-        refusal.replaced_by = *invitation.replaced_by;
+    if (note != nullptr && note->reason == name_of(CancelReason::replaced)) {
+        refusal.replaced_by = invitation.seldom().replaced_by;
     }
     return refusal;
 }

@@ -98,7 +98,9 @@ class Invitee {
     [[nodiscard]] bool pending() const { return state_ == State::pending; }
     /// Who ended it, and with which device; nobody when the clock did.
     [[nodiscard]] const User* by() const { return by_; }
-    [[nodiscard]] std::optional<DeviceTag> device() const { return device_; }
+    [[nodiscard]] std::optional<DeviceTag> device() const {
+        return has_device_ ? std::optional(device_) : std::nullopt;
+    }
     [[nodiscard]] const Note* note() const { return note_.get(); }
 
     /// The only writer of an answer.
@@ -107,7 +109,8 @@ class Invitee {
         ensure(pending() && how != State::pending, "each invitee ends exactly once");
         state_ = how;
         by_ = by;
-        device_ = device;
+        has_device_ = device.has_value();
+        device_ = device.value_or(DeviceTag());
         note_ = std::move(note);
         changed = true;
     }
@@ -118,12 +121,26 @@ class Invitee {
 
   private:
     State state_ = State::pending;
+    bool has_device_ = false;
     User* user_;
     const User* by_ = nullptr;
-    std::optional<DeviceTag> device_{};
+    DeviceTag device_{};
     Instant deadline_;
     std::shared_ptr<const Note> note_{};
 };
+
+/// What few invitations have, so that the others need no room for it.
+struct Seldom {
+    /// Who added invitees and so has it counted as their own.
+    std::vector<User*> adders{};
+    /// Who ended parts in it without having one.
+    std::vector<User*> removers{};
+    /// What its inviter asked instead, when that ended it.
+    std::optional<InvitationId> replaced_by{};
+    /// Of what it counts, whose it is but the inviter's.
+    std::vector<Share> shares{};
+};
+inline constinit const Seldom nothing_seldom{};
 
 /// Open while `pending` is above 0, when the timer runs, at or before the earliest deadline;
 /// and while its call lives.
@@ -139,21 +156,14 @@ struct Invitation : Timer {
     std::optional<Data> data{};
     /// With `call:true`, also before and after it lives.
     std::unique_ptr<Call> call{};
-    /// Who added invitees and so has it counted as their own.
-    std::unique_ptr<std::vector<User*>> adders{};
-    /// Who ended parts in it without having one.
-    std::unique_ptr<std::vector<User*>> removers{};
-    /// What its inviter asked instead, when that ended it.
-    std::unique_ptr<const InvitationId> replaced_by{};
     /// Rises with each invitation.
     std::uint64_t number = 0;
     Instant made_at{};
     Instant lifetime_end{};
     /// `never`: it is open.
     Instant ended_at = never;
-    /// What it counts against max_total_data_bytes; and of that, whose it is but the inviter's.
+    /// What it counts against max_total_data_bytes.
     std::int64_t counted_bytes = 0;
-    std::unique_ptr<std::vector<Share>> shares{};
     /// Its news raises it to 1.
     Rev rev = 0;
     std::uint32_t pending = 0;
@@ -167,10 +177,23 @@ struct Invitation : Timer {
     bool changed = false;
     bool data_changed = false;
 
+    [[nodiscard]] const Seldom& seldom() const {
+        return seldom_ ? *seldom_ : nothing_seldom;
+    }
+    /// To change it.
+    Seldom& make_seldom() {
+        if (!seldom_) {
+            seldom_ = std::make_unique<Seldom>();
+        }
+        return *seldom_;
+    }
     [[nodiscard]] bool open() const {
         return pending > 0 || (call && call->phase == Call::Phase::lives);
     }
     [[nodiscard]] bool ended() const { return ended_at != never; }
+
+  private:
+    std::unique_ptr<Seldom> seldom_{};
 };
 
 }  // namespace beckon

@@ -121,22 +121,19 @@ void Records::ask(Invitation& invitation, const std::vector<UserId>& invitees, I
 }
 
 bool Records::counts_as_own_of(const Invitation& invitation, const UserId& user) {
+    const auto& adders = invitation.seldom().adders;
     return *invitation.inviter->id == user ||
-           (invitation.adders &&
-            std::any_of(invitation.adders->begin(), invitation.adders->end(),
-                        [&](const User* adder) { return *adder->id == user; }));
+           std::any_of(adders.begin(), adders.end(),
+                       [&](const User* adder) { return *adder->id == user; });
 }
 
 void Records::count_as_own(Invitation& invitation, const UserId& adder) {
     if (counts_as_own_of(invitation, adder)) {
         return;
     }
-    if (!invitation.adders) {
-        invitation.adders = std::make_unique<std::vector<User*>>();
-    }
     // An adder is an invitee as well, and so known.
     User& user = *users_.find(adder);
-    invitation.adders->push_back(&user);
+    invitation.make_seldom().adders.push_back(&user);
     ++user.inviting;
     for (Invitee& invitee : invitation.invitees) {
         invitee.changed = invitee.changed || &invitee.user() == &user;
@@ -147,17 +144,12 @@ void Records::hold_remover(Invitation& invitation, User& user) {
     const bool has_part = invitation.inviter == &user ||
                           std::any_of(invitation.invitees.begin(), invitation.invitees.end(),
                                       [&](const Invitee& one) { return &one.user() == &user; });
-    const bool is_held =
-        invitation.removers && std::find(invitation.removers->begin(), invitation.removers->end(),
-                                         &user) != invitation.removers->end();
-    if (has_part || is_held) {
+    const auto& held = invitation.seldom().removers;
+    if (has_part || std::find(held.begin(), held.end(), &user) != held.end()) {
         return;
     }
-    if (!invitation.removers) {
-        invitation.removers = std::make_unique<std::vector<User*>>();
-    }
     ++user.references;
-    invitation.removers->push_back(&user);
+    invitation.make_seldom().removers.push_back(&user);
 }
 
 void Records::merge(Invitation& invitation, const InvitationId& id) {
@@ -188,11 +180,11 @@ void Records::unlist(Invitation& invitation) {
     for (const Invitee& invitee : invitation.invitees) {
         unlist_from(invitee.user().open, invitation);
     }
-    if (invitation.adders) {
-        for (User* adder : *invitation.adders) {
-            --adder->inviting;
-        }
-        invitation.adders.reset();
+    for (User* adder : invitation.seldom().adders) {
+        --adder->inviting;
+    }
+    if (!invitation.seldom().adders.empty()) {
+        invitation.make_seldom().adders.clear();
     }
     open_bytes_ -= invitation.counted_bytes;
 }
@@ -383,24 +375,20 @@ void Records::add_bytes(Invitation& invitation, std::int64_t bytes, User& whose)
         }
         return;
     }
-    if (!invitation.shares) {
-        invitation.shares = std::make_unique<std::vector<Share>>();
-    }
-    const auto own = std::find_if(invitation.shares->begin(), invitation.shares->end(),
+    auto& shares = invitation.make_seldom().shares;
+    const auto own = std::find_if(shares.begin(), shares.end(),
                                   [&](const Share& one) { return one.user == &whose; });
-    if (own != invitation.shares->end()) {
+    if (own != shares.end()) {
         own->bytes += bytes;
     } else {
-        invitation.shares->push_back({.user = &whose, .bytes = bytes});
+        shares.push_back({.user = &whose, .bytes = bytes});
     }
 }
 
 std::int64_t Records::inviters_bytes(const Invitation& invitation) {
     std::int64_t bytes = invitation.counted_bytes;
-    if (invitation.shares) {
-        for (const Share& share : *invitation.shares) {
-            bytes -= share.bytes;
-        }
+    for (const Share& share : invitation.seldom().shares) {
+        bytes -= share.bytes;
     }
     return bytes;
 }
@@ -449,10 +437,8 @@ void Records::forget(Invitation& ended) {
     if (inviter.ended->invitations.empty()) {
         inviter.ended.reset();
     }
-    if (ended.shares) {
-        for (const Share& share : *ended.shares) {
-            share.user->data_bytes -= share.bytes;
-        }
+    for (const Share& share : ended.seldom().shares) {
+        share.user->data_bytes -= share.bytes;
     }
     changes_.add_forgotten(ended);
     erase(ended);
@@ -466,10 +452,8 @@ void Records::erase(Invitation& invitation) {
     for (const Invitee& invitee : invitation.invitees) {
         unrefer(invitee.user());
     }
-    if (invitation.removers) {
-        for (User* remover : *invitation.removers) {
-            unrefer(*remover);
-        }
+    for (User* remover : invitation.seldom().removers) {
+        unrefer(*remover);
     }
     if (invitation.call && invitation.call->merged) {
         const InvitationId& id = *invitation.call->merged;

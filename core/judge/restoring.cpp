@@ -62,7 +62,7 @@ void Restoring::make(Invitation& invitation, const InvitationKept& kept) {
     invitation.keep_when_lost = kept.keep_when_lost;
     invitation.inviter_was_online = kept.inviter_was_online;
     if (kept.replaced_by) {
-        invitation.replaced_by = std::make_unique<const InvitationId>(*kept.replaced_by);
+        invitation.make_seldom().replaced_by = kept.replaced_by;
     }
     if (!kept.ended_at) {
         Records::list(invitation, *invitation.inviter);

@@ -559,6 +559,21 @@ TEST_CASE("without Beckon every call fails with no_beckon", "[device]") {
     CHECK(ok(alone.result(call)));
 }
 
+TEST_CASE("a broker that answers after all is asked at once", "[device]") {
+    Alone alone;
+    alone.connect();
+    const auto late = alone.sent();
+    alone.wait(Duration(10'000));
+    REQUIRE(alone.device().link() == Link::no_beckon);
+    while (!alone.silent()) {  // the same again
+        alone.sent();
+    }
+    alone.reply(late, Synced{});
+    alone.wait(Duration(0));
+    alone.sync({ring()});
+    CHECK(alone.device().link() == Link::ready);
+}
+
 TEST_CASE("a sync that is refused by the rate limit is asked again", "[device]") {
     Alone alone;
     const auto call = alone.call(Accept{x});
