@@ -10,7 +10,8 @@
 #include "protocol/requests.hpp"
 
 /// Who may do what in a group (contract, section 7): what each hears who asks. The
-/// switchboard judges by this table alone, and tells by it; README's is printed from it.
+/// switchboard judges by this table alone, and tells by it; that of docs/protocol.md is printed
+/// from it.
 namespace beckon {
 
 /// One who asks: may, or hears why not.

@@ -15,8 +15,8 @@
 
 /// All that can happen to an invitation (contract, sections 4 and 7): who may ask for it and when,
 /// what it writes, and who hears of it. The switchboard does what this table says: demands.hpp
-/// judges by it, audience.hpp finds who hears, outcome.hpp concludes. README's table is printed
-/// from it; rules.cpp lets no row compile that cannot be.
+/// judges by it, audience.hpp finds who hears, outcome.hpp concludes. docs/protocol.md's table is
+/// printed from it; rules.cpp lets no row compile that cannot be.
 ///
 ///   invite, add
 ///        │

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// README's tables are printed from those that the switchboard judges by. `BECKON_REWRITE=1
-// core_tests "[rules]"` writes them; read the difference before you commit it.
+// The tables of docs/protocol.md are printed from those that the switchboard judges by.
+// `BECKON_REWRITE=1 core_tests "[rules]"` writes them; read the difference before you commit it.
 #include "rules.hpp"
 
 #include <cstdlib>
@@ -259,21 +259,21 @@ std::string text_of(const std::string& path) {
     return text.str();
 }
 
-/// README, with this between its two marks.
-std::string with_block(std::string readme, const std::string& name, const std::string& block) {
+/// The page, with this between its two marks.
+std::string with_block(std::string page, const std::string& name, const std::string& block) {
     const auto begin = "<!-- " + name + ": printed by tests/core/rules_test.cpp -->\n";
     const auto end = "<!-- end of " + name + " -->\n";
-    const auto from = readme.find(begin);
-    const auto to = readme.find(end);
+    const auto from = page.find(begin);
+    const auto to = page.find(end);
     REQUIRE(from != std::string::npos);
     REQUIRE(to != std::string::npos);
-    return readme.replace(from + begin.size(), to - from - begin.size(), block);
+    return page.replace(from + begin.size(), to - from - begin.size(), block);
 }
 
 }  // namespace
 
-TEST_CASE("the tables of README are those that the switchboard judges by", "[rules]") {
-    const std::string path = SOURCE "/README.md";
+TEST_CASE("the tables of protocol.md are those that the switchboard judges by", "[rules]") {
+    const std::string path = SOURCE "/docs/protocol.md";
     const auto written = text_of(path);
     auto right = with_block(written, "rules", printed_rules());
     right = with_block(right, "group rules", printed_group_rules());
