@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Person } from '../system/people.mjs';
-import { Windows, button, call, canAnswer, intercoms, isOnline, moves, plain_host, says, see, shot, shows, skip, text } from './windows.mjs';
+import { Windows, button, call, canAnswer, intercoms, isOnline, moves, plain_host, says, see, shot, shows, skip, text } from '../browser/windows.mjs';
 
 const there = intercoms();
 const of = (...args) => there.windows.of(...args);
