@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** The upper bound of every wait, all of which end as soon as what they wait for is there. */
-export const patience = 20_000;
+export const patience = 60_000;
 
 export const plugin = process.env.BECKON_PLUGIN;
 
