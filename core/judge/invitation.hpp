@@ -177,9 +177,7 @@ struct Invitation : Timer {
     bool changed = false;
     bool data_changed = false;
 
-    [[nodiscard]] const Seldom& seldom() const {
-        return seldom_ ? *seldom_ : nothing_seldom;
-    }
+    [[nodiscard]] const Seldom& seldom() const { return seldom_ ? *seldom_ : nothing_seldom; }
     /// To change it.
     Seldom& make_seldom() {
         if (!seldom_) {
