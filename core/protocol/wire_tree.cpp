@@ -299,8 +299,7 @@ std::string_view without_blanks(std::string_view payload) {
 
 }  // namespace
 
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): nobody reads its room before it is
-// written
+// Nobody reads its room before it is written. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 WireTree::WireTree(std::string_view payload, std::int64_t most_values) {
     const bool is_json = encoding_of(payload) == Encoding::json;
     if (is_json) {
