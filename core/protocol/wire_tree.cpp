@@ -299,7 +299,8 @@ std::string_view without_blanks(std::string_view payload) {
 
 }  // namespace
 
-// Nobody reads its room before it is written. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
+// Nobody reads its room before it is written.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 WireTree::WireTree(std::string_view payload, std::int64_t most_values) {
     const bool is_json = encoding_of(payload) == Encoding::json;
     if (is_json) {
