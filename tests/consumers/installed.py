@@ -6,7 +6,7 @@ Environment:
   SCRATCH    a directory for this test's own
   LIBDIR     where libraries go below a prefix, such as lib/x86_64-linux-gnu
   VERSION    of Beckon
-  COMPILERS  the C++ compilers to try, one a line
+  COMPILERS  the C++ compilers to try, one a line; the quickest last
 """
 
 import os
@@ -74,25 +74,27 @@ class Files(unittest.TestCase):
 
 
 class Headers(unittest.TestCase):
-    def compile_alone(self, compiler, header, include):
-        """All the files that it includes."""
-        name = f"{pathlib.Path(header).stem}_{pathlib.Path(compiler).name}"
+    def compile(self, compiler, headers):
+        """All the files that they include."""
+        name = f"{pathlib.Path(headers[-1]).stem}_{pathlib.Path(compiler).name}"
         source, included = (SCRATCH / f"{name}.{ending}" for ending in ("cpp", "d"))
-        source.write_text(f"#include <{header}>\n")
-        subprocess.run([compiler, "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{include}",
+        source.write_text("".join(f"#include <{header}>\n" for header in headers))
+        subprocess.run([compiler, "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{self.include}",
                         "-fsyntax-only", "-MD", "-MF", included, source], check=True)
         return included.read_text()
 
     def test_each_compiles_alone_and_includes_nothing_of_other_libraries(self):
-        include = installed("development") / "include"
-        for compiler in os.environ["COMPILERS"].split("\n"):
-            for header in HEADERS:
-                with self.subTest(header=header, compiler=compiler):
-                    included = self.compile_alone(compiler, header, include)
-                    self.assertIn(str(include / header), included)
-                    included = included.replace(str(SCRATCH), "")
-                    self.assertEqual(re.findall(r"\S*(?:mqtt|paho|msgpack|nlohmann|openssl)\S*", included), [])
-                    self.assertNotIn("paho", (include / header).read_text().lower())
+        self.include = include = installed("development") / "include"
+        *others, quickest = os.environ["COMPILERS"].split("\n")
+        for compiler in others:
+            self.compile(compiler, HEADERS)
+        for header in HEADERS:
+            with self.subTest(header=header):
+                included = self.compile(quickest, [header])
+                self.assertIn(str(include / header), included)
+                included = included.replace(str(SCRATCH), "")
+                self.assertEqual(re.findall(r"\S*(?:mqtt|paho|msgpack|nlohmann|openssl)\S*", included), [])
+                self.assertNotIn("paho", (include / header).read_text().lower())
 
 
 class Symbols(unittest.TestCase):

@@ -50,20 +50,22 @@ def judge(message):
 
 
 class HomeAssistant:
-    """What it would hear; each message is taken once."""
+    """What it would hear; of each topic in order: what was passed over is not heard later."""
 
     def __init__(self, client):
-        self.client, self.taken = client, set()
+        self.client, self.past = client, {}
         client.subscribe("homeassistant/#")
         client.subscribe(OWN + "#")
 
     def _take(self, topic, text, retained):
-        def fits(message):
-            return (id(message) not in self.taken and message.topic == topic and message.retain == retained
-                    and (text is None or message.payload.decode() == text))
-        found = self.client.wait_message(fits, f"{text or 'message'} at {topic}")
-        self.taken.add(id(found))
-        return found.payload.decode()
+        def found():
+            return next((at for at, message in enumerate(self.client.messages[past:], past)
+                         if message.topic == topic and message.retain == retained
+                         and (text is None or message.payload.decode() == text)), None)
+        past = self.past.get(topic, 0)
+        self.client.wait_message(lambda _: found() is not None, f"{text or 'message'} at {topic}")
+        self.past[topic] = found() + 1
+        return self.client.messages[self.past[topic] - 1].payload.decode()
 
     def hears(self, topic, text=None, *, retained=False):
         """What was published since this was here; `retained`: what was kept before."""
