@@ -646,17 +646,11 @@ void StoreFile::list_ended() {
         database_
             ->statement(
                 "INSERT OR IGNORE INTO history (user, ended_ms, invitation) "
-                "VALUES (?1, ?2, ?3)")
-            .bind(1, inviter.text())
-            .bind(2, ended_ms)
-            .bind(3, as_integer(number))
-            .run();
-        database_
-            ->statement(
-                "INSERT OR IGNORE INTO history (user, ended_ms, invitation) "
-                "SELECT user, ?1, ?2 FROM invitees WHERE invitation = ?2")
+                "SELECT user, ?1, ?2 FROM invitees WHERE invitation = ?2 "
+                "UNION ALL SELECT ?3, ?1, ?2")
             .bind(1, ended_ms)
             .bind(2, as_integer(number))
+            .bind(3, inviter.text())
             .run();
     }
 }
