@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What docs/operating.md and docs/push.md tell to type is typed here, at a broker whose files are below a directory of the
-test's own.
+"""What docs/operating.md and docs/push.md tell to type is typed here, at a broker whose files are below a directory
+of the test's own.
 
 Environment: BECKON_PLUGIN and BECKON_CLI.
 """
 
-import contextlib
 import http.server
 import os
 import pathlib
@@ -15,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 from pages import ROOT, blocks_of
@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "system"))
 from harness import PATIENCE, SystemTest  # noqa: E402
 
 CLI = os.environ["BECKON_CLI"]
+os.environ["no_proxy"] = "127.0.0.1"
 PLUGIN = "usr/lib/x86_64-linux-gnu/mosquitto_beckon.so"
 # Our broker runs as root.
 OWNER = {"-o mosquitto -g mosquitto ": "", "chown -R mosquitto:": "chown -R root:"}
@@ -39,7 +40,8 @@ class Machine:
         directory = tempfile.TemporaryDirectory(prefix="beckon-operating-test-")
         test.addCleanup(directory.cleanup)
         self.root = directory.name
-        for folder in ("etc/mosquitto", "var/lib/mosquitto", "var/backups", "build/broker_plugin", os.path.dirname(PLUGIN)):
+        for folder in ("etc/mosquitto", "var/lib/mosquitto", "var/backups", "build/broker_plugin",
+                       os.path.dirname(PLUGIN)):
             os.makedirs(f"{self.root}/{folder}")
         shutil.copy(plugin, f"{self.root}/{PLUGIN}")
         self.broker = test.make_broker({"store": f"{self.root}/var/lib/mosquitto/beckon.db", "operators": "root"},
@@ -145,8 +147,8 @@ class Metrics(OperatingTest):
             try:
                 url = exporter.stdout.readline().split()[-1]
                 ask = re.sub(r"http\S+", url, ask)
-                told = ""
-                while "\nbeckon_up 1" not in told:
+                told, deadline = "", time.monotonic() + 3 * PATIENCE
+                while "\nbeckon_up 1" not in told and time.monotonic() < deadline:
                     told = subprocess.run(ask, shell=True, capture_output=True, text=True, check=True).stdout
             finally:
                 exporter.kill()
@@ -163,8 +165,8 @@ class Metrics(OperatingTest):
         with tempfile.TemporaryDirectory() as directory:
             pathlib.Path(directory, "prometheus.yml").write_text(scrape, encoding="utf-8")
             pathlib.Path(directory, "beckon.rules.yml").write_text(rules, encoding="utf-8")
-            checked = subprocess.run(["promtool", "check", "config", f"{directory}/prometheus.yml"], capture_output=True,
-                                     text=True, check=False)
+            checked = subprocess.run(["promtool", "check", "config", f"{directory}/prometheus.yml"], text=True,
+                                     capture_output=True, check=False)
             self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
             self.assertIn("3 rules found", checked.stdout)
 
@@ -209,11 +211,11 @@ class Push(OperatingTest):
         early = self.invite(alice, "erin")  # before anybody could tell
         command, = (block.lines[0] for block in section("docs/push.md", ""))
         command = command.replace("beckon ", f"exec {CLI} ", 1).replace("/usr/local/bin/beckon-push", str(self.program))
-        secret = next(line.split("=")[1].rstrip("…") for block in section("docs/push.md", "ntfy") for line in block.lines
-                      if line.startswith("NTFY_SECRET="))
+        secret = next(line.split("=")[1].rstrip("…") for block in section("docs/push.md", "ntfy")
+                      for line in block.lines if line.startswith("NTFY_SECRET="))
         with subprocess.Popen(command, shell=True, stdout=subprocess.DEVNULL, env={
                 **os.environ, "NTFY_SERVER": f"http://127.0.0.1:{self.server.server_port}", "NTFY_SECRET": secret,
-                "BECKON_SERVER": f"127.0.0.1:{self.broker.port}", "no_proxy": "127.0.0.1"}) as push:
+                "BECKON_SERVER": f"127.0.0.1:{self.broker.port}"}) as push:
             try:
                 erins = (f"/{secret}-erin", "alice rings", "urgent", "erin is asked to answer")
                 self.assertEqual(self.told(1), [erins])
@@ -224,9 +226,8 @@ class Push(OperatingTest):
                           for user in ("carol", "dave", "erin", "frank")]
                 self.assertEqual(self.told(4), wanted)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    push.terminate()
-        del bob
+                push.terminate()
+        bob.close()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Exporter:
         self.url = running.says("/metrics") and running.text.split("metrics are at ")[1].split()[0]
 
     def text(self):
-        with urllib.request.urlopen(self.url, timeout=PATIENCE) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.url, timeout=PATIENCE) as answer:
             return answer.read().decode()
 
     def samples(self):
