@@ -26,8 +26,8 @@ you may read, or in BECKON_PASSWORD (of the key: BECKON_KEY_PASSWORD).)"},
         {"JSON lines",
          R"(With --json each line is an object with the keys of the Beckon contract: an event has
 "event", what became of a request "re" and "ok" and, if it was refused, "error".
-"invitation_ended" tells how an invitation ended, and "connection" of the connection;
-these two are this program's own.)"},
+"invitation_ended" tells how an invitation ended, "connection" of the connection, and
+"metrics" where Prometheus may ask; these three are this program's own.)"},
         {"Exit status",
          R"(0   it was done, or somebody accepted
 1   rejected

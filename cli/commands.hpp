@@ -30,6 +30,8 @@ void add_requests(CLI::App& app, Invocation& invocation);
 void add_group(CLI::App& app, Invocation& invocation);
 void add_watch(CLI::App& app, Invocation& invocation);
 void add_operator(CLI::App& app, Invocation& invocation);
+/// Of `operator`: what Prometheus asks.
+void add_operator_metrics(CLI::App& operators, Invocation& invocation);
 /// Stays, as a user of Beckon whom Home Assistant sees.
 void add_home_assistant(CLI::App& app, Invocation& invocation);
 void add_doctor(CLI::App& app, Invocation& invocation);
@@ -50,6 +52,10 @@ inline CLI::Validator not_empty() {
         [](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); },
         "");
 }
+
+/// What ends whoever asks for what only operators hear.
+inline constexpr const char* no_operator =
+    "I am no operator: plugin_opt_operators of the broker does not name me";
 
 /// Of the ID that a subcommand needs (Session::whole_id).
 inline constexpr const char* id_about =

@@ -226,6 +226,7 @@ Wordings about_operators() {
                     "; parts ended " + counted(e, "ends") + "; calls " + number("calls") +
                     ", events " + number("events");
          }},
+        {"metrics", [](const Facts& e) { return "metrics are at " + text(e, "url"); }},
         {"refused",
          [](const Facts& e) {
              const std::string who = text(e, "user");

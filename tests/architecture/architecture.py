@@ -39,7 +39,7 @@ ROOMS = {
     "client_lib": Room("client_lib", may=["client_api", "device", "protocol", "vocabulary"],
                        libraries=[*POSIX, "netinet/", "openssl/", "mqtt/"]),
     "cli": Room("cli", may=["client_api", "vocabulary"],
-                libraries=[*POSIX, "netdb.h", "nlohmann/json.hpp", "CLI/", "openssl/"]),
+                libraries=[*POSIX, "netdb.h", "nlohmann/json.hpp", "CLI/", "openssl/", "prometheus/"]),
     "examples": Room("examples", may=["client_api", "vocabulary"],
                      libraries=[*POSIX, "CLI/", "msgpack.hpp", "mosquitto.h"]),
 }

@@ -816,6 +816,34 @@ class Operators(CliTest):
             one.interrupt()
             self.assertEqual(one.ends(), DONE)
 
+    def test_a_program_is_started_for_each_who_is_asked_and_absent_and_for_how_it_ended(self):
+        alice = self.connect(self.broker, "alice")
+        absent = self.start("root", "operator", "absent", "--exec", "printf '%s|' \"$BECKON_ID\" \"$BECKON_INVITER\" "
+                            "\"$BECKON_INVITEES\" \"$BECKON_DATA\" \"$BECKON_STATE\" && printf '.\\n'")
+        while {"user": "root", "devices": 2} not in self.ask_json("root", "operator", "online")["online"]:
+            pass
+        invitation = self.invite(alice, "bob", also=["carol"], data=HOSTILE)
+        absent.says(f"{invitation}|alice|bob carol|{HOSTILE}||.")
+        self.assert_ok(alice.ask(f"invitation/{invitation}/cancel"))
+        absent.says(f"{invitation}||bob carol||cancelled|.")
+        self.assertEqual(os.listdir(self.directory), [])  # nothing of it was code
+        absent.interrupt()
+        self.assertEqual(absent.ends(), DONE)
+
+    def test_who_was_asked_before_it_listened_is_told_of_as_long_as_that_is_open(self):
+        alice, bob = self.connect_all(self.broker, "alice", "bob")
+        over = self.invite(alice, "carol")
+        self.assert_ok(alice.ask(f"invitation/{over}/cancel"))
+        invitation = self.invite(alice, "bob", also=["carol", "dave"], call=True, data="parcel")
+        self.assert_ok(bob.ask(f"invitation/{invitation}/reject"))
+        bobs = self.invite(alice, "bob")
+        absent = self.start("root", "--json", "operator", "absent")
+        told = absent.tells(event="absent", id=invitation)
+        self.assertLessEqual(told.pop("remaining_ms"), 30_000)
+        self.assertEqual(told, {"event": "absent", "id": invitation, "inviter": "alice", "call": True,
+                                "data": "parcel", "invitees": ["carol", "dave"]})
+        self.assertEqual([facts for facts in absent.facts() if facts["id"] in (over, bobs)], [])
+
     def test_who_is_no_operator_is_told(self):
         code, lines = self.run_to_end("alice", "operator", "refused")
         self.assertEqual((code, lines), (REFUSED, ["I am no operator: plugin_opt_operators of the broker does not "
