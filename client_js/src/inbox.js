@@ -677,9 +677,10 @@ export class Inbox {
     const timed_out = [];
     const cancelled = new Map();
     const revoked = new Map();
-    let taker;
+    // Of several who accepted, nobody says who it was that the others were asked no more for.
+    const takers = told.invitees.filter(({ state }) => state === 'accepted');
+    const taker = takers.length === 1 ? takers[0] : undefined;
     for (const part of told.invitees) {
-      if (part.state === 'accepted') taker = part;
       const known = partOf(held.info, part.user);
       if (!known) modified.invitees = told.invitees.map(({ user }) => user);
       else if (known.state !== 'pending') continue;

@@ -72,11 +72,15 @@ bool takes_part(const InvitationInfo& info, const UserId& user) {
     return info.call_state && contains(info.call_state->participants, user);
 }
 
-/// Of those who accepted, the last.
+/// The one who accepted. Of several, nobody says who it was that the others were asked no more for.
 const InviteeInfo* taker_of(const InvitationInfo& told) {
-    const auto found = std::find_if(told.invitees.rbegin(), told.invitees.rend(),
-                                    [](const auto& part) { return part.state == State::accepted; });
-    return found == told.invitees.rend() ? nullptr : &*found;
+    const InviteeInfo* taker = nullptr;
+    for (const auto& part : told.invitees) {
+        if (part.state == State::accepted && std::exchange(taker, &part) != nullptr) {
+            return nullptr;
+        }
+    }
+    return taker;
 }
 
 }  // namespace
