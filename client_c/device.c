@@ -12,125 +12,141 @@
 #define DEFAULT_TIMEOUT_MS 30000U
 #define ALWAYS_TAKEN 1024U /* what every broker takes */
 #define ERRANDS_IN_FLIGHT 4U
+#define FAR_MS 1000000000U
+#define NOWHERE UINT16_MAX
+#define ID_BUFFER (BECKON_ID_BYTES + 2) /* as msgpack */
 
 typedef struct beckon_device Device;
 typedef struct beckon_request Request;
 
+/* Texts, as msgpack; a zero ends them. */
 static const char verbs[] =
-    "invite\0accept\0reject\0cancel\0ringing\0signal\0join\0hangup\0resume\0message\0get\0sync\0"
-    "here\0";
+    "\xa6" "invite" "\xa6" "accept" "\xa6" "reject" "\xa6" "cancel" "\xa7" "ringing" "\xa6" "signal"
+    "\xa4" "join" "\xa6" "hangup" "\xa6" "resume" "\xa7" "message" "\xa3" "get" "\xa4" "sync"
+    "\xa4" "here";
+static const char failures[] =
+    "\xa8" "no_reply" "\xad" "not_connected" "\xa9" "no_beckon" "\xa6" "closed"
+    "\xa9" "withdrawn" "\xac" "rate_limited" "\xa9" "too_large";
+enum { NO_REPLY, NOT_CONNECTED, NO_BECKON, CLOSED, WITHDRAWN, RATE_LIMITED, TOO_LARGE, NO_FAILURE };
+static const uint16_t failure_codes[] = {6012, 20191, 20192, 20193, 20195, 20102, 8001, 0};
 
 /** `*least` becomes the lesser one. */
 static void consider(uint32_t* least, uint32_t other) { *least = other < *least ? other : *least; }
 
 /* -------------------------------------------------------------------------------- the tables */
 
-struct beckon_text beckon_name_text(const Device* device, uint8_t name) {
-    if (name == 0) {
-        return beckon_text_of(NULL);
-    }
-    return beckon_text_from(device->names + device->name_at[name - 1], device->name_size[name - 1]);
+beckon_value beckon_text_of(const Device* device, uint8_t name) {
+    return name == 0 ? NULL : device->names + device->name_at[name - 1];
 }
 
-uint8_t beckon_name(Device* device, struct beckon_text text) {
+/** Of its text in the table, head and all. */
+static unsigned size_in_table(beckon_value text) {
+    return (unsigned)(beckon_chars(text) - (const char*)text + (ptrdiff_t)beckon_size(text));
+}
+
+uint8_t beckon_name(Device* device, beckon_value text) {
     unsigned unused = BECKON_NAMES;
     if (!beckon_is_id(text)) {
         return 0;
     }
     for (unsigned i = 0; i < BECKON_NAMES; ++i) {
-        if (device->name_size[i] == 0) {
+        if (device->name_at[i] == NOWHERE) {
             unused = i;
         } else if (device->name_uses[i] > 0 && device->name_uses[i] < UINT8_MAX &&
-                   beckon_same(beckon_name_text(device, (uint8_t)(i + 1)), text)) {
+                   beckon_same(device->names + device->name_at[i], text)) {
             ++device->name_uses[i];
             return (uint8_t)(i + 1);
         }
     }
-    if (unused == BECKON_NAMES || text.size > BECKON_NAME_BYTES - device->names_used) {
+    struct beckon_writer out = {(char*)device->names + device->names_used,
+                                (char*)device->names + sizeof device->names, false};
+    beckon_put_text(&out, beckon_chars(text), beckon_size(text), false);
+    if (unused == BECKON_NAMES || out.full) {
         return 0;
     }
-    memcpy(device->names + device->names_used, text.at, text.size);
     device->name_at[unused] = device->names_used;
-    device->name_size[unused] = (uint8_t)text.size;
     device->name_uses[unused] = 1;
-    device->names_used = (uint16_t)(device->names_used + text.size);
+    device->names_used = (uint16_t)(out.at - (char*)device->names);
     return (uint8_t)(unused + 1);
 }
 
-/** Its text stays where it is until `pack_names`: somebody may be about to tell it. */
 void beckon_release(Device* device, uint8_t name) {
     if (name != 0) {
         --device->name_uses[name - 1];
     }
 }
 
+/** Closes the gap of `size` bytes at `at`, in front of `*used` bytes' end. */
+static void close_gap(void* bytes, uint16_t at, unsigned size, uint16_t* used) {
+    uint8_t* const gap = (uint8_t*)bytes + at;
+    *used = (uint16_t)(*used - size);
+    memmove(gap, gap + size, (size_t)(*used - at));
+}
+
 static void pack_names(Device* device) {
     for (unsigned name = 0; name < BECKON_NAMES; ++name) {
         const uint16_t at = device->name_at[name];
-        const uint8_t size = device->name_size[name];
-        if (size == 0 || device->name_uses[name] > 0) {
+        if (at == NOWHERE || device->name_uses[name] > 0) {
             continue;
         }
-        device->name_size[name] = 0;
-        device->names_used = (uint16_t)(device->names_used - size);
-        memmove(device->names + at, device->names + at + size, (size_t)(device->names_used - at));
+        const unsigned size = size_in_table(device->names + at);
+        close_gap(device->names, at, size, &device->names_used);
+        device->name_at[name] = NOWHERE;
         for (unsigned i = 0; i < BECKON_NAMES; ++i) {
-            if (device->name_at[i] > at) {
+            if (device->name_at[i] != NOWHERE && device->name_at[i] > at) {
                 device->name_at[i] = (uint16_t)(device->name_at[i] - size);
             }
         }
     }
 }
 
-static struct beckon_text data_of(const Device* device, const Request* request) {
-    struct beckon_text data = beckon_text_of(NULL);
-    if (request->has_data) {
-        data = beckon_text_from(device->data + request->data_at, request->data_size);
-        data.binary = request->binary;
-    } else if (request->verb == VERB_REJECT && request->call == 0 && !request->no_data) {
-        data = device->busy_data;
-    }
-    return data;
+beckon_value beckon_said(const Device* device, const Request* request, bool reason) {
+    const uint16_t size = reason ? request->reason_size : request->data_size;
+    const unsigned at = request->data_at + (reason ? request->data_size : 0U);
+    return size > 0 ? (beckon_value)device->said + at : NULL;
 }
 
 /** False: there is no room. */
-static bool keep_data(Device* device, Request* request, struct beckon_text data,
-                      struct beckon_text reason) {
-    const size_t left = sizeof device->data - device->data_used;
-    if (data.size > left || reason.size > left - data.size) {
+static bool keep_said(Device* device, Request* request, const struct beckon_data* data,
+                      const char* reason) {
+    char* const begin = device->said + device->said_used;
+    struct beckon_writer out = {begin, device->said + sizeof device->said, false};
+    if (data != NULL && data->at != NULL) {
+        beckon_put_text(&out, data->at, data->size, data->binary);
+    }
+    char* const middle = out.at;
+    if (reason != NULL) {
+        beckon_put_key(&out, reason);
+    }
+    if (out.full) {
         return false;
     }
-    request->has_data = data.at != NULL;
-    request->binary = data.binary;
-    request->data_at = device->data_used;
-    request->data_size = data.size;
-    request->reason_size = reason.size;
-    char* at = device->data + device->data_used;
-    if (data.size > 0) {
-        memcpy(at, data.at, data.size);
-    }
-    if (reason.size > 0) {
-        memcpy(at + data.size, reason.at, reason.size);
-    }
-    device->data_used = (uint16_t)(device->data_used + data.size + reason.size);
+    request->data_at = device->said_used;
+    request->data_size = (uint16_t)(middle - begin);
+    request->reason_size = (uint16_t)(out.at - middle);
+    device->said_used = (uint16_t)(out.at - device->said);
     return true;
 }
 
-static void drop_data(Device* device, Request* request) {
-    const uint16_t size = (uint16_t)(request->data_size + request->reason_size);
-    device->data_used = (uint16_t)(device->data_used - size);
-    memmove(device->data + request->data_at, device->data + request->data_at + size,
-            (size_t)(device->data_used - request->data_at));
+static void drop_said(Device* device, Request* request) {
+    const unsigned size = request->data_size + (unsigned)request->reason_size;
+    if (size == 0) {
+        return;
+    }
+    close_gap(device->said, request->data_at, size, &device->said_used);
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
         if (device->requests[i].data_at > request->data_at) {
             device->requests[i].data_at = (uint16_t)(device->requests[i].data_at - size);
         }
     }
-    request->has_data = 0;
     request->data_size = request->reason_size = 0;
 }
 
-static Request* new_request(Device* device, enum verb verb, struct beckon_text about) {
+static bool is_older(const Request* one, const Request* other) {
+    return (int32_t)(one->number - other->number) < 0;
+}
+
+static Request* new_request(Device* device, enum verb verb, beckon_value about) {
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
         Request* const request = &device->requests[i];
         /* The first is for `sync` alone. */
@@ -150,7 +166,7 @@ static Request* new_request(Device* device, enum verb verb, struct beckon_text a
 }
 
 static void end_request(Device* device, Request* request) {
-    drop_data(device, request);
+    drop_said(device, request);
     beckon_release(device, request->about);
     beckon_release(device, request->id);
     for (unsigned i = 0; i < request->count; ++i) {
@@ -159,20 +175,7 @@ static void end_request(Device* device, Request* request) {
     memset(request, 0, sizeof *request);
 }
 
-void beckon_remember(Device* device, enum recent kind, struct beckon_text id) {
-    if (beckon_recall(device, kind, id) != NULL) {
-        return;
-    }
-    struct beckon_recent* const one = &device->recent[device->next_recent];
-    device->next_recent = (uint8_t)((device->next_recent + 1U) % BECKON_RECENT);
-    const uint64_t hash = beckon_hash(0, id);
-    one->hash[0] = (uint32_t)hash;
-    one->hash[1] = (uint32_t)(hash >> 32);
-    one->kind = (uint8_t)kind;
-    one->marks = 0;
-}
-
-struct beckon_recent* beckon_recall(Device* device, enum recent kind, struct beckon_text id) {
+struct beckon_recent* beckon_recall(Device* device, enum recent kind, beckon_value id) {
     const uint64_t hash = beckon_hash(0, id);
     for (unsigned i = 0; i < BECKON_RECENT; ++i) {
         struct beckon_recent* const one = &device->recent[i];
@@ -182,6 +185,18 @@ struct beckon_recent* beckon_recall(Device* device, enum recent kind, struct bec
         }
     }
     return NULL;
+}
+
+void beckon_remember(Device* device, enum recent kind, beckon_value id) {
+    struct beckon_recent* const one = &device->recent[device->next_recent];
+    const uint64_t hash = beckon_hash(0, id);
+    if (beckon_recall(device, kind, id) == NULL) {
+        device->next_recent = (uint8_t)((device->next_recent + 1U) % BECKON_RECENT);
+        one->hash[0] = (uint32_t)hash;
+        one->hash[1] = (uint32_t)(hash >> 32);
+        one->kind = (uint8_t)kind;
+        one->marks = 0;
+    }
 }
 
 bool beckon_is_news(Device* device, uint64_t hash) {
@@ -207,15 +222,13 @@ void beckon_tell(Device* device, struct beckon_news* news) {
     }
 }
 
-void beckon_tell_left_out(Device* device, struct beckon_text id, uint16_t count) {
+void beckon_tell_left_out(Device* device, beckon_value id, uint16_t count) {
     struct beckon_news news;
     memset(&news, 0, sizeof news);
     news.what = BECKON_LEFT_OUT;
     news.id = id;
     news.left_out = count;
-    if (count == 0 && id.at != NULL) {
-        device->crowded = 1;
-    }
+    device->crowded = device->crowded || (count == 0 && id != NULL);
     beckon_tell(device, &news);
 }
 
@@ -228,11 +241,19 @@ static void set_link(Device* device, enum beckon_link link) {
     }
 }
 
-static void tell_result(Device* device, const Request* request, struct beckon_result* result) {
-    result->call = request->call;
-    result->id = beckon_name_text(device, request->id != 0 ? request->id : request->about);
-    if (request->call != 0 && device->options->listener->on_result != NULL) {
-        device->options->listener->on_result(device->options->app, result);
+static void tell_result(Device* device, const Request* request, unsigned failure,
+                        beckon_value error, beckon_value reply) {
+    struct beckon_result result;
+    uint64_t code;
+    beckon_number(beckon_find(reply, "code"), &code);
+    result.call = request->call;
+    result.id = beckon_text_of(device, request->id != 0 ? request->id : request->about);
+    result.error = failure != NO_FAILURE ? beckon_nth_word(failures, failure) : error;
+    result.ok = result.error == NULL;
+    result.code = (int)code + failure_codes[failure];
+    result.reply = reply;
+    if (device->options->listener->on_result != NULL) {
+        device->options->listener->on_result(device->options->app, &result);
     }
 }
 
@@ -276,14 +297,19 @@ static void pace_refused(Device* device) {
 
 /* ------------------------------------------------------------------------------ what is asked */
 
-void beckon_errand(Device* device, enum verb verb, struct beckon_text id) {
+void beckon_sync_in(Device* device, uint32_t in) {
+    device->has_sync = true;
+    device->sync_at = device->now + in;
+}
+
+void beckon_errand(Device* device, enum verb verb, beckon_value id) {
     if (verb == VERB_GET && device->link != BECKON_SYNCING && device->link != BECKON_READY) {
         return;
     }
     for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
         const Request* const one = &device->requests[i];
         if (one->used && one->call == 0 && one->verb == verb &&
-            beckon_same(beckon_name_text(device, one->about), id)) {
+            beckon_same(beckon_text_of(device, one->about), id)) {
             return;
         }
     }
@@ -292,8 +318,7 @@ void beckon_errand(Device* device, enum verb verb, struct beckon_text id) {
         errand->again_at = device->now;
     } else if (verb == VERB_GET) {
         /* The list tells of it, too, once there is room. */
-        device->has_sync = 1;
-        device->sync_at = device->now + SOON_MS;
+        beckon_sync_in(device, SOON_MS);
     } else {
         beckon_tell_left_out(device, id, 0);
     }
@@ -304,7 +329,7 @@ void beckon_errand(Device* device, enum verb verb, struct beckon_text id) {
  * to cancel it.
  */
 static void call_off(Device* device, Request* invite) {
-    const struct beckon_text id = beckon_name_text(device, invite->id);
+    const beckon_value id = beckon_text_of(device, invite->id);
     const bool begins_call = invite->begins_call;
     const uint8_t about = invite->id;
     beckon_inbox_disown(device, id);
@@ -321,116 +346,92 @@ static void call_off(Device* device, Request* invite) {
 /** Another invite is not sent, and none fails, when the broker was heard to have made it. */
 static bool was_made(Device* device, Request* request) {
     if (request->verb != VERB_INVITE || request->sent == 0 || request->withdrawn ||
-        beckon_inbox_made(device, beckon_name_text(device, request->id)) == 0) {
+        !beckon_inbox_made(device, beckon_text_of(device, request->id))) {
         return false;
     }
-    struct beckon_result result;
-    memset(&result, 0, sizeof result);
-    result.ok = result.dup = true;
-    tell_result(device, request, &result);
+    tell_result(device, request, NO_FAILURE, NULL, NULL);
     end_request(device, request);
     return true;
 }
 
-static void fail(Device* device, Request* request, const char* error, int code) {
+static void fail(Device* device, Request* request, unsigned failure) {
     if (was_made(device, request)) {
         return;
     }
-    struct beckon_result result;
-    memset(&result, 0, sizeof result);
     if (request->refused && request->sent == 0 && !request->withdrawn) {
-        error = "rate_limited";
-        code = 20102;
+        failure = RATE_LIMITED;
     }
-    result.ok = error == NULL;
-    result.error = beckon_text_of(error);
-    result.code = code;
-    request->in_flight = 0;
-    tell_result(device, request, &result);
+    request->in_flight = false;
+    tell_result(device, request, failure, NULL, NULL);
+    if (request->verb == VERB_INVITE && request->sent > 0) {
+        call_off(device, request);
+        return;
+    }
     if (request->verb == VERB_INVITE) {
-        if (request->sent == 0) {
-            beckon_inbox_not_invited(device, beckon_name_text(device, request->id));
-        } else {
-            call_off(device, request);
-            return;
-        }
+        beckon_inbox_not_invited(device, beckon_text_of(device, request->id));
     } else if (request->verb == VERB_CANCEL && request->sent == 0) {
-        beckon_inbox_cancelling(device, beckon_name_text(device, request->about), false);
+        beckon_inbox_cancelling(device, beckon_text_of(device, request->about), false);
     }
     end_request(device, request);
 }
 
 /** It gets no reply any more. */
 static void fail_unanswered(Device* device, Request* request) {
-    if (request->withdrawn) {
-        fail(device, request, "withdrawn", 20195);
-    } else if (request->moot) {
-        fail(device, request, NULL, 0);
-    } else if (request->sent > 0) {
-        fail(device, request, "no_reply", 6012);
-    } else if (device->link == BECKON_NO_BECKON) {
-        fail(device, request, "no_beckon", 20192);
-    } else {
-        fail(device, request, "not_connected", 20191);
-    }
+    fail(device, request,
+         request->withdrawn                  ? WITHDRAWN
+         : request->moot                     ? NO_FAILURE
+         : request->sent > 0                 ? NO_REPLY
+         : device->link == BECKON_NO_BECKON  ? NO_BECKON
+                                             : NOT_CONNECTED);
 }
 
 /* ------------------------------------------------------------------------------------- calls */
 
-struct asked {
-    enum verb verb;
-    struct beckon_text about; /* stands in the topic */
-    struct beckon_text id;
-    struct beckon_text data;
-    struct beckon_text reason;
-    uint32_t patience;
-    const char* const* names;
-    unsigned count;
-};
+/** A text of the application's, as msgpack in `buffer`; nothing: it is too long to be an id. */
+static beckon_value text_in(char buffer[ID_BUFFER], const char* chars) {
+    struct beckon_writer out = {buffer, buffer + ID_BUFFER, false};
+    if (chars != NULL) {
+        beckon_put_key(&out, chars);
+    }
+    return chars == NULL || out.full ? NULL : (beckon_value)buffer;
+}
 
-/** Takes it in; `*number` is its own result, if there is no request. */
-static Request* ask(Device* device, const struct asked* asked, uint32_t now, int* number) {
-    device->now = now;
-    *number = BECKON_NOT_THERE;
-    if (device->link == BECKON_NO_BECKON) {
-        return NULL;
+static uint8_t name_chars(Device* device, const char* chars, int* problem) {
+    char buffer[ID_BUFFER];
+    const beckon_value text = text_in(buffer, chars);
+    const uint8_t name = beckon_name(device, text);
+    if (name == 0) {
+        *problem = beckon_is_id(text) ? BECKON_NO_ROOM : BECKON_INVALID;
     }
-    *number = BECKON_INVALID;
-    const bool makes = asked->verb == VERB_INVITE || asked->verb == VERB_MESSAGE;
-    if (!beckon_is_id(asked->about) || (makes && !beckon_is_id(asked->id)) ||
-        asked->count > BECKON_INVITEES) {
-        return NULL;
-    }
-    *number = BECKON_TOO_LARGE;
-    if (asked->data.size > BECKON_DATA_BYTES || asked->reason.size > BECKON_DATA_BYTES) {
-        return NULL;
-    }
-    *number = BECKON_NO_ROOM;
+    return name;
+}
+
+/** There are others for what the device asks by itself. */
+static bool may_call(const Device* device) {
     unsigned calls = 0;
     for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
         calls += device->requests[i].call != 0;
     }
-    if (calls >= BECKON_REQUESTS - 1 - ERRANDS_IN_FLIGHT) {
-        return NULL; /* the others are for what the device asks by itself */
+    return calls < BECKON_REQUESTS - 1 - ERRANDS_IN_FLIGHT;
+}
+
+/** `*number` is the call's, or its own result, if there is no request. */
+static Request* ask(Device* device, enum verb verb, const char* about, const struct beckon_data* data,
+                    const char* reason, uint32_t now, int* number) {
+    char buffer[ID_BUFFER];
+    const beckon_value text = text_in(buffer, about);
+    device->now = now;
+    *number = device->link == BECKON_NO_BECKON ? BECKON_NOT_THERE : BECKON_INVALID;
+    if (device->link == BECKON_NO_BECKON || !beckon_is_id(text)) {
+        return NULL;
     }
-    Request* const request = new_request(device, asked->verb, asked->about);
+    *number = BECKON_NO_ROOM;
+    Request* const request = may_call(device) ? new_request(device, verb, text) : NULL;
     if (request == NULL) {
         return NULL;
     }
-    bool fits = keep_data(device, request, asked->data, asked->reason);
-    if (asked->id.at != NULL) {
-        request->id = beckon_name(device, asked->id);
-        fits = fits && request->id != 0;
-    }
-    for (unsigned i = 0; fits && i < asked->count; ++i) {
-        const struct beckon_text name = beckon_text_of(asked->names[i]);
-        const uint8_t added = beckon_name(device, name);
-        *number = beckon_is_id(name) ? BECKON_NO_ROOM : BECKON_INVALID;
-        fits = added != 0;
-        request->names[request->count] = added;
-        request->count = (uint8_t)(request->count + (fits ? 1 : 0));
-    }
-    if (!fits) {
+    if (!keep_said(device, request, data, reason)) {
+        *number = device->said_used == 0 ? BECKON_TOO_LARGE : BECKON_NO_ROOM;
         end_request(device, request);
         return NULL;
     }
@@ -439,368 +440,358 @@ static Request* ask(Device* device, const struct asked* asked, uint32_t now, int
     }
     request->call = device->last_call;
     request->number = ++device->last_number;
-    request->asked = now;
-    request->again_at = now;
-    request->deadline = now + (asked->patience < PATIENCE_MS ? asked->patience : PATIENCE_MS);
+    request->asked = request->again_at = now;
+    request->deadline = now + PATIENCE_MS;
     *number = request->call;
     return request;
 }
 
-static int ask_about(Device* device, enum verb verb, const char* id, struct beckon_text data,
-                     const char* reason, uint32_t now) {
-    struct asked asked;
-    int number;
-    memset(&asked, 0, sizeof asked);
-    asked.verb = verb;
-    asked.about = beckon_text_of(id);
-    asked.data = data;
-    asked.reason = beckon_text_of(reason);
-    asked.patience = PATIENCE_MS;
-    ask(device, &asked, now, &number);
-    return number;
+/** Also names its id, and those. False: it is over, and `*number` tells why. */
+static bool names(Device* device, Request* request, const char* id, const char* const* others,
+                  unsigned count, int* number) {
+    int problem = 0;
+    if (id != NULL || request->verb == VERB_INVITE || request->verb == VERB_MESSAGE) {
+        request->id = name_chars(device, id, &problem);
+    }
+    for (unsigned i = 0; problem == 0 && i < count; ++i) {
+        if (i == BECKON_INVITEES) {
+            problem = BECKON_INVALID;
+            break;
+        }
+        request->names[i] = name_chars(device, others[i], &problem);
+        request->count = (uint8_t)(i + (problem == 0));
+    }
+    if (problem != 0) {
+        *number = problem;
+        end_request(device, request);
+    }
+    return problem == 0;
 }
 
 int beckon_invite(Device* device, const struct beckon_invitation* invite, uint32_t now) {
-    struct asked asked;
     int number;
-    memset(&asked, 0, sizeof asked);
-    asked.verb = VERB_INVITE;
-    asked.about = beckon_text_of(invite->group != NULL ? invite->group : invite->user);
-    asked.id = beckon_text_of(invite->id);
-    asked.data = invite->data;
-    asked.names = invite->others;
-    asked.count = invite->count;
-    const uint32_t timeout = invite->timeout_ms == BECKON_NO_TIME ? 0
-                             : invite->timeout_ms == 0            ? DEFAULT_TIMEOUT_MS
-                                                                  : invite->timeout_ms;
-    asked.patience = timeout > 0 ? timeout : PATIENCE_MS;
-    if (invite->group == NULL && invite->count >= BECKON_INVITEES) {
+    const bool in_group = invite->group != NULL;
+    if (!in_group && invite->count >= BECKON_INVITEES) {
         return BECKON_INVALID;
     }
-    Request* const request = ask(device, &asked, now, &number);
-    if (request == NULL) {
+    Request* const request = ask(device, VERB_INVITE, in_group ? invite->group : invite->user,
+                                 &invite->data, NULL, now, &number);
+    if (request == NULL ||
+        !names(device, request, invite->id, invite->others, invite->count, &number)) {
         return number;
     }
-    request->value = timeout;
-    request->in_group = invite->group != NULL;
+    request->value = invite->timeout_ms == BECKON_NO_TIME ? 0
+                     : invite->timeout_ms == 0            ? DEFAULT_TIMEOUT_MS
+                                                          : invite->timeout_ms;
+    if (request->value > 0 && request->value < PATIENCE_MS) {
+        request->deadline = now + request->value;
+    }
+    request->in_group = in_group;
     request->first = invite->first;
     request->begins_call = invite->call;
     request->online_only = invite->online_only;
     request->keep = invite->keep;
     request->replace = invite->replace;
-    request->visibility = (unsigned)invite->visibility & 3U;
-    struct beckon_held* const held = beckon_inbox_make(device, asked.id);
-    if (held == NULL) {
+    request->visibility = (uint8_t)invite->visibility;
+    if (!beckon_inbox_inviting(device, request)) {
         end_request(device, request);
         return BECKON_NO_ROOM;
     }
-    beckon_inbox_inviting(device, held, request);
     return number;
 }
 
-int beckon_accept(Device* device, const char* id, struct beckon_text data, uint32_t now) {
+static int ask_about(Device* device, enum verb verb, const char* id, const struct beckon_data* data,
+                     const char* reason, uint32_t now) {
+    int number;
+    ask(device, verb, id, data, reason, now, &number);
+    return number;
+}
+
+int beckon_accept(Device* device, const char* id, const struct beckon_data* data, uint32_t now) {
     return ask_about(device, VERB_ACCEPT, id, data, NULL, now);
 }
 
-int beckon_reject(Device* device, const char* id, struct beckon_text data, const char* reason,
-                  uint32_t now) {
+int beckon_reject(Device* device, const char* id, const struct beckon_data* data,
+                  const char* reason, uint32_t now) {
     return ask_about(device, VERB_REJECT, id, data, reason, now);
 }
 
 int beckon_ringing(Device* device, const char* id, uint32_t now) {
-    return ask_about(device, VERB_RINGING, id, beckon_text_of(NULL), NULL, now);
+    return ask_about(device, VERB_RINGING, id, NULL, NULL, now);
 }
 
-int beckon_join(Device* device, const char* id, struct beckon_text data, uint32_t now) {
+int beckon_join(Device* device, const char* id, const struct beckon_data* data, uint32_t now) {
     return ask_about(device, VERB_JOIN, id, data, NULL, now);
 }
 
 int beckon_resume(Device* device, const char* id, uint32_t now) {
-    return ask_about(device, VERB_RESUME, id, beckon_text_of(NULL), NULL, now);
+    return ask_about(device, VERB_RESUME, id, NULL, NULL, now);
 }
 
-static Request* request_of(Device* device, int call) {
-    for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
-        if (device->requests[i].used && call > 0 && device->requests[i].call == call) {
-            return &device->requests[i];
-        }
-    }
-    return NULL;
-}
-
-int beckon_hangup(Device* device, const char* id, struct beckon_text data, const char* reason,
-                  bool all, uint32_t now) {
-    const int number = ask_about(device, VERB_HANGUP, id, data, reason, now);
-    if (number > 0) {
-        request_of(device, number)->all = all;
+int beckon_hangup(Device* device, const char* id, const struct beckon_data* data,
+                  const char* reason, bool all, uint32_t now) {
+    int number;
+    Request* const request = ask(device, VERB_HANGUP, id, data, reason, now, &number);
+    if (request != NULL) {
+        request->all = all;
     }
     return number;
 }
 
-int beckon_cancel(Device* device, const char* id, struct beckon_text data, uint32_t now) {
-    Request* invite = NULL;
+int beckon_cancel(Device* device, const char* id, const struct beckon_data* data, uint32_t now) {
+    int number;
+    Request* const request = ask(device, VERB_CANCEL, id, data, NULL, now, &number);
+    if (request == NULL) {
+        return number;
+    }
     for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
         Request* const one = &device->requests[i];
-        if (one->used && one->verb == VERB_INVITE && !one->in_flight && one->sent == 0 &&
-            beckon_same(beckon_name_text(device, one->id), beckon_text_of(id))) {
-            invite = one;
+        if (one->used && one->verb == VERB_INVITE && one->sent == 0 && one->id == request->about) {
+            /* Nobody has heard of it: both have their result with the next step. */
+            one->withdrawn = request->moot = true;
+            one->deadline = request->deadline = now;
+            return number;
         }
     }
-    const int number = ask_about(device, VERB_CANCEL, id, data, NULL, now);
-    if (number > 0 && invite != NULL) {
-        /* Nobody has heard of it: both have their result with the next step. */
-        invite->withdrawn = 1;
-        invite->deadline = now;
-        request_of(device, number)->moot = 1;
-        request_of(device, number)->deadline = now;
-    } else if (number > 0) {
-        beckon_inbox_cancelling(device, beckon_text_of(id), true);
-    }
+    beckon_inbox_cancelling(device, beckon_text_of(device, request->about), true);
     return number;
 }
 
-int beckon_signal(Device* device, const char* id, const char* to, struct beckon_text data,
+int beckon_signal(Device* device, const char* id, const char* to, const struct beckon_data* data,
                   uint32_t now) {
-    struct asked asked;
     int number;
-    memset(&asked, 0, sizeof asked);
-    asked.verb = VERB_SIGNAL;
-    asked.about = beckon_text_of(id);
-    asked.data = data;
-    asked.patience = PATIENCE_MS;
-    asked.names = &to;
-    asked.count = to != NULL ? 1 : 0;
-    Request* const request = ask(device, &asked, now, &number);
-    if (request != NULL) {
+    Request* const request = ask(device, VERB_SIGNAL, id, data, NULL, now, &number);
+    if (request != NULL && names(device, request, NULL, &to, to != NULL ? 1 : 0, &number)) {
         request->value = device->seq++;
     }
     return number;
 }
 
 int beckon_message(Device* device, const char* user, const char* group, const char* id,
-                   struct beckon_text data, bool online_only, uint32_t now) {
-    struct asked asked;
+                   const struct beckon_data* data, bool online_only, uint32_t now) {
     int number;
-    memset(&asked, 0, sizeof asked);
-    asked.verb = VERB_MESSAGE;
-    asked.about = beckon_text_of(group != NULL ? group : user);
-    asked.id = beckon_text_of(id);
-    asked.data = data;
-    asked.patience = PATIENCE_MS;
-    Request* const request = ask(device, &asked, now, &number);
-    if (request != NULL) {
+    Request* const request =
+        ask(device, VERB_MESSAGE, group != NULL ? group : user, data, NULL, now, &number);
+    if (request != NULL && names(device, request, id, NULL, 0, &number)) {
         request->in_group = group != NULL;
         request->online_only = online_only;
     }
     return number;
 }
 
-void beckon_set_busy(Device* device, bool busy, struct beckon_text data) {
+void beckon_set_busy(Device* device, bool busy, const struct beckon_data* data) {
     device->busy = busy;
     if (busy) {
-        device->busy_data = data;
+        memset(&device->busy_data, 0, sizeof device->busy_data);
+        if (data != NULL) {
+            device->busy_data = *data;
+        }
     }
 }
 
 /* ----------------------------------------------------------------------------------- packets */
 
-#define REQ_BYTES (sizeof((Device*)0)->prefix + 16)
-
-/** `r:7`, or `r:run-7`, in `buffer`. */
-static struct beckon_text req_of(const Device* device, const char* word, uint32_t number,
-                                 char buffer[REQ_BYTES]) {
-    struct beckon_writer text = {buffer, buffer + REQ_BYTES, false};
+/** `:7`, or `:run-7`, behind this device's prefix. */
+static void put_req(const Device* device, struct beckon_writer* out, const char* word,
+                    uint32_t number) {
+    char req[sizeof device->prefix + 16];
+    struct beckon_writer text = {req, req + sizeof req, false};
     beckon_put_word(&text, device->prefix);
     beckon_put_word(&text, word);
     beckon_put_decimal(&text, number);
-    return beckon_text_from(buffer, (size_t)(text.at - buffer));
+    beckon_put_text(out, req, (size_t)(text.at - req), false);
 }
 
-/** The topic of a request, ended by zero. */
 static void put_topic(const Device* device, struct beckon_writer* out, const char* place,
-                      struct beckon_text about, const char* verb) {
+                      beckon_value about) {
     beckon_put_word(out, device->options->root != NULL ? device->options->root : "beckon");
     beckon_put_word(out, "/v1/");
     beckon_put_word(out, place);
-    beckon_put(out, about.at, about.size);
+    beckon_put_chars(out, about);
     beckon_put_word(out, "/");
-    beckon_put_word(out, verb);
 }
 
 struct body {
-    struct beckon_writer* out;
-    char* count; /* the head of its map */
+    struct beckon_writer out;
+    char* begin; /* the head of its map, which counts */
 };
 
 static void put_field(struct body* body, const char* key) {
-    ++*body->count;
-    beckon_put_key(body->out, key);
+    ++*body->begin;
+    beckon_put_key(&body->out, key);
 }
 
-static void put_text_field(struct body* body, const char* key, struct beckon_text text) {
-    if (text.at != NULL) {
+static void put_value_field(struct body* body, const char* key, beckon_value value) {
+    if (value != NULL) {
         put_field(body, key);
-        beckon_put_text(body->out, text);
+        beckon_put_value(&body->out, value);
+    }
+}
+
+static void put_word_field(struct body* body, const char* key, const char* word) {
+    if (word != NULL) {
+        put_field(body, key);
+        beckon_put_key(&body->out, word);
     }
 }
 
 static void put_number_field(struct body* body, const char* key, uint32_t number) {
     put_field(body, key);
-    beckon_put_head(body->out, BECKON_UINT, number);
+    beckon_put_head(&body->out, 0, 0x7f, 0xcc, number);
 }
 
 static void put_flag_field(struct body* body, const char* key, bool flag) {
     if (flag) {
         put_field(body, key);
-        beckon_put(body->out, "\xc3", 1);
+        beckon_put(&body->out, "\xc3", 1);
     }
 }
 
-static bool begin_body(struct body* body, struct beckon_writer* out) {
+/** With the topic, and what each body begins with. False: not even that fits. */
+static bool begin_packet(const Device* device, struct body* body, void* buffer, size_t size,
+                         const char* place, beckon_value about, unsigned verb, const char* word,
+                         uint32_t number) {
+    const struct beckon_writer out = {buffer, (char*)buffer + size, false};
     body->out = out;
-    body->count = out->at;
-    beckon_put_head(out, BECKON_MAP, 0);
-    return !out->full;
+    put_topic(device, &body->out, place, about);
+    beckon_put_chars(&body->out, beckon_nth_word(verbs, verb));
+    beckon_put_word(&body->out, "/");
+    beckon_put_chars(&body->out, beckon_me(device));
+    beckon_put(&body->out, "", 1);
+    body->begin = body->out.at;
+    beckon_put(&body->out, "\x80", 1);
+    if (body->out.full) {
+        return false;
+    }
+    put_field(body, "req");
+    put_req(device, &body->out, word, number);
+    put_word_field(body, "device", device->options->device);
+    return true;
 }
 
 static void put_names(const Device* device, struct body* body, const Request* request) {
-    const char* const key = request->verb == VERB_SIGNAL ? "to"
-                            : request->in_group          ? "invitees"
-                                                         : "also";
     if (request->count == 0) {
         return;
     }
-    put_field(body, key);
+    put_field(body, request->verb == VERB_SIGNAL ? "to"
+                    : request->in_group          ? "invitees"
+                                                 : "also");
     if (request->verb != VERB_SIGNAL) {
-        beckon_put_head(body->out, BECKON_ARRAY, request->count);
+        beckon_put_head(&body->out, 0x90, 0x0f, 0xdb, request->count);
     }
     for (unsigned i = 0; i < request->count; ++i) {
-        beckon_put_text(body->out, beckon_name_text(device, request->names[i]));
+        beckon_put_value(&body->out, beckon_text_of(device, request->names[i]));
     }
 }
 
-/** What stands in it goes by what it has, whatever it is. */
-static void put_body(const Device* device, struct beckon_writer* out, const Request* request) {
-    struct body body;
-    char req[REQ_BYTES];
-    if (!begin_body(&body, out)) {
-        return;
-    }
-    put_text_field(&body, "req", req_of(device, ":", request->number, req));
-    put_text_field(&body, "device", beckon_text_of(device->options->device));
-    put_text_field(&body, "id", beckon_name_text(device, request->id));
-    put_text_field(&body, request->verb == VERB_GET ? "after" : "data", data_of(device, request));
-    const char* const reason = device->data + request->data_at + request->data_size;
-    if (request->reason_size > 0) {
-        put_text_field(&body, "reason", beckon_text_from(reason, request->reason_size));
-    } else if (request->verb == VERB_REJECT && request->call == 0) {
-        put_text_field(&body, "reason", beckon_text_of("busy"));
-    }
+/** What only some verbs have. */
+static void put_own_fields(const Device* device, struct body* body, const Request* request) {
+    static const char* const visibilities[] = {NULL, "members", "invitees", "inviter"};
     if (request->verb == VERB_SIGNAL) {
-        put_number_field(&body, "seq", request->value);
+        put_number_field(body, "seq", request->value);
     } else if (request->verb == VERB_INVITE) {
         /* What is left of it, after it has waited. */
         const uint32_t waited = device->now - request->asked;
         const uint32_t left = request->value > waited ? request->value - waited : 1;
-        put_number_field(&body, "timeout_ms", request->value > 0 ? left : 0);
-        if (request->visibility != BECKON_VISIBILITY_USUAL) {
-            put_text_field(&body, "visibility",
-                           beckon_text_of(beckon_nth_word("members\0invitees\0inviter\0",
-                                                          request->visibility - 1U)));
+        put_number_field(body, "timeout_ms", request->value > 0 ? left : 0);
+        put_word_field(body, "visibility", visibilities[request->visibility & 3]);
+        put_flag_field(body, "call", request->begins_call);
+    } else if (request->verb == VERB_REJECT && request->call == 0) {
+        put_word_field(body, "reason", "busy");
+        if (device->busy_data.at != NULL && !request->no_data) {
+            put_field(body, "data");
+            beckon_put_text(&body->out, device->busy_data.at, device->busy_data.size,
+                            device->busy_data.binary);
         }
-    }
-    put_names(device, &body, request);
-    put_text_field(&body, "answer", beckon_text_of(request->first ? "first" : NULL));
-    put_text_field(&body, "on_inviter_lost", beckon_text_of(request->keep ? "keep" : NULL));
-    put_flag_field(&body, "call", request->verb == VERB_INVITE && request->begins_call);
-    put_flag_field(&body, "online_only", request->online_only);
-    put_flag_field(&body, "replace", request->replace);
-    put_flag_field(&body, "all", request->all);
-    if (request->verb == VERB_SYNC && device->cursor_size > 0) {
-        put_text_field(&body, "after", beckon_text_from(device->cursor, device->cursor_size));
-    }
-    if (request->verb == VERB_SYNC && device->sync_limit > 0) {
-        put_number_field(&body, "limit", device->sync_limit);
+    } else if (request->verb == VERB_SYNC) {
+        put_value_field(body, "after", device->cursor[0] != 0 ? device->cursor : NULL);
+        if (device->sync_limit > 0) {
+            put_number_field(body, "limit", device->sync_limit);
+        }
     }
 }
 
-static void finish_packet(struct beckon_packet* packet, const char* buffer, const char* payload,
-                          const struct beckon_writer* out) {
+static void end_packet(const struct body* body, const void* buffer, struct beckon_packet* packet) {
     packet->subscribe = false;
     packet->topic = buffer;
-    packet->payload = payload;
-    packet->size = (size_t)(out->at - payload);
+    packet->payload = body->begin;
+    packet->size = (size_t)(body->out.at - body->begin);
 }
 
 static bool put_here(const Device* device, void* buffer, size_t size, bool gone,
                      struct beckon_packet* packet) {
-    struct beckon_writer out = {buffer, (char*)buffer + size, false};
     struct body body;
-    char buffer_of_run[REQ_BYTES];
-    const struct beckon_text run = req_of(device, ":run-", device->runs, buffer_of_run);
-    put_topic(device, &out, "user/", beckon_me(device), "here/");
-    beckon_put(&out, beckon_me(device).at, beckon_me(device).size);
-    beckon_put(&out, "", 1);
-    const char* const payload = out.at;
-    if (!begin_body(&body, &out)) {
+    if (!begin_packet(device, &body, buffer, size, "user/", beckon_me(device), VERB_HERE, ":run-",
+                      device->runs)) {
         return false;
     }
-    put_text_field(&body, "req", run);
-    put_text_field(&body, "device", beckon_text_of(device->options->device));
-    put_text_field(&body, "run", run);
+    put_field(&body, "run");
+    put_req(device, &body.out, ":run-", device->runs);
     put_flag_field(&body, "gone", gone);
-    finish_packet(packet, buffer, payload, &out);
-    return !out.full;
+    end_packet(&body, buffer, packet);
+    return !body.out.full;
 }
 
 static void refuse_as_too_large(Device* device, Request* request, uint32_t limit);
 
 static uint32_t until_repeat(unsigned tries) { return FIRST_REPEAT_MS << (tries < 2 ? tries : 2); }
 
+/** By what the broker takes, less `beside`; and by the buffer. */
+static uint32_t most_payload(const Device* device, size_t beside) {
+    uint32_t most = device->max_payload > 0 ? device->max_payload : UINT32_MAX;
+    if (device->max_packet > 0) {
+        consider(&most, device->max_packet > beside ? device->max_packet - (uint32_t)beside : 0);
+    }
+    return most;
+}
+
 /** False: it was not sent, and is over. */
 static bool send(Device* device, Request* request, void* buffer, size_t size,
                  struct beckon_packet* packet) {
-    struct beckon_writer out = {buffer, (char*)buffer + size, false};
-    const bool user =
-        request->verb == VERB_INVITE || request->verb == VERB_MESSAGE || request->verb == VERB_SYNC;
-    put_topic(device, &out,
-              !user               ? "invitation/"
-              : request->in_group ? "group/"
-                                  : "user/",
-              beckon_name_text(device, request->about), beckon_nth_word(verbs, request->verb));
-    beckon_put(&out, "/", 1);
-    beckon_put(&out, beckon_me(device).at, beckon_me(device).size);
-    const size_t topic_size = (size_t)(out.at - (char*)buffer);
-    beckon_put(&out, "", 1);
-    const char* const payload = out.at;
-    put_body(device, &out, request);
-    finish_packet(packet, buffer, payload, &out);
+    struct body body;
+    const bool user = request->verb == VERB_INVITE || request->verb == VERB_MESSAGE ||
+                      request->verb == VERB_SYNC;
+    if (!begin_packet(device, &body, buffer, size,
+                      !user               ? "invitation/"
+                      : request->in_group ? "group/"
+                                          : "user/",
+                      beckon_text_of(device, request->about), request->verb, ":",
+                      request->number)) {
+        refuse_as_too_large(device, request, 0);
+        return false;
+    }
     /* What MQTT 5 counts beside it: the `req` may stand in a property as well. */
-    char req[REQ_BYTES];
-    const size_t beside = topic_size + req_of(device, ":", request->number, req).size;
-    uint32_t limit = out.full ? (uint32_t)(size > beside ? size - beside : 0) : UINT32_MAX;
-    if (device->max_payload > 0) {
-        consider(&limit, device->max_payload);
-    }
-    if (device->max_packet > 0) {
-        consider(&limit, device->max_packet > beside ? device->max_packet - (uint32_t)beside : 0);
-    }
-    if (out.full || packet->size > limit) {
-        refuse_as_too_large(device, request, limit);
+    const size_t beside = (size_t)(body.begin - (char*)buffer) - 1 +
+                          beckon_size(beckon_find((beckon_value)body.begin, "req"));
+    put_value_field(&body, "id", beckon_text_of(device, request->id));
+    put_value_field(&body, request->verb == VERB_GET ? "after" : "data",
+                    beckon_said(device, request, false));
+    put_value_field(&body, "reason", beckon_said(device, request, true));
+    put_own_fields(device, &body, request);
+    put_names(device, &body, request);
+    put_word_field(&body, "answer", request->first ? "first" : NULL);
+    put_word_field(&body, "on_inviter_lost", request->keep ? "keep" : NULL);
+    put_flag_field(&body, "online_only", request->online_only);
+    put_flag_field(&body, "replace", request->replace);
+    put_flag_field(&body, "all", request->all);
+    end_packet(&body, buffer, packet);
+    const uint32_t most = most_payload(device, beside);
+    if (body.out.full || packet->size > most) {
+        refuse_as_too_large(device, request, body.out.full ? (uint32_t)size : most);
         return false;
     }
     request->size = (uint16_t)packet->size;
-    request->in_flight = 1;
+    request->in_flight = true;
     request->has_again = request->verb != VERB_SIGNAL;
     request->again_at = device->now + until_repeat(request->tries);
-    request->sent = (uint8_t)(request->sent + (request->sent < UINT8_MAX ? 1 : 0));
-    request->tries = (uint8_t)(request->tries + (request->tries < UINT8_MAX ? 1 : 0));
+    request->sent = (uint8_t)(request->sent + (request->sent < UINT8_MAX));
+    request->tries = (uint8_t)(request->tries + (request->tries < UINT8_MAX));
     pace_sent(device);
     return true;
 }
 
 static void begin_sync(Device* device) {
-    if (device->cursor_size == 0) {
+    if (device->cursor[0] == 0) {
         if (!device->here_noted && !device->has_here) {
             device->has_here = 1; /* which goes first */
             device->here_at = device->now;
@@ -823,8 +814,8 @@ static void begin_sync(Device* device) {
 static bool next_subscription(Device* device, void* buffer, size_t size,
                               struct beckon_packet* packet) {
     struct beckon_writer out = {buffer, (char*)buffer + size, false};
-    put_topic(device, &out, "inbox/", beckon_me(device),
-              device->subscriptions == 2 ? "event" : "reply");
+    put_topic(device, &out, "inbox/", beckon_me(device));
+    beckon_put_word(&out, device->subscriptions == 2 ? "event" : "reply");
     beckon_put(&out, "", 1);
     memset(packet, 0, sizeof *packet);
     packet->subscribe = true;
@@ -844,7 +835,7 @@ static Request* first_waiting(Device* device, bool errand) {
         }
         errands += one->in_flight;
         if (!one->in_flight && beckon_due(one->again_at, device->now) &&
-            (first == NULL || (!errand && (int32_t)(one->number - first->number) < 0))) {
+            (first == NULL || (!errand && is_older(one, first)))) {
             first = one;
         }
     }
@@ -916,8 +907,9 @@ bool beckon_will(Device* device, void* buffer, size_t size, struct beckon_packet
 
 /* ----------------------------------------------------------------------------------- replies */
 
-static bool for_the_moment(struct beckon_text error) {
-    return beckon_word("rate_limited\0storage_unavailable\0internal\0", error) < 3;
+static bool for_the_moment(beckon_value error) {
+    return beckon_is(error, "rate_limited") || beckon_is(error, "storage_unavailable") ||
+           beckon_is(error, "internal");
 }
 
 static void put_off(Request* request, uint32_t until) {
@@ -926,91 +918,94 @@ static void put_off(Request* request, uint32_t until) {
     request->again_at = until;
 }
 
-static void here_replied(Device* device, struct beckon_text reply, struct beckon_text error) {
-    bool found;
+static void here_in(Device* device, uint32_t in) {
+    device->has_here = true;
+    device->here_at = device->now + in;
+}
+
+static void here_replied(Device* device, const struct fields* reply) {
     uint64_t again;
-    device->here_noted = 1;
+    const beckon_value told = reply->at[KEY_AGAIN_MS];
+    const beckon_value error = reply->at[KEY_ERROR];
+    device->here_noted = true;
     device->here_tries = 0;
-    device->has_here = 0;
-    if (error.at != NULL) {
+    device->has_here = false;
+    if (error != NULL) {
         if (for_the_moment(error)) {
-            device->has_here = 1;
-            device->here_at = device->now + SOON_MS;
+            here_in(device, SOON_MS);
         }
         return;
     }
-    beckon_find_number(reply, "again_ms", UINT32_MAX, &found, &again);
-    if (found || device->presence_told) {
-        const uint32_t half = found ? (uint32_t)(again / 2) : DEFAULT_AGAIN_MS / 2;
-        device->has_here = 1;
-        device->here_at = device->now + (half > SOON_MS ? half : SOON_MS);
+    if (!beckon_number(told, &again) || again > FAR_MS) {
+        again = DEFAULT_AGAIN_MS;
+    }
+    if (told != NULL || device->presence_told) {
+        here_in(device, again > 2 * SOON_MS ? (uint32_t)again / 2 : SOON_MS);
     }
 }
 
 static void sync_is_over(Device* device) {
-    device->cursor_size = 0;
+    device->cursor[0] = 0;
     device->sync_unanswered = 0;
     set_link(device, BECKON_READY);
     beckon_inbox_end_sync(device);
 }
 
-static void synced(Device* device, struct beckon_text reply, struct beckon_text error) {
-    device->syncing = 0;
-    if (error.at != NULL) {
+static void synced(Device* device, const struct fields* reply) {
+    const beckon_value error = reply->at[KEY_ERROR];
+    device->syncing = false;
+    if (error != NULL) {
         if (!beckon_is(error, "rate_limited")) {
-            device->cursor_size = 0; /* from the first page; else that page again */
+            device->cursor[0] = 0; /* from the first page; else that page again */
         }
-        device->has_sync = 1;
-        device->sync_at = device->now + SOON_MS;
+        beckon_sync_in(device, SOON_MS);
         return;
     }
-    beckon_inbox_speaks(device, (uint32_t)beckon_hash(0, beckon_find_text(reply, "server_epoch")));
-    struct beckon_text invitations = beckon_find_entries(reply, "invitations", BECKON_ARRAY);
-    struct beckon_value one;
-    while (beckon_take(&invitations, &one)) {
-        if (one.kind == BECKON_MAP) {
-            beckon_inbox_listed(device, one.text);
+    beckon_inbox_speaks(device, reply->at[KEY_SERVER_EPOCH]);
+    struct beckon_list invitations = beckon_entries(reply->at[KEY_INVITATIONS]);
+    beckon_value one;
+    while ((one = beckon_take(&invitations)) != NULL) {
+        beckon_inbox_listed(device, one);
+    }
+    const beckon_value next = reply->at[KEY_NEXT];
+    struct beckon_writer out = {(char*)device->cursor,
+                                (char*)device->cursor + sizeof device->cursor, false};
+    if (next != NULL) {
+        beckon_put_value(&out, next);
+        if (!out.full) {
+            beckon_sync_in(device, 0);
+            return;
         }
+        beckon_tell_left_out(device, NULL, 0);
     }
-    const struct beckon_text next = beckon_find_text(reply, "next");
-    if (next.at == NULL) {
-        sync_is_over(device);
-    } else if (next.size > 0 && next.size <= sizeof device->cursor) {
-        memcpy(device->cursor, next.at, next.size);
-        device->cursor_size = (uint8_t)next.size;
-        device->has_sync = 1;
-        device->sync_at = device->now;
-    } else {
-        beckon_tell_left_out(device, beckon_text_of(NULL), 0);
-        sync_is_over(device);
-    }
+    sync_is_over(device);
 }
 
 /** Goes on with the next page, or from the first. */
-static void turn_page(Device* device, Request* get, struct beckon_text next) {
-    drop_data(device, get);
-    get->paged = next.at != NULL && keep_data(device, get, next, beckon_text_of(NULL));
+static void turn_page(Device* device, Request* get, beckon_value next) {
+    const struct beckon_data data = {beckon_chars(next), beckon_size(next), false};
+    drop_said(device, get);
+    get->paged = next != NULL && keep_said(device, get, &data, NULL);
     put_off(get, device->now + (get->paged ? 0 : SOON_MS));
 }
 
-static void got(Device* device, Request* get, struct beckon_text reply) {
-    const struct beckon_text info = beckon_find_entries(reply, "invitation", BECKON_MAP);
-    const struct beckon_text next = beckon_find_text(reply, "next");
+static void got(Device* device, Request* get, const struct fields* reply) {
+    const beckon_value info = reply->at[KEY_INVITATION];
+    const beckon_value next = reply->at[KEY_NEXT];
     const bool first = !get->paged;
-    if (next.at != NULL) {
-        beckon_inbox_got(device, info, first, false);
+    if (next != NULL) {
         turn_page(device, get, next);
     } else {
         end_request(device, get); /* what it tells may lead to another */
-        beckon_inbox_got(device, info, first, true);
     }
+    beckon_inbox_got(device, info, first, next == NULL);
 }
 
-static void errand_replied(Device* device, Request* errand, struct beckon_text reply,
-                           struct beckon_text error) {
-    if (error.at != NULL && for_the_moment(error)) {
+static void errand_replied(Device* device, Request* errand, const struct fields* reply) {
+    const beckon_value error = reply->at[KEY_ERROR];
+    if (error != NULL && for_the_moment(error)) {
         if (errand->verb == VERB_GET && !beckon_is(error, "rate_limited")) {
-            turn_page(device, errand, beckon_text_of(NULL)); /* from the first */
+            turn_page(device, errand, NULL); /* from the first */
         } else {
             put_off(errand, device->now + SOON_MS);
         }
@@ -1019,57 +1014,46 @@ static void errand_replied(Device* device, Request* errand, struct beckon_text r
     if (beckon_is(error, "too_large") && errand->verb == VERB_REJECT && !errand->no_data &&
         device->busy_data.at != NULL) {
         /* What this broker does not take: that it stops ringing counts for more. */
-        errand->no_data = 1;
+        errand->no_data = true;
         put_off(errand, device->now);
         return;
     }
-    if (errand->verb == VERB_GET && error.at == NULL) {
+    if (errand->verb == VERB_GET && error == NULL) {
         got(device, errand, reply);
         return;
     }
-    const struct beckon_text id = beckon_name_text(device, errand->about);
     if (errand->verb == VERB_GET) {
-        beckon_inbox_forgotten(device, id);
+        beckon_inbox_forgotten(device, beckon_text_of(device, errand->about));
     } else {
-        beckon_inbox_replied(device, errand, error.at == NULL, reply);
-        if (errand->verb == VERB_CANCEL && errand->begins_call) {
-            /* Who accepted before may be in a call with this user, who knows nothing of it. */
-            errand->verb = VERB_HANGUP;
-            errand->begins_call = 0;
-            errand->all = 1;
-            put_off(errand, device->now);
-            return;
-        }
+        beckon_inbox_replied(device, errand, reply);
+    }
+    if (errand->verb == VERB_CANCEL && errand->begins_call) {
+        /* Who accepted before may be in a call with this user, who knows nothing of it. */
+        errand->verb = VERB_HANGUP;
+        errand->begins_call = false;
+        errand->all = true;
+        put_off(errand, device->now);
+        return;
     }
     end_request(device, errand);
 }
 
-static void told(Device* device, Request* request, struct beckon_text reply,
-                 struct beckon_text error) {
-    request->in_flight = request->has_again = 0;
+static void told(Device* device, Request* request, beckon_value reply,
+                 const struct fields* fields) {
+    const beckon_value error = fields->at[KEY_ERROR];
+    request->in_flight = request->has_again = false;
     if (request->verb == VERB_SYNC) {
         end_request(device, request);
-        synced(device, reply, error);
+        synced(device, fields);
         return;
     }
     if (request->call == 0) {
-        errand_replied(device, request, reply, error);
+        errand_replied(device, request, fields);
         return;
     }
-    struct beckon_result result;
-    bool found;
-    uint64_t code;
-    memset(&result, 0, sizeof result);
-    result.ok = error.at == NULL;
-    result.error = error;
-    beckon_find_number(reply, "code", INT32_MAX, &found, &code);
-    result.code = (int)code;
-    result.dup = beckon_find_flag(reply, "dup");
-    result.merged_into = beckon_find_id(reply, "merged_into");
-    result.reply = reply;
-    tell_result(device, request, &result);
-    beckon_inbox_replied(device, request, result.ok, reply);
-    if (request->verb == VERB_INVITE && !result.ok && for_the_moment(error) &&
+    tell_result(device, request, NO_FAILURE, error, reply);
+    beckon_inbox_replied(device, request, fields);
+    if (request->verb == VERB_INVITE && for_the_moment(error) &&
         (request->sent > 1 || beckon_is(error, "internal"))) {
         call_off(device, request); /* when it was sent before, it may have been made */
     } else {
@@ -1080,88 +1064,84 @@ static void told(Device* device, Request* request, struct beckon_text reply,
 static void refuse_as_too_large(Device* device, Request* request, uint32_t limit) {
     /* As the broker would have said it. */
     char reply[48];
-    struct beckon_writer out = {reply, reply + sizeof reply, false};
-    struct body body;
-    begin_body(&body, &out);
-    put_text_field(&body, "field", beckon_text_of("payload"));
-    put_number_field(&body, "code", 8001);
+    struct body body = {{reply, reply + sizeof reply, false}, reply};
+    beckon_put(&body.out, "\x80", 1);
+    put_word_field(&body, "field", "payload");
+    put_number_field(&body, "code", failure_codes[TOO_LARGE]);
     if (limit != UINT32_MAX) {
         put_number_field(&body, "limit", limit);
     }
-    if (request->verb == VERB_SYNC) {
-        sync_is_over(device);
-    }
-    if (request->call == 0 && request->verb != VERB_REJECT) {
-        end_request(device, request); /* the application's buffer is too small for anything */
+    if (request->call == 0 && (request->verb != VERB_REJECT || request->no_data)) {
+        /* Not even what the device has to ask fits into the application's buffer. */
+        device->syncing = device->syncing && request->verb != VERB_SYNC;
+        end_request(device, request);
+        beckon_tell_left_out(device, NULL, 0);
         return;
     }
-    told(device, request, beckon_text_from(reply, (size_t)(out.at - reply)),
-         beckon_text_of("too_large"));
+    struct fields fields;
+    beckon_read((beckon_value)reply, &fields);
+    fields.at[KEY_ERROR] = beckon_nth_word(failures, TOO_LARGE);
+    told(device, request, (beckon_value)reply, &fields);
 }
 
-/** Whether it is this device's `req`, with that word behind the prefix; `*number` is what follows.
- */
-static bool is_own_req(const Device* device, struct beckon_text req, const char* word,
-                       uint32_t* number) {
-    const size_t prefix = strlen(device->prefix);
-    const size_t begin = prefix + strlen(word);
-    if (req.size <= begin || memcmp(req.at, device->prefix, prefix) != 0 ||
-        memcmp(req.at + prefix, word, begin - prefix) != 0) {
-        return false;
-    }
-    *number = 0;
-    for (size_t i = begin; i < req.size; ++i) {
-        if (req.at[i] < '0' || req.at[i] > '9') {
+/** Whether it is this device's `req`, with that word behind the prefix; `*number` follows. */
+static bool is_own_req(const Device* device, beckon_value req, const char* word, uint32_t* number) {
+    const char* at = beckon_chars(req);
+    size_t left = beckon_size(req);
+    const char* const expected[] = {device->prefix, word};
+    for (unsigned i = 0; i < 2; ++i) {
+        const size_t size = strlen(expected[i]);
+        if (left <= size || memcmp(at, expected[i], size) != 0) {
             return false;
         }
-        *number = *number * 10 + (uint32_t)(req.at[i] - '0');
+        at += size;
+        left -= size;
+    }
+    *number = 0;
+    for (; left > 0; --left, ++at) {
+        if (*at < '0' || *at > '9') {
+            return false;
+        }
+        *number = *number * 10 + (uint32_t)(*at - '0');
     }
     return true;
 }
 
 /** Which one is replied to. Refused by the rate, without a `req`: the oldest. */
-static Request* asked_by(Device* device, unsigned verb, struct beckon_text req,
-                         struct beckon_text error) {
+static Request* asked_by(Device* device, unsigned verb, beckon_value req, beckon_value error) {
     uint32_t number = 0;
-    const bool named = req.at != NULL;
     Request* oldest = NULL;
-    if (named ? !is_own_req(device, req, ":", &number) : !beckon_is(error, "rate_limited")) {
+    if (req != NULL ? !is_own_req(device, req, ":", &number) : !beckon_is(error, "rate_limited")) {
         return NULL;
     }
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
         Request* const one = &device->requests[i];
-        if (!one->used || one->verb != verb || one->number == 0) {
-            continue;
-        }
-        if (named && one->number == number) {
-            return one;
-        }
-        if (!named && one->in_flight &&
-            (oldest == NULL || (int32_t)(one->number - oldest->number) < 0)) {
+        if (one->used && one->verb == verb && one->number != 0 &&
+            (req != NULL ? one->number == number
+                         : one->in_flight && (oldest == NULL || is_older(one, oldest)))) {
             oldest = one;
         }
     }
     return oldest;
 }
 
-static void receive_reply(Device* device, struct beckon_text reply) {
-    struct beckon_value ok;
-    const struct beckon_text tag = beckon_find_text(reply, "device");
-    const unsigned verb = beckon_word(verbs, beckon_find_text(reply, "re"));
-    struct beckon_text req = beckon_find_text(reply, "req");
-    struct beckon_text error = beckon_find_text(reply, "error");
+static void receive_reply(Device* device, beckon_value reply) {
+    struct fields fields;
+    beckon_read(reply, &fields);
+    const beckon_value req = fields.at[KEY_REQ];
+    const beckon_value tag = fields.at[KEY_DEVICE];
+    const beckon_value error = fields.at[KEY_ERROR];
+    const unsigned verb = beckon_word(verbs, fields.at[KEY_RE]);
     uint32_t run;
-    if (!beckon_find(reply, "ok", &ok) || ok.kind != BECKON_BOOL ||
-        tag.size != sizeof device->tag || (ok.number != 0) != (error.at == NULL)) {
+    if (beckon_is_true(fields.at[KEY_OK]) != (error == NULL) || beckon_size(tag) != 16) {
         return;
     }
     if (device->link == BECKON_NO_BECKON && !device->syncing) {
-        device->has_sync = 1; /* it has come late, but whoever answers is there */
-        device->sync_at = device->now;
+        beckon_sync_in(device, 0); /* it has come late, but whoever answers is there */
     }
     if (verb == VERB_HERE) {
         if (is_own_req(device, req, ":run-", &run) && run == device->runs) {
-            here_replied(device, reply, error);
+            here_replied(device, &fields);
         }
         return;
     }
@@ -1169,8 +1149,8 @@ static void receive_reply(Device* device, struct beckon_text reply) {
     if (request == NULL) {
         return;
     }
-    memcpy(device->tag, tag.at, sizeof device->tag);
-    device->has_tag = 1;
+    device->tag[0] = 0xa0 | 16;
+    memcpy(device->tag + 1, beckon_chars(tag), 16);
     if (beckon_is(error, "rate_limited")) {
         pace_refused(device);
         if (!request->in_flight) {
@@ -1179,15 +1159,14 @@ static void receive_reply(Device* device, struct beckon_text reply) {
         if (request->call != 0 && request->verb != VERB_SIGNAL &&
             !beckon_due(request->deadline, device->now + SOON_MS)) {
             --request->sent;
-            request->refused = 1;
+            request->refused = true;
             put_off(request, device->now + SOON_MS);
             return;
         }
     }
-    if (request->call == 0 && !request->in_flight) {
-        return; /* late: it is asked again */
-    }
-    told(device, request, reply, error);
+    if (request->call != 0 || request->in_flight) {
+        told(device, request, reply, &fields);
+    } /* else it is late, and asked again */
 }
 
 /* ------------------------------------------------------------------------------- the connection */
@@ -1224,7 +1203,7 @@ static void lose_connection(Device* device, bool too_large) {
     }
     beckon_inbox_lose_connection(device);
     device->has_here = device->has_sync = device->syncing = device->sync_unanswered = 0;
-    device->cursor_size = 0;
+    device->cursor[0] = 0;
 }
 
 void beckon_connected(Device* device, size_t max_packet, uint32_t now) {
@@ -1249,29 +1228,25 @@ void beckon_disconnected(Device* device, bool too_large, uint32_t now) {
 static char inbox_topic(const Device* device, const char* topic) {
     char mine[24 + 2 * BECKON_ID_BYTES];
     struct beckon_writer out = {mine, mine + sizeof mine, false};
-    put_topic(device, &out, "inbox/", beckon_me(device), "");
+    put_topic(device, &out, "inbox/", beckon_me(device));
     const size_t size = (size_t)(out.at - mine);
     if (strncmp(topic, mine, size) != 0) {
         return 0;
     }
-    const unsigned word = beckon_word("event\0reply\0", beckon_text_of(topic + size));
-    return word < 2 ? "er"[word] : 0;
+    return strcmp(topic + size, "event") == 0   ? 'e'
+           : strcmp(topic + size, "reply") == 0 ? 'r'
+                                                : 0;
 }
 
 void beckon_receive(Device* device, const char* topic, const void* payload, size_t size,
                     uint32_t now) {
     const char which = inbox_topic(device, topic);
-    const struct beckon_text body = beckon_text_from(payload, size);
-    if (size > UINT16_MAX) {
-        beckon_missed(device, topic, now);
-        return;
-    }
     beckon_advance(device, now);
-    if (which != 0 && beckon_is_map(body)) {
+    if (which != 0 && beckon_is_map(payload, size)) {
         if (which == 'e') {
-            beckon_inbox_event(device, body);
+            beckon_inbox_event(device, payload);
         } else {
-            receive_reply(device, body);
+            receive_reply(device, payload);
         }
     }
 }
@@ -1280,8 +1255,7 @@ void beckon_missed(Device* device, const char* topic, uint32_t now) {
     const char which = inbox_topic(device, topic);
     beckon_advance(device, now);
     if (which == 'e') {
-        device->has_sync = 1;
-        device->sync_at = now;
+        beckon_sync_in(device, 0);
         return;
     }
     for (unsigned i = 0; which == 'r' && i < BECKON_REQUESTS; ++i) {
@@ -1291,19 +1265,18 @@ void beckon_missed(Device* device, const char* topic, uint32_t now) {
             continue;
         }
         if (one->verb == VERB_GET) {
-            beckon_tell_left_out(device, beckon_name_text(device, one->about), 1);
+            beckon_tell_left_out(device, beckon_text_of(device, one->about), 1);
             end_request(device, one);
         } else if (one->verb == VERB_SYNC) {
             end_request(device, one);
             device->syncing = 0;
             if (device->sync_limit == 1) {
-                beckon_tell_left_out(device, beckon_text_of(NULL), 0);
+                beckon_tell_left_out(device, NULL, 0);
                 sync_is_over(device);
                 return;
             }
             device->sync_limit = device->sync_limit == 0 ? 1 : device->sync_limit / 2;
-            device->has_sync = 1;
-            device->sync_at = now;
+            beckon_sync_in(device, 0);
         }
     }
 }
@@ -1344,9 +1317,8 @@ void beckon_advance(Device* device, uint32_t now) {
         } else if (request->verb == VERB_SYNC) {
             end_request(device, request);
             device->syncing = 0;
-            device->cursor_size = 0;
-            device->has_sync = 1;
-            device->sync_at = now + SYNC_AGAIN_MS;
+            device->cursor[0] = 0;
+            beckon_sync_in(device, SYNC_AGAIN_MS);
             no_beckon(device);
         } else {
             put_off(request, now);
@@ -1357,8 +1329,7 @@ void beckon_advance(Device* device, uint32_t now) {
         for (unsigned i = 0; i < BECKON_INVITATIONS; ++i) {
             if (device->held[i].id == 0) {
                 device->crowded = 0;
-                device->has_sync = 1;
-                device->sync_at = now;
+                beckon_sync_in(device, 0);
             }
         }
     }
@@ -1409,7 +1380,7 @@ void beckon_close(Device* device, uint32_t now) {
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
         Request* const one = &device->requests[i];
         if (one->used && one->call != 0) {
-            fail(device, one, "closed", 20193);
+            fail(device, one, CLOSED);
         }
     }
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
@@ -1439,9 +1410,13 @@ void beckon_new_id(Device* device, char id[BECKON_NEW_ID_BYTES]) {
 }
 
 bool beckon_init(Device* device, const struct beckon_options* options) {
+    int problem = 0;
     memset(device, 0, sizeof *device);
+    for (unsigned i = 0; i < BECKON_NAMES; ++i) {
+        device->name_at[i] = NOWHERE;
+    }
     device->options = options;
-    device->me = beckon_name(device, beckon_text_of(options->user));
+    device->me = name_chars(device, options->user, &problem);
     device->sync_limit = options->sync_limit;
     set_pace(device, 50, 200);
     struct beckon_writer out = {device->prefix, device->prefix + sizeof device->prefix - 1, false};
@@ -1450,12 +1425,10 @@ bool beckon_init(Device* device, const struct beckon_options* options) {
     } else {
         put_random(device, &out, 2);
     }
-    if (options->random != NULL) {
-        device->seq = options->random(options->app) >> 1;
-    }
-    return device->me != 0 && !out.full &&
+    device->seq = options->random(options->app) >> 1;
+    return problem == 0 && !out.full &&
            (options->device == NULL || strlen(options->device) <= BECKON_ID_BYTES) &&
-           (options->root == NULL || beckon_is_id(beckon_text_of(options->root)));
+           (options->root == NULL || strlen(options->root) <= BECKON_ID_BYTES);
 }
 
 void beckon_set_limits(Device* device, const struct beckon_limits* limits) {

@@ -18,14 +18,19 @@ typedef struct beckon_device Device;
 typedef struct beckon_held Held;
 typedef struct beckon_part Part;
 typedef struct beckon_news News;
-typedef struct beckon_text Text;
+typedef beckon_value Value;
 
-/* In the order of `beckon_what`. */
+/* Texts, as msgpack; a zero ends them. In the order of `beckon_what`. */
 static const char events[] =
-    "new_invitation\0invitee_accepted\0invitee_rejected\0invitation_cancelled\0"
-    "invitation_timeout\0invitation_modified\0invitation_revoked\0invitee_ringing\0signal\0"
-    "participant_joined\0participant_left\0participant_moved\0call_ended\0message\0";
-static const char states[] = "pending\0accepted\0rejected\0cancelled\0timed_out\0revoked\0";
+    "\xae" "new_invitation" "\xb0" "invitee_accepted" "\xb0" "invitee_rejected"
+    "\xb4" "invitation_cancelled" "\xb2" "invitation_timeout" "\xb3" "invitation_modified"
+    "\xb2" "invitation_revoked" "\xaf" "invitee_ringing" "\xa6" "signal" "\xb2" "participant_joined"
+    "\xb0" "participant_left" "\xb1" "participant_moved" "\xaa" "call_ended" "\xa7" "message";
+static const char states[] =
+    "\xa7" "pending" "\xa8" "accepted" "\xa8" "rejected" "\xa9" "cancelled" "\xa9" "timed_out"
+    "\xa7" "revoked";
+static const char roles[] = "\xa7" "inviter" "\xa7" "invitee" "\xa8" "observer";
+static const char visibilities[] = "\xa7" "members" "\xa8" "invitees" "\xa7" "inviter";
 
 /* Why something ended; of `held` 0 is none and 15 another. */
 enum {
@@ -39,57 +44,41 @@ enum {
     REASON_GROUP_DISMISSED,
     REASON_REMOVED,
     REASON_DECLINED,
+    REASON_BUSY,
     REASON_OTHER = 15
 };
 static const char reasons[] =
-    "cancelled\0answered\0replaced\0call_ended\0expired\0inviter_lost\0left_group\0"
-    "group_dismissed\0removed\0declined\0busy\0hangup\0connection_lost\0";
+    "\xa9" "cancelled" "\xa8" "answered" "\xa8" "replaced" "\xaa" "call_ended" "\xa7" "expired"
+    "\xac" "inviter_lost" "\xaa" "left_group" "\xaf" "group_dismissed" "\xa7" "removed"
+    "\xa8" "declined" "\xa4" "busy" "\xa6" "hangup" "\xaf" "connection_lost";
 
-static unsigned reason_number(Text reason) {
-    if (reason.at == NULL) {
-        return 0;
-    }
-    const unsigned number = 1 + beckon_word(reasons, reason);
-    return number < 14 ? number : REASON_OTHER;
+static uint8_t reason_number(Value reason) {
+    const unsigned number = reason == NULL ? 0 : 1 + beckon_word(reasons, reason);
+    return (uint8_t)(number < 14 ? number : REASON_OTHER);
 }
 
-static Text reason_text(unsigned number) {
-    return beckon_text_of(
-        number == 0 || number == REASON_OTHER ? NULL : beckon_nth_word(reasons, number - 1));
+static Value reason_text(unsigned number) {
+    return number == 0 || number == REASON_OTHER ? NULL : beckon_nth_word(reasons, number - 1);
 }
 
-static Text nothing(void) { return beckon_text_of(NULL); }
-
-struct cause {
-    Text by, by_device, reason;
-    bool here, assumed;
-};
-
-static struct cause no_cause(void) {
-    struct cause cause;
-    memset(&cause, 0, sizeof cause);
-    return cause;
-}
-
-static News news_of(enum beckon_what what) {
-    News news;
-    memset(&news, 0, sizeof news);
-    news.what = what;
-    return news;
+static void begin(News* news, enum beckon_what what) {
+    memset(news, 0, sizeof *news);
+    news->what = what;
 }
 
 /* ------------------------------------------------------------------------------- what is held */
 
-static Text id_of(const Device* device, const Held* held) {
-    return beckon_name_text(device, held->id);
+static Value id_of(const Device* device, const Held* held) {
+    return beckon_text_of(device, held->id);
 }
 
-static bool is_own(const Device* device, Text by, Text by_device) {
-    return device->has_tag && beckon_same(by, beckon_me(device)) &&
-           beckon_same(by_device, beckon_text_from(device->tag, sizeof device->tag));
+static bool is_own(const Device* device, Value by, Value by_device) {
+    return beckon_same(by, beckon_me(device)) && beckon_same(by_device, beckon_tag(device));
 }
 
-static Held* find_any(Device* device, Text id) {
+static const char user_key[] = "user";
+
+static Held* find_any(Device* device, Value id) {
     for (unsigned i = 0; i < BECKON_INVITATIONS; ++i) {
         Held* const held = &device->held[i];
         if (held->id != 0 && beckon_same(id_of(device, held), id)) {
@@ -99,24 +88,24 @@ static Held* find_any(Device* device, Text id) {
     return NULL;
 }
 
-static Held* find(Device* device, Text id) {
+static Held* find(Device* device, Value id) {
     Held* const held = find_any(device, id);
     return held != NULL && !held->draft ? held : NULL;
 }
 
-static Part* part_named(const Device* device, Held* held, Text user) {
+static Part* part_named(const Device* device, const Held* held, Value user) {
     for (unsigned i = 0; i < held->count; ++i) {
-        if (beckon_same(beckon_name_text(device, held->parts[i].name), user)) {
-            return &held->parts[i];
+        if (beckon_same(beckon_text_of(device, held->parts[i].name), user)) {
+            return (Part*)&held->parts[i];
         }
     }
     return NULL;
 }
 
-static Part* own_part(const Device* device, Held* held) {
+static Part* own_part(const Device* device, const Held* held) {
     for (unsigned i = 0; held->role == BECKON_INVITEE && i < held->count; ++i) {
         if (held->parts[i].name == device->me && !held->parts[i].fresh) {
-            return &held->parts[i];
+            return (Part*)&held->parts[i];
         }
     }
     return NULL;
@@ -135,12 +124,12 @@ static bool anyone_pending(const Held* held) {
     return held->more_pending > 0 || anyone_in(held, BECKON_PENDING);
 }
 
-static bool is_over(const Device* device, Held* held) {
+static bool is_over(const Device* device, const Held* held) {
     const Part* const own = own_part(device, held);
     return own != NULL ? own->state != BECKON_PENDING : !anyone_pending(held);
 }
 
-static bool in_call(const Device* device, Held* held) {
+static bool in_call(const Device* device, const Held* held) {
     if (!held->call_live) {
         return false;
     }
@@ -156,7 +145,7 @@ static void remove_part(Device* device, Held* held, unsigned index) {
 }
 
 /** As pending, unless it is listed already. Nothing: there is no room. */
-static Part* list(Device* device, Held* held, Text user) {
+static Part* list(Device* device, Held* held, Value user) {
     Part* part = part_named(device, held, user);
     if (part != NULL) {
         return part;
@@ -194,44 +183,47 @@ static void note_ended(Device* device, Held* held) {
     drop(device, held);
 }
 
-Held* beckon_inbox_make(Device* device, Text id) {
+/** A free one, perhaps for one that has nothing to tell any more. */
+static Held* make(Device* device, Value id) {
     Held* unused = NULL;
-    for (unsigned i = 0; i < BECKON_INVITATIONS && unused == NULL; ++i) {
-        unused = device->held[i].id == 0 ? &device->held[i] : NULL;
-    }
-    /* Its end is told: what the others still answer counts for less than what comes. */
-    for (unsigned i = 0; i < BECKON_INVITATIONS && unused == NULL; ++i) {
+    Held* told = NULL;
+    for (unsigned i = 0; i < BECKON_INVITATIONS; ++i) {
         Held* const held = &device->held[i];
-        if (held->role == BECKON_INVITEE && held->end_told && is_over(device, held) &&
-            !in_call(device, held) && !held->gap) {
-            note_ended(device, held);
+        if (held->id == 0) {
             unused = held;
+        } else if (held->role == BECKON_INVITEE && held->end_told && is_over(device, held) &&
+                   !in_call(device, held) && !held->gap) {
+            told = held;
         }
     }
+    /* What the others still answer counts for less than what comes. */
+    if (unused == NULL && told != NULL) {
+        note_ended(device, told);
+        unused = told;
+    }
     if (unused != NULL) {
-        memset(unused, 0, sizeof *unused);
         unused->id = beckon_name(device, id);
     }
     return unused != NULL && unused->id != 0 ? unused : NULL;
 }
 
-static void forget(Device* device, enum recent kind, Text id) {
+static void forget(Device* device, enum recent kind, Value id) {
     struct beckon_recent* const one = beckon_recall(device, kind, id);
     if (one != NULL) {
         one->kind = RECENT_NONE;
     }
 }
 
-static bool recalls(Device* device, enum recent kind, Text id) {
+static bool recalls(Device* device, enum recent kind, Value id) {
     return beckon_recall(device, kind, id) != NULL;
 }
 
 /** Of this nothing is told any more. */
-static bool is_past(Device* device, Text id) {
+static bool is_past(Device* device, Value id) {
     return recalls(device, RECENT_ENDED, id) || recalls(device, RECENT_DISOWNED, id);
 }
 
-static void ask_how_it_stands(Device* device, Text id) { beckon_errand(device, VERB_GET, id); }
+static void ask_how_it_stands(Device* device, Value id) { beckon_errand(device, VERB_GET, id); }
 
 /* ---------------------------------------------------------------------------------------- time */
 
@@ -248,7 +240,7 @@ static void set_deadline(const Device* device, Held* held, uint32_t remaining) {
             device->now + (held->has_deadline ? remaining + TOO_LATE_BY_MS : NOW_AND_THEN_MS));
 }
 
-static uint32_t remaining_of(const Device* device, Held* held, uint32_t now) {
+static uint32_t remaining_of(const Device* device, const Held* held, uint32_t now) {
     if (!held->has_deadline || is_over(device, held)) {
         return BECKON_NO_TIME;
     }
@@ -256,12 +248,15 @@ static uint32_t remaining_of(const Device* device, Held* held, uint32_t now) {
 }
 
 /** False: it is no time. What is too far is none. */
-static bool find_time(Text map, const char* key, uint32_t* time) {
-    bool found;
+static bool read_time(Value value, uint32_t* time) {
     uint64_t number;
-    const bool is_time = beckon_find_number(map, key, MOST_MS, &found, &number);
-    *time = found && number < FAR_MS ? (uint32_t)number : BECKON_NO_TIME;
-    return is_time;
+    const bool is_number = beckon_number(value, &number);
+    *time = is_number && number < FAR_MS ? (uint32_t)number : BECKON_NO_TIME;
+    return value == NULL || (is_number && number <= MOST_MS);
+}
+
+static Value id_or_nothing(Value value) {
+    return beckon_is_id(value) ? value : NULL;
 }
 
 /* ------------------------------------------------------------------------------ what is told */
@@ -272,10 +267,10 @@ static void clear_marks(Held* held) {
     }
 }
 
-static void describe(const Device* device, Held* held, News* news) {
+static void describe(const Device* device, const Held* held, News* news) {
     news->id = id_of(device, held);
-    news->inviter = beckon_name_text(device, held->inviter);
-    news->group = beckon_name_text(device, held->group);
+    news->inviter = beckon_text_of(device, held->inviter);
+    news->group = beckon_text_of(device, held->group);
     news->role = (enum beckon_role)held->role;
     news->rev = held->rev;
     news->remaining_ms = remaining_of(device, held, device->now);
@@ -288,18 +283,13 @@ static void describe(const Device* device, Held* held, News* news) {
     news->held = (uint8_t)(held - device->held);
 }
 
-static void tell(Device* device, Held* held, News* news, const struct cause* cause) {
+static void tell(Device* device, Held* held, News* news) {
     describe(device, held, news);
-    news->by = cause->by;
-    news->by_device = cause->by_device;
-    news->assumed = cause->assumed;
-    news->here = cause->here;
+    const Part* const own = own_part(device, held);
+    const bool nobody_left = !anyone_pending(held) && !anyone_in(held, BECKON_ACCEPTED) &&
+                             held->more_best != BECKON_ACCEPTED;
     if (news->what == BECKON_INVITATION_CANCELLED || news->what == BECKON_INVITATION_REVOKED) {
-        const Part* const own = own_part(device, held);
-        news->ends_ours = held->role == BECKON_INVITEE
-                              ? own != NULL && own->marked
-                              : !anyone_pending(held) && !anyone_in(held, BECKON_ACCEPTED) &&
-                                    held->more_best != BECKON_ACCEPTED;
+        news->ends_ours = held->role == BECKON_INVITEE ? own != NULL && own->marked : nobody_left;
     }
     if (!held->busy) {
         beckon_tell(device, news);
@@ -307,64 +297,61 @@ static void tell(Device* device, Held* held, News* news, const struct cause* cau
 }
 
 /** It is told that somebody is asked; this user is, or another of its devices did. */
-static void rings(Device* device, Held* held, News* news, const struct cause* cause,
-                  uint32_t remaining) {
-    held->announced = 1;
+static void rings(Device* device, Held* held, News* news, uint32_t remaining) {
+    held->announced = true;
     set_deadline(device, held, remaining);
     news->whole = true;
-    held->busy = 0;
+    held->busy = false;
     if (held->role == BECKON_INVITER) {
         news->what = BECKON_OWN_INVITATION;
     } else if (device->busy) {
         news->what = BECKON_REJECTED_AS_BUSY;
         beckon_errand(device, VERB_REJECT, id_of(device, held));
     }
-    tell(device, held, news, cause);
+    tell(device, held, news);
     held->busy = news->what == BECKON_REJECTED_AS_BUSY;
-    if (news->left_out > 0 && !held->busy) {
+    if (news->left_out > 0) {
         beckon_tell_left_out(device, id_of(device, held), news->left_out);
     }
 }
 
-static void set_ending(Device* device, Held* held, const struct cause* cause) {
-    const uint8_t by = beckon_name(device, cause->by);
+static void set_ending(Device* device, Held* held, const News* news) {
+    const uint8_t by = beckon_name(device, news->by);
     beckon_release(device, held->end_by);
     held->end_by = by;
-    held->end_has_device = cause->by_device.size == sizeof held->end_by_device;
-    if (held->end_has_device) {
-        memcpy(held->end_by_device, cause->by_device.at, sizeof held->end_by_device);
+    held->end_by_device[0] = 0;
+    if (beckon_size(news->by_device) == 16) {
+        held->end_by_device[0] = 0xa0 | 16;
+        memcpy(held->end_by_device + 1, beckon_chars(news->by_device), 16);
     }
-    held->end_reason = reason_number(cause->reason) & 15U;
-    held->end_here = cause->here;
-    device->other_reason = held->end_reason == REASON_OTHER ? cause->reason : nothing();
+    held->end_reason = reason_number(news->reason);
+    held->end_here = news->here;
+    device->other_reason = news->reason;
 }
 
 static void tell_end(Device* device, Held* held) {
+    News news;
     if (!held->announced || held->end_told) {
         return;
     }
-    held->end_told = 1;
-    News news = news_of(BECKON_INVITATION_ENDED);
-    struct cause cause = no_cause();
+    held->end_told = true;
+    begin(&news, BECKON_INVITATION_ENDED);
     const Part* const own = own_part(device, held);
-    unsigned best = held->more_best != 0 ? held->more_best : BECKON_FORGOTTEN;
+    unsigned best = held->more_best != 0 ? held->more_best
+                    : held->assumed      ? BECKON_TIMED_OUT
+                                         : BECKON_FORGOTTEN;
     for (unsigned i = 0; i < held->count; ++i) {
         const unsigned state = held->parts[i].state;
         best = state != BECKON_PENDING && state < best ? state : best;
     }
-    if (held->assumed && best > BECKON_TIMED_OUT) {
-        best = BECKON_TIMED_OUT;
-    }
     news.state = (enum beckon_state)(own != NULL ? own->state : best);
-    news.reason =
-        held->end_reason == REASON_OTHER ? device->other_reason : reason_text(held->end_reason);
-    cause.by = beckon_name_text(device, held->end_by);
-    if (held->end_has_device) {
-        cause.by_device = beckon_text_from(held->end_by_device, sizeof held->end_by_device);
-    }
-    cause.here = held->end_here;
-    cause.assumed = held->assumed;
-    tell(device, held, &news, &cause);
+    news.reason = held->end_reason == REASON_OTHER ? device->other_reason
+                                                   : reason_text(held->end_reason);
+    news.by = beckon_text_of(device, held->end_by);
+    news.by_device = held->end_by_device[0] != 0 ? held->end_by_device : NULL;
+    news.here = held->end_here;
+    news.assumed = held->assumed;
+    tell(device, held, &news);
 }
 
 /** After each change: tells the end, once, and forgets what nobody waits for. */
@@ -373,7 +360,7 @@ static void settle(Device* device, Held* held) {
         return;
     }
     tell_end(device, held);
-    device->other_reason = nothing();
+    device->other_reason = NULL;
     if (held->gap || held->assumed) {
         return;
     }
@@ -391,23 +378,23 @@ static void settle(Device* device, Held* held) {
 
 /* ---------------------------------------------------------------------------------- the call */
 
-/** Where it is noted that this user takes part; nothing: it is not noted. */
-static bool takes_part(Device* device, Held* held, Text user) {
+static bool takes_part(Device* device, Held* held, Value user) {
     const Part* const part = part_named(device, held, user);
-    return (beckon_same(user, beckon_name_text(device, held->inviter)) && held->inviter_in_call) ||
-           (part != NULL && part->in_call);
+    return beckon_same(user, beckon_text_of(device, held->inviter))
+               ? held->inviter_in_call
+               : part != NULL && part->in_call;
 }
 
-static void set_in_call(Device* device, Held* held, Text user, bool is_in_call) {
+static void set_in_call(Device* device, Held* held, Value user, bool is_in_call) {
     Part* const part = part_named(device, held, user);
-    if (beckon_same(user, beckon_name_text(device, held->inviter))) {
+    if (beckon_same(user, beckon_text_of(device, held->inviter))) {
         held->inviter_in_call = is_in_call;
     } else if (part != NULL) {
         part->in_call = is_in_call;
     }
 }
 
-static void join_call(Device* device, Held* held, Text user) {
+static void join_call(Device* device, Held* held, Value user) {
     if (!held->call_live && !held->call_over) {
         held->call_live = held->inviter_in_call = 1;
         held->call_began = device->now;
@@ -420,17 +407,17 @@ static void join_call(Device* device, Held* held, Text user) {
     }
 }
 
-static void leave_call(Device* device, Held* held, News* news, const struct cause* cause) {
+static void leave_call(Device* device, Held* held, News* news) {
     const bool unknown = held->partial && part_named(device, held, news->user) == NULL;
     if (in_call(device, held) && (unknown || takes_part(device, held, news->user))) {
         set_in_call(device, held, news->user, false);
-        if (!cause->here) {
-            tell(device, held, news, cause);
+        if (!news->here) {
+            tell(device, held, news);
         }
     }
 }
 
-static void end_call(Device* device, Held* held, News* news, const struct cause* cause) {
+static void end_call(Device* device, Held* held, News* news) {
     const bool was_in_it = in_call(device, held);
     if (!held->call_live) {
         return;
@@ -441,20 +428,20 @@ static void end_call(Device* device, Held* held, News* news, const struct cause*
         held->parts[i].in_call = 0;
     }
     if (was_in_it) {
-        tell(device, held, news, cause);
+        tell(device, held, news);
     }
 }
 
 /** Nobody says how it ended. */
 static void lose_call(Device* device, Held* held) {
-    News news = news_of(BECKON_CALL_ENDED);
-    const struct cause cause = no_cause();
+    News news;
+    begin(&news, BECKON_CALL_ENDED);
     news.duration_ms = device->now - held->call_began;
-    end_call(device, held, &news, &cause);
+    end_call(device, held, &news);
 }
 
 /** This user is in the call of an invitation that was over here: how it stands is asked. */
-static void come_back(Device* device, Text id) {
+static void come_back(Device* device, Value id) {
     forget(device, RECENT_ENDED, id);
     beckon_remember(device, RECENT_RETURNED, id);
     ask_how_it_stands(device, id);
@@ -463,8 +450,7 @@ static void come_back(Device* device, Text id) {
 /* ------------------------------------------------------------------------------------ changes */
 
 /** To those who are marked and pending, and to others whom the news is about. */
-static void apply(Device* device, Held* held, News* news, enum beckon_state state,
-                  const struct cause* cause, bool others) {
+static void apply(Device* device, Held* held, News* news, enum beckon_state state, bool others) {
     const bool was_over = is_over(device, held) && !held->unlisted;
     bool changed = others;
     for (unsigned i = 0; i < held->count && state != BECKON_PENDING; ++i) {
@@ -477,56 +463,51 @@ static void apply(Device* device, Held* held, News* news, enum beckon_state stat
         }
     }
     if (!was_over && changed) {
-        set_ending(device, held, cause);
+        set_ending(device, held, news);
     }
     if (!changed && state != BECKON_PENDING) {
         return;
     }
     const bool answer = state == BECKON_ACCEPTED || state == BECKON_REJECTED;
     /* Once the application has taken it for over, only answers are news. */
-    if (!cause->here && (!held->assumed || answer)) {
-        tell(device, held, news, cause);
+    if (!news->here && (!held->assumed || answer)) {
+        tell(device, held, news);
     }
     if (state == BECKON_ACCEPTED && held->call) {
         join_call(device, held, news->user);
     }
 }
 
-static void apply_one(Device* device, Held* held, News* news, enum beckon_state state,
-                      const struct cause* cause) {
+static void apply_one(Device* device, Held* held, News* news, enum beckon_state state) {
     Part* const part = list(device, held, news->user);
     clear_marks(held);
     if (part != NULL) {
-        part->marked = 1;
-        part->fresh = 0;
+        part->marked = true;
+        part->fresh = false;
     }
-    apply(device, held, news, state, cause, part == NULL);
+    apply(device, held, news, state, part == NULL);
 }
 
-/** Marks those whom the entries name. False: not all of them are known one by one. */
-static bool mark_named(Device* device, Held* held, Text users, bool lists, uint16_t* left_out) {
-    struct beckon_value user;
+/** Lists and marks those whom it names; counts those for whom there is no room. */
+static void mark_named(Device* device, Held* held, struct beckon_list users, News* news) {
+    Value user;
     clear_marks(held);
-    while (beckon_take(&users, &user)) {
-        if (user.kind == BECKON_TEXT && beckon_is_id(user.text)) {
-            Part* const part =
-                lists ? list(device, held, user.text) : part_named(device, held, user.text);
-            if (part != NULL) {
-                part->marked = 1;
-                part->fresh = 0;
-            } else if (lists) {
-                ++*left_out;
-            }
+    while ((user = beckon_take(&users)) != NULL) {
+        Part* const part = beckon_is_id(user) ? list(device, held, user) : NULL;
+        if (part != NULL) {
+            part->marked = true;
+            part->fresh = false;
+        } else {
+            ++news->left_out;
         }
     }
-    return *left_out == 0;
 }
 
 static void assume(Device* device, Held* held) {
-    News news = news_of(BECKON_INVITATION_TIMEOUT);
-    struct cause cause = no_cause();
+    News news;
+    begin(&news, BECKON_INVITATION_TIMEOUT);
     const bool gap = held->gap;
-    cause.assumed = true;
+    news.assumed = true;
     held->has_look = held->gap = 0;
     if (held->role == BECKON_INVITEE) {
         Part* const own = own_part(device, held);
@@ -534,7 +515,7 @@ static void assume(Device* device, Held* held) {
         if (own != NULL) {
             own->marked = 1;
         }
-        apply(device, held, &news, BECKON_TIMED_OUT, &cause, false);
+        apply(device, held, &news, BECKON_TIMED_OUT, false);
         held->assumed = 1;
         settle(device, held);
         return;
@@ -544,7 +525,7 @@ static void assume(Device* device, Held* held) {
         held->parts[i].marked = held->parts[i].state == BECKON_PENDING && !held->parts[i].fresh;
     }
     if (held->announced && anyone_pending(held)) {
-        tell(device, held, &news, &cause);
+        tell(device, held, &news);
     }
     held->assumed = gap || anyone_pending(held);
     tell_end(device, held);
@@ -586,38 +567,45 @@ uint32_t beckon_inbox_next(const Device* device, uint32_t now) {
 
 /* ------------------------------------------------------------------- what this device asks */
 
-void beckon_inbox_inviting(Device* device, Held* held, const struct beckon_request* invite) {
+static uint32_t hash_of(Value data) {
+    return (uint32_t)beckon_hash(beckon_is_binary(data), data);
+}
+
+bool beckon_inbox_inviting(Device* device, const struct beckon_request* invite) {
+    Held* const held = make(device, beckon_text_of(device, invite->id));
+    if (held == NULL) {
+        return false;
+    }
     held->inviter = beckon_name(device, beckon_me(device));
     held->role = BECKON_INVITER;
     held->rev = 1;
     held->call = invite->begins_call;
     held->first = invite->first;
     held->online_only = invite->online_only;
-    held->visibility =
-        invite->visibility != BECKON_VISIBILITY_USUAL
-            ? invite->visibility
-            : (unsigned)(invite->in_group ? BECKON_VISIBILITY_MEMBERS : BECKON_VISIBILITY_INVITEES);
-    held->data_hash = (uint32_t)beckon_hash(
-        invite->binary, beckon_text_from(device->data + invite->data_at, invite->data_size));
+    held->visibility = invite->visibility != BECKON_VISIBILITY_USUAL ? invite->visibility
+                       : invite->in_group                            ? BECKON_VISIBILITY_MEMBERS
+                                                                     : BECKON_VISIBILITY_INVITEES;
+    held->data_hash = hash_of(beckon_said(device, invite, false));
     if (invite->in_group) {
-        held->group = beckon_name(device, beckon_name_text(device, invite->about));
+        held->group = beckon_name(device, beckon_text_of(device, invite->about));
     } else {
-        list(device, held, beckon_name_text(device, invite->about));
+        list(device, held, beckon_text_of(device, invite->about));
     }
     for (unsigned i = 0; i < invite->count; ++i) {
-        list(device, held, beckon_name_text(device, invite->names[i]));
+        list(device, held, beckon_text_of(device, invite->names[i]));
     }
     held->unlisted = held->gap = held->count == 0;
+    return true;
 }
 
-void beckon_inbox_not_invited(Device* device, Text id) {
+void beckon_inbox_not_invited(Device* device, Value id) {
     Held* const held = find(device, id);
     if (held != NULL && !held->confirmed) {
         drop(device, held);
     }
 }
 
-void beckon_inbox_disown(Device* device, Text id) {
+void beckon_inbox_disown(Device* device, Value id) {
     Held* const held = find(device, id);
     if (held == NULL || !held->announced) {
         beckon_remember(device, RECENT_DISOWNED, id);
@@ -627,44 +615,41 @@ void beckon_inbox_disown(Device* device, Text id) {
     }
 }
 
-void beckon_inbox_cancelling(Device* device, Text id, bool on_its_way) {
+void beckon_inbox_cancelling(Device* device, Value id, bool on_its_way) {
     Held* const held = find(device, id);
     if (held != NULL) {
         held->cancelling = on_its_way;
     }
 }
 
-int beckon_inbox_made(Device* device, Text id) {
-    if (recalls(device, RECENT_ENDED, id)) {
-        return 2;
-    }
-    Held* const held = find(device, id);
-    if (held == NULL || !held->confirmed) {
-        return 0;
-    }
-    return held->unlisted || anyone_pending(held) ? 1 : 2;
+bool beckon_inbox_made(Device* device, Value id) {
+    const Held* const held = find(device, id);
+    return recalls(device, RECENT_ENDED, id) || (held != NULL && held->confirmed);
 }
 
 /* --------------------------------------------------------------- what the broker has of all */
 
-void beckon_inbox_speaks(Device* device, uint32_t epoch) {
-    const bool another = !device->has_epoch || device->epoch != epoch;
+void beckon_inbox_speaks(Device* device, Value server_epoch) {
+    const uint32_t epoch = (uint32_t)beckon_hash(0, server_epoch);
     const bool had_one = device->has_epoch;
+    if (had_one && device->epoch == epoch) {
+        return;
+    }
     device->epoch = epoch;
-    device->has_epoch = 1;
-    for (unsigned i = 0; another && had_one && i < BECKON_RECENT; ++i) {
+    device->has_epoch = true;
+    for (unsigned i = 0; had_one && i < BECKON_RECENT; ++i) {
         struct beckon_recent* const one = &device->recent[i];
         if (one->kind == RECENT_ENDED && (one->marks & MARK_FIRST) != 0) {
             one->kind = RECENT_ENDED_BEFORE;
         }
     }
     /* What came after the first sync was sent is of this start. */
-    for (unsigned i = 0; another && i < BECKON_INVITATIONS; ++i) {
+    for (unsigned i = 0; i < BECKON_INVITATIONS; ++i) {
         device->held[i].earlier = device->held[i].before;
     }
 }
 
-void beckon_inbox_forgotten(Device* device, Text id) {
+void beckon_inbox_forgotten(Device* device, Value id) {
     Held* const held = find_any(device, id);
     if (held != NULL && held->draft) {
         drop(device, held);
@@ -676,11 +661,11 @@ void beckon_inbox_forgotten(Device* device, Text id) {
     }
     lose_call(device, held);
     if (held->announced && !held->end_told) {
-        News news = news_of(BECKON_INVITATION_ENDED);
-        const struct cause cause = no_cause();
-        news.state = BECKON_FORGOTTEN;
+        News news;
+    begin(&news, BECKON_INVITATION_ENDED);
+            news.state = BECKON_FORGOTTEN;
         held->end_told = 1;
-        tell(device, held, &news, &cause);
+        tell(device, held, &news);
     }
     /* Not remembered as ended: after a restart of the broker an invite that is sent again makes it
      * anew. */
@@ -734,74 +719,71 @@ void beckon_inbox_lose_connection(Device* device) {
 /* ------------------------------------------------------- what `sync` and `get` tell of one */
 
 struct info {
-    Text id, inviter, group, data, invitees, participants, call_reason;
+    struct fields fields;
+    Value id, inviter, data, call_reason;
+    struct beckon_list invitees, participants;
     unsigned role; /* 2: observer */
     unsigned visibility;
-    bool call, first, online_only, ended, has_rev, has_call;
+    bool has_rev, has_call;
     uint32_t rev, remaining, duration;
 };
 
-/** Also of a `new_invitation`. */
-static bool read_common(Text map, struct info* info) {
-    memset(info, 0, sizeof *info);
-    info->id = beckon_find_id(map, "id");
-    info->inviter = beckon_find_id(map, "inviter");
-    info->group = beckon_find_id(map, "group");
-    info->data = beckon_find_text(map, "data");
-    info->invitees = beckon_find_entries(map, "invitees", BECKON_ARRAY);
-    const Text role = beckon_find_text(map, "role");
-    const Text visibility = beckon_find_text(map, "visibility");
-    info->role =
-        role.at == NULL ? BECKON_INVITEE : beckon_word("inviter\0invitee\0observer\0", role);
-    info->visibility = visibility.at != NULL
-                           ? 1 + beckon_word("members\0invitees\0inviter\0", visibility)
-                       : info->group.at != NULL ? BECKON_VISIBILITY_MEMBERS
-                                                : BECKON_VISIBILITY_INVITEES;
-    info->call = beckon_find_flag(map, "call");
-    info->online_only = beckon_find_flag(map, "online_only");
-    info->first = beckon_is(beckon_find_text(map, "answer"), "first");
-    bool found;
+/** Also of a `new_invitation`. False: it cannot be read. */
+static bool read_info(Value map, struct info* info) {
     uint64_t rev;
-    const bool is_rev = beckon_find_number(map, "rev", UINT32_MAX, &found, &rev);
-    info->has_rev = found;
+    struct fields call;
+    beckon_read(map, &info->fields);
+    const Value* const at = info->fields.at;
+    info->id = at[KEY_ID];
+    info->inviter = at[KEY_INVITER];
+    info->data = at[KEY_DATA];
+    info->invitees = beckon_entries(at[KEY_INVITEES]);
+    info->role = at[KEY_ROLE] == NULL ? BECKON_INVITEE : beckon_word(roles, at[KEY_ROLE]);
+    info->visibility = at[KEY_VISIBILITY] != NULL ? 1 + beckon_word(visibilities, at[KEY_VISIBILITY])
+                       : at[KEY_GROUP] != NULL    ? BECKON_VISIBILITY_MEMBERS
+                                                  : BECKON_VISIBILITY_INVITEES;
+    info->has_rev = beckon_number(at[KEY_REV], &rev);
     info->rev = (uint32_t)rev;
-    return is_rev && find_time(map, "remaining_ms", &info->remaining) && info->id.at != NULL &&
-           info->inviter.at != NULL && info->invitees.at != NULL && info->role <= 2 &&
+    info->has_call = at[KEY_CALL_STATE] != NULL;
+    beckon_read(at[KEY_CALL_STATE], &call);
+    info->participants = beckon_entries(call.at[KEY_PARTICIPANTS]);
+    info->call_reason = call.at[KEY_REASON];
+    return read_time(at[KEY_REMAINING_MS], &info->remaining) &&
+           read_time(call.at[KEY_DURATION_MS], &info->duration) && beckon_is_id(info->id) &&
+           beckon_is_id(info->inviter) && info->role <= 2 &&
            info->visibility <= BECKON_VISIBILITY_INVITER;
 }
 
-static bool read_info(Text map, struct info* info) {
-    struct beckon_value call;
-    if (!read_common(map, info)) {
-        return false;
-    }
-    info->ended = beckon_is(beckon_find_text(map, "state"), "ended");
-    info->has_call = beckon_find(map, "call_state", &call) && call.kind == BECKON_MAP;
-    if (info->has_call) {
-        info->participants = beckon_find_entries(call.text, "participants", BECKON_ARRAY);
-        info->call_reason = beckon_find_text(call.text, "reason");
-        return find_time(call.text, "duration_ms", &info->duration);
-    }
-    return true;
-}
-
 /** What this page tells of that user; nothing: it does not. */
-static Text told_of(const struct info* info, Text user) {
-    Text entries = info->invitees;
-    struct beckon_value one;
-    while (beckon_take(&entries, &one)) {
-        if (one.kind == BECKON_MAP && beckon_same(beckon_find_text(one.text, "user"), user)) {
-            return one.text;
+static Value told_of(const struct info* info, Value user) {
+    struct beckon_list invitees = info->invitees;
+    Value one;
+    while ((one = beckon_take(&invitees)) != NULL) {
+        if (beckon_same(beckon_find(one, user_key), user)) {
+            break;
         }
     }
-    return nothing();
+    return one;
 }
 
-static bool asks_somebody(const struct info* info) {
-    Text entries = info->invitees;
-    struct beckon_value one;
-    while (beckon_take(&entries, &one)) {
-        if (one.kind == BECKON_MAP && beckon_find_text(one.text, "state").at == NULL) {
+static bool talks(const struct info* info, Value user) {
+    struct beckon_list participants = info->participants;
+    Value one;
+    while ((one = beckon_take(&participants)) != NULL) {
+        if (beckon_same(one, user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** As it is told here, this user is asked, or (not an invitee) somebody. */
+static bool asks_in(const Device* device, const struct info* info) {
+    struct beckon_list invitees = info->invitees;
+    Value one;
+    while ((one = beckon_take(&invitees)) != NULL) {
+        if (beckon_find(one, "state") == NULL &&
+            (info->role != BECKON_INVITEE || beckon_same(beckon_find(one, user_key), beckon_me(device)))) {
             return true;
         }
     }
@@ -809,64 +791,73 @@ static bool asks_somebody(const struct info* info) {
 }
 
 static bool fill(Device* device, Held* held, const struct info* info) {
+    beckon_release(device, held->inviter);
     held->inviter = beckon_name(device, info->inviter);
-    held->group = beckon_name(device, info->group);
-    held->role = info->role & 1U;
+    held->group = beckon_name(device, info->fields.at[KEY_GROUP]);
+    held->role = (uint8_t)info->role;
     held->rev = info->rev;
-    held->visibility = info->visibility & 3U;
-    held->call = info->call;
-    held->first = info->first;
-    held->online_only = info->online_only;
-    held->data_hash = (uint32_t)beckon_hash(info->data.binary, info->data);
-    return held->inviter != 0 && (held->group != 0) == (info->group.at != NULL);
+    held->visibility = (uint8_t)info->visibility;
+    held->call = beckon_is_true(info->fields.at[KEY_CALL]);
+    held->first = beckon_is(info->fields.at[KEY_ANSWER], "first");
+    held->online_only = beckon_is_true(info->fields.at[KEY_ONLINE_ONLY]);
+    held->data_hash = hash_of(info->data);
+    return held->inviter != 0 && (held->group != 0) == (info->fields.at[KEY_GROUP] != NULL);
 }
 
 /** How each part is told to stand. Who is new in it is fresh. */
+static void gather_part(Device* device, Held* held, Value told) {
+    struct fields fields;
+    beckon_read(told, &fields);
+    const Value user = fields.at[KEY_USER];
+    const Value word = fields.at[KEY_STATE];
+    const unsigned state = word == NULL ? BECKON_PENDING : beckon_word(states, word);
+    if (!beckon_is_id(user) || state > BECKON_REVOKED) {
+        return;
+    }
+    const bool is_new = part_named(device, held, user) == NULL;
+    Part* const part = list(device, held, user);
+    if (part == NULL) {
+        ++held->told_more;
+        if (state == BECKON_PENDING) {
+            ++held->told_pending;
+        } else if (held->told_best == 0 || state < held->told_best) {
+            held->told_best = (uint8_t)state;
+        }
+        return;
+    }
+    part->fresh = part->fresh || is_new;
+    part->seen = true;
+    part->told = (uint8_t)state;
+    part->told_ringing = beckon_is_true(fields.at[KEY_RINGING]);
+    part->told_reason = reason_number(fields.at[KEY_REASON]);
+}
+
 static void gather(Device* device, Held* held, const struct info* info, bool first) {
-    struct beckon_value one;
+    Value one;
     if (first) {
         drop_fresh(device, held);
         for (unsigned i = 0; i < held->count; ++i) {
-            held->parts[i].seen = held->parts[i].told_in_call = 0;
+            held->parts[i].seen = held->parts[i].told_in_call = false;
         }
         held->told_rev = info->rev;
         held->told_pending = held->told_more = 0;
-        held->told_best = held->told_inviter_in_call = 0;
+        held->told_best = 0;
+        held->told_inviter_in_call = false;
     }
     if (held->inviter == 0) {
         held->inviter = beckon_name(device, info->inviter);
     }
-    Text entries = info->invitees;
-    while (beckon_take(&entries, &one)) {
-        const Text user = beckon_find_id(one.text, "user");
-        const Text word = beckon_find_text(one.text, "state");
-        const unsigned state = word.at == NULL ? BECKON_PENDING : beckon_word(states, word);
-        if (one.kind != BECKON_MAP || user.at == NULL || state > BECKON_REVOKED) {
-            continue;
-        }
-        const bool is_new = part_named(device, held, user) == NULL;
-        Part* const part = list(device, held, user);
-        if (part == NULL) {
-            ++held->told_more;
-            held->told_pending = (uint16_t)(held->told_pending + (state == BECKON_PENDING));
-            if (state != BECKON_PENDING && (held->told_best == 0 || state < held->told_best)) {
-                held->told_best = state & 7U;
-            }
-            continue;
-        }
-        part->fresh = part->fresh || is_new;
-        part->seen = 1;
-        part->told = state & 7U;
-        part->told_ringing = beckon_find_flag(one.text, "ringing");
-        part->told_reason = reason_number(beckon_find_text(one.text, "reason")) & 15U;
+    struct beckon_list entries = info->invitees;
+    while ((one = beckon_take(&entries)) != NULL) {
+        gather_part(device, held, one);
     }
     entries = info->participants;
-    while (beckon_take(&entries, &one)) {
-        Part* const part = part_named(device, held, one.text);
-        if (beckon_same(one.text, info->inviter)) {
-            held->told_inviter_in_call = 1;
+    while ((one = beckon_take(&entries)) != NULL) {
+        Part* const part = part_named(device, held, one);
+        if (beckon_same(one, info->inviter)) {
+            held->told_inviter_in_call = true;
         } else if (part != NULL) {
-            part->told_in_call = 1;
+            part->told_in_call = true;
         }
     }
 }
@@ -920,11 +911,11 @@ static void skip_unseen(Device* device, Held* held) {
 }
 
 static void apply_modification(Device* device, Held* held, const struct info* info) {
-    News news = news_of(BECKON_INVITATION_MODIFIED);
-    struct cause cause = no_cause();
+    News news;
+    begin(&news, BECKON_INVITATION_MODIFIED);
     bool modified = false;
-    const uint32_t hash = (uint32_t)beckon_hash(info->data.binary, info->data);
-    if (info->data.at != NULL && hash != held->data_hash) {
+    const uint32_t hash = hash_of(info->data);
+    if (info->data != NULL && hash != held->data_hash) {
         held->data_hash = hash;
         news.data = info->data;
         modified = true;
@@ -933,36 +924,36 @@ static void apply_modification(Device* device, Held* held, const struct info* in
         news.whole = news.whole || held->parts[i].fresh;
         held->parts[i].fresh = 0;
     }
-    cause.by = info->inviter;
+    news.by = info->inviter;
     if (modified || news.whole) {
         clear_marks(held);
         news.left_out = news.whole ? held->told_more : 0;
-        apply(device, held, &news, BECKON_PENDING, &cause, false);
+        apply(device, held, &news, BECKON_PENDING, false);
     }
 }
 
-static void apply_answer(Device* device, Held* held, const struct info* info, unsigned index) {
-    const Part* const part = &held->parts[index];
-    const Text user = beckon_name_text(device, part->name);
-    const Text told = told_of(info, user);
-    const bool accepts = part->told == BECKON_ACCEPTED;
-    struct cause cause = no_cause();
-    cause.by = user;
-    cause.by_device = beckon_find_text(told, "device");
-    cause.here = is_own(device, user, cause.by_device);
-    News news = news_of(accepts ? BECKON_INVITEE_ACCEPTED : BECKON_INVITEE_REJECTED);
-    news.user = user;
-    news.data = beckon_find_text(told, "data");
-    if (!accepts) {
-        const Text reason = beckon_find_text(told, "reason");
-        const Text known = reason_text(part->told_reason); /* on a page before */
-        news.reason = cause.reason = reason.at != NULL  ? reason
-                                     : known.at != NULL ? known
-                                                        : reason_text(REASON_DECLINED);
+static void apply_answer(Device* device, Held* held, const struct info* info, Part* part) {
+    const Value user = beckon_text_of(device, part->name);
+    struct fields told;
+    News news;
+    beckon_read(told_of(info, user), &told);
+    begin(&news, (enum beckon_what)part->told);
+    news.user = news.by = user;
+    news.by_device = told.at[KEY_DEVICE];
+    news.here = is_own(device, user, news.by_device);
+    news.data = told.at[KEY_DATA];
+    if (part->told == BECKON_REJECTED) {
+        news.reason = told.at[KEY_REASON];
+        if (news.reason == NULL) { /* it was on a page before */
+            news.reason = reason_text(part->told_reason);
+        }
+        if (news.reason == NULL) {
+            news.reason = reason_text(REASON_DECLINED);
+        }
     }
     clear_marks(held);
-    held->parts[index].marked = 1;
-    apply(device, held, &news, (enum beckon_state)part->told, &cause, false);
+    part->marked = true;
+    apply(device, held, &news, (enum beckon_state)part->told, false);
 }
 
 static void apply_answers(Device* device, Held* held, const struct info* info) {
@@ -974,14 +965,14 @@ static void apply_answers(Device* device, Held* held, const struct info* info) {
         if (part->told_ringing && !part->ringing) {
             part->ringing = 1;
             if (part->told == BECKON_PENDING && held->role == BECKON_INVITER) {
-                News news = news_of(BECKON_INVITEE_RINGING);
-                struct cause cause = no_cause();
-                news.user = cause.by = beckon_name_text(device, part->name);
-                tell(device, held, &news, &cause);
+                News news;
+    begin(&news, BECKON_INVITEE_RINGING);
+                            news.user = news.by = beckon_text_of(device, part->name);
+                tell(device, held, &news);
             }
         }
         if (part->told == BECKON_ACCEPTED || part->told == BECKON_REJECTED) {
-            apply_answer(device, held, info, i);
+            apply_answer(device, held, info, part);
         }
     }
 }
@@ -989,20 +980,24 @@ static void apply_answers(Device* device, Held* held, const struct info* info) {
 /** Those that ended in that state without an answer, for that reason (0: whatever it was). */
 static void apply_ends(Device* device, Held* held, const struct info* info, enum beckon_what what,
                        enum beckon_state state, unsigned reason) {
-    News news = news_of(what);
-    struct cause cause = no_cause();
+    News news;
+    begin(&news, what);
     bool any = false;
     const Part* taker = NULL;
+    unsigned takers = 0;
     for (unsigned i = 0; i < held->count; ++i) {
         Part* const part = &held->parts[i];
         part->marked = part->seen && part->state == BECKON_PENDING &&
                        part->told == (unsigned)state &&
                        (reason == 0 || part->told_reason == reason);
-        taker = part->seen && part->told == BECKON_ACCEPTED ? part : taker;
+        if (part->seen && part->told == BECKON_ACCEPTED) {
+            taker = part;
+            ++takers;
+        }
         if (part->marked) {
-            const Text told = told_of(info, beckon_name_text(device, part->name));
-            const Text data = beckon_find_text(told, "data");
-            news.data = data.at != NULL ? data : news.data;
+            const Value told = told_of(info, beckon_text_of(device, part->name));
+            const Value data = beckon_find(told, "data");
+            news.data = data != NULL ? data : news.data;
             any = true;
         }
     }
@@ -1010,19 +1005,19 @@ static void apply_ends(Device* device, Held* held, const struct info* info, enum
         return;
     }
     if (reason != 0) {
-        news.reason = cause.reason = reason_text(reason);
+        news.reason = reason_text(reason);
     }
-    if (reason == REASON_ANSWERED && taker != NULL) {
-        cause.by = beckon_name_text(device, taker->name);
-        cause.by_device = beckon_find_text(told_of(info, cause.by), "device");
-        cause.here = is_own(device, cause.by, cause.by_device);
+    if (reason == REASON_ANSWERED && takers == 1) {
+        news.by = beckon_text_of(device, taker->name);
+        news.by_device = beckon_find(told_of(info, news.by), "device");
+        news.here = is_own(device, news.by, news.by_device);
     } else if (state == BECKON_CANCELLED &&
                (reason == REASON_CANCELLED || reason == REASON_REPLACED ||
                 reason == REASON_INVITER_LOST)) {
-        cause.by = info->inviter;
-        cause.here = reason == REASON_CANCELLED && held->cancelling && held->role == BECKON_INVITER;
+        news.by = info->inviter;
+        news.here = reason == REASON_CANCELLED && held->cancelling && held->role == BECKON_INVITER;
     }
-    apply(device, held, &news, state, &cause, false);
+    apply(device, held, &news, state, false);
 }
 
 static void apply_newer(Device* device, Held* held, const struct info* info) {
@@ -1057,24 +1052,27 @@ static void correct_call(Device* device, Held* held, const struct info* info) {
         }
         return;
     }
-    if (info->call_reason.at != NULL) {
-        News news = news_of(BECKON_CALL_ENDED);
-        const struct cause cause = no_cause();
-        news.reason = info->call_reason;
+    if (info->call_reason != NULL) {
+        News news;
+    begin(&news, BECKON_CALL_ENDED);
+            news.reason = info->call_reason;
         news.duration_ms = info->duration;
-        end_call(device, held, &news, &cause);
+        end_call(device, held, &news);
         return;
     }
-    for (unsigned i = 0; i <= held->count && in_call(device, held); ++i) {
-        /* The last is the inviter. */
-        const bool is_inviter = i == held->count;
-        if (is_inviter ? held->inviter_in_call && !held->told_inviter_in_call
-                       : held->parts[i].in_call && !held->parts[i].told_in_call) {
-            News news = news_of(BECKON_PARTICIPANT_LEFT);
-            struct cause cause = no_cause();
-            news.user = cause.by =
-                beckon_name_text(device, is_inviter ? held->inviter : held->parts[i].name);
-            leave_call(device, held, &news, &cause);
+    for (unsigned i = held->count + 2U; i-- > 0 && in_call(device, held);) {
+        /* First this user, as who is not in it is told of nobody else who is; then the inviter. */
+        const uint8_t name = i > held->count    ? device->me
+                             : i == held->count ? held->inviter
+                                                : held->parts[i].name;
+        const Value user = beckon_text_of(device, name);
+        const Part* const part = part_named(device, held, user);
+        if (name == held->inviter ? !held->told_inviter_in_call
+                                  : part != NULL && !part->told_in_call) {
+            News news;
+    begin(&news, BECKON_PARTICIPANT_LEFT);
+                    news.user = news.by = user;
+            leave_call(device, held, &news);
         }
     }
     held->call_live = 1;
@@ -1093,27 +1091,23 @@ static void correct_call(Device* device, Held* held, const struct info* info) {
 static bool is_no_news(Device* device, Held* draft, const struct info* info) {
     const bool asks_anew =
         asks(device, draft, info) && (info->role == BECKON_INVITEE || !info->has_call);
-    const Part* const own = part_named(device, draft, beckon_me(device));
-    const bool talks = info->call_reason.at == NULL &&
-                       ((own != NULL && own->told_in_call) ||
-                        (info->role == BECKON_INVITER && draft->told_inviter_in_call));
     /* Its end was told by an earlier start of the broker, and it does not ask anew: but for an
      * invitee, whom a call that lives asks is somebody else. */
-    return (recalls(device, RECENT_ENDED_BEFORE, info->id) && !talks && !asks_anew) ||
-           (info->role != BECKON_INVITER && info->ended);
+    return (recalls(device, RECENT_ENDED_BEFORE, info->id) && !asks_anew &&
+            !talks(info, beckon_me(device))) ||
+           (info->role != BECKON_INVITER && beckon_is(info->fields.at[KEY_STATE], "ended"));
 }
 
 /** Of an invitation that was not held. */
 static void take_unheard(Device* device, Held* draft, const struct info* info) {
     const bool returned = recalls(device, RECENT_RETURNED, info->id);
     forget(device, RECENT_RETURNED, info->id);
-    const bool call_is_over = info->call_reason.at != NULL;
+    const bool call_is_over = info->call_reason != NULL;
     if (info->role > BECKON_INVITEE) {
         beckon_remember(device, RECENT_WATCHED, info->id);
         drop(device, draft);
         return;
     }
-    beckon_release(device, draft->inviter);
     if (!fill(device, draft, info)) {
         beckon_tell_left_out(device, info->id, 0);
         drop(device, draft);
@@ -1121,11 +1115,11 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
     }
     if (returned && call_is_over) {
         /* The call was over before it was known how it stands. */
-        News news = news_of(BECKON_CALL_ENDED);
-        const struct cause cause = no_cause();
-        news.reason = info->call_reason;
+        News news;
+    begin(&news, BECKON_CALL_ENDED);
+            news.reason = info->call_reason;
         news.duration_ms = info->duration;
-        tell(device, draft, &news, &cause);
+        tell(device, draft, &news);
     }
     if ((returned && call_is_over) || is_no_news(device, draft, info)) {
         note_ended(device, draft);
@@ -1147,12 +1141,12 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
     draft->confirmed = draft->announced = 1;
     draft->partial = draft->told_more > 0;
     if (info->role == BECKON_INVITEE && !rang_elsewhere) {
-        News news = news_of(BECKON_NEW_INVITATION);
-        struct cause cause = no_cause();
-        cause.by = info->inviter;
+        News news;
+    begin(&news, BECKON_NEW_INVITATION);
+            news.by = info->inviter;
         news.data = info->data;
         news.left_out = draft->told_more;
-        rings(device, draft, &news, &cause, info->remaining);
+        rings(device, draft, &news, info->remaining);
     }
     apply_newer(device, draft, info);
     correct_call(device, draft, info);
@@ -1210,7 +1204,7 @@ static void take_info(Device* device, Held* held, const struct info* info) {
          * and others were called into the call that came of it.) */
         if (held->end_told && asks(device, held, info) && asks_again(held)) {
             drop(device, held);
-            held = beckon_inbox_make(device, info->id);
+            held = make(device, info->id);
             if (held == NULL) {
                 beckon_tell_left_out(device, info->id, 0);
                 return;
@@ -1241,7 +1235,7 @@ static void take_page(Device* device, const struct info* info, bool first, bool 
         return;
     }
     if (held == NULL) {
-        held = beckon_inbox_make(device, info->id);
+        held = make(device, info->id);
         if (held == NULL) {
             beckon_tell_left_out(device, info->id, 0);
             return;
@@ -1254,28 +1248,23 @@ static void take_page(Device* device, const struct info* info, bool first, bool 
     }
 }
 
-void beckon_inbox_got(Device* device, Text map, bool first, bool last) {
+void beckon_inbox_got(Device* device, Value map, bool first, bool last) {
     struct info info;
     if (read_info(map, &info) && info.has_rev) {
         take_page(device, &info, first, last);
     }
 }
 
-void beckon_inbox_listed(Device* device, Text map) {
+void beckon_inbox_listed(Device* device, Value map) {
     struct info info;
     if (!read_info(map, &info)) {
         return;
     }
     Held* const held = find(device, info.id);
     struct beckon_recent* const ended = beckon_recall(device, RECENT_ENDED, info.id);
-    if (ended != NULL && (ended->marks & MARK_OLDER) != 0) {
-        /* An id that had ended may be used anew: it asks somebody. */
-        const Text own = told_of(&info, beckon_me(device));
-        const Text state = beckon_find_text(own, "state");
-        if (info.role == BECKON_INVITEE ? own.at != NULL && state.at == NULL
-                                        : asks_somebody(&info)) {
-            ended->kind = RECENT_NONE;
-        }
+    if (ended != NULL && (ended->marks & MARK_OLDER) != 0 &&
+        (talks(&info, beckon_me(device)) || asks_in(device, &info))) {
+        ended->kind = RECENT_NONE; /* it is used anew, or this user came back into its call */
     }
     if (info.has_rev) {
         take_page(device, &info, true, true);
@@ -1283,7 +1272,7 @@ void beckon_inbox_listed(Device* device, Text map) {
     }
     /* Not all of it is told here. */
     if (held != NULL) {
-        held->missing = 0;
+        held->missing = false;
     }
     if (!is_past(device, info.id)) {
         ask_how_it_stands(device, info.id);
@@ -1292,332 +1281,292 @@ void beckon_inbox_listed(Device* device, Text map) {
 
 /* --------------------------------------------------------------------------------- by an event */
 
-struct event {
-    enum beckon_what what;
-    Text map, id, by, by_device;
-    uint32_t rev;
-};
-
 /** The invite of this device was done, though the reply may be lost. */
 static void take_echo(Device* device, const struct info* info) {
     Held* const held = find(device, info->id);
     if (held != NULL && !held->confirmed) {
-        held->confirmed = held->announced = 1;
+        held->confirmed = held->announced = true;
         set_deadline(device, held, info->remaining);
     }
 }
 
-static void take_new(Device* device, const struct event* event, News* news) {
+static void take_new(Device* device, News* news) {
     struct info info;
-    uint64_t more;
-    bool found;
-    if (!read_common(event->map, &info)) {
+    Held* held = find_any(device, news->id);
+    if (!read_info(news->body, &info)) {
         return;
     }
-    if (info.role == BECKON_INVITER && is_own(device, beckon_me(device), event->by_device)) {
+    if (info.role == BECKON_INVITER && is_own(device, beckon_me(device), news->by_device)) {
         take_echo(device, &info);
         return;
     }
-    if (is_past(device, event->id)) {
+    if (is_past(device, news->id)) {
         /* It is used anew, or the message came very late: the list tells. */
-        device->has_sync = device->has_sync || device->link == BECKON_READY;
-        device->sync_at = device->link == BECKON_READY ? device->now : device->sync_at;
+        if (device->link == BECKON_READY) {
+            beckon_sync_in(device, 0);
+        }
         return;
     }
-    Held* held = find(device, event->id);
-    if (held != NULL && held->earlier) {
-        ask_how_it_stands(device, event->id);
-    }
-    if (held != NULL) {
+    if (held != NULL && !held->draft) {
+        if (held->earlier) {
+            ask_how_it_stands(device, news->id);
+        }
         return;
     }
     if (info.role > BECKON_INVITEE) {
-        beckon_remember(device, RECENT_WATCHED, event->id);
+        beckon_remember(device, RECENT_WATCHED, news->id);
         return;
     }
-    forget(device, RECENT_WATCHED, event->id);
-    held = find_any(device, event->id);
+    forget(device, RECENT_WATCHED, news->id);
     if (held != NULL) {
         drop(device, held); /* pages of it are on their way, and not needed */
     }
-    held = beckon_inbox_make(device, event->id);
+    held = make(device, news->id);
     if (held == NULL || !fill(device, held, &info)) {
-        beckon_tell_left_out(device, event->id, 0);
+        beckon_tell_left_out(device, news->id, 0);
         if (held != NULL) {
             drop(device, held);
         }
         return;
     }
-    held->confirmed = 1;
-    struct cause cause = no_cause();
-    cause.by = event->by.at != NULL ? event->by : info.inviter;
-    cause.by_device = event->by_device;
-    news->data = info.data;
-    mark_named(device, held, info.invitees, true, &news->left_out);
-    beckon_find_number(event->map, "more", UINT16_MAX, &found, &more);
-    held->told_more = news->left_out;
-    held->more_pending = news->left_out;
-    const bool several = held->count + held->told_more > 1;
-    rings(device, held, news, &cause, info.remaining);
+    held->confirmed = true;
+    if (news->by == NULL) {
+        news->by = info.inviter;
+    }
+    mark_named(device, held, info.invitees, news);
+    held->told_more = held->more_pending = news->left_out;
+    rings(device, held, news, info.remaining);
     /* Added later, to others who may have answered already; or not all of them are told here. */
-    if ((event->rev > 1 && several) || more > 0) {
-        ask_how_it_stands(device, event->id);
+    if ((info.rev > 1 && info.invitees.left > 1) || info.fields.at[KEY_MORE] != NULL) {
+        ask_how_it_stands(device, news->id);
     }
 }
 
-static void take_ringing(Device* device, const struct event* event, News* news) {
-    Held* const held = find(device, event->id);
-    Part* const part = held != NULL ? part_named(device, held, news->user) : NULL;
-    struct cause cause = no_cause();
-    cause.by = event->by;
-    cause.by_device = event->by_device;
-    if (part != NULL && part->state == BECKON_PENDING && !part->ringing) {
-        part->ringing = 1;
-        tell(device, held, news, &cause);
-    } else if (held != NULL && part == NULL && held->partial) {
-        tell(device, held, news, &cause);
+static void take_ringing(Device* device, Held* held, News* news, const struct fields* fields) {
+    (void)fields;
+    Part* const part = part_named(device, held, news->user);
+    const bool is_new = part == NULL ? held->partial
+                                     : part->state == BECKON_PENDING && !part->ringing;
+    if (part != NULL) {
+        part->ringing = true;
+    }
+    if (is_new) {
+        tell(device, held, news);
     }
 }
 
-static void apply_event(Device* device, Held* held, News* news, struct cause* cause) {
-    const enum beckon_state state = news->what <= BECKON_INVITEE_REJECTED
-                                        ? (enum beckon_state)news->what
-                                    : news->what == BECKON_INVITATION_CANCELLED ? BECKON_CANCELLED
-                                    : news->what == BECKON_INVITATION_REVOKED   ? BECKON_REVOKED
-                                                                                : BECKON_TIMED_OUT;
-    const Text users = beckon_find_entries(news->body, "invitees", BECKON_ARRAY);
-    cause->reason = news->reason;
+static void apply_event(Device* device, Held* held, News* news, Value invitees) {
+    static const uint8_t ends[] = {
+        BECKON_PENDING,   BECKON_ACCEPTED, BECKON_REJECTED, BECKON_CANCELLED,
+        BECKON_TIMED_OUT, BECKON_PENDING,  BECKON_REVOKED};
+    const enum beckon_state state = (enum beckon_state)ends[news->what];
     if (news->what <= BECKON_INVITEE_REJECTED) {
-        apply_one(device, held, news, state, cause);
+        apply_one(device, held, news, state);
         return;
     }
-    mark_named(device, held, users, true, &news->left_out);
-    if (news->what != BECKON_INVITATION_MODIFIED) {
-        apply(device, held, news, state, cause, news->left_out > 0);
-        return;
+    news->whole = news->what == BECKON_INVITATION_MODIFIED && invitees != NULL;
+    if (news->data != NULL && state == BECKON_PENDING) {
+        held->data_hash = hash_of(news->data);
     }
-    news->whole = users.at != NULL;
-    if (news->data.at != NULL) {
-        held->data_hash = (uint32_t)beckon_hash(news->data.binary, news->data);
-    }
-    apply(device, held, news, BECKON_PENDING, cause, false);
+    mark_named(device, held, beckon_entries(invitees), news);
+    apply(device, held, news, state, news->left_out > 0);
 }
 
-static void take_change(Device* device, Held* held, const struct event* event, News* news) {
-    if (event->rev <= held->rev) {
+static void take_change(Device* device, Held* held, News* news, Value invitees) {
+    const uint32_t rev = news->rev;
+    if (rev <= held->rev) {
         return;
     }
     /* With visibility `inviter`, invitees are not told of each other. */
-    if (event->rev > held->rev + 1 &&
-        !(held->role == BECKON_INVITEE && held->visibility == BECKON_VISIBILITY_INVITER)) {
-        held->gap = 1;
+    if (rev > held->rev + 1 && !(held->role == BECKON_INVITEE &&
+                                 held->visibility == BECKON_VISIBILITY_INVITER)) {
+        held->gap = true;
     }
-    held->rev = held->heard = event->rev;
-    held->has_heard = held->confirmed = 1;
+    held->rev = held->heard = rev;
+    held->has_heard = held->confirmed = true;
     held->announced = held->announced || held->role == BECKON_INVITER;
-    struct cause cause = no_cause();
-    cause.by = event->by;
-    cause.by_device = event->by_device;
-    cause.here = is_own(device, event->by, event->by_device);
-    apply_event(device, held, news, &cause);
+    apply_event(device, held, news, invitees);
     /* Others were added: only `get` tells the inviter how long they have. And only `get` tells of
      * those who are not known one by one. */
-    const bool added = news->what == BECKON_INVITATION_MODIFIED && news->whole && !cause.here;
-    if (held->gap || ((added || held->partial) && held->role == BECKON_INVITER)) {
-        ask_how_it_stands(device, event->id);
+    if (held->gap ||
+        (((news->whole && !news->here) || held->partial) && held->role == BECKON_INVITER)) {
+        ask_how_it_stands(device, news->id);
     }
     settle(device, held);
 }
 
-static void take_of_call(Device* device, Held* held, const struct event* event, News* news) {
-    bool found;
-    uint64_t seq;
-    struct cause cause = no_cause();
-    cause.by = event->by;
-    cause.by_device = event->by_device;
-    cause.here = is_own(device, event->by, event->by_device);
+static void take_of_call(Device* device, Held* held, News* news, const struct fields* fields) {
+    const uint32_t rev = news->rev;
+    const bool here = news->here;
     if (news->what == BECKON_SIGNAL) {
-        beckon_find_number(event->map, "seq", UINT64_MAX, &found, &seq);
-        const uint64_t sender = beckon_hash(beckon_hash(1, event->id), event->by_device);
-        if (!found || event->by_device.at == NULL ||
+        uint64_t seq;
+        const bool has_seq = beckon_number(fields->at[KEY_SEQ], &seq);
+        const uint64_t sender = beckon_hash(beckon_hash(1, news->id), news->by_device);
+        if (!has_seq || news->by_device == NULL ||
             beckon_is_news(device, sender + seq * 0x9e3779b97f4a7c15U)) {
-            tell(device, held, news, &cause);
+            tell(device, held, news);
         }
     } else if (news->what == BECKON_PARTICIPANT_JOINED) {
         join_call(device, held, news->user);
-        if (!cause.here) {
-            tell(device, held, news, &cause);
+        if (!here) {
+            tell(device, held, news);
         }
     } else if (news->what == BECKON_PARTICIPANT_LEFT) {
-        leave_call(device, held, news, &cause);
+        leave_call(device, held, news);
     } else if (news->what == BECKON_CALL_ENDED) {
-        end_call(device, held, news, &cause);
-    } else if (in_call(device, held) && !cause.here) {
-        tell(device, held, news, &cause);
+        end_call(device, held, news);
+    } else if (in_call(device, held) && !here) {
+        tell(device, held, news);
     }
     /* It carries the present rev, so something came before it that did not arrive. */
-    if (event->rev > held->rev && in_call(device, held)) {
-        ask_how_it_stands(device, event->id);
+    if (rev > held->rev && in_call(device, held)) {
+        ask_how_it_stands(device, id_of(device, held));
     }
     settle(device, held);
 }
 
-static void take_message(Device* device, News* news) {
-    news->group = beckon_find_id(news->body, "group");
-    if (news->user.at != NULL &&
-        beckon_is_news(device, beckon_hash(beckon_hash(2, news->user), news->id))) {
-        beckon_tell(device, news);
+static void take_event(Device* device, News* news, const struct fields* fields) {
+    const enum beckon_what what = news->what;
+    Held* const held = find(device, news->id);
+    if (what == BECKON_PARTICIPANT_JOINED && held == NULL &&
+        beckon_same(news->user, beckon_me(device))) {
+        come_back(device, news->id);
+    } else if (what == BECKON_NEW_INVITATION) {
+        take_new(device, news);
+    } else if (is_past(device, news->id)) {
+        return;
+    } else if (held != NULL && held->earlier) {
+        ask_how_it_stands(device, news->id);
+    } else if (what >= BECKON_INVITEE_RINGING) {
+        if (held != NULL) {
+            (what == BECKON_INVITEE_RINGING ? take_ringing : take_of_call)(device, held, news, fields);
+        }
+    } else if (held != NULL) {
+        take_change(device, held, news, fields->at[KEY_INVITEES]);
+    } else if (!news->here && !recalls(device, RECENT_WATCHED, news->id)) {
+        /* Nothing is owed for what this device did to an invitation of another's. */
+        ask_how_it_stands(device, news->id);
     }
 }
 
-void beckon_inbox_event(Device* device, Text map) {
-    struct event event;
-    bool found;
+void beckon_inbox_event(Device* device, Value map) {
+    News news;
+    struct fields fields;
+    const Value* const at = fields.at;
     uint64_t rev;
-    const unsigned what = beckon_word(events, beckon_find_text(map, "event"));
-    event.what = (enum beckon_what)what;
-    event.map = map;
-    event.id = beckon_find_id(map, "id");
-    event.by = beckon_find_id(map, "by");
-    event.by_device = beckon_find_text(map, "by_device");
-    if (what > BECKON_MESSAGE || event.id.at == NULL ||
-        !beckon_find_number(map, "rev", UINT32_MAX, &found, &rev) ||
-        !(found || what == BECKON_MESSAGE)) {
-        return;
-    }
-    event.rev = (uint32_t)rev;
-    News news = news_of(event.what);
-    news.id = event.id;
+    beckon_read(map, &fields);
+    const unsigned what = beckon_word(events, at[KEY_EVENT]);
+    begin(&news, (enum beckon_what)what);
+    news.id = at[KEY_ID];
     news.body = map;
-    news.data = beckon_find_text(map, "data");
-    news.reason = beckon_find_text(map, "reason");
+    news.data = at[KEY_DATA];
+    news.reason = at[KEY_REASON];
+    news.by = id_or_nothing(at[KEY_BY]);
+    news.by_device = at[KEY_BY_DEVICE];
+    news.here = is_own(device, news.by, news.by_device);
     news.remaining_ms = BECKON_NO_TIME;
-    news.user = beckon_find_id(map, what == BECKON_SIGNAL || what == BECKON_MESSAGE ? "from"
-                                    : what >= BECKON_PARTICIPANT_JOINED             ? "user"
-                                                                                    : "invitee");
-    if (!find_time(map, "duration_ms", &news.duration_ms)) {
+    news.user = id_or_nothing(at[what == BECKON_SIGNAL || what == BECKON_MESSAGE ? KEY_FROM
+                                 : what >= BECKON_PARTICIPANT_JOINED             ? KEY_USER
+                                                                                 : KEY_INVITEE]);
+    const bool has_rev = beckon_number(at[KEY_REV], &rev);
+    news.rev = (uint32_t)rev;
+    if (!beckon_is_id(news.id) || !read_time(at[KEY_DURATION_MS], &news.duration_ms)) {
         return;
     }
     if (what == BECKON_MESSAGE) {
-        take_message(device, &news);
-        return;
-    }
-    Held* const held = find(device, event.id);
-    if (what == BECKON_PARTICIPANT_JOINED && held == NULL &&
-        beckon_same(news.user, beckon_me(device))) {
-        come_back(device, event.id);
-    } else if (what == BECKON_NEW_INVITATION) {
-        take_new(device, &event, &news);
-    } else if (is_past(device, event.id)) {
-        return;
-    } else if (held != NULL && held->earlier) {
-        ask_how_it_stands(device, event.id);
-    } else if (what == BECKON_INVITEE_RINGING) {
-        take_ringing(device, &event, &news);
-    } else if (what > BECKON_INVITEE_RINGING) {
-        if (held != NULL) {
-            take_of_call(device, held, &event, &news);
+        news.group = id_or_nothing(at[KEY_GROUP]);
+        if (news.user != NULL &&
+            beckon_is_news(device, beckon_hash(beckon_hash(2, news.user), news.id))) {
+            beckon_tell(device, &news);
         }
-    } else if (held != NULL) {
-        take_change(device, held, &event, &news);
-    } else if (!is_own(device, event.by, event.by_device) &&
-               !recalls(device, RECENT_WATCHED, event.id)) {
-        /* Nothing is owed for what this device did to an invitation of another's. */
-        ask_how_it_stands(device, event.id);
+    } else if (what < BECKON_MESSAGE && has_rev) {
+        take_event(device, &news, &fields);
     }
 }
 
 /* -------------------------------------------- by the reply to what this device asked itself */
 
 /** Who is in `skipped` was never asked. */
-static void skip(Device* device, Held* held, Text skipped) {
-    struct beckon_value one;
-    while (beckon_take(&skipped, &one)) {
-        const Text user = beckon_find_text(one.text, "user");
-        for (unsigned i = held->count; i-- > 0;) {
-            if (held->parts[i].state == BECKON_PENDING &&
-                beckon_same(beckon_name_text(device, held->parts[i].name), user)) {
-                remove_part(device, held, i);
-            }
+static void skip(Device* device, Held* held, struct beckon_list skipped) {
+    Value one;
+    while ((one = beckon_take(&skipped)) != NULL) {
+        Part* const part = part_named(device, held, beckon_find(one, user_key));
+        if (part != NULL && part->state == BECKON_PENDING) {
+            remove_part(device, held, (unsigned)(part - held->parts));
         }
     }
 }
 
-static void take_reply(Device* device, Held* held, const struct beckon_request* asked,
-                       struct cause* own, Text reply) {
-    News news = news_of(BECKON_INVITEE_ACCEPTED);
-    const Text id = id_of(device, held);
+static void take_reply(Device* device, Held* held, const struct beckon_request* asked, News* own,
+                       const Value* reply) {
+    const Value id = id_of(device, held);
     const Part* const part = own_part(device, held);
-    bool found;
-    uint64_t more;
+    const bool more = reply[KEY_MORE] != NULL;
+    const bool is_pending = part != NULL && part->state == BECKON_PENDING;
     uint64_t rev;
     uint32_t remaining;
-    news.user = own->by;
-    beckon_find_number(reply, "more", UINT16_MAX, &found, &more);
-    beckon_find_number(reply, "rev", UINT32_MAX, &found, &rev);
+    beckon_number(reply[KEY_REV], &rev);
     if (asked->verb == VERB_INVITE) {
-        skip(device, held, beckon_find_entries(reply, "skipped", BECKON_ARRAY));
-        find_time(reply, "remaining_ms", &remaining);
+        skip(device, held, beckon_entries(reply[KEY_SKIPPED]));
+        read_time(reply[KEY_REMAINING_MS], &remaining);
         set_deadline(device, held, remaining);
-        if (held->unlisted || more > 0 || beckon_find_flag(reply, "dup")) {
+        if (held->unlisted || more || reply[KEY_DUP] != NULL) {
             /* Said again, or of very many, it does not tell who was skipped. */
             ask_how_it_stands(device, id);
         }
-    } else if (asked->verb == VERB_ACCEPT ||
-               (asked->verb == VERB_JOIN && part != NULL && part->state == BECKON_PENDING)) {
-        apply_one(device, held, &news, BECKON_ACCEPTED, own);
+    } else if (asked->verb == VERB_ACCEPT || (asked->verb == VERB_JOIN && is_pending)) {
+        apply_one(device, held, own, BECKON_ACCEPTED);
     } else if (asked->verb == VERB_JOIN) {
-        join_call(device, held, own->by);
+        join_call(device, held, own->user);
     } else if (asked->verb == VERB_REJECT) {
-        own->reason = asked->reason_size > 0
-                          ? beckon_text_from(device->data + asked->data_at + asked->data_size,
-                                             asked->reason_size)
-                          : beckon_text_of(asked->call == 0 ? "busy" : "declined");
-        apply_one(device, held, &news, BECKON_REJECTED, own);
+        const Value said = beckon_said(device, asked, true);
+        own->reason = said != NULL ? said : reason_text(asked->call == 0 ? REASON_BUSY : REASON_DECLINED);
+        apply_one(device, held, own, BECKON_REJECTED);
     } else if (asked->verb == VERB_CANCEL) {
-        if (rev > (uint64_t)held->rev + 1 || more > 0) {
-            held->gap = 1;
+        if (rev > (uint64_t)held->rev + 1 || more) {
+            held->gap = true;
             ask_how_it_stands(device, id);
         }
-        own->reason = beckon_text_of("cancelled");
-        mark_named(device, held, beckon_find_entries(reply, "cancelled", BECKON_ARRAY), true,
-                   &news.left_out);
-        apply(device, held, &news, BECKON_CANCELLED, own, news.left_out > 0);
+        own->reason = reason_text(REASON_CANCELLED);
+        mark_named(device, held, beckon_entries(reply[KEY_CANCELLED]), own);
+        apply(device, held, own, BECKON_CANCELLED, own->left_out > 0);
     }
     settle(device, held);
 }
 
 /** The invite was the accept of a call that crossed it. */
-static void merged_into(Device* device, Text id, struct cause* own) {
+static void merged_into(Device* device, Value id, News* own) {
     Held* const into = find(device, id);
     if (into == NULL) {
         ask_how_it_stands(device, id);
         return;
     }
-    News news = news_of(BECKON_INVITEE_ACCEPTED);
-    news.user = own->by;
-    apply_one(device, into, &news, BECKON_ACCEPTED, own);
+    apply_one(device, into, own, BECKON_ACCEPTED);
     settle(device, into);
 }
 
-void beckon_inbox_replied(Device* device, const struct beckon_request* asked, bool ok, Text reply) {
+void beckon_inbox_replied(Device* device, const struct beckon_request* asked,
+                          const struct fields* fields) {
+    const Value* const reply = fields->at;
+    const bool ok = reply[KEY_ERROR] == NULL;
+    News own;
+    uint64_t code;
+    const bool invites = asked->verb == VERB_INVITE;
+    const Value id = beckon_text_of(device, invites ? asked->id : asked->about);
+    const Value into = reply[KEY_MERGED_INTO];
     if (asked->verb == VERB_MESSAGE) {
         return;
     }
-    struct cause own = no_cause();
-    own.by = beckon_me(device);
-    own.by_device = beckon_text_from(device->tag, sizeof device->tag);
+    begin(&own, BECKON_INVITEE_ACCEPTED);
+    own.user = own.by = beckon_me(device);
+    own.by_device = beckon_tag(device);
     own.here = true;
-    const Text id = beckon_name_text(device, asked->verb == VERB_INVITE ? asked->id : asked->about);
-    if (asked->verb == VERB_INVITE) {
-        const Text into = beckon_find_id(reply, "merged_into");
-        if (!ok || into.at != NULL) {
-            beckon_inbox_not_invited(device, id);
-            if (ok) {
-                merged_into(device, into, &own);
-            }
-            return;
+    if (invites && (!ok || into != NULL)) {
+        beckon_inbox_not_invited(device, id);
+        if (ok) {
+            merged_into(device, into, &own);
         }
+        return;
     }
     if (asked->verb == VERB_CANCEL) {
         beckon_inbox_cancelling(device, id, false);
@@ -1627,37 +1576,30 @@ void beckon_inbox_replied(Device* device, const struct beckon_request* asked, bo
         if (ok && asked->verb == VERB_JOIN) {
             come_back(device, id);
         }
-    } else if (!ok) {
-        bool found;
-        uint64_t code;
-        beckon_find_number(reply, "code", UINT32_MAX, &found, &code);
-        if (code == 8010 || code == 8011) {
-            ask_how_it_stands(device, id); /* it is not as this device thought */
-        }
-    } else {
+    } else if (ok) {
         if (held->role == BECKON_INVITER) {
-            held->confirmed = held->announced = 1; /* whatever was done to it, the broker has it */
+            held->confirmed = held->announced = true; /* whatever was done to it: it is there */
         }
         take_reply(device, held, asked, &own, reply);
+    } else if (beckon_number(reply[KEY_CODE], &code) && (code == 8010 || code == 8011)) {
+        ask_how_it_stands(device, id); /* it is not as this device thought */
     }
 }
 
 /* -------------------------------------------------------------------------------- what is known */
 
 bool beckon_next_open(const Device* device, uint32_t now, unsigned* at, News* news) {
-    for (; *at < BECKON_INVITATIONS; ++*at) {
-        /* To look at it changes nothing. */
-        Held* const held = (Held*)&device->held[*at];
+    while (*at < BECKON_INVITATIONS) {
+        const Held* const held = &device->held[(*at)++];
         const bool pending = (anyone_pending(held) || held->unlisted) && !held->assumed;
         if (held->id != 0 && !held->draft && held->confirmed &&
             (pending || in_call(device, held))) {
-            *news = news_of(BECKON_NEW_INVITATION);
+            begin(news, BECKON_NEW_INVITATION);
             describe(device, held, news);
             news->remaining_ms = remaining_of(device, held, now);
             news->duration_ms = now - held->call_began;
             news->left_out = held->told_more;
             news->whole = true;
-            ++*at;
             return true;
         }
     }
@@ -1669,14 +1611,13 @@ bool beckon_next_invitee(const News* news, unsigned* at, struct beckon_invitee* 
         return false;
     }
     const Held* const held = &news->device->held[news->held];
-    for (; *at < held->count; ++*at) {
-        const Part* const part = &held->parts[*at];
+    while (*at < held->count) {
+        const Part* const part = &held->parts[(*at)++];
         if (!part->fresh && (news->whole || part->marked)) {
-            invitee->user = beckon_name_text(news->device, part->name);
+            invitee->user = beckon_text_of(news->device, part->name);
             invitee->state = (enum beckon_state)part->state;
             invitee->ringing = part->ringing;
             invitee->in_call = part->in_call;
-            ++*at;
             return true;
         }
     }

@@ -6,30 +6,218 @@
 
 #define MOST_DEPTH 8
 
-struct beckon_text beckon_text_from(const char* at, size_t size) {
-    struct beckon_text text = {at, (uint16_t)size, false};
-    return text;
-}
+/* -------------------------------------------------------------------------------- the reader */
 
-struct beckon_text beckon_text_of(const char* text) {
-    return beckon_text_from(text, text != NULL ? strlen(text) : 0);
-}
+struct head {
+    enum beckon_kind kind;
+    unsigned size; /* of itself */
+    uint64_t number;
+    uint64_t body;    /* the bytes of a text */
+    uint64_t entries; /* of an array, or twice those of a map */
+};
 
-bool beckon_same(struct beckon_text one, struct beckon_text other) {
-    return one.at != NULL && other.at != NULL && one.size == other.size &&
-           memcmp(one.at, other.at, one.size) == 0;
-}
+/** From 0xc0 on: the kind, and how many bytes follow as a number, or a length. */
+#define KIND(kind, follow) (uint8_t)((kind) << 5 | (follow))
+static const uint8_t kinds[32] = {
+    KIND(BECKON_NIL, 0),    KIND(BECKON_OTHER, 31), KIND(BECKON_BOOL, 0),  KIND(BECKON_BOOL, 0),
+    KIND(BECKON_TEXT, 1),   KIND(BECKON_TEXT, 2),   KIND(BECKON_TEXT, 4),  KIND(BECKON_OTHER, 1),
+    KIND(BECKON_OTHER, 2),  KIND(BECKON_OTHER, 4),  KIND(BECKON_NIL, 4),   KIND(BECKON_NIL, 8),
+    KIND(BECKON_UINT, 1),   KIND(BECKON_UINT, 2),   KIND(BECKON_UINT, 4),  KIND(BECKON_UINT, 8),
+    KIND(BECKON_INT, 1),    KIND(BECKON_INT, 2),    KIND(BECKON_INT, 4),   KIND(BECKON_INT, 8),
+    KIND(BECKON_NIL, 2),    KIND(BECKON_NIL, 3),    KIND(BECKON_NIL, 5),   KIND(BECKON_NIL, 9),
+    KIND(BECKON_NIL, 17),   KIND(BECKON_TEXT, 1),   KIND(BECKON_TEXT, 2),  KIND(BECKON_TEXT, 4),
+    KIND(BECKON_ARRAY, 2),  KIND(BECKON_ARRAY, 4),  KIND(BECKON_MAP, 2),   KIND(BECKON_MAP, 4)};
 
-bool beckon_is(struct beckon_text text, const char* word) {
-    return beckon_same(text, beckon_text_of(word));
-}
-
-bool beckon_is_id(struct beckon_text text) {
-    if (text.at == NULL || text.size == 0 || text.size > BECKON_ID_BYTES) {
+/** False: it does not fit into `left`. */
+static bool read_head(beckon_value at, size_t left, struct head* head) {
+    if (left == 0) {
         return false;
     }
-    for (uint16_t i = 0; i < text.size; ++i) {
-        const char c = text.at[i];
+    const uint8_t first = *at;
+    unsigned follow = 0;
+    head->number = first;
+    if (first < 0x80) {
+        head->kind = BECKON_UINT;
+    } else if (first >= 0xe0) {
+        head->kind = BECKON_INT;
+    } else if (first < 0xc0) {
+        head->kind = first < 0x90 ? BECKON_MAP : first < 0xa0 ? BECKON_ARRAY : BECKON_TEXT;
+        head->number &= first < 0xa0 ? 0x0f : 0x1f;
+    } else {
+        follow = kinds[first - 0xc0] & 31U;
+        head->kind = (enum beckon_kind)(kinds[first - 0xc0] >> 5);
+    }
+    head->size = 1 + follow;
+    if (head->size > left) {
+        return false;
+    }
+    if (follow > 0) {
+        head->number = 0;
+    }
+    for (unsigned i = 1; i <= follow; ++i) {
+        head->number = head->number << 8 | at[i];
+    }
+    head->body = head->kind == BECKON_TEXT ? head->number : 0;
+    if (head->kind == BECKON_OTHER) {
+        head->body = head->number + 1; /* an extension's type */
+    }
+    head->entries = head->kind == BECKON_ARRAY ? head->number
+                    : head->kind == BECKON_MAP ? head->number * 2
+                                               : 0;
+    return head->body <= left - head->size && head->entries <= left;
+}
+
+/** Of a message that was found sound. */
+static struct head head_of(beckon_value value) {
+    struct head head;
+    read_head(value, SIZE_MAX, &head);
+    return head;
+}
+
+static beckon_value skip(beckon_value value) {
+    for (uint32_t todo = 1; todo > 0; --todo) {
+        const struct head head = head_of(value);
+        value += head.size + head.body;
+        todo += (uint32_t)head.entries;
+    }
+    return value;
+}
+
+bool beckon_is_map(beckon_value value, size_t left) {
+    uint64_t todo[MOST_DEPTH];
+    unsigned depth = 0;
+    struct head head;
+    do {
+        if (!read_head(value, left, &head) || (depth == 0 && head.kind != BECKON_MAP)) {
+            return false;
+        }
+        value += head.size + head.body;
+        left -= head.size + (size_t)head.body;
+        if (depth > 0) {
+            --todo[depth - 1];
+        }
+        if (head.kind == BECKON_ARRAY || head.kind == BECKON_MAP) {
+            if (depth == MOST_DEPTH) {
+                return false;
+            }
+            todo[depth++] = head.entries;
+        }
+        while (depth > 0 && todo[depth - 1] == 0) {
+            --depth;
+        }
+    } while (depth > 0);
+    return left == 0;
+}
+
+enum beckon_kind beckon_kind_of(beckon_value value) {
+    return head_of(value).kind;
+}
+
+size_t beckon_size(beckon_value value) {
+    return value == NULL ? 0 : (size_t)head_of(value).body;
+}
+
+const char* beckon_chars(beckon_value value) {
+    return value == NULL ? "" : (const char*)value + head_of(value).size;
+}
+
+bool beckon_is_binary(beckon_value value) {
+    return value != NULL && *value >= 0xc4 && *value <= 0xc6;
+}
+
+bool beckon_number(beckon_value value, uint64_t* number) {
+    if (value == NULL) {
+        *number = 0;
+        return false;
+    }
+    const struct head head = head_of(value);
+    *number = head.number;
+    return head.kind == BECKON_UINT ||
+           (head.kind == BECKON_INT && head.size > 1 && (value[1] & 0x80) == 0);
+}
+
+bool beckon_is_true(beckon_value value) {
+    return value != NULL && *value == 0xc3;
+}
+
+struct beckon_list beckon_entries(beckon_value value) {
+    struct beckon_list list = {0, value};
+    if (value != NULL) {
+        const struct head head = head_of(value);
+        list.left = (uint32_t)head.entries;
+        list.next = value + head.size;
+    }
+    return list;
+}
+
+beckon_value beckon_take(struct beckon_list* list) {
+    const beckon_value value = list->next;
+    if (list->left == 0) {
+        return NULL;
+    }
+    if (--list->left > 0) {
+        list->next = skip(value);
+    }
+    return value;
+}
+
+beckon_value beckon_find(beckon_value map, const char* key) {
+    struct beckon_list list = beckon_entries(map);
+    while (list.left > 0) {
+        const beckon_value name = beckon_take(&list);
+        const beckon_value value = beckon_take(&list);
+        if (beckon_is(name, key)) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* In the order of `enum key`. */
+static const char keys[] =
+    "\xa8" "again_ms" "\xa6" "answer" "\xa2" "by" "\xa9" "by_device" "\xa4" "call"
+    "\xaa" "call_state" "\xa9" "cancelled" "\xa4" "code" "\xa4" "data" "\xa6" "device"
+    "\xab" "duration_ms" "\xa3" "dup" "\xa5" "error" "\xa5" "event" "\xa4" "from" "\xa5" "group"
+    "\xa2" "id" "\xaa" "invitation" "\xab" "invitations" "\xa7" "invitee" "\xa8" "invitees"
+    "\xa7" "inviter" "\xab" "merged_into" "\xa4" "more" "\xa4" "next" "\xa2" "ok"
+    "\xab" "online_only" "\xac" "participants" "\xa2" "re" "\xa6" "reason" "\xac" "remaining_ms"
+    "\xa3" "req" "\xa3" "rev" "\xa7" "ringing" "\xa4" "role" "\xa3" "seq" "\xac" "server_epoch"
+    "\xa7" "skipped" "\xa5" "state" "\xa4" "user" "\xaa" "visibility";
+
+void beckon_read(beckon_value map, struct fields* fields) {
+    struct beckon_list list = beckon_entries(map);
+    memset(fields, 0, sizeof *fields);
+    while (list.left > 1) {
+        const unsigned key = beckon_word(keys, beckon_take(&list));
+        const beckon_value value = beckon_take(&list);
+        if (key < KEYS) {
+            fields->at[key] = value;
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------- words and ids */
+
+bool beckon_same(beckon_value one, beckon_value other) {
+    const size_t size = beckon_size(one);
+    return one != NULL && other != NULL && size == beckon_size(other) &&
+           memcmp(beckon_chars(one), beckon_chars(other), size) == 0;
+}
+
+bool beckon_is(beckon_value text, const char* word) {
+    const size_t size = strlen(word);
+    return text != NULL && size == beckon_size(text) &&
+           memcmp(beckon_chars(text), word, size) == 0;
+}
+
+bool beckon_is_id(beckon_value text) {
+    const size_t size = beckon_size(text);
+    const char* at = beckon_chars(text);
+    if (size == 0 || size > BECKON_ID_BYTES || beckon_kind_of(text) != BECKON_TEXT) {
+        return false;
+    }
+    for (size_t i = 0; i < size; ++i) {
+        const char c = at[i];
         const char lower = (char)(c | 0x20);
         /* From '-' to ':' there are '-', '.', '/', the digits and ':'. */
         if (!((lower >= 'a' && lower <= 'z') || (c >= '-' && c <= ':' && c != '/') || c == '@' ||
@@ -40,229 +228,30 @@ bool beckon_is_id(struct beckon_text text) {
     return true;
 }
 
-uint64_t beckon_hash(uint64_t seed, struct beckon_text text) {
+uint64_t beckon_hash(uint64_t seed, beckon_value text) {
     uint64_t hash = seed ^ 0xcbf29ce484222325U;
-    for (uint16_t i = 0; i < text.size; ++i) {
-        hash = (hash ^ (uint8_t)text.at[i]) * 0x100000001b3U;
+    const char* at = beckon_chars(text);
+    for (size_t left = beckon_size(text); left > 0; --left) {
+        hash = (hash ^ (uint8_t)*at++) * 0x100000001b3U;
     }
     return hash;
 }
 
-unsigned beckon_word(const char* words, struct beckon_text text) {
+unsigned beckon_word(const char* words, beckon_value text) {
+    beckon_value word = (beckon_value)words;
     unsigned index = 0;
-    for (; *words != '\0'; words += strlen(words) + 1, ++index) {
-        if (beckon_is(text, words)) {
-            break;
-        }
+    for (; *word != 0 && !beckon_same(word, text); word = skip(word)) {
+        ++index;
     }
     return index;
 }
 
-const char* beckon_nth_word(const char* words, unsigned index) {
+beckon_value beckon_nth_word(const char* words, unsigned index) {
+    beckon_value word = (beckon_value)words;
     for (; index > 0; --index) {
-        words += strlen(words) + 1;
+        word = skip(word);
     }
-    return words;
-}
-
-/* -------------------------------------------------------------------------------- the reader */
-
-static uint64_t big_endian(const uint8_t* at, unsigned size) {
-    uint64_t number = 0;
-    for (unsigned i = 0; i < size; ++i) {
-        number = number << 8 | at[i];
-    }
-    return number;
-}
-
-/** What a first byte says: the kind, and how many bytes of a number or a length follow it. */
-static unsigned kind_of(uint8_t first, struct beckon_value* value) {
-    value->kind = BECKON_OTHER;
-    value->number = 0;
-    if (first < 0x80 || first >= 0xe0) {
-        value->kind = first < 0x80 ? BECKON_UINT : BECKON_INT;
-        value->number = first < 0x80 ? first : (uint64_t)(int64_t)(int8_t)first;
-        return 0;
-    }
-    if (first < 0xc0) {
-        value->kind = first < 0x90 ? BECKON_MAP : first < 0xa0 ? BECKON_ARRAY : BECKON_TEXT;
-        value->number = first & (first < 0xa0 ? 0x0fU : 0x1fU);
-        return 0;
-    }
-    if (first >= 0xdc) {
-        value->kind = first < 0xde ? BECKON_ARRAY : BECKON_MAP;
-        return 2U << (first & 1);
-    }
-    if (first >= 0xd9 || (first >= 0xc4 && first <= 0xc6)) {
-        value->kind = BECKON_TEXT;
-        value->text.binary = first < 0xd9;
-        return 1U << (first < 0xd9 ? first - 0xc4 : first - 0xd9);
-    }
-    if (first >= 0xcc && first <= 0xd3) {
-        value->kind = first < 0xd0 ? BECKON_UINT : BECKON_INT;
-        return 1U << (first & 3);
-    }
-    if (first == 0xc2 || first == 0xc3) {
-        value->kind = BECKON_BOOL;
-        value->number = first & 1U;
-    } else if (first == 0xc0) {
-        value->kind = BECKON_NIL;
-    } else if (first >= 0xd4) { /* an extension of 1, 2 ... 16 bytes, and its type */
-        value->number = (1U << (first - 0xd4)) + 1;
-    } else if (first == 0xca || first == 0xcb) {
-        value->number = 4U << (first & 1);
-    } else if (first >= 0xc7) {
-        return 1U << (first - 0xc7);
-    }
-    return 0;
-}
-
-/** One head, with the bytes of a text; what an array or map holds comes next. */
-static bool read_head(struct beckon_text* rest, struct beckon_value* value) {
-    if (rest->size == 0) {
-        return false;
-    }
-    const uint8_t* at = (const uint8_t*)rest->at;
-    uint32_t left = rest->size - 1U;
-    const uint8_t first = *at++;
-    memset(&value->text, 0, sizeof value->text);
-    const unsigned follow = kind_of(first, value);
-    if (follow > left) {
-        return false;
-    }
-    if (follow > 0) {
-        value->number = big_endian(at, follow);
-        at += follow;
-        left -= follow;
-    }
-    if (value->kind == BECKON_INT && follow > 0) {
-        const unsigned unused = 64 - 8 * follow;
-        value->number = (uint64_t)((int64_t)(value->number << unused) >> unused);
-        if ((int64_t)value->number >= 0) {
-            value->kind = BECKON_UINT;
-        }
-    }
-    if (value->kind == BECKON_TEXT || value->kind == BECKON_OTHER) {
-        /* Of an extension whose length is told, the type comes beside. */
-        const uint64_t size = value->number + (first >= 0xc7 && first <= 0xc9 ? 1U : 0U);
-        if (first == 0xc1 || size > left) {
-            return false;
-        }
-        value->text.at = (const char*)at;
-        value->text.size = (uint16_t)size;
-        at += size;
-        left -= (uint32_t)size;
-    }
-    rest->at = (const char*)at;
-    rest->size = (uint16_t)left;
-    return true;
-}
-
-static uint64_t entries_of(const struct beckon_value* value) {
-    return value->kind == BECKON_ARRAY ? value->number
-           : value->kind == BECKON_MAP ? value->number * 2
-                                       : 0;
-}
-
-bool beckon_take(struct beckon_text* entries, struct beckon_value* value) {
-    if (!read_head(entries, value)) {
-        return false;
-    }
-    struct beckon_text rest = *entries;
-    struct beckon_value inner;
-    for (uint64_t todo = entries_of(value); todo > 0; --todo) {
-        if (!read_head(&rest, &inner)) {
-            return false;
-        }
-        todo += entries_of(&inner);
-    }
-    if (value->kind == BECKON_ARRAY || value->kind == BECKON_MAP) {
-        value->text.at = entries->at;
-        value->text.size = (uint16_t)(rest.at - entries->at);
-        *entries = rest;
-    }
-    return true;
-}
-
-bool beckon_is_map(struct beckon_text text) {
-    uint64_t left[MOST_DEPTH];
-    unsigned depth = 0;
-    struct beckon_value value;
-    do {
-        if (!read_head(&text, &value)) {
-            return false;
-        }
-        if (depth == 0 ? value.kind != BECKON_MAP : left[depth - 1]-- == 0) {
-            return false;
-        }
-        const uint64_t entries = entries_of(&value);
-        if (entries > 0) {
-            if (entries > text.size || depth == MOST_DEPTH) {
-                return false;
-            }
-            left[depth++] = entries;
-        } else if (value.kind == BECKON_ARRAY || value.kind == BECKON_MAP) {
-            if (depth == MOST_DEPTH || depth == 0) {
-                return depth == 0 && text.size == 0;
-            }
-        }
-        while (depth > 0 && left[depth - 1] == 0) {
-            --depth;
-        }
-    } while (depth > 0);
-    return text.size == 0;
-}
-
-bool beckon_find(struct beckon_text map, const char* key, struct beckon_value* value) {
-    struct beckon_value name;
-    struct beckon_value head;
-    /* `map` is a whole message, or the entries of a map within one. */
-    if (map.size > 0 && ((uint8_t)map.at[0] & 0xf0) != 0x80 && (uint8_t)map.at[0] < 0xde) {
-        head.number = UINT32_MAX;
-    } else if (!read_head(&map, &head)) {
-        return false;
-    }
-    while (head.number-- > 0 && beckon_take(&map, &name) && beckon_take(&map, value)) {
-        if (name.kind == BECKON_TEXT && beckon_is(name.text, key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-struct beckon_text beckon_find_text(struct beckon_text map, const char* key) {
-    struct beckon_value value;
-    if (beckon_find(map, key, &value) && value.kind == BECKON_TEXT) {
-        return value.text;
-    }
-    return beckon_text_of(NULL);
-}
-
-struct beckon_text beckon_find_id(struct beckon_text map, const char* key) {
-    const struct beckon_text text = beckon_find_text(map, key);
-    return beckon_is_id(text) ? text : beckon_text_of(NULL);
-}
-
-bool beckon_find_number(struct beckon_text map, const char* key, uint64_t most, bool* found,
-                        uint64_t* number) {
-    struct beckon_value value;
-    *found = beckon_find(map, key, &value);
-    *number = *found ? value.number : 0;
-    return !*found || (value.kind == BECKON_UINT && value.number <= most);
-}
-
-bool beckon_find_flag(struct beckon_text map, const char* key) {
-    struct beckon_value value;
-    return beckon_find(map, key, &value) && value.kind == BECKON_BOOL && value.number != 0;
-}
-
-struct beckon_text beckon_find_entries(struct beckon_text map, const char* key,
-                                       enum beckon_kind kind) {
-    struct beckon_value value;
-    if (beckon_find(map, key, &value) && value.kind == kind) {
-        return value.text;
-    }
-    return beckon_text_of(NULL);
+    return word;
 }
 
 /* -------------------------------------------------------------------------------- the writer */
@@ -270,9 +259,7 @@ struct beckon_text beckon_find_entries(struct beckon_text map, const char* key,
 void beckon_put(struct beckon_writer* writer, const void* bytes, size_t size) {
     if (size > (size_t)(writer->end - writer->at)) {
         writer->full = true;
-        return;
-    }
-    if (size > 0) {
+    } else if (size > 0) {
         memcpy(writer->at, bytes, size);
         writer->at += size;
     }
@@ -282,49 +269,52 @@ void beckon_put_word(struct beckon_writer* writer, const char* word) {
     beckon_put(writer, word, strlen(word));
 }
 
+void beckon_put_chars(struct beckon_writer* writer, beckon_value text) {
+    beckon_put(writer, beckon_chars(text), beckon_size(text));
+}
+
 void beckon_put_decimal(struct beckon_writer* writer, uint32_t number) {
     char digits[10];
-    unsigned count = 0;
+    char* at = digits + sizeof digits;
     do {
-        digits[sizeof digits - ++count] = (char)('0' + number % 10);
+        *--at = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    beckon_put(writer, digits + sizeof digits - count, count);
+    beckon_put(writer, at, (size_t)(digits + sizeof digits - at));
 }
 
-void beckon_put_head(struct beckon_writer* writer, enum beckon_kind kind, uint32_t count) {
-    /* What the shortest form holds, what it begins with, and what the others begin with: of 1, 2
-     * and 4 bytes (0: there is none of 1). Binary has no shortest form. */
-    static const uint8_t forms[][3] = {{0x7f, 0x00, 0xcc},
-                                       {0x1f, 0xa0, 0xd9},
-                                       {0x0f, 0x90, 0xdb},
-                                       {0x0f, 0x80, 0xdd},
-                                       {0, 0, 0xc4}};
-    const uint8_t* form = forms[kind == BECKON_UINT    ? 0
-                                : kind == BECKON_TEXT  ? 1
-                                : kind == BECKON_ARRAY ? 2
-                                : kind == BECKON_MAP   ? 3
-                                                       : 4];
+void beckon_put_head(struct beckon_writer* writer, uint8_t fix, uint8_t fix_most, uint8_t form,
+                     size_t count) {
     uint8_t head[5];
-    unsigned size = 1;
-    if (count <= form[0] && kind != BECKON_OTHER) {
-        head[0] = (uint8_t)(form[1] | count);
-    } else {
-        const bool has_byte = kind != BECKON_ARRAY && kind != BECKON_MAP;
-        const unsigned power = count > 0xffff ? 2 : count > 0xff || !has_byte ? 1 : 0;
-        head[0] = (uint8_t)(form[2] + power);
+    unsigned size = 0;
+    head[0] = (uint8_t)(fix | count);
+    if (count > fix_most) {
+        /* As many bytes as it needs; of arrays and maps there is no form of one. */
+        const unsigned power = count > 0xffff ? 2 : count > 0xff || form == 0xdb ? 1 : 0;
+        head[0] = (uint8_t)(form + power);
         for (unsigned left = 1U << power; left-- > 0;) {
-            head[size++] = (uint8_t)(count >> (8 * left));
+            head[++size] = (uint8_t)(count >> (8 * left));
         }
     }
-    beckon_put(writer, head, size);
+    beckon_put(writer, head, size + 1);
 }
 
-void beckon_put_text(struct beckon_writer* writer, struct beckon_text text) {
-    beckon_put_head(writer, text.binary ? BECKON_OTHER : BECKON_TEXT, text.size);
-    beckon_put(writer, text.at, text.size);
+void beckon_put_text(struct beckon_writer* writer, const void* at, size_t size, bool binary) {
+    if (binary) {
+        beckon_put_head(writer, 0xc4, 0, 0xc4, size);
+        if (size == 0) {
+            beckon_put(writer, "", 1);
+        }
+    } else {
+        beckon_put_head(writer, 0xa0, 0x1f, 0xd9, size);
+    }
+    beckon_put(writer, at, size);
 }
 
 void beckon_put_key(struct beckon_writer* writer, const char* key) {
-    beckon_put_text(writer, beckon_text_of(key));
+    beckon_put_text(writer, key, strlen(key), false);
+}
+
+void beckon_put_value(struct beckon_writer* writer, beckon_value value) {
+    beckon_put(writer, value, (size_t)(skip(value) - value));
 }

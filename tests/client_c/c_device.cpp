@@ -15,27 +15,31 @@ namespace {
 /// So that it wraps soon.
 constexpr std::uint32_t clock_begins = UINT32_MAX - 1'010'000;
 
-std::string_view view(const beckon_text& text) { return {text.at, text.size}; }
+std::string_view view(beckon_value text) { return {beckon_chars(text), beckon_size(text)}; }
 
-std::optional<std::string> text(const beckon_text& given) {
-    return given.at != nullptr ? std::optional(std::string(view(given))) : std::nullopt;
+std::optional<std::string> text(beckon_value given) {
+    return given != nullptr ? std::optional(std::string(view(given))) : std::nullopt;
 }
 
 template <class Id>
-std::optional<Id> id(const beckon_text& given) {
-    return given.at != nullptr ? Id::parse(view(given)) : std::nullopt;
+std::optional<Id> id(beckon_value given) {
+    return given != nullptr ? Id::parse(view(given)) : std::nullopt;
 }
 
-std::optional<Data> data(const beckon_text& given) {
-    return given.at != nullptr
-               ? std::optional(Data{.bytes = std::string(view(given)), .is_text = !given.binary})
-               : std::nullopt;
+std::optional<Data> data(beckon_value given) {
+    return given != nullptr ? std::optional(Data{.bytes = std::string(view(given)),
+                                                 .is_text = !beckon_is_binary(given)})
+                            : std::nullopt;
 }
 
-beckon_text text_of(const std::optional<Data>& data) {
-    return data ? beckon_text{data->bytes.data(), static_cast<std::uint16_t>(data->bytes.size()),
-                              !data->is_text}
-                : beckon_text{};
+beckon_data data_of(const std::optional<Data>& data) {
+    return data ? beckon_data{data->bytes.data(), data->bytes.size(), !data->is_text}
+                : beckon_data{};
+}
+
+std::uint64_t number(beckon_value value) {
+    std::uint64_t number = 0;
+    return beckon_number(value, &number) ? number : 0;
 }
 
 std::optional<Duration> duration(std::uint32_t time) {
@@ -43,7 +47,7 @@ std::optional<Duration> duration(std::uint32_t time) {
 }
 
 template <class Enum>
-Enum word(const beckon_text& given) {
+Enum word(beckon_value given) {
     const auto& names = Names<Enum>::list;
     const auto found = std::find(names.begin(), names.end(), view(given));
     if (found == names.end()) {
@@ -72,16 +76,11 @@ NewInvitation new_invitation(const beckon_news& news) {
     body.visibility = static_cast<Visibility>(news.visibility - 1);
     body.online_only = news.online_only;
     body.role = static_cast<Role>(news.role);
-    beckon_value value{};
-    if (beckon_find(news.body, "replaces", &value)) {
-        beckon_value one{};
-        while (beckon_take(&value.text, &one)) {
-            body.replaces.push_back(id<InvitationId>(one.text).value());
-        }
+    auto replaces = beckon_entries(beckon_find(news.body, "replaces"));
+    while (const auto* one = beckon_take(&replaces)) {
+        body.replaces.push_back(id<InvitationId>(one).value());
     }
-    if (beckon_find(news.body, "more", &value)) {
-        body.more = static_cast<std::int64_t>(value.number);
-    }
+    body.more = static_cast<std::int64_t>(number(beckon_find(news.body, "more")));
     return body;
 }
 
@@ -109,9 +108,8 @@ EventBody body_of(const beckon_news& news) {
         case BECKON_INVITEE_RINGING:
             return InviteeRinging{user()};
         case BECKON_SIGNAL: {
-            beckon_value seq{};
-            const bool has_seq = beckon_find(news.body, "seq", &seq);
-            return SignalEvent{user(), has_seq ? std::optional(seq.number) : std::nullopt,
+            const auto* const seq = beckon_find(news.body, "seq");
+            return SignalEvent{user(), seq != nullptr ? std::optional(number(seq)) : std::nullopt,
                                data(news.data).value()};
         }
         case BECKON_PARTICIPANT_JOINED:
@@ -127,8 +125,8 @@ EventBody body_of(const beckon_news& news) {
     }
 }
 
-std::optional<DeviceTag> tag(const beckon_text& given) {
-    return given.at != nullptr ? DeviceTag::parse(view(given)) : std::nullopt;
+std::optional<DeviceTag> tag(beckon_value given) {
+    return given != nullptr ? DeviceTag::parse(view(given)) : std::nullopt;
 }
 
 Heard heard(const beckon_news& news) {
@@ -158,32 +156,30 @@ Ended ended(const beckon_news& news) {
             .assumed = news.assumed};
 }
 
-std::variant<Reply, Failure> outcome(const beckon_result& result, std::string_view re) {
+std::variant<Reply, Failure> outcome(const beckon_result& result, std::string_view re,
+                                     std::string_view received) {
     for (const auto& one : failure_table) {
         if (one.name == view(result.error)) {
             return one.failure;
         }
     }
-    auto decoded = decode_reply(view(result.reply));
-    if (auto* reply = std::get_if<Reply>(&decoded)) {
-        return std::move(*reply);
+    // What it says itself is no whole reply.
+    if (beckon_find(result.reply, "re") != nullptr) {
+        return std::get<Reply>(decode_reply(received));
     }
     Reply reply{.re = std::string(re), .device = DeviceTag{}, .body = Refusal{}};
     if (result.ok && re == Cancel::verb) {
         reply.body = Cancelled{};
     } else if (result.ok) {
-        reply.body = Invited{.dup = result.dup, .id = id<InvitationId>(result.id).value()};
+        reply.body = Invited{.dup = true, .id = id<InvitationId>(result.id).value()};
     } else {
         const auto* const found =
             std::find_if(error_table.begin(), error_table.end(),
                          [&](const auto& one) { return one.name == view(result.error); });
         Refusal refusal{.error = found->error};
-        beckon_value value{};
-        if (beckon_find(result.reply, "field", &value)) {
-            refusal.field = text(value.text);
-        }
-        if (beckon_find(result.reply, "limit", &value)) {
-            refusal.limit = static_cast<std::int64_t>(value.number);
+        refusal.field = text(beckon_find(result.reply, "field"));
+        if (const auto* limit = beckon_find(result.reply, "limit")) {
+            refusal.limit = static_cast<std::int64_t>(number(limit));
         }
         reply.body = refusal;
     }
@@ -223,9 +219,9 @@ struct CDevice::Callbacks {
         CDevice& device = self(app);
         const auto call = device.calls_.at(result->call);
         device.calls_.erase(result->call);
-        const bool is_cancel = result->ok && result->reply.size == 0 && !result->dup;
+        const bool is_cancel = result->ok && device.cancels_.contains(call);
         device.effects_.emplace_back(
-            Device::Result{call, outcome(*result, is_cancel ? Cancel::verb : Invite::verb)});
+            Device::Result{call, outcome(*result, is_cancel ? Cancel::verb : Invite::verb, device.received_)});
     }
     static void link(void* app, beckon_link link) {
         self(app).effects_.emplace_back(Device::LinkChanged{static_cast<Device::Link>(link)});
@@ -309,7 +305,7 @@ int invite(beckon_device* device, const auto& asked, std::uint32_t now, const st
     invite.group = group.empty() ? nullptr : group.c_str();
     invite.others = pointers.data();
     invite.count = static_cast<unsigned>(pointers.size());
-    invite.data = text_of(asked.data);
+    invite.data = data_of(asked.data);
     invite.timeout_ms = asked.timeout.count() == 0
                             ? BECKON_NO_TIME
                             : static_cast<std::uint32_t>(asked.timeout.count());
@@ -331,29 +327,33 @@ int CDevice::ask(const RequestBody& body, std::uint32_t now) {
     auto* const device = device_.get();
     return std::visit(
         [&]<class Body>(const Body& asked) -> int {
+            beckon_data data{};
+            if constexpr (requires { data_of(asked.data); }) {
+                data = data_of(asked.data);
+            }
             if constexpr (std::is_same_v<Body, Invite>) {
                 return invite(device, asked, now, asked.invitee.str(), "", asked.also);
             } else if constexpr (std::is_same_v<Body, GroupInvite>) {
                 return invite(device, asked, now, "", asked.group.str(),
                               asked.invitees.value_or(std::vector<UserId>{}));
             } else if constexpr (std::is_same_v<Body, Accept>) {
-                return beckon_accept(device, asked.id.str().c_str(), text_of(asked.data), now);
+                return beckon_accept(device, asked.id.str().c_str(), &data, now);
             } else if constexpr (std::is_same_v<Body, Reject>) {
-                return beckon_reject(device, asked.id.str().c_str(), text_of(asked.data),
+                return beckon_reject(device, asked.id.str().c_str(), &data,
                                      asked.reason == "declined" ? nullptr : asked.reason.c_str(),
                                      now);
             } else if constexpr (std::is_same_v<Body, Cancel>) {
-                return beckon_cancel(device, asked.id.str().c_str(), text_of(asked.data), now);
+                return beckon_cancel(device, asked.id.str().c_str(), &data, now);
             } else if constexpr (std::is_same_v<Body, Ringing>) {
                 return beckon_ringing(device, asked.id.str().c_str(), now);
             } else if constexpr (std::is_same_v<Body, Signal>) {
                 const auto to = asked.to ? asked.to->str() : "";
                 return beckon_signal(device, asked.id.str().c_str(),
-                                     asked.to ? to.c_str() : nullptr, text_of(asked.data), now);
+                                     asked.to ? to.c_str() : nullptr, &data, now);
             } else if constexpr (std::is_same_v<Body, Join>) {
-                return beckon_join(device, asked.id.str().c_str(), text_of(asked.data), now);
+                return beckon_join(device, asked.id.str().c_str(), &data, now);
             } else if constexpr (std::is_same_v<Body, Hangup>) {
-                return beckon_hangup(device, asked.id.str().c_str(), text_of(asked.data),
+                return beckon_hangup(device, asked.id.str().c_str(), &data,
                                      asked.reason == "hangup" ? nullptr : asked.reason.c_str(),
                                      asked.all, now);
             } else if constexpr (std::is_same_v<Body, Resume>) {
@@ -363,7 +363,7 @@ int CDevice::ask(const RequestBody& body, std::uint32_t now) {
                 const bool group = std::holds_alternative<GroupId>(asked.to);
                 return beckon_message(device, group ? nullptr : to.c_str(),
                                       group ? to.c_str() : nullptr, asked.id->str().c_str(),
-                                      text_of(asked.data), asked.online_only, now);
+                                      &data, asked.online_only, now);
             } else {
                 throw std::runtime_error("the C client has no " + std::string(Body::verb));
             }
@@ -381,6 +381,9 @@ CDevice::Effects CDevice::call(CallId call, const RequestBody& body, Device::Off
     const int number = ask(body, at(now));
     if (number > 0) {
         calls_[number] = call;
+        if (std::holds_alternative<Cancel>(body)) {
+            cancels_.insert(call);
+        }
     } else {
         const auto failure =
             number == BECKON_NOT_THERE ? Failure::no_beckon : Failure::too_many_waiting;
@@ -391,8 +394,9 @@ CDevice::Effects CDevice::call(CallId call, const RequestBody& body, Device::Off
 
 void CDevice::set_busy(std::optional<Reject> as) {
     busy_data_ = as && as->data ? as->data->bytes : "";
+    const beckon_data data{busy_data_.data(), busy_data_.size(), false};
     beckon_set_busy(device_.get(), as.has_value(),
-                    as && as->data ? beckon_text_of(busy_data_.c_str()) : beckon_text{});
+                    as && as->data ? &data : nullptr);
 }
 
 Device::Send CDevice::will() {
@@ -438,6 +442,7 @@ CDevice::Effects CDevice::receive_event(std::string_view payload, Instant now) {
 CDevice::Effects CDevice::receive_reply(std::string_view payload, Instant now,
                                         std::string_view /*correlation*/) {
     const auto topic = "beckon/v1/inbox/" + options_.user.str() + "/reply";
+    received_ = payload;
     const std::vector<char> alone(payload.begin(), payload.end());
     beckon_receive(device_.get(), topic.c_str(), alone.data(), alone.size(), at(now));
     return done();

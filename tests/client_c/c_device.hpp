@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,7 +63,9 @@ class CDevice {
     std::unique_ptr<beckon_device> device_;
     Instant now_{};
     std::map<int, CallId> calls_{};
+    std::set<CallId> cancels_{};
     std::string busy_data_{};
+    std::string received_{};
     std::uint32_t random_ = 1;
     Effects effects_{};
 };

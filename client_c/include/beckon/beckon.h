@@ -53,7 +53,7 @@ extern "C" {
 #define BECKON_NAMES 48
 #endif
 #ifndef BECKON_NAME_BYTES
-#define BECKON_NAME_BYTES 1280
+#define BECKON_NAME_BYTES 1024
 #endif
 /** Invitations that have ended, and are known again when news of them come late. */
 #ifndef BECKON_RECENT
@@ -75,15 +75,25 @@ extern "C" {
 
 /* ------------------------------------------------------------------------------------ values */
 
-/** Not terminated by zero. `at` is NULL: there is none. `binary` means something in data only. */
-struct beckon_text {
-    const char* at;
-    uint16_t size;
-    bool binary;
-};
+/**
+ * A value within a message, as msgpack; mostly a text. NULL: there is none. Texts are not ended by
+ * zero: `printf("%.*s", (int)beckon_size(news->inviter), beckon_chars(news->inviter))`.
+ */
+typedef const uint8_t* beckon_value;
 
-/** `text` must be short enough (65535) and may be NULL. */
-struct beckon_text beckon_text_of(const char* text);
+/** Of text and data; of anything else, and of NULL, 0. */
+size_t beckon_size(beckon_value value);
+const char* beckon_chars(beckon_value value);
+bool beckon_is(beckon_value value, const char* word);
+/** Of data: it is binary. */
+bool beckon_is_binary(beckon_value value);
+
+/** What is sent. `at` NULL: nothing. */
+struct beckon_data {
+    const void* at;
+    size_t size;
+    bool binary; /**< Otherwise text in UTF-8. */
+};
 
 enum beckon_state {
     BECKON_PENDING,
@@ -138,21 +148,21 @@ struct beckon_device;
 /** What the application is told; what does not apply is zero. */
 struct beckon_news {
     enum beckon_what what;
-    struct beckon_text id; /**< The invitation's, or a message's. */
-    struct beckon_text inviter;
-    struct beckon_text group;
-    struct beckon_text user; /**< Who accepted, rejected, rings, signals, joins, leaves, writes. */
-    struct beckon_text data;
-    struct beckon_text reason;
-    struct beckon_text by;
-    struct beckon_text by_device;
-    enum beckon_role role; /**< This user's. */
-    enum beckon_state state;
+    beckon_value id; /**< The invitation's, or a message's. */
+    beckon_value inviter;
+    beckon_value group;
+    beckon_value user; /**< Who accepted, rejected, rings, signals, joins, leaves, writes. */
+    beckon_value data;
+    beckon_value reason;
+    beckon_value by;
+    beckon_value by_device;
+    enum beckon_role role;   /**< This user's. */
+    enum beckon_state state; /**< Of an end. */
+    enum beckon_visibility visibility;
     uint32_t rev;
     uint32_t remaining_ms; /**< Until the deadline; `BECKON_NO_TIME`: none. */
     uint32_t duration_ms;  /**< Of a call. */
-    /** Invitees beside those that `beckon_next_invitee` tells; not what they did. */
-    uint16_t left_out;
+    uint16_t left_out;     /**< Invitees beside those that `beckon_next_invitee` tells. */
     bool call;
     bool first; /**< The first who accepts takes it. */
     bool online_only;
@@ -160,13 +170,11 @@ struct beckon_news {
     bool ends_ours; /**< A cancel or revocation ends it for this user. */
     bool assumed;   /**< Nobody said so: the deadline passed while the broker was out of reach. */
     bool here;      /**< An end: this device did it. */
-    enum beckon_visibility visibility;
-    /** What came, as msgpack, for `beckon_find`: `replaces` and whatever else; size 0: nothing. */
-    struct beckon_text body;
-    /* Of the library. */
-    const struct beckon_device* device;
-    uint8_t held;
+    beckon_value body; /**< The event as it came, for `beckon_find`: `replaces` ... NULL: none. */
+    /* The library's own. */
     bool whole;
+    uint8_t held;
+    const struct beckon_device* device;
 };
 
 /** What became of one call. */
@@ -174,12 +182,9 @@ struct beckon_result {
     int call;
     bool ok;
     int code;
-    struct beckon_text error; /**< The contract's word; or `no_reply`, `not_connected` ... */
-    struct beckon_text id;    /**< Of the invitation or message. */
-    struct beckon_text merged_into;
-    bool dup;
-    /** The reply, as msgpack, for `beckon_find`: `offline`, `limit` ...; size 0: there was none. */
-    struct beckon_text reply;
+    beckon_value error; /**< The contract's word; or `no_reply`, `not_connected` ... */
+    beckon_value id;    /**< Of the invitation or message. */
+    beckon_value reply; /**< For `beckon_find`: `offline`, `merged_into` ... NULL: there was none. */
 };
 
 /** Each may be NULL. `app` is the options'. */
@@ -302,7 +307,7 @@ struct beckon_invitation {
     const char* group;         /**< the group, */
     const char* const* others; /**< and these as well; of a group: only these. */
     unsigned count;            /**< Of `others`; of a group 0: all other members. */
-    struct beckon_text data;
+    struct beckon_data data;
     uint32_t timeout_ms; /**< 0: 30 s; `BECKON_NO_TIME`: none. */
     bool call;
     bool first; /**< The first who accepts takes it. */
@@ -314,30 +319,30 @@ struct beckon_invitation {
 int beckon_invite(struct beckon_device* device, const struct beckon_invitation* invite,
                   uint32_t now);
 
-int beckon_accept(struct beckon_device* device, const char* id, struct beckon_text data,
+int beckon_accept(struct beckon_device* device, const char* id, const struct beckon_data* data,
                   uint32_t now);
 /** `reason` NULL: "declined". */
-int beckon_reject(struct beckon_device* device, const char* id, struct beckon_text data,
+int beckon_reject(struct beckon_device* device, const char* id, const struct beckon_data* data,
                   const char* reason, uint32_t now);
 /** All who are pending. */
-int beckon_cancel(struct beckon_device* device, const char* id, struct beckon_text data,
+int beckon_cancel(struct beckon_device* device, const char* id, const struct beckon_data* data,
                   uint32_t now);
 int beckon_ringing(struct beckon_device* device, const char* id, uint32_t now);
 /** `to` NULL: all whom this user talks with. */
 int beckon_signal(struct beckon_device* device, const char* id, const char* to,
-                  struct beckon_text data, uint32_t now);
-int beckon_join(struct beckon_device* device, const char* id, struct beckon_text data,
+                  const struct beckon_data* data, uint32_t now);
+int beckon_join(struct beckon_device* device, const char* id, const struct beckon_data* data,
                 uint32_t now);
 /** `reason` NULL: "hangup". `all`: the inviter ends it for everybody. */
-int beckon_hangup(struct beckon_device* device, const char* id, struct beckon_text data,
+int beckon_hangup(struct beckon_device* device, const char* id, const struct beckon_data* data,
                   const char* reason, bool all, uint32_t now);
 /** This device takes the call over. */
 int beckon_resume(struct beckon_device* device, const char* id, uint32_t now);
 /** To `user`, or to `group`. */
 int beckon_message(struct beckon_device* device, const char* user, const char* group,
-                   const char* id, struct beckon_text data, bool online_only, uint32_t now);
-/** From now on every ring is rejected as `busy`, with `data`, which must stay as it is. */
-void beckon_set_busy(struct beckon_device* device, bool busy, struct beckon_text data);
+                   const char* id, const struct beckon_data* data, bool online_only, uint32_t now);
+/** From now on every ring is rejected as `busy`, with `data` (or NULL), which must stay there. */
+void beckon_set_busy(struct beckon_device* device, bool busy, const struct beckon_data* data);
 
 /* ----------------------------------------------------------------------------- what is known */
 
@@ -346,7 +351,7 @@ bool beckon_next_open(const struct beckon_device* device, uint32_t now, unsigned
                       struct beckon_news* news);
 
 struct beckon_invitee {
-    struct beckon_text user;
+    beckon_value user;
     enum beckon_state state;
     bool ringing;
     bool in_call;
@@ -355,42 +360,43 @@ struct beckon_invitee {
 bool beckon_next_invitee(const struct beckon_news* news, unsigned* at,
                          struct beckon_invitee* invitee);
 
-/* A reader of msgpack, for `body` and `reply`. */
+/* Into `body` and `reply`. */
 
 enum beckon_kind {
-    BECKON_NIL,
+    BECKON_NIL, /**< And numbers with a fraction. */
     BECKON_BOOL,
     BECKON_UINT,
-    BECKON_INT, /**< Below 0. */
+    BECKON_INT,
     BECKON_TEXT,
     BECKON_ARRAY,
     BECKON_MAP,
     BECKON_OTHER
 };
-struct beckon_value {
-    enum beckon_kind kind;
-    uint64_t number;         /**< Or 0, 1; as two's complement; entries of an array or map. */
-    struct beckon_text text; /**< Text or binary; of an array or map its entries. */
+/** What `map` has by that key; NULL: nothing, or that is no map. */
+beckon_value beckon_find(beckon_value map, const char* key);
+enum beckon_kind beckon_kind_of(beckon_value value);
+/** False: it is no number, or one below 0. */
+bool beckon_number(beckon_value value, uint64_t* number);
+bool beckon_is_true(beckon_value value);
+
+struct beckon_list {
+    uint32_t left;
+    beckon_value next;
 };
-/** What `map` has by that key. */
-bool beckon_find(struct beckon_text map, const char* key, struct beckon_value* value);
-/** Takes the next value out of `entries`; of a map keys and values by turns. */
-bool beckon_take(struct beckon_text* entries, struct beckon_value* value);
+/** Of an array or map (keys and values by turns); of anything else none. */
+struct beckon_list beckon_entries(beckon_value value);
+/** The next of them; NULL: there is none. */
+beckon_value beckon_take(struct beckon_list* list);
 
 /* ------------------------------------------------------- the library's own, for its size only */
 
 struct beckon_part {
-    unsigned name : 8;
-    unsigned state : 3;
-    unsigned ringing : 1;
-    unsigned in_call : 1;
-    unsigned marked : 1; /* the news is about this one */
-    unsigned fresh : 1;  /* a page lists it that is not applied yet */
-    unsigned told : 3;   /* by the present pages of `get` or `sync` */
-    unsigned told_ringing : 1;
-    unsigned told_in_call : 1;
-    unsigned told_reason : 4;
-    unsigned seen : 1;
+    uint8_t name, state;
+    uint8_t told, told_reason; /* by the present pages of `get` or `sync` */
+    bool told_ringing, told_in_call, seen;
+    bool ringing, in_call;
+    bool marked; /* the news is about this one */
+    bool fresh;  /* a page lists it that is not applied yet */
 };
 
 struct beckon_held {
@@ -399,39 +405,19 @@ struct beckon_held {
     uint32_t data_hash;
     uint16_t more_pending, told_pending, told_more;
     uint8_t id, inviter, group, count;
-    uint8_t end_by;
-    char end_by_device[16];
-    unsigned end_reason : 4;
-    unsigned end_here : 1;
-    unsigned end_has_device : 1;
-    unsigned more_best : 3;
-    unsigned told_best : 3;
-    unsigned draft : 1; /* pages of it come, and nothing else is known */
-    unsigned role : 1;
-    unsigned visibility : 2;
-    unsigned call : 1;
-    unsigned first : 1;
-    unsigned online_only : 1;
-    unsigned has_deadline : 1;
-    unsigned has_look : 1;
-    unsigned has_heard : 1;
-    unsigned confirmed : 1;
-    unsigned announced : 1;
-    unsigned end_told : 1;
-    unsigned assumed : 1;
-    unsigned cancelling : 1;
-    unsigned gap : 1;
-    unsigned unlisted : 1;
-    unsigned looked : 1;
-    unsigned missing : 1;
-    unsigned before : 1;
-    unsigned earlier : 1;
-    unsigned busy : 1;
-    unsigned partial : 1; /* not all invitees fit */
-    unsigned call_live : 1;
-    unsigned call_over : 1;
-    unsigned inviter_in_call : 1;
-    unsigned told_inviter_in_call : 1;
+    uint8_t role, visibility;
+    uint8_t end_by, end_reason;
+    uint8_t more_best, told_best;
+    uint8_t end_by_device[17];
+    bool end_here;
+    bool draft; /* pages of it come, and nothing else is known */
+    bool call, first, online_only;
+    bool has_deadline, has_look, has_heard;
+    bool confirmed, announced, end_told, assumed, cancelling, gap, unlisted, looked;
+    bool missing, before, earlier;
+    bool busy;
+    bool partial; /* not all invitees fit */
+    bool call_live, call_over, inviter_in_call, told_inviter_in_call;
     struct beckon_part parts[BECKON_INVITEES];
 };
 
@@ -440,28 +426,12 @@ struct beckon_request {
     uint32_t asked, deadline, again_at;
     uint32_t value; /* timeout or seq */
     uint16_t call, size;
-    uint16_t data_at, data_size, reason_size;
+    uint16_t data_at, data_size, reason_size; /* in `said`, as msgpack */
     uint8_t verb, about, id, count;
-    uint8_t sent, tries;
-    unsigned used : 1;
-    unsigned in_flight : 1;
-    unsigned has_again : 1;
-    unsigned thrown_out : 2;
-    unsigned refused : 1;
-    unsigned withdrawn : 1;
-    unsigned moot : 1;
-    unsigned paged : 1;
-    unsigned has_data : 1;
-    unsigned binary : 1;
-    unsigned in_group : 1;
-    unsigned first : 1;
-    unsigned begins_call : 1;
-    unsigned online_only : 1;
-    unsigned keep : 1;
-    unsigned replace : 1;
-    unsigned all : 1;
-    unsigned no_data : 1;
-    unsigned visibility : 2;
+    uint8_t sent, tries, thrown_out, visibility;
+    bool used, in_flight, has_again;
+    bool refused, withdrawn, moot, paged;
+    bool in_group, first, begins_call, online_only, keep, replace, all, no_data;
     uint8_t names[BECKON_INVITEES];
 };
 
@@ -472,8 +442,8 @@ struct beckon_recent {
 
 struct beckon_device {
     const struct beckon_options* options;
-    struct beckon_text busy_data;
-    struct beckon_text other_reason;
+    struct beckon_data busy_data;
+    beckon_value other_reason;
     uint32_t now;
     uint32_t last_number, runs, seq;
     uint32_t here_at, sync_at;
@@ -482,32 +452,22 @@ struct beckon_device {
     uint32_t epoch;
     uint16_t last_call;
     uint16_t sync_limit;
-    uint16_t data_used, names_used;
+    uint16_t said_used, names_used;
     uint8_t link, subscriptions, here_tries, me, next_recent, next_told;
-    unsigned busy : 1;
-    unsigned presence_told : 1;
-    unsigned has_here : 1;
-    unsigned here_noted : 1;
-    unsigned has_sync : 1;
-    unsigned syncing : 1;
-    unsigned sync_unanswered : 1;
-    unsigned has_epoch : 1;
-    unsigned has_tag : 1;
-    unsigned gone : 1;
-    unsigned crowded : 1; /* something was left out for want of room */
-    char tag[16];
+    bool busy, presence_told, has_here, here_noted, has_sync, syncing, sync_unanswered, has_epoch;
+    bool gone;
+    bool crowded; /* something was left out for want of room */
+    uint8_t tag[17];
     char prefix[17];
-    char cursor[24];
-    uint8_t cursor_size;
+    uint8_t cursor[24];
     struct beckon_held held[BECKON_INVITATIONS];
     struct beckon_request requests[BECKON_REQUESTS];
     struct beckon_recent recent[BECKON_RECENT];
     uint64_t told[BECKON_TOLD];
     uint16_t name_at[BECKON_NAMES];
-    uint8_t name_size[BECKON_NAMES];
     uint8_t name_uses[BECKON_NAMES];
-    char names[BECKON_NAME_BYTES];
-    char data[BECKON_DATA_BYTES];
+    uint8_t names[BECKON_NAME_BYTES];
+    char said[BECKON_DATA_BYTES + 8];
 };
 
 #ifdef __cplusplus
