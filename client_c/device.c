@@ -176,12 +176,10 @@ static void end_request(Device* device, Request* request) {
 }
 
 struct beckon_recent* beckon_recall(Device* device, enum recent kind, beckon_value id) {
-    const uint64_t hash = beckon_hash(0, id);
+    const uint32_t hash = beckon_hash(0, id);
     for (unsigned i = 0; i < BECKON_RECENT; ++i) {
-        struct beckon_recent* const one = &device->recent[i];
-        if (one->kind == kind && one->hash[0] == (uint32_t)hash &&
-            one->hash[1] == (uint32_t)(hash >> 32)) {
-            return one;
+        if (device->recent[i].kind == kind && device->recent[i].hash == hash) {
+            return &device->recent[i];
         }
     }
     return NULL;
@@ -189,17 +187,15 @@ struct beckon_recent* beckon_recall(Device* device, enum recent kind, beckon_val
 
 void beckon_remember(Device* device, enum recent kind, beckon_value id) {
     struct beckon_recent* const one = &device->recent[device->next_recent];
-    const uint64_t hash = beckon_hash(0, id);
     if (beckon_recall(device, kind, id) == NULL) {
         device->next_recent = (uint8_t)((device->next_recent + 1U) % BECKON_RECENT);
-        one->hash[0] = (uint32_t)hash;
-        one->hash[1] = (uint32_t)(hash >> 32);
+        one->hash = beckon_hash(0, id);
         one->kind = (uint8_t)kind;
         one->marks = 0;
     }
 }
 
-bool beckon_is_news(Device* device, uint64_t hash) {
+bool beckon_is_news(Device* device, uint32_t hash) {
     for (unsigned i = 0; i < BECKON_TOLD; ++i) {
         if (device->told[i] == hash) {
             return false;
@@ -251,6 +247,10 @@ static void tell_result(Device* device, const Request* request, unsigned failure
     result.error = failure != NO_FAILURE ? beckon_nth_word(failures, failure) : error;
     result.ok = result.error == NULL;
     result.code = (int)code + failure_codes[failure];
+    result.limit = reply == NULL && error != NULL ? device->limit : 0;
+    if (result.limit != 0) {
+        result.code = failure_codes[TOO_LARGE];
+    }
     result.reply = reply;
     if (device->options->listener->on_result != NULL) {
         device->options->listener->on_result(device->options->app, &result);
@@ -824,48 +824,35 @@ static bool next_subscription(Device* device, void* buffer, size_t size,
     return !out.full;
 }
 
-/** The first that waits and may be sent: of errands, or of calls. */
-static Request* first_waiting(Device* device, bool errand) {
-    Request* first = NULL;
-    unsigned errands = 0;
-    for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
-        Request* const one = &device->requests[i];
-        if (!one->used || (one->call == 0) != errand) {
-            continue;
-        }
-        errands += one->in_flight;
-        if (!one->in_flight && beckon_due(one->again_at, device->now) &&
-            (first == NULL || (!errand && is_older(one, first)))) {
-            first = one;
-        }
-    }
-    return errand && errands >= ERRANDS_IN_FLIGHT ? NULL : first;
-}
-
-/** What to send of requests; nothing: none. */
+/** What to send of requests; nothing: none. Errands that wait have no number, and go first. */
 static Request* next_request(Device* device) {
-    for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
-        Request* const one = &device->requests[i];
-        if (one->used && one->in_flight && one->has_again &&
-            beckon_due(one->again_at, device->now)) {
-            return one;
+    for (;;) {
+        Request* first = NULL;
+        for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
+            Request* const one = &device->requests[i];
+            if (!one->used || !beckon_due(one->again_at, device->now)) {
+                continue;
+            }
+            if (one->in_flight && one->has_again) {
+                return one;
+            }
+            if (!one->in_flight && (first == NULL || is_older(one, first))) {
+                first = one;
+            }
+        }
+        if (first == NULL || device->link != BECKON_READY || pace_wait(device, device->now) > 0) {
+            return NULL;
+        }
+        if (first->call == 0) {
+            first->number = ++device->last_number;
+            first->deadline = device->now + PATIENCE_MS;
+            first->tries = 0;
+            return first;
+        }
+        if (!was_made(device, first)) {
+            return first;
         }
     }
-    while (device->link == BECKON_READY && pace_wait(device, device->now) == 0) {
-        Request* const errand = first_waiting(device, true);
-        if (errand != NULL) {
-            errand->number = ++device->last_number;
-            errand->asked = device->now;
-            errand->deadline = device->now + PATIENCE_MS;
-            errand->sent = errand->tries = 0;
-            return errand;
-        }
-        Request* const call = first_waiting(device, false);
-        if (call == NULL || !was_made(device, call)) {
-            return call;
-        }
-    }
-    return NULL;
 }
 
 bool beckon_next_packet(Device* device, void* buffer, size_t size, uint32_t now,
@@ -913,9 +900,12 @@ static bool for_the_moment(beckon_value error) {
 }
 
 static void put_off(Request* request, uint32_t until) {
-    request->in_flight = request->has_again = 0;
+    request->in_flight = request->has_again = false;
     request->tries = 0;
     request->again_at = until;
+    if (request->call == 0) {
+        request->number = 0;
+    }
 }
 
 static void here_in(Device* device, uint32_t in) {
@@ -1062,15 +1052,6 @@ static void told(Device* device, Request* request, beckon_value reply,
 }
 
 static void refuse_as_too_large(Device* device, Request* request, uint32_t limit) {
-    /* As the broker would have said it. */
-    char reply[48];
-    struct body body = {{reply, reply + sizeof reply, false}, reply};
-    beckon_put(&body.out, "\x80", 1);
-    put_word_field(&body, "field", "payload");
-    put_number_field(&body, "code", failure_codes[TOO_LARGE]);
-    if (limit != UINT32_MAX) {
-        put_number_field(&body, "limit", limit);
-    }
     if (request->call == 0 && (request->verb != VERB_REJECT || request->no_data)) {
         /* Not even what the device has to ask fits into the application's buffer. */
         device->syncing = device->syncing && request->verb != VERB_SYNC;
@@ -1079,9 +1060,10 @@ static void refuse_as_too_large(Device* device, Request* request, uint32_t limit
         return;
     }
     struct fields fields;
-    beckon_read((beckon_value)reply, &fields);
+    memset(&fields, 0, sizeof fields);
     fields.at[KEY_ERROR] = beckon_nth_word(failures, TOO_LARGE);
-    told(device, request, (beckon_value)reply, &fields);
+    device->limit = limit;
+    told(device, request, NULL, &fields);
 }
 
 /** Whether it is this device's `req`, with that word behind the prefix; `*number` follows. */
@@ -1164,13 +1146,12 @@ static void receive_reply(Device* device, beckon_value reply) {
             return;
         }
     }
-    if (request->call != 0 || request->in_flight) {
-        told(device, request, reply, &fields);
-    } /* else it is late, and asked again */
+    told(device, request, reply, &fields);
 }
 
 /* ------------------------------------------------------------------------------- the connection */
 
+#if BECKON_PACKET_BYTES > 2048
 /** The broker may have ended the connection because of what was sent: of that, the largest. */
 static void blame_for_loss(Device* device, bool too_large) {
     Request* largest = NULL;
@@ -1190,9 +1171,15 @@ static void blame_for_loss(Device* device, bool too_large) {
     }
 }
 
+#endif
+
 /** What was in flight waits to be sent again. */
 static void lose_connection(Device* device, bool too_large) {
+#if BECKON_PACKET_BYTES > 2048
     blame_for_loss(device, too_large);
+#else
+    (void)too_large; /* every broker takes what is as small */
+#endif
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
         Request* const one = &device->requests[i];
         if (one->used && one->call == 0 && (one->verb == VERB_GET || one->verb == VERB_SYNC)) {
@@ -1341,24 +1328,13 @@ static uint32_t until(uint32_t when, uint32_t now) {
 
 uint32_t beckon_next_deadline(const Device* device, uint32_t now) {
     uint32_t next = beckon_inbox_next(device, now);
-    unsigned errands = 0;
-    for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
-        errands += device->requests[i].call == 0 && device->requests[i].in_flight;
-    }
     for (unsigned i = 0; i < BECKON_REQUESTS; ++i) {
         const Request* const one = &device->requests[i];
-        if (!one->used) {
-            continue;
-        }
-        if (one->call != 0 || one->in_flight) {
+        if (one->used && (one->call != 0 || one->in_flight)) {
             consider(&next, until(one->deadline, now));
         }
-        if (one->in_flight && one->has_again) {
-            consider(&next, until(one->again_at, now));
-        }
-        if (!one->in_flight && device->link == BECKON_READY &&
-            (one->call != 0 || errands < ERRANDS_IN_FLIGHT)) {
-            const uint32_t paced = pace_wait(device, now);
+        if (one->used && (one->in_flight ? one->has_again : device->link == BECKON_READY)) {
+            const uint32_t paced = one->in_flight ? 0 : pace_wait(device, now);
             const uint32_t in = until(one->again_at, now);
             consider(&next, in > paced ? in : paced);
         }

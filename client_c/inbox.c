@@ -568,7 +568,7 @@ uint32_t beckon_inbox_next(const Device* device, uint32_t now) {
 /* ------------------------------------------------------------------- what this device asks */
 
 static uint32_t hash_of(Value data) {
-    return (uint32_t)beckon_hash(beckon_is_binary(data), data);
+    return beckon_hash(beckon_is_binary(data), data);
 }
 
 bool beckon_inbox_inviting(Device* device, const struct beckon_request* invite) {
@@ -630,7 +630,7 @@ bool beckon_inbox_made(Device* device, Value id) {
 /* --------------------------------------------------------------- what the broker has of all */
 
 void beckon_inbox_speaks(Device* device, Value server_epoch) {
-    const uint32_t epoch = (uint32_t)beckon_hash(0, server_epoch);
+    const uint32_t epoch = beckon_hash(0, server_epoch);
     const bool had_one = device->has_epoch;
     if (had_one && device->epoch == epoch) {
         return;
@@ -1401,9 +1401,9 @@ static void take_of_call(Device* device, Held* held, News* news, const struct fi
     if (news->what == BECKON_SIGNAL) {
         uint64_t seq;
         const bool has_seq = beckon_number(fields->at[KEY_SEQ], &seq);
-        const uint64_t sender = beckon_hash(beckon_hash(1, news->id), news->by_device);
+        const uint32_t sender = beckon_hash(beckon_hash(1, news->id), news->by_device);
         if (!has_seq || news->by_device == NULL ||
-            beckon_is_news(device, sender + seq * 0x9e3779b97f4a7c15U)) {
+            beckon_is_news(device, sender ^ (uint32_t)seq * 0x9e3779b1U)) {
             tell(device, held, news);
         }
     } else if (news->what == BECKON_PARTICIPANT_JOINED) {

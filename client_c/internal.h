@@ -64,7 +64,7 @@ void beckon_read(beckon_value map, struct fields* fields);
 bool beckon_is_id(beckon_value text);
 bool beckon_same(beckon_value one, beckon_value other);
 /** FNV-1a, begun with `seed`. */
-uint64_t beckon_hash(uint64_t seed, beckon_value text);
+uint32_t beckon_hash(uint32_t seed, beckon_value text);
 
 /** Which of `words`, one text after the other and a zero, it is; else how many there are. */
 unsigned beckon_word(const char* words, beckon_value text);
@@ -145,7 +145,7 @@ void beckon_remember(struct beckon_device* device, enum recent kind, beckon_valu
 struct beckon_recent* beckon_recall(struct beckon_device* device, enum recent kind,
                                     beckon_value id);
 /** Whether that signal or message was not told yet. */
-bool beckon_is_news(struct beckon_device* device, uint64_t hash);
+bool beckon_is_news(struct beckon_device* device, uint32_t hash);
 
 /* -------------------------------------------------------------------------------- inbox.c */
 

@@ -10,10 +10,9 @@
 
 struct head {
     enum beckon_kind kind;
-    unsigned size; /* of itself */
-    uint64_t number;
-    uint64_t body;    /* the bytes of a text */
-    uint64_t entries; /* of an array, or twice those of a map */
+    uint32_t size;    /* with the bytes of a text */
+    uint32_t begin;   /* where those are */
+    uint32_t entries; /* of an array, or twice those of a map */
 };
 
 /** From 0xc0 on: the kind, and how many bytes follow as a number, or a length. */
@@ -35,64 +34,64 @@ static bool read_head(beckon_value at, size_t left, struct head* head) {
     }
     const uint8_t first = *at;
     unsigned follow = 0;
-    head->number = first;
+    uint32_t count = first;
     if (first < 0x80) {
         head->kind = BECKON_UINT;
     } else if (first >= 0xe0) {
         head->kind = BECKON_INT;
     } else if (first < 0xc0) {
         head->kind = first < 0x90 ? BECKON_MAP : first < 0xa0 ? BECKON_ARRAY : BECKON_TEXT;
-        head->number &= first < 0xa0 ? 0x0f : 0x1f;
+        count &= first < 0xa0 ? 0x0f : 0x1f;
     } else {
         follow = kinds[first - 0xc0] & 31U;
         head->kind = (enum beckon_kind)(kinds[first - 0xc0] >> 5);
     }
-    head->size = 1 + follow;
+    head->begin = head->size = 1 + follow;
+    head->entries = 0;
     if (head->size > left) {
         return false;
     }
-    if (follow > 0) {
-        head->number = 0;
-    }
     for (unsigned i = 1; i <= follow; ++i) {
-        head->number = head->number << 8 | at[i];
+        count = i == 1 ? at[1] : count << 8 | at[i];
     }
-    head->body = head->kind == BECKON_TEXT ? head->number : 0;
-    if (head->kind == BECKON_OTHER) {
-        head->body = head->number + 1; /* an extension's type */
+    if (head->kind == BECKON_ARRAY || head->kind == BECKON_MAP) {
+        head->entries = head->kind == BECKON_MAP ? 2 * count : count;
+        return count <= left;
     }
-    head->entries = head->kind == BECKON_ARRAY ? head->number
-                    : head->kind == BECKON_MAP ? head->number * 2
-                                               : 0;
-    return head->body <= left - head->size && head->entries <= left;
+    if (head->kind == BECKON_TEXT || head->kind == BECKON_OTHER) {
+        left -= head->size;
+        head->size += count + (head->kind == BECKON_OTHER); /* an extension's type */
+        return count < left || (count == left && head->kind == BECKON_TEXT);
+    }
+    return true;
 }
 
 /** Of a message that was found sound. */
 static struct head head_of(beckon_value value) {
     struct head head;
-    read_head(value, SIZE_MAX, &head);
+    read_head(value, UINT32_MAX, &head);
     return head;
 }
 
 static beckon_value skip(beckon_value value) {
     for (uint32_t todo = 1; todo > 0; --todo) {
         const struct head head = head_of(value);
-        value += head.size + head.body;
-        todo += (uint32_t)head.entries;
+        value += head.size;
+        todo += head.entries;
     }
     return value;
 }
 
 bool beckon_is_map(beckon_value value, size_t left) {
-    uint64_t todo[MOST_DEPTH];
+    uint32_t todo[MOST_DEPTH];
     unsigned depth = 0;
     struct head head;
     do {
         if (!read_head(value, left, &head) || (depth == 0 && head.kind != BECKON_MAP)) {
             return false;
         }
-        value += head.size + head.body;
-        left -= head.size + (size_t)head.body;
+        value += head.size;
+        left -= head.size;
         if (depth > 0) {
             --todo[depth - 1];
         }
@@ -114,11 +113,15 @@ enum beckon_kind beckon_kind_of(beckon_value value) {
 }
 
 size_t beckon_size(beckon_value value) {
-    return value == NULL ? 0 : (size_t)head_of(value).body;
+    if (value == NULL) {
+        return 0;
+    }
+    const struct head head = head_of(value);
+    return head.size - head.begin;
 }
 
 const char* beckon_chars(beckon_value value) {
-    return value == NULL ? "" : (const char*)value + head_of(value).size;
+    return value == NULL ? "" : (const char*)value + head_of(value).begin;
 }
 
 bool beckon_is_binary(beckon_value value) {
@@ -126,12 +129,15 @@ bool beckon_is_binary(beckon_value value) {
 }
 
 bool beckon_number(beckon_value value, uint64_t* number) {
+    *number = 0;
     if (value == NULL) {
-        *number = 0;
         return false;
     }
     const struct head head = head_of(value);
-    *number = head.number;
+    *number = *value;
+    for (uint32_t i = 1; i < head.size; ++i) {
+        *number = i == 1 ? value[1] : *number << 8 | value[i];
+    }
     return head.kind == BECKON_UINT ||
            (head.kind == BECKON_INT && head.size > 1 && (value[1] & 0x80) == 0);
 }
@@ -144,7 +150,7 @@ struct beckon_list beckon_entries(beckon_value value) {
     struct beckon_list list = {0, value};
     if (value != NULL) {
         const struct head head = head_of(value);
-        list.left = (uint32_t)head.entries;
+        list.left = head.entries;
         list.next = value + head.size;
     }
     return list;
@@ -228,11 +234,11 @@ bool beckon_is_id(beckon_value text) {
     return true;
 }
 
-uint64_t beckon_hash(uint64_t seed, beckon_value text) {
-    uint64_t hash = seed ^ 0xcbf29ce484222325U;
+uint32_t beckon_hash(uint32_t seed, beckon_value text) {
+    uint32_t hash = seed ^ 0x811c9dc5U;
     const char* at = beckon_chars(text);
     for (size_t left = beckon_size(text); left > 0; --left) {
-        hash = (hash ^ (uint8_t)*at++) * 0x100000001b3U;
+        hash = (hash ^ (uint8_t)*at++) * 0x01000193U;
     }
     return hash;
 }

@@ -177,9 +177,9 @@ std::variant<Reply, Failure> outcome(const beckon_result& result, std::string_vi
             std::find_if(error_table.begin(), error_table.end(),
                          [&](const auto& one) { return one.name == view(result.error); });
         Refusal refusal{.error = found->error};
-        refusal.field = text(beckon_find(result.reply, "field"));
-        if (const auto* limit = beckon_find(result.reply, "limit")) {
-            refusal.limit = static_cast<std::int64_t>(number(limit));
+        if (result.limit != 0) {
+            refusal.field = "payload";
+            refusal.limit = result.limit;
         }
         reply.body = refusal;
     }

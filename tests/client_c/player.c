@@ -183,6 +183,10 @@ static void result(void* app, const struct beckon_result* result) {
     say(result->ok ? " {'ok':True," : " {'ok':False,");
     say_field("error", result->error);
     say_field("id", result->id);
+    if (result->limit != 0) {
+        say_number_field("limit", result->limit);
+        say("'field':'t7061796c6f6164',");
+    }
     say_number_field("code", (uint64_t)result->code);
     say(result->ok && result->reply == NULL ? "'dup':True," : "");
     say("}");

@@ -184,6 +184,7 @@ struct beckon_result {
     int code;
     beckon_value error; /**< The contract's word; or `no_reply`, `not_connected` ... */
     beckon_value id;    /**< Of the invitation or message. */
+    uint32_t limit;     /**< Of `too_large` that this device says itself: the largest payload. */
     beckon_value reply; /**< For `beckon_find`: `offline`, `merged_into` ... NULL: there was none. */
 };
 
@@ -390,6 +391,8 @@ beckon_value beckon_take(struct beckon_list* list);
 
 /* ------------------------------------------------------- the library's own, for its size only */
 
+/* What is small stands first: a Cortex-M reaches it with shorter instructions. */
+
 struct beckon_part {
     uint8_t name, state;
     uint8_t told, told_reason; /* by the present pages of `get` or `sync` */
@@ -400,70 +403,68 @@ struct beckon_part {
 };
 
 struct beckon_held {
+    uint8_t id, inviter, group, count;
+    uint8_t role, visibility;
+    bool draft; /* pages of it come, and nothing else is known */
+    bool confirmed, announced, end_told, assumed, gap, unlisted;
+    bool partial; /* not all invitees fit */
+    bool call, call_live, call_over, inviter_in_call, told_inviter_in_call;
+    bool has_look, has_deadline, looked, has_heard;
+    bool missing, before, earlier;
+    bool busy, cancelling, end_here;
+    uint8_t end_by, end_reason, more_best, told_best;
+    bool first, online_only;
+    uint16_t more_pending, told_pending, told_more;
     uint32_t rev, heard, told_rev;
     uint32_t deadline, look, call_began;
     uint32_t data_hash;
-    uint16_t more_pending, told_pending, told_more;
-    uint8_t id, inviter, group, count;
-    uint8_t role, visibility;
-    uint8_t end_by, end_reason;
-    uint8_t more_best, told_best;
-    uint8_t end_by_device[17];
-    bool end_here;
-    bool draft; /* pages of it come, and nothing else is known */
-    bool call, first, online_only;
-    bool has_deadline, has_look, has_heard;
-    bool confirmed, announced, end_told, assumed, cancelling, gap, unlisted, looked;
-    bool missing, before, earlier;
-    bool busy;
-    bool partial; /* not all invitees fit */
-    bool call_live, call_over, inviter_in_call, told_inviter_in_call;
     struct beckon_part parts[BECKON_INVITEES];
+    uint8_t end_by_device[17];
 };
 
 struct beckon_request {
+    bool used, in_flight, has_again;
+    uint8_t verb, about, id, count;
+    uint8_t sent, tries, thrown_out, visibility;
+    bool refused, withdrawn, moot, paged;
+    bool in_group, first, begins_call, online_only, keep, replace, all, no_data;
+    uint16_t call, size;
+    uint16_t data_at, data_size, reason_size; /* in `said`, as msgpack */
     uint32_t number;
     uint32_t asked, deadline, again_at;
     uint32_t value; /* timeout or seq */
-    uint16_t call, size;
-    uint16_t data_at, data_size, reason_size; /* in `said`, as msgpack */
-    uint8_t verb, about, id, count;
-    uint8_t sent, tries, thrown_out, visibility;
-    bool used, in_flight, has_again;
-    bool refused, withdrawn, moot, paged;
-    bool in_group, first, begins_call, online_only, keep, replace, all, no_data;
     uint8_t names[BECKON_INVITEES];
 };
 
 struct beckon_recent {
-    uint32_t hash[2];
     uint8_t kind, marks;
+    uint32_t hash;
 };
 
 struct beckon_device {
-    const struct beckon_options* options;
-    struct beckon_data busy_data;
-    beckon_value other_reason;
-    uint32_t now;
-    uint32_t last_number, runs, seq;
-    uint32_t here_at, sync_at;
-    uint32_t pace_interval_us, pace_at_once_us, pace_debt_us, pace_at;
-    uint32_t max_payload, max_packet;
-    uint32_t epoch;
-    uint16_t last_call;
-    uint16_t sync_limit;
-    uint16_t said_used, names_used;
     uint8_t link, subscriptions, here_tries, me, next_recent, next_told;
     bool busy, presence_told, has_here, here_noted, has_sync, syncing, sync_unanswered, has_epoch;
     bool gone;
     bool crowded; /* something was left out for want of room */
+    uint16_t last_call;
+    uint16_t sync_limit;
+    uint16_t said_used, names_used;
+    const struct beckon_options* options;
+    uint32_t now;
+    uint32_t last_number, runs, seq;
+    uint32_t here_at, sync_at;
+    uint32_t pace_interval_us, pace_at_once_us, pace_debt_us, pace_at;
+    uint32_t max_payload, max_packet, limit;
+    uint32_t epoch;
+    beckon_value other_reason;
+    struct beckon_data busy_data;
     uint8_t tag[17];
     char prefix[17];
     uint8_t cursor[24];
-    struct beckon_held held[BECKON_INVITATIONS];
     struct beckon_request requests[BECKON_REQUESTS];
+    struct beckon_held held[BECKON_INVITATIONS];
     struct beckon_recent recent[BECKON_RECENT];
-    uint64_t told[BECKON_TOLD];
+    uint32_t told[BECKON_TOLD];
     uint16_t name_at[BECKON_NAMES];
     uint8_t name_uses[BECKON_NAMES];
     uint8_t names[BECKON_NAME_BYTES];
