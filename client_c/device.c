@@ -330,7 +330,7 @@ void beckon_errand(Device* device, enum verb verb, beckon_value id) {
  */
 static void call_off(Device* device, Request* invite) {
     const beckon_value id = beckon_text_of(device, invite->id);
-    const bool begins_call = invite->begins_call;
+    const bool begins_call = (invite->traits & BECKON_CALL) != 0;
     const uint8_t about = invite->id;
     beckon_inbox_disown(device, id);
     beckon_inbox_cancelling(device, id, true);
@@ -415,167 +415,84 @@ static bool may_call(const Device* device) {
     return calls < BECKON_REQUESTS - 1 - ERRANDS_IN_FLIGHT;
 }
 
-/** `*number` is the call's, or its own result, if there is no request. */
-static Request* ask(Device* device, enum verb verb, const char* about, const struct beckon_data* data,
-                    const char* reason, uint32_t now, int* number) {
-    char buffer[ID_BUFFER];
-    const beckon_value text = text_in(buffer, about);
-    device->now = now;
-    *number = device->link == BECKON_NO_BECKON ? BECKON_NOT_THERE : BECKON_INVALID;
-    if (device->link == BECKON_NO_BECKON || !beckon_is_id(text)) {
-        return NULL;
-    }
-    *number = BECKON_NO_ROOM;
-    Request* const request = may_call(device) ? new_request(device, verb, text) : NULL;
-    if (request == NULL) {
-        return NULL;
-    }
-    if (!keep_said(device, request, data, reason)) {
-        *number = device->said_used == 0 ? BECKON_TOO_LARGE : BECKON_NO_ROOM;
-        end_request(device, request);
-        return NULL;
-    }
-    if (++device->last_call > INT16_MAX) {
-        device->last_call = 1;
-    }
-    request->call = device->last_call;
-    request->number = ++device->last_number;
-    request->asked = request->again_at = now;
-    request->deadline = now + PATIENCE_MS;
-    *number = request->call;
-    return request;
-}
-
-/** Also names its id, and those. False: it is over, and `*number` tells why. */
-static bool names(Device* device, Request* request, const char* id, const char* const* others,
-                  unsigned count, int* number) {
+/** False: it is over, and `*number` tells why. */
+static bool name_all(Device* device, Request* request, const struct beckon_call* call, int* number) {
     int problem = 0;
-    if (id != NULL || request->verb == VERB_INVITE || request->verb == VERB_MESSAGE) {
-        request->id = name_chars(device, id, &problem);
+    if (request->verb == VERB_INVITE || request->verb == VERB_MESSAGE) {
+        request->id = name_chars(device, call->id, &problem);
     }
-    for (unsigned i = 0; problem == 0 && i < count; ++i) {
-        if (i == BECKON_INVITEES) {
-            problem = BECKON_INVALID;
-            break;
-        }
-        request->names[i] = name_chars(device, others[i], &problem);
+    for (unsigned i = 0; problem == 0 && i < call->count; ++i) {
+        request->names[i] = name_chars(device, call->others[i], &problem);
         request->count = (uint8_t)(i + (problem == 0));
     }
-    if (problem != 0) {
-        *number = problem;
-        end_request(device, request);
-    }
+    *number = problem;
     return problem == 0;
 }
 
-int beckon_invite(Device* device, const struct beckon_invitation* invite, uint32_t now) {
-    int number;
-    const bool in_group = invite->group != NULL;
-    if (!in_group && invite->count >= BECKON_INVITEES) {
-        return BECKON_INVALID;
-    }
-    Request* const request = ask(device, VERB_INVITE, in_group ? invite->group : invite->user,
-                                 &invite->data, NULL, now, &number);
-    if (request == NULL ||
-        !names(device, request, invite->id, invite->others, invite->count, &number)) {
-        return number;
-    }
-    request->value = invite->timeout_ms == BECKON_NO_TIME ? 0
-                     : invite->timeout_ms == 0            ? DEFAULT_TIMEOUT_MS
-                                                          : invite->timeout_ms;
-    if (request->value > 0 && request->value < PATIENCE_MS) {
-        request->deadline = now + request->value;
-    }
-    request->in_group = in_group;
-    request->first = invite->first;
-    request->begins_call = invite->call;
-    request->online_only = invite->online_only;
-    request->keep = invite->keep;
-    request->replace = invite->replace;
-    request->visibility = (uint8_t)invite->visibility;
-    if (!beckon_inbox_inviting(device, request)) {
-        end_request(device, request);
-        return BECKON_NO_ROOM;
-    }
-    return number;
-}
-
-static int ask_about(Device* device, enum verb verb, const char* id, const struct beckon_data* data,
-                     const char* reason, uint32_t now) {
-    int number;
-    ask(device, verb, id, data, reason, now, &number);
-    return number;
-}
-
-int beckon_accept(Device* device, const char* id, const struct beckon_data* data, uint32_t now) {
-    return ask_about(device, VERB_ACCEPT, id, data, NULL, now);
-}
-
-int beckon_reject(Device* device, const char* id, const struct beckon_data* data,
-                  const char* reason, uint32_t now) {
-    return ask_about(device, VERB_REJECT, id, data, reason, now);
-}
-
-int beckon_ringing(Device* device, const char* id, uint32_t now) {
-    return ask_about(device, VERB_RINGING, id, NULL, NULL, now);
-}
-
-int beckon_join(Device* device, const char* id, const struct beckon_data* data, uint32_t now) {
-    return ask_about(device, VERB_JOIN, id, data, NULL, now);
-}
-
-int beckon_resume(Device* device, const char* id, uint32_t now) {
-    return ask_about(device, VERB_RESUME, id, NULL, NULL, now);
-}
-
-int beckon_hangup(Device* device, const char* id, const struct beckon_data* data,
-                  const char* reason, bool all, uint32_t now) {
-    int number;
-    Request* const request = ask(device, VERB_HANGUP, id, data, reason, now, &number);
-    if (request != NULL) {
-        request->all = all;
-    }
-    return number;
-}
-
-int beckon_cancel(Device* device, const char* id, const struct beckon_data* data, uint32_t now) {
-    int number;
-    Request* const request = ask(device, VERB_CANCEL, id, data, NULL, now, &number);
-    if (request == NULL) {
-        return number;
-    }
+static void withdraw(Device* device, Request* cancel) {
     for (unsigned i = 1; i < BECKON_REQUESTS; ++i) {
         Request* const one = &device->requests[i];
-        if (one->used && one->verb == VERB_INVITE && one->sent == 0 && one->id == request->about) {
+        if (one->used && one->verb == VERB_INVITE && one->sent == 0 && one->id == cancel->about) {
             /* Nobody has heard of it: both have their result with the next step. */
-            one->withdrawn = request->moot = true;
-            one->deadline = request->deadline = now;
-            return number;
+            one->withdrawn = cancel->moot = true;
+            one->deadline = cancel->deadline = device->now;
+            return;
         }
     }
-    beckon_inbox_cancelling(device, beckon_text_of(device, request->about), true);
-    return number;
+    beckon_inbox_cancelling(device, beckon_text_of(device, cancel->about), true);
 }
 
-int beckon_signal(Device* device, const char* id, const char* to, const struct beckon_data* data,
-                  uint32_t now) {
-    int number;
-    Request* const request = ask(device, VERB_SIGNAL, id, data, NULL, now, &number);
-    if (request != NULL && names(device, request, NULL, &to, to != NULL ? 1 : 0, &number)) {
+static void note_call(Device* device, Request* request, const struct beckon_call* call) {
+    request->call = device->last_call = (uint16_t)(device->last_call % INT16_MAX + 1);
+    request->number = ++device->last_number;
+    request->asked = request->again_at = device->now;
+    request->deadline = device->now + PATIENCE_MS;
+    request->in_group = call->group != NULL;
+    request->traits = call->traits;
+    request->visibility = (uint8_t)call->visibility & 3;
+    if (request->verb == VERB_SIGNAL) {
         request->value = device->seq++;
+    } else if (request->verb == VERB_INVITE && call->timeout_ms != BECKON_NO_TIME) {
+        request->value = call->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : call->timeout_ms;
+        if (request->value < PATIENCE_MS) {
+            request->deadline = device->now + request->value;
+        }
     }
-    return number;
 }
 
-int beckon_message(Device* device, const char* user, const char* group, const char* id,
-                   const struct beckon_data* data, bool online_only, uint32_t now) {
-    int number;
-    Request* const request =
-        ask(device, VERB_MESSAGE, group != NULL ? group : user, data, NULL, now, &number);
-    if (request != NULL && names(device, request, id, NULL, 0, &number)) {
-        request->in_group = group != NULL;
-        request->online_only = online_only;
+int beckon_ask(Device* device, const struct beckon_call* call, uint32_t now) {
+    char buffer[ID_BUFFER];
+    const bool of_user = call->verb == BECKON_INVITE || call->verb == BECKON_SEND_MESSAGE;
+    const beckon_value about = text_in(buffer, !of_user              ? call->id
+                                               : call->group != NULL ? call->group
+                                                                     : call->user);
+    int number = BECKON_NO_ROOM;
+    device->now = now;
+    if (device->link == BECKON_NO_BECKON) {
+        return BECKON_NOT_THERE;
     }
+    if (!beckon_is_id(about) ||
+        call->count > BECKON_INVITEES - (call->verb == BECKON_INVITE && call->group == NULL)) {
+        return BECKON_INVALID;
+    }
+    Request* const request =
+        may_call(device) ? new_request(device, (enum verb)call->verb, about) : NULL;
+    if (request == NULL) {
+        return BECKON_NO_ROOM;
+    }
+    if (!keep_said(device, request, call->data, call->reason)) {
+        number = device->said_used == 0 ? BECKON_TOO_LARGE : BECKON_NO_ROOM;
+    } else if (name_all(device, request, call, &number)) {
+        note_call(device, request, call);
+        if (request->verb == VERB_CANCEL) {
+            withdraw(device, request);
+        }
+        if (request->verb != VERB_INVITE || beckon_inbox_inviting(device, request)) {
+            return request->call;
+        }
+        number = BECKON_NO_ROOM;
+    }
+    end_request(device, request);
     return number;
 }
 
@@ -640,13 +557,6 @@ static void put_number_field(struct body* body, const char* key, uint32_t number
     beckon_put_head(&body->out, 0, 0x7f, 0xcc, number);
 }
 
-static void put_flag_field(struct body* body, const char* key, bool flag) {
-    if (flag) {
-        put_field(body, key);
-        beckon_put(&body->out, "\xc3", 1);
-    }
-}
-
 /** With the topic, and what each body begins with. False: not even that fits. */
 static bool begin_packet(const Device* device, struct body* body, void* buffer, size_t size,
                          const char* place, beckon_value about, unsigned verb, const char* word,
@@ -695,7 +605,6 @@ static void put_own_fields(const Device* device, struct body* body, const Reques
         const uint32_t left = request->value > waited ? request->value - waited : 1;
         put_number_field(body, "timeout_ms", request->value > 0 ? left : 0);
         put_word_field(body, "visibility", visibilities[request->visibility & 3]);
-        put_flag_field(body, "call", request->begins_call);
     } else if (request->verb == VERB_REJECT && request->call == 0) {
         put_word_field(body, "reason", "busy");
         if (device->busy_data.at != NULL && !request->no_data) {
@@ -727,7 +636,10 @@ static bool put_here(const Device* device, void* buffer, size_t size, bool gone,
     }
     put_field(&body, "run");
     put_req(device, &body.out, ":run-", device->runs);
-    put_flag_field(&body, "gone", gone);
+    if (gone) {
+        put_field(&body, "gone");
+        beckon_put(&body.out, "\xc3", 1);
+    }
     end_packet(&body, buffer, packet);
     return !body.out.full;
 }
@@ -769,11 +681,16 @@ static bool send(Device* device, Request* request, void* buffer, size_t size,
     put_value_field(&body, "reason", beckon_said(device, request, true));
     put_own_fields(device, &body, request);
     put_names(device, &body, request);
-    put_word_field(&body, "answer", request->first ? "first" : NULL);
-    put_word_field(&body, "on_inviter_lost", request->keep ? "keep" : NULL);
-    put_flag_field(&body, "online_only", request->online_only);
-    put_flag_field(&body, "replace", request->replace);
-    put_flag_field(&body, "all", request->all);
+    put_word_field(&body, "answer", (request->traits & BECKON_FIRST) != 0 ? "first" : NULL);
+    put_word_field(&body, "on_inviter_lost",
+                   (request->traits & BECKON_KEEP) != 0 ? "keep" : NULL);
+    for (unsigned trait = 0; trait < 4; ++trait) {
+        static const char* const names[] = {"call", "online_only", "replace", "all"};
+        if ((request->traits & 1U << trait) != 0) {
+            put_field(&body, names[trait]);
+            beckon_put(&body.out, "\xc3", 1);
+        }
+    }
     end_packet(&body, buffer, packet);
     const uint32_t most = most_payload(device, beside);
     if (body.out.full || packet->size > most) {
@@ -1021,7 +938,7 @@ static void errand_replied(Device* device, Request* errand, const struct fields*
         /* Who accepted before may be in a call with this user, who knows nothing of it. */
         errand->verb = VERB_HANGUP;
         errand->begins_call = false;
-        errand->all = true;
+        errand->traits = BECKON_ALL;
         put_off(errand, device->now);
         return;
     }

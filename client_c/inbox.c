@@ -274,9 +274,7 @@ static void describe(const Device* device, const Held* held, News* news) {
     news->role = (enum beckon_role)held->role;
     news->rev = held->rev;
     news->remaining_ms = remaining_of(device, held, device->now);
-    news->call = held->call;
-    news->first = held->first;
-    news->online_only = held->online_only;
+    news->traits = held->traits;
     news->visibility = (enum beckon_visibility)held->visibility;
     news->inviter_in_call = held->inviter_in_call;
     news->device = device;
@@ -473,7 +471,7 @@ static void apply(Device* device, Held* held, News* news, enum beckon_state stat
     if (!news->here && (!held->assumed || answer)) {
         tell(device, held, news);
     }
-    if (state == BECKON_ACCEPTED && held->call) {
+    if (state == BECKON_ACCEPTED && (held->traits & BECKON_CALL) != 0) {
         join_call(device, held, news->user);
     }
 }
@@ -579,9 +577,7 @@ bool beckon_inbox_inviting(Device* device, const struct beckon_request* invite) 
     held->inviter = beckon_name(device, beckon_me(device));
     held->role = BECKON_INVITER;
     held->rev = 1;
-    held->call = invite->begins_call;
-    held->first = invite->first;
-    held->online_only = invite->online_only;
+    held->traits = invite->traits & (BECKON_CALL | BECKON_FIRST | BECKON_ONLINE_ONLY);
     held->visibility = invite->visibility != BECKON_VISIBILITY_USUAL ? invite->visibility
                        : invite->in_group                            ? BECKON_VISIBILITY_MEMBERS
                                                                      : BECKON_VISIBILITY_INVITEES;
@@ -797,9 +793,10 @@ static bool fill(Device* device, Held* held, const struct info* info) {
     held->role = (uint8_t)info->role;
     held->rev = info->rev;
     held->visibility = (uint8_t)info->visibility;
-    held->call = beckon_is_true(info->fields.at[KEY_CALL]);
-    held->first = beckon_is(info->fields.at[KEY_ANSWER], "first");
-    held->online_only = beckon_is_true(info->fields.at[KEY_ONLINE_ONLY]);
+    held->traits =
+        (uint8_t)((beckon_is_true(info->fields.at[KEY_CALL]) ? BECKON_CALL : 0) |
+                  (beckon_is_true(info->fields.at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
+                  (beckon_is(info->fields.at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
     held->data_hash = hash_of(info->data);
     return held->inviter != 0 && (held->group != 0) == (info->fields.at[KEY_GROUP] != NULL);
 }

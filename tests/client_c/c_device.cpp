@@ -71,10 +71,10 @@ NewInvitation new_invitation(const beckon_news& news) {
                        .invitees = invitees(news),
                        .data = data(news.data),
                        .remaining = duration(news.remaining_ms)};
-    body.call = news.call;
-    body.answer = news.first ? Answer::first : Answer::all;
+    body.call = (news.traits & BECKON_CALL) != 0;
+    body.answer = (news.traits & BECKON_FIRST) != 0 ? Answer::first : Answer::all;
     body.visibility = static_cast<Visibility>(news.visibility - 1);
-    body.online_only = news.online_only;
+    body.online_only = (news.traits & BECKON_ONLINE_ONLY) != 0;
     body.role = static_cast<Role>(news.role);
     auto replaces = beckon_entries(beckon_find(news.body, "replaces"));
     while (const auto* one = beckon_take(&replaces)) {
@@ -288,87 +288,106 @@ bool CDevice::can_ask(const RequestBody& body) {
 
 namespace {
 
-int invite(beckon_device* device, const auto& asked, std::uint32_t now, const std::string& user,
-           const std::string& group, const std::vector<UserId>& others) {
-    std::vector<std::string> names;
-    std::vector<const char*> pointers;
-    for (const auto& one : others) {
-        names.push_back(one.str());
+/// A call, and the texts that it points to.
+struct Asked {
+    beckon_call call{};
+    std::vector<std::string> kept{};
+    std::vector<const char*> others{};
+    beckon_data data{};
+
+    const char* keep(const std::string& text) {
+        kept.push_back(text);
+        return kept.back().c_str();
     }
-    for (const auto& one : names) {
-        pointers.push_back(one.c_str());
+    void add(const std::vector<UserId>& users) {
+        for (const auto& user : users) {
+            others.push_back(keep(user.str()));
+        }
     }
-    const auto invitation = asked.id->str();
-    beckon_invitation invite{};
-    invite.id = invitation.c_str();
-    invite.user = user.empty() ? nullptr : user.c_str();
-    invite.group = group.empty() ? nullptr : group.c_str();
-    invite.others = pointers.data();
-    invite.count = static_cast<unsigned>(pointers.size());
-    invite.data = data_of(asked.data);
-    invite.timeout_ms = asked.timeout.count() == 0
-                            ? BECKON_NO_TIME
-                            : static_cast<std::uint32_t>(asked.timeout.count());
-    invite.call = asked.call;
-    invite.first = asked.answer == Answer::first;
-    invite.online_only = asked.online_only;
-    invite.keep = asked.on_inviter_lost == OnInviterLost::keep;
-    invite.replace = asked.replace;
-    invite.visibility =
-        asked.visibility == usual_visibility(!group.empty())
-            ? BECKON_VISIBILITY_USUAL
-            : static_cast<beckon_visibility>(1 + static_cast<int>(asked.visibility));
-    return beckon_invite(device, &invite, now);
-}
+    void trait(bool has, int what) {
+        call.traits = static_cast<std::uint8_t>(call.traits | (has ? what : 0));
+    }
+    void about(const InvitationId& id, beckon_verb verb) {
+        call.id = keep(id.str());
+        call.verb = verb;
+    }
+    void invite(const auto& asked) {
+        about(*asked.id, BECKON_INVITE);
+        call.timeout_ms = asked.timeout.count() == 0
+                              ? BECKON_NO_TIME
+                              : static_cast<std::uint32_t>(asked.timeout.count());
+        trait(asked.call, BECKON_CALL);
+        trait(asked.answer == Answer::first, BECKON_FIRST);
+        trait(asked.online_only, BECKON_ONLINE_ONLY);
+        trait(asked.on_inviter_lost == OnInviterLost::keep, BECKON_KEEP);
+        trait(asked.replace, BECKON_REPLACE);
+        const bool in_group = call.group != nullptr;
+        call.visibility =
+            asked.visibility == usual_visibility(in_group)
+                ? BECKON_VISIBILITY_USUAL
+                : static_cast<beckon_visibility>(1 + static_cast<int>(asked.visibility));
+    }
+
+    void ask(const Invite& asked) {
+        call.user = keep(asked.invitee.str());
+        add(asked.also);
+        invite(asked);
+    }
+    void ask(const GroupInvite& asked) {
+        call.group = keep(asked.group.str());
+        add(asked.invitees.value_or(std::vector<UserId>{}));
+        invite(asked);
+    }
+    void ask(const Accept& asked) { about(asked.id, BECKON_ACCEPT); }
+    void ask(const Reject& asked) {
+        about(asked.id, BECKON_REJECT);
+        call.reason = asked.reason == "declined" ? nullptr : asked.reason.c_str();
+    }
+    void ask(const Cancel& asked) { about(asked.id, BECKON_CANCEL); }
+    void ask(const Ringing& asked) { about(asked.id, BECKON_RING); }
+    void ask(const Signal& asked) {
+        about(asked.id, BECKON_SEND_SIGNAL);
+        if (asked.to) {
+            add({*asked.to});
+        }
+    }
+    void ask(const Join& asked) { about(asked.id, BECKON_JOIN); }
+    void ask(const Hangup& asked) {
+        about(asked.id, BECKON_HANGUP);
+        trait(asked.all, BECKON_ALL);
+        call.reason = asked.reason == "hangup" ? nullptr : asked.reason.c_str();
+    }
+    void ask(const Resume& asked) { about(asked.id, BECKON_RESUME); }
+    void ask(const Message& asked) {
+        const auto to = std::visit([](const auto& one) { return one.str(); }, asked.to);
+        (std::holds_alternative<GroupId>(asked.to) ? call.group : call.user) = keep(to);
+        call.id = keep(asked.id->str());
+        call.verb = BECKON_SEND_MESSAGE;
+        trait(asked.online_only, BECKON_ONLINE_ONLY);
+    }
+    template <class Body>
+    void ask(const Body& /*asked*/) {
+        throw std::runtime_error("the C client has no " + std::string(Body::verb));
+    }
+};
 
 }  // namespace
 
 int CDevice::ask(const RequestBody& body, std::uint32_t now) {
-    auto* const device = device_.get();
-    return std::visit(
-        [&]<class Body>(const Body& asked) -> int {
-            beckon_data data{};
-            if constexpr (requires { data_of(asked.data); }) {
-                data = data_of(asked.data);
-            }
-            if constexpr (std::is_same_v<Body, Invite>) {
-                return invite(device, asked, now, asked.invitee.str(), "", asked.also);
-            } else if constexpr (std::is_same_v<Body, GroupInvite>) {
-                return invite(device, asked, now, "", asked.group.str(),
-                              asked.invitees.value_or(std::vector<UserId>{}));
-            } else if constexpr (std::is_same_v<Body, Accept>) {
-                return beckon_accept(device, asked.id.str().c_str(), &data, now);
-            } else if constexpr (std::is_same_v<Body, Reject>) {
-                return beckon_reject(device, asked.id.str().c_str(), &data,
-                                     asked.reason == "declined" ? nullptr : asked.reason.c_str(),
-                                     now);
-            } else if constexpr (std::is_same_v<Body, Cancel>) {
-                return beckon_cancel(device, asked.id.str().c_str(), &data, now);
-            } else if constexpr (std::is_same_v<Body, Ringing>) {
-                return beckon_ringing(device, asked.id.str().c_str(), now);
-            } else if constexpr (std::is_same_v<Body, Signal>) {
-                const auto to = asked.to ? asked.to->str() : "";
-                return beckon_signal(device, asked.id.str().c_str(),
-                                     asked.to ? to.c_str() : nullptr, &data, now);
-            } else if constexpr (std::is_same_v<Body, Join>) {
-                return beckon_join(device, asked.id.str().c_str(), &data, now);
-            } else if constexpr (std::is_same_v<Body, Hangup>) {
-                return beckon_hangup(device, asked.id.str().c_str(), &data,
-                                     asked.reason == "hangup" ? nullptr : asked.reason.c_str(),
-                                     asked.all, now);
-            } else if constexpr (std::is_same_v<Body, Resume>) {
-                return beckon_resume(device, asked.id.str().c_str(), now);
-            } else if constexpr (std::is_same_v<Body, Message>) {
-                const auto to = std::visit([](const auto& one) { return one.str(); }, asked.to);
-                const bool group = std::holds_alternative<GroupId>(asked.to);
-                return beckon_message(device, group ? nullptr : to.c_str(),
-                                      group ? to.c_str() : nullptr, asked.id->str().c_str(),
-                                      &data, asked.online_only, now);
-            } else {
-                throw std::runtime_error("the C client has no " + std::string(Body::verb));
+    Asked asked;
+    asked.kept.reserve(64);  // they stay where they are
+    std::visit(
+        [&](const auto& one) {
+            asked.ask(one);
+            if constexpr (requires { data_of(one.data); }) {
+                asked.data = data_of(one.data);
             }
         },
         body);
+    asked.call.data = &asked.data;
+    asked.call.others = asked.others.data();
+    asked.call.count = static_cast<std::uint8_t>(asked.others.size());
+    return beckon_ask(device_.get(), &asked.call, now);
 }
 
 CDevice::Effects CDevice::call(CallId call, const RequestBody& body, Device::Offline offline,
@@ -482,9 +501,9 @@ std::vector<InvitationInfo> CDevice::open(Instant now) const {
         InvitationInfo info{.id = id<InvitationId>(news.id).value(),
                             .inviter = id<UserId>(news.inviter).value(),
                             .group = id<GroupId>(news.group)};
-        info.call = news.call;
-        info.answer = news.first ? Answer::first : Answer::all;
-        info.online_only = news.online_only;
+        info.call = (news.traits & BECKON_CALL) != 0;
+        info.answer = (news.traits & BECKON_FIRST) != 0 ? Answer::first : Answer::all;
+        info.online_only = (news.traits & BECKON_ONLINE_ONLY) != 0;
         info.visibility = static_cast<Visibility>(news.visibility - 1);
         info.rev = news.rev;
         info.role = static_cast<Role>(news.role);

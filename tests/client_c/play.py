@@ -137,28 +137,22 @@ VISIBILITIES = [None, "members", "invitees", "inviter"]
 def ask(player, name, topic, body):
     """The call of a request, as the scenarios and vectors spell it. None: there is no such call."""
     place, about, verb = topic.split("/")
-    data = data_word(body.get("data"))
-    known = {"data", "req", "device"}
-    if verb == "invite":
-        known |= {"id", "timeout_ms", "also", "invitees", "answer", "call", "online_only", "on_inviter_lost",
-                  "visibility", "replace"}
-        flags = "".join(letter for letter, is_set in {
-            "c": body.get("call"), "f": body.get("answer") == "first", "o": body.get("online_only"),
-            "k": body.get("on_inviter_lost") == "keep", "r": body.get("replace")}.items() if is_set) or "-"
-        others = body.get("also" if place == "user" else "invitees", [])
-        words = [body.get("id", "x"), about if place == "user" else "-", about if place == "group" else "-", data,
-                 str(body.get("timeout_ms", 30000)), flags,
-                 str(VISIBILITIES.index(body.get("visibility"))), *others]
-    elif place == "invitation" and verb in ("accept", "reject", "cancel", "ringing", "signal", "join", "hangup",
-                                            "resume"):
-        known |= {"reject": {"reason"}, "hangup": {"reason", "all"}, "signal": {"to", "seq"}}.get(verb, set())
-        words = [about, data, data_word(body.get("reason", body.get("to"))), "a" if body.get("all") else "-"]
-    elif verb == "message":
-        known |= {"id", "online_only"}
-        words = [body.get("id", "m"), data, data_word(about),
-                 ("g" if place == "group" else "") + ("o" if body.get("online_only") else "") or "-"]
-    else:
+    known = {"data", "req", "device"} | {
+        "invite": {"id", "timeout_ms", "also", "invitees", "answer", "call", "online_only", "on_inviter_lost",
+                   "visibility", "replace"},
+        "reject": {"reason"}, "hangup": {"reason", "all"}, "signal": {"to", "seq"},
+        "message": {"id", "online_only"}}.get(verb, set())
+    if verb not in ("invite", "accept", "reject", "cancel", "ringing", "signal", "join", "hangup", "resume", "message"):
+        return None
+    if place == "group" and verb not in ("invite", "message"):
         return None
     if not set(body) <= known or body.get("timeout_ms", 0) >= 1 << 32:
         return None
+    traits = sum(bit for bit, is_set in {
+        1: body.get("call"), 2: body.get("online_only"), 4: body.get("replace"), 8: body.get("all"),
+        16: body.get("answer") == "first", 32: body.get("on_inviter_lost") == "keep"}.items() if is_set)
+    others = [body["to"]] if "to" in body else body.get("also" if place == "user" else "invitees", [])
+    words = [body.get("id", "x") if place != "invitation" else about, about if place == "user" else "-",
+             about if place == "group" else "-", data_word(body.get("data")), str(body.get("timeout_ms", 30000)),
+             str(traits), str(VISIBILITIES.index(body.get("visibility"))), data_word(body.get("reason")), *others]
     return player.call(name, verb, " ".join(words))

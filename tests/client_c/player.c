@@ -281,52 +281,30 @@ static bool has(const char* words, char what) {
     return strchr(words, what) != NULL;
 }
 
-/** `invite ID USER GROUP DATA TIMEOUT FLAGS VISIBILITY OTHER...` */
-static int invite(char* const* words, unsigned count) {
-    const char* others[MOST_WORDS];
-    struct beckon_invitation one;
-    memset(&one, 0, sizeof one);
-    one.id = words[1];
-    one.user = or_null(words[2]);
-    one.group = or_null(words[3]);
-    one.data = data_of(words[4]);
-    one.timeout_ms = strcmp(words[5], "0") == 0 ? BECKON_NO_TIME : number_of(words[5]);
-    one.call = has(words[6], 'c');
-    one.first = has(words[6], 'f');
-    one.online_only = has(words[6], 'o');
-    one.keep = has(words[6], 'k');
-    one.replace = has(words[6], 'r');
-    one.visibility = (enum beckon_visibility)number_of(words[7]);
-    for (unsigned i = 8; i < count; ++i) {
-        others[one.count++] = words[i];
-    }
-    one.others = others;
-    return beckon_invite(&device, &one, now);
-}
-
-/** `call VERB ID DATA REASON-OR-OTHER FLAGS` */
+/** `VERB ID USER GROUP DATA TIMEOUT TRAITS VISIBILITY REASON OTHER...`; `-`: nothing. */
 static int call(char* const* words, unsigned count) {
-    const char* const verb = words[0];
-    if (strcmp(verb, "invite") == 0) {
-        return invite(words, count);
+    static const char* const verbs[] = {"invite", "accept", "reject", "cancel", "ringing",
+                                        "signal", "join",   "hangup", "resume", "message"};
+    const char* others[MOST_WORDS];
+    struct beckon_call call = beckon_call_to(BECKON_INVITE, words[1], NULL);
+    for (unsigned i = 0; i < sizeof verbs / sizeof *verbs; ++i) {
+        if (strcmp(words[0], verbs[i]) == 0) {
+            call.verb = (enum beckon_verb)i;
+        }
     }
-    const char* const id = words[1];
-    const char* const other = text_of(words[3]);
-    const struct beckon_data data = data_of(words[2]);
-    const bool all = has(words[4], 'a');
-    return strcmp(verb, "accept") == 0    ? beckon_accept(&device, id, &data, now)
-           : strcmp(verb, "reject") == 0  ? beckon_reject(&device, id, &data, other, now)
-           : strcmp(verb, "cancel") == 0  ? beckon_cancel(&device, id, &data, now)
-           : strcmp(verb, "ringing") == 0 ? beckon_ringing(&device, id, now)
-           : strcmp(verb, "signal") == 0  ? beckon_signal(&device, id, other, &data, now)
-           : strcmp(verb, "join") == 0    ? beckon_join(&device, id, &data, now)
-           : strcmp(verb, "hangup") == 0  ? beckon_hangup(&device, id, &data, other, all, now)
-           : strcmp(verb, "resume") == 0  ? beckon_resume(&device, id, now)
-           : strcmp(verb, "message") == 0
-               ? beckon_message(&device, has(words[4], 'g') ? NULL : other,
-                                has(words[4], 'g') ? other : NULL, id, &data, has(words[4], 'o'),
-                                now)
-               : -99;
+    call.user = or_null(words[2]);
+    call.group = or_null(words[3]);
+    call.timeout_ms = strcmp(words[5], "0") == 0 ? BECKON_NO_TIME : number_of(words[5]);
+    call.traits = (uint8_t)number_of(words[6]);
+    call.visibility = (enum beckon_visibility)number_of(words[7]);
+    call.reason = text_of(words[8]);
+    const struct beckon_data data = data_of(words[4]);
+    call.data = &data;
+    for (unsigned i = 9; i < count; ++i) {
+        others[call.count++] = words[i];
+    }
+    call.others = others;
+    return beckon_ask(&device, &call, now);
 }
 
 static void drain(void) {

@@ -163,9 +163,7 @@ struct beckon_news {
     uint32_t remaining_ms; /**< Until the deadline; `BECKON_NO_TIME`: none. */
     uint32_t duration_ms;  /**< Of a call. */
     uint16_t left_out;     /**< Invitees beside those that `beckon_next_invitee` tells. */
-    bool call;
-    bool first; /**< The first who accepts takes it. */
-    bool online_only;
+    uint8_t traits;        /**< `BECKON_CALL`, `BECKON_FIRST`, `BECKON_ONLINE_ONLY`. */
     bool inviter_in_call;
     bool ends_ours; /**< A cancel or revocation ends it for this user. */
     bool assumed;   /**< Nobody said so: the deadline passed while the broker was out of reach. */
@@ -302,46 +300,102 @@ enum {
     BECKON_TOO_LARGE = -4  /**< The data does not fit. */
 };
 
-struct beckon_invitation {
-    const char* id;            /**< By `beckon_new_id`. */
-    const char* user;          /**< Whom it rings; or */
-    const char* group;         /**< the group, */
-    const char* const* others; /**< and these as well; of a group: only these. */
-    unsigned count;            /**< Of `others`; of a group 0: all other members. */
-    struct beckon_data data;
-    uint32_t timeout_ms; /**< 0: 30 s; `BECKON_NO_TIME`: none. */
-    bool call;
-    bool first; /**< The first who accepts takes it. */
-    bool online_only;
-    bool keep; /**< It goes on when this device is lost. */
-    bool replace;
-    enum beckon_visibility visibility;
+/** What is asked; as the contract names it. */
+enum beckon_verb {
+    BECKON_INVITE,
+    BECKON_ACCEPT,
+    BECKON_REJECT,
+    BECKON_CANCEL,
+    BECKON_RING, /**< `ringing`. */
+    BECKON_SEND_SIGNAL,
+    BECKON_JOIN,
+    BECKON_HANGUP,
+    BECKON_RESUME,
+    BECKON_SEND_MESSAGE
 };
-int beckon_invite(struct beckon_device* device, const struct beckon_invitation* invite,
-                  uint32_t now);
 
-int beckon_accept(struct beckon_device* device, const char* id, const struct beckon_data* data,
-                  uint32_t now);
-/** `reason` NULL: "declined". */
-int beckon_reject(struct beckon_device* device, const char* id, const struct beckon_data* data,
-                  const char* reason, uint32_t now);
-/** All who are pending. */
-int beckon_cancel(struct beckon_device* device, const char* id, const struct beckon_data* data,
-                  uint32_t now);
-int beckon_ringing(struct beckon_device* device, const char* id, uint32_t now);
+/** Of an invitation; and of a hangup: the inviter ends it for everybody. */
+enum {
+    BECKON_CALL = 1,
+    BECKON_ONLINE_ONLY = 2, /**< Also of a message. */
+    BECKON_REPLACE = 4,
+    BECKON_ALL = 8,
+    BECKON_FIRST = 16, /**< The first who accepts takes it. */
+    BECKON_KEEP = 32   /**< It goes on when this device is lost. */
+};
+
+/** What does not apply is zero. */
+struct beckon_call {
+    enum beckon_verb verb;
+    const char* id;            /**< By `beckon_new_id`, of an invitation or message that it makes. */
+    const char* user;          /**< Whom it rings, or writes to; or */
+    const char* group;         /**< the group. */
+    const char* const* others; /**< Rings these as well; of a group only these. A signal's `to`. */
+    uint8_t count;             /**< Of `others`; of a group 0: all other members. */
+    uint8_t traits;
+    enum beckon_visibility visibility;
+    uint32_t timeout_ms; /**< 0: 30 s; `BECKON_NO_TIME`: none. */
+    const struct beckon_data* data;
+    const char* reason;
+};
+int beckon_ask(struct beckon_device* device, const struct beckon_call* call, uint32_t now);
+
+static inline struct beckon_call beckon_call_to(enum beckon_verb verb, const char* id,
+                                                const struct beckon_data* data) {
+    const struct beckon_call call = {verb, id, NULL, NULL, NULL, 0, 0, BECKON_VISIBILITY_USUAL,
+                                     0,    data, NULL};
+    return call;
+}
+
+/** Rings `user` for 30 s; whatever else there is can be asked by `beckon_ask`. */
+static inline int beckon_invite(struct beckon_device* device, const char* id, const char* user,
+                                const struct beckon_data* data, uint32_t now) {
+    struct beckon_call call = beckon_call_to(BECKON_INVITE, id, data);
+    call.user = user;
+    return beckon_ask(device, &call, now);
+}
+
+/** Rings all other members of `group`. */
+static inline int beckon_invite_in_group(struct beckon_device* device, const char* id,
+                                         const char* group, const struct beckon_data* data,
+                                         uint32_t now) {
+    struct beckon_call call = beckon_call_to(BECKON_INVITE, id, data);
+    call.group = group;
+    return beckon_ask(device, &call, now);
+}
+
+/** `accept`, `reject`, `cancel` (all who are pending), `ringing`, `join`, `hangup`, `resume`. */
+static inline int beckon_do(struct beckon_device* device, enum beckon_verb verb, const char* id,
+                            const struct beckon_data* data, uint32_t now) {
+    const struct beckon_call call = beckon_call_to(verb, id, data);
+    return beckon_ask(device, &call, now);
+}
+
+/** `reason` such as "busy". */
+static inline int beckon_reject(struct beckon_device* device, const char* id, const char* reason,
+                                uint32_t now) {
+    struct beckon_call call = beckon_call_to(BECKON_REJECT, id, NULL);
+    call.reason = reason;
+    return beckon_ask(device, &call, now);
+}
+
 /** `to` NULL: all whom this user talks with. */
-int beckon_signal(struct beckon_device* device, const char* id, const char* to,
-                  const struct beckon_data* data, uint32_t now);
-int beckon_join(struct beckon_device* device, const char* id, const struct beckon_data* data,
-                uint32_t now);
-/** `reason` NULL: "hangup". `all`: the inviter ends it for everybody. */
-int beckon_hangup(struct beckon_device* device, const char* id, const struct beckon_data* data,
-                  const char* reason, bool all, uint32_t now);
-/** This device takes the call over. */
-int beckon_resume(struct beckon_device* device, const char* id, uint32_t now);
-/** To `user`, or to `group`. */
-int beckon_message(struct beckon_device* device, const char* user, const char* group,
-                   const char* id, const struct beckon_data* data, bool online_only, uint32_t now);
+static inline int beckon_signal(struct beckon_device* device, const char* id, const char* to,
+                                const struct beckon_data* data, uint32_t now) {
+    struct beckon_call call = beckon_call_to(BECKON_SEND_SIGNAL, id, data);
+    call.others = &to;
+    call.count = to != NULL;
+    return beckon_ask(device, &call, now);
+}
+
+/** To `user`. */
+static inline int beckon_message(struct beckon_device* device, const char* id, const char* user,
+                                 const struct beckon_data* data, uint32_t now) {
+    struct beckon_call call = beckon_call_to(BECKON_SEND_MESSAGE, id, data);
+    call.user = user;
+    return beckon_ask(device, &call, now);
+}
+
 /** From now on every ring is rejected as `busy`, with `data` (or NULL), which must stay there. */
 void beckon_set_busy(struct beckon_device* device, bool busy, const struct beckon_data* data);
 
@@ -408,12 +462,12 @@ struct beckon_held {
     bool draft; /* pages of it come, and nothing else is known */
     bool confirmed, announced, end_told, assumed, gap, unlisted;
     bool partial; /* not all invitees fit */
-    bool call, call_live, call_over, inviter_in_call, told_inviter_in_call;
+    bool call_live, call_over, inviter_in_call, told_inviter_in_call;
     bool has_look, has_deadline, looked, has_heard;
     bool missing, before, earlier;
     bool busy, cancelling, end_here;
     uint8_t end_by, end_reason, more_best, told_best;
-    bool first, online_only;
+    uint8_t traits;
     uint16_t more_pending, told_pending, told_more;
     uint32_t rev, heard, told_rev;
     uint32_t deadline, look, call_began;
@@ -427,7 +481,8 @@ struct beckon_request {
     uint8_t verb, about, id, count;
     uint8_t sent, tries, thrown_out, visibility;
     bool refused, withdrawn, moot, paged;
-    bool in_group, first, begins_call, online_only, keep, replace, all, no_data;
+    uint8_t traits;
+    bool in_group, begins_call, no_data;
     uint16_t call, size;
     uint16_t data_at, data_size, reason_size; /* in `said`, as msgpack */
     uint32_t number;
