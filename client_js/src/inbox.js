@@ -409,7 +409,8 @@ export class Inbox {
       this.#callEnds(held, call_state ?? {}, {}, now, news);
       return;
     }
-    for (const user of [...held.talk.devices.keys()]) {
+    // This user first: who is not in it is told of nobody else who is.
+    for (const user of [this.#me, ...held.talk.devices.keys()]) {
       if (held.talk && !call_state.participants.includes(user)) this.#leaves(held, { user, reason: '' }, { by: user }, now, news);
     }
     if (!held.talk) return;

@@ -66,6 +66,10 @@ void Inbox::correct_call(Held& held, const InvitationInfo& told, Instant now, Ne
         return;
     }
     if (held.in_call()) {
+        if (!contains(call.participants, me_)) {
+            // Who is not in it is told of nobody else who is.
+            leave_call(held, {.user = me_, .reason = ""}, {.by = me_}, now, news);
+        }
         for (const auto& user : std::vector(held.info.call_state->participants)) {
             if (!contains(call.participants, user)) {
                 leave_call(held, {.user = user, .reason = ""}, {.by = user}, now, news);

@@ -86,7 +86,7 @@ const InviteeInfo* taker_of(const InvitationInfo& told) {
 }  // namespace
 
 Inbox::News Inbox::listed(const InvitationInfo& info, Instant now) {
-    if (asks(info, me_) && ended_.has_older(info.id)) {
+    if ((asks(info, me_) || takes_part(info, me_)) && ended_.has_older(info.id)) {
         ended_.erase(info.id);
     }
     if (!info.rev) {

@@ -5,8 +5,8 @@
 
 namespace beckon {
 
-World::Site& World::add(std::string_view user,
-                        const std::function<void(Device::Options&)>& change) {
+World::Site& World::add(std::string_view user, const std::function<void(Device::Options&)>& change,
+                        const MakeDevice& make) {
     Device::Options options{.user = *UserId::parse(user),
                             .req_prefix = "p" + std::to_string(sites_.size()) + "-",
                             .device = "d" + std::to_string(sites_.size())};
@@ -16,7 +16,8 @@ World::Site& World::add(std::string_view user,
     auto count = std::count_if(sites_.begin(), sites_.end(),
                                [&](const auto& site) { return site->user == options.user; });
     auto name = std::string(user) + "/" + std::to_string(count + 1);
-    sites_.push_back(std::make_unique<Site>(std::move(options), std::move(name)));
+    auto device = make(options);
+    sites_.push_back(std::make_unique<Site>(options, std::move(name), std::move(device)));
     give_tag(sites_.size() - 1);
     return *sites_.back();
 }

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "any_device.hpp"
 #include "device/device.hpp"
 #include "fake_journal.hpp"
 #include "host/commit_gate.hpp"
@@ -74,17 +75,24 @@ class World {
     /// One device and its line to the broker.
     class Site {
       public:
-        Site(Device::Options options, std::string called)
+        Site(const Device::Options& options, std::string called,
+             std::unique_ptr<AnyDevice> its_device)
             : user(options.user),
               name(std::move(called)),
               encoding(options.encoding),
-              device(std::move(options)) {}
+              device_(std::move(its_device)),
+              device(*device_) {}
 
         const UserId user;
         const std::string name;
         const Encoding encoding;
         DeviceTag tag{};
-        Device device;
+
+      private:
+        std::unique_ptr<AnyDevice> device_;
+
+      public:
+        AnyDevice& device;
         std::vector<Told> told{};
 
         /// Bytes pass. (While they do not, one side or both may not have noticed.)
@@ -239,7 +247,8 @@ class World {
     // ------------------------------------------------------------- who is there
 
     /// A device, not connected.
-    Site& add(std::string_view user, const std::function<void(Device::Options&)>& change = {});
+    Site& add(std::string_view user, const std::function<void(Device::Options&)>& change = {},
+              const MakeDevice& make = make_device<Device>);
     /// A device, connected and synced.
     Site& add_ready(std::string_view user,
                     const std::function<void(Device::Options&)>& change = {});
