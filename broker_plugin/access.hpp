@@ -83,6 +83,8 @@ class Access {
     [[nodiscard]] Verdict unsubscribe(std::string_view filter) const;
     /// Of all that is no topic of ours, whoever asks.
     [[nodiscard]] Verdict elsewhere() const { return elsewhere_; }
+    /// From now on others decide about that.
+    void defer_elsewhere() { elsewhere_ = Verdict::defer; }
 
   private:
     [[nodiscard]] bool is_anothers(std::string_view me, std::string_view below) const;

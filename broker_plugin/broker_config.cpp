@@ -67,7 +67,10 @@ class ConfigReader {
         }
     }
 
-    ConfigCheck take() { return std::move(check_); }
+    ConfigCheck take() {
+        check_.lacks_own_plugin = !seen_own_;
+        return std::move(check_);
+    }
 
   private:
     void read_folder(const std::string& folder) {
@@ -95,7 +98,7 @@ class ConfigReader {
             take_word(rest);  // what plugin_use calls it
             see_plugin_of_some_listeners(std::string(trimmed(rest)), path);
         } else if (word == "acl_file") {
-            check_.has_acl_file = true;
+            check_.acl_file = path + " names an acl_file";
         } else if (word == "per_listener_settings") {
             see_per_listener_settings(take_word(rest), path);
         } else {
@@ -166,7 +169,7 @@ class ConfigReader {
             seen_own_ = true;
             return;
         }
-        check_.has_other_plugin = true;
+        see_other_plugin(plugin, path);
         if (!seen_own_) {
             object(path + " names " + plugin + " before " + own_name_ +
                    ": name Beckon's plugin first, for the first plugin's answer about a topic is "
@@ -184,7 +187,13 @@ class ConfigReader {
                 "on every other listener");
             return;
         }
-        check_.has_other_plugin = true;
+        see_other_plugin(plugin, path);
+    }
+
+    void see_other_plugin(const std::string& plugin, const std::string& path) {
+        if (!check_.other_plugin) {
+            check_.other_plugin = path + " names " + plugin;
+        }
     }
 
     void see_per_listener_settings(std::string_view value, const std::string& path) {

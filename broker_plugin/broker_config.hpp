@@ -36,9 +36,12 @@ struct ConfigCheck {
     std::optional<std::string> objection{};
     /// The first file or folder that could not be read; what it says is unknown.
     std::optional<std::string> unread{};
-    /// What may decide about topics that are not Beckon's.
-    bool has_acl_file = false;
-    bool has_other_plugin = false;
+    /// No line names Beckon's own plugin.
+    bool lacks_own_plugin = false;
+    /// What may decide about topics that are not Beckon's: where it is named, and what, as the
+    /// beginning of a sentence.
+    std::optional<std::string> acl_file{};
+    std::optional<std::string> other_plugin{};
     /// Whether Mosquitto keeps its own state, and in which folder (empty: the one it runs in).
     bool has_persistence = false;
     std::string persistence_folder{};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker_stopping.hpp"
+#include "config_doubts.hpp"
 #include "journal_of.hpp"
 #include "presence_filter.hpp"
 #include "protocol/refusals.hpp"
@@ -95,7 +96,8 @@ BrokerEvents::BrokerEvents(const Options& options)
       bus_(inbox_readers_, presence_),
       signaling_(settings_of(options), bus_, journal_of(options), host_now),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
-                                        : std::string(signaling_.secret())) {
+                                        : std::string(signaling_.secret())),
+      other_topics_is_auto_(options.other_topics_is_auto) {
     if (has_store(options)) {
         signaling_.log().store(*options.store, signaling_.counts());
     } else {
@@ -303,6 +305,23 @@ void BrokerEvents::disconnected(const mosquitto* client) {
     const char* const client_id = mosquitto_client_id(client);
     if (client_id != nullptr) {
         signaling_.apply(presence_.disconnected(client, client_id), host_now());
+    }
+}
+
+void BrokerEvents::reloaded(const ConfigCheck& config) {
+    if (config.lacks_own_plugin && !config.unread) {
+        BrokerLog::retired();
+        signaling_.retire();
+    }
+    if (!other_topics_is_auto_ || access_.elsewhere() == Verdict::defer) {
+        return;  // never back to `allow`: whether what was there decides no more, a restart shows
+    }
+    const auto decided = decide_other_topics(config);
+    const auto* const known = std::get_if<DecidedPolicy>(&decided);
+    if (known == nullptr || known->policy == Policy::defer) {
+        access_.defer_elsewhere();
+        BrokerLog::decided(Policy::defer,
+                           known != nullptr ? known->why : std::get<std::string>(decided));
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "access.hpp"
+#include "broker_config.hpp"
 #include "broker_log.hpp"
 #include "host/clocks.hpp"
 #include "host/device_tags.hpp"
@@ -29,6 +30,9 @@ class BrokerEvents {
     void tick(mosquitto_evt_tick& event);
     /// A connection ended, whether or not its session did.
     void disconnected(const mosquitto* client);
+
+    /// The broker read its configuration anew, which has this now.
+    void reloaded(const ConfigCheck& config);
 
     /// Logs an exception that one of the above let go.
     void failed(Within within, const char* what) noexcept;
@@ -57,6 +61,7 @@ class BrokerEvents {
     Wakeup wakeup_;
     Signaling signaling_;
     DeviceTags tags_;
+    bool other_topics_is_auto_;
     bool wakes_ = false;
     bool has_started_ = false;
 };

@@ -31,6 +31,17 @@ void BrokerLog::refused_to_start(const std::string& sentence) {
     MosquittoBus::log_line(LogLevel::error, sentence);
 }
 
+void BrokerLog::decided(Policy policy, const std::string& why) {
+    MosquittoBus::log_line(LogLevel::notice, "plugin_opt_other_topics auto is " +
+                                                 std::string(name_of(policy)) + ": " + why);
+}
+
+void BrokerLog::retired() {
+    MosquittoBus::log_line(LogLevel::notice,
+                           "the broker's configuration names Beckon's plugin no more, so what it "
+                           "retained is taken away; it serves until the broker ends");
+}
+
 void BrokerLog::config_unread(const std::string& file) {
     MosquittoBus::log_line(LogLevel::warning,
                            "cannot read " + file +

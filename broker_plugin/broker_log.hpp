@@ -24,6 +24,9 @@ class BrokerLog {
   public:
     static void started(const Options& options);
     static void refused_to_start(const std::string& sentence);
+    static void retired();
+    /// What `other_topics auto` came to.
+    static void decided(Policy policy, const std::string& why);
     static void config_unread(const std::string& file);
     static void doubt(const std::string& sentence);
     static void no_wakeup(const char* why);

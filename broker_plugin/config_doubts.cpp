@@ -33,11 +33,11 @@ std::optional<std::string> doubt_about_other_topics(Policy other_topics,
     if (config.unread) {
         return std::nullopt;
     }
-    if (other_topics == Policy::allow && config.has_acl_file) {
+    if (other_topics == Policy::allow && config.acl_file) {
         return "plugin_opt_other_topics is allow, so the acl_file is never asked: say defer, or "
                "remove it";
     }
-    if (other_topics == Policy::defer && !config.has_acl_file && !config.has_other_plugin) {
+    if (other_topics == Policy::defer && !config.acl_file && !config.other_plugin) {
         return "plugin_opt_other_topics is defer and there is nothing to defer to, so all topics "
                "but Beckon's are denied: say allow, or name an acl_file";
     }
@@ -45,6 +45,18 @@ std::optional<std::string> doubt_about_other_topics(Policy other_topics,
 }
 
 }  // namespace
+
+std::variant<DecidedPolicy, std::string> decide_other_topics(const ConfigCheck& config) {
+    if (const auto& decides = config.acl_file ? config.acl_file : config.other_plugin) {
+        return DecidedPolicy{Policy::defer, *decides};
+    }
+    if (config.unread) {
+        return "plugin_opt_other_topics is auto, and " + *config.unread +
+               " cannot be read, which may name an acl_file or a plugin: let the broker's user "
+               "read it, or say allow or defer";
+    }
+    return DecidedPolicy{Policy::allow, "no acl_file and no other plugin is named"};
+}
 
 bool covers_private_topics(std::string_view filter, std::string_view word) {
     auto rest = filter;

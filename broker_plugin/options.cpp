@@ -104,15 +104,24 @@ std::optional<Complaint> read_about_store(const GivenOption& option, Options& op
     return std::nullopt;
 }
 
-Complaint read_other_topics(std::string_view value, Policy& policy, bool can_ignore) {
+Complaint read_other_topics(std::string_view value, Options& options, bool can_ignore) {
+    Policy& policy = options.other_topics;
+    if (value == "auto") {
+        policy = can_ignore ? Policy::ignore : Policy::defer;
+        options.other_topics_is_auto = !can_ignore;
+        return std::nullopt;
+    }
     if (value == name_of(Policy::ignore)) {
         if (!can_ignore) {
-            return "needs Mosquitto 2.1: say allow or defer";
+            return "needs Mosquitto 2.1: say auto, allow or defer";
         }
         policy = Policy::ignore;
         return std::nullopt;
     }
-    return read_policy(value, policy);
+    if (read_policy(value, policy)) {
+        return "is none of auto, allow and defer";
+    }
+    return std::nullopt;
 }
 
 /// User names, separated by commas.
@@ -138,7 +147,7 @@ std::optional<Complaint> read_one(const GivenOption& option, Options& options, b
         return read_word(option.value, options.word);
     }
     if (option.name == "other_topics") {
-        return read_other_topics(option.value, options.other_topics, can_ignore);
+        return read_other_topics(option.value, options, can_ignore);
     }
     if (option.name == "requests") {
         return read_policy(option.value, options.requests);
@@ -180,9 +189,11 @@ std::variant<Options, std::string> read_options(std::span<const GivenOption> giv
     }
     if (!can_ignore && !seen.contains("other_topics")) {
         return spelled("other_topics") +
-               " is missing: say allow or defer (allow: Beckon lets every client use the topics "
-               "that are not its own; defer: the broker's acl_file or another plugin decides, "
-               "and without one Mosquitto denies them all)";
+               " is missing: say auto, allow or defer (allow: Beckon lets every client use the "
+               "topics that are not its own; defer: the broker's acl_file or another plugin "
+               "decides, "
+               "and without one Mosquitto denies them all; auto: whichever the broker's "
+               "configuration needs)";
     }
     const Limits& limits = options.limits;
     if (limits.max_timeout_ms > limits.max_lifetime_ms) {

@@ -37,6 +37,8 @@ struct Options {
     /// The first level of all topics of ours.
     std::string word = "beckon";
     Policy other_topics = Policy::defer;
+    /// `auto` was said: what the broker's configuration has decides about `other_topics`.
+    bool other_topics_is_auto = false;
     Policy requests = Policy::allow;
     /// Whether `status` tells everybody that Beckon is here.
     bool status = true;

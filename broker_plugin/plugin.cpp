@@ -61,16 +61,21 @@ int on_disconnect(int /*event*/, void* data, void* self) noexcept {
     });
 }
 
+int on_reload(int /*event*/, void* /*data*/, void* self) noexcept {
+    return guarded(Within::reload, MOSQ_ERR_SUCCESS, self, [](BrokerEvents& events) {
+        events.reloaded(check_own_config());
+        return MOSQ_ERR_SUCCESS;
+    });
+}
+
 struct Callback {
     int event;
     MOSQ_FUNC_generic_callback function;
 };
 constexpr std::array all_callbacks{
-    Callback{MOSQ_EVT_ACL_CHECK, on_acl_check},
-    Callback{MOSQ_EVT_MESSAGE, on_message},
-    Callback{MOSQ_EVT_TICK, on_tick},
-    Callback{MOSQ_EVT_DISCONNECT, on_disconnect},
-    Callback{client_offline_event, on_disconnect},
+    Callback{MOSQ_EVT_ACL_CHECK, on_acl_check}, Callback{MOSQ_EVT_MESSAGE, on_message},
+    Callback{MOSQ_EVT_TICK, on_tick},           Callback{MOSQ_EVT_DISCONNECT, on_disconnect},
+    Callback{MOSQ_EVT_RELOAD, on_reload},       Callback{client_offline_event, on_disconnect},
 };
 /// Those that this broker knows.
 std::span<const Callback> callbacks() {
@@ -99,7 +104,31 @@ Options options_from(std::span<const mosquitto_opt> given, std::string& objectio
     return std::get<Options>(std::move(read));
 }
 
-/// The sentence that says why the broker cannot start like this; empty: it can.
+/// Decides what `auto` leaves to the configuration, and warns of what is doubtful in that. The
+/// sentence that says why the broker cannot start like this; empty: it can.
+std::string fit_to(const ConfigCheck& config, Options& options) {
+    if (config.objection) {
+        return *config.objection;
+    }
+    if (options.other_topics_is_auto) {
+        const auto decided = decide_other_topics(config);
+        if (const auto* const sentence = std::get_if<std::string>(&decided)) {
+            return *sentence;
+        }
+        const auto& [policy, why] = std::get<DecidedPolicy>(decided);
+        options.other_topics = policy;
+        BrokerLog::decided(policy, why);
+    }
+    if (config.unread) {
+        BrokerLog::config_unread(*config.unread);
+    }
+    for (const auto& doubt : doubts_about(options, config)) {
+        BrokerLog::doubt(doubt);
+    }
+    return {};
+}
+
+/// Likewise.
 std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
                  std::span<const mosquitto_opt> given) {
     if (is_loaded) {
@@ -111,14 +140,8 @@ std::string load(mosquitto_plugin_id_t* identifier, void** user_data,
         return objection;
     }
     const ConfigCheck config = check_own_config();
-    if (config.objection) {
-        return *config.objection;
-    }
-    if (config.unread) {
-        BrokerLog::config_unread(*config.unread);
-    }
-    for (const auto& doubt : doubts_about(options, config)) {
-        BrokerLog::doubt(doubt);
+    if (objection = fit_to(config, options); !objection.empty()) {
+        return objection;
     }
     if (!options.store) {
         if (auto path = default_store(config); !path.empty()) {

@@ -13,6 +13,8 @@ const char* name_of(Within within) {
             return "a request";
         case Within::tick:
             return "what was due";
+        case Within::reload:
+            return "reloading";
         case Within::disconnect:
             break;
     }

@@ -121,14 +121,22 @@ CommitGate::Host Signaling::gate_host() {
 }
 
 void Signaling::announce() {
-    const std::string status =
-        settings_.tells_status ? status_of(settings_, gate_.state()) : std::string();
+    const std::string status = settings_.tells_status && !is_retired_
+                                   ? status_of(settings_, gate_.state())
+                                   : std::string();
     if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
         log_.not_published(clock_());
     }
     if (!news_ && !std::exchange(announced_, true)) {
         // What an earlier start left, when operators were named.
         bus_.publish({.topic = topics_.for_operators("counters"), .payload = {}, .retain = true});
+    }
+}
+
+void Signaling::retire() {
+    is_retired_ = true;
+    for (const auto& topic : {topics_.status(), topics_.for_operators("counters")}) {
+        bus_.publish({.topic = topic, .payload = {}, .retain = true});
     }
 }
 
@@ -236,7 +244,7 @@ void Signaling::refused(const Refused& what, Instant now) {
 
 bool Signaling::tick(Instant now) {
     const bool more = gate_.tick(now);
-    if (news_) {
+    if (news_ && !is_retired_) {
         news_->tick(now, [&] {
             const auto unstored = gate_.unstored(now);
             return OperatorNews::Now{.counts = gate_.counts(),

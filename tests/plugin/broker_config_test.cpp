@@ -83,7 +83,8 @@ TEST_CASE("an_other_topics_that_does_not_fit_the_rest_is_doubted") {
     CHECK(doubts_about(defer, with_acl).empty());
     CHECK(says(only_doubt(allow, with_acl), "acl_file is never asked"));
     const auto with_plugin = folder.check(ours + "plugin /usr/lib/other.so\n");
-    CHECK(with_plugin == ConfigCheck{.has_other_plugin = true});
+    CHECK(with_plugin ==
+          ConfigCheck{.other_plugin = folder.file("main.conf") + " names /usr/lib/other.so"});
     CHECK(doubts_about(defer, with_plugin).empty());
 }
 
@@ -183,7 +184,7 @@ TEST_CASE("beckon_guards_all_listeners_or_none") {
               "the inboxes stand open on every other listener");
     // Another that some listeners use is asked after it, wherever it stands.
     CHECK(folder.check("plugin_load other /usr/lib/other.so\n" + ours + "plugin_use other\n") ==
-          ConfigCheck{.has_other_plugin = true});
+          ConfigCheck{.other_plugin = folder.file("main.conf") + " names /usr/lib/other.so"});
 }
 
 TEST_CASE("per_listener_settings_must_be_off") {
@@ -202,7 +203,8 @@ TEST_CASE("included_files_are_read_in_the_order_of_their_names_where_they_are_in
     folder.write("conf.d/c.conf", "plugin /usr/lib/other.so\n");
     folder.write("conf.d/a.conf.disabled", "plugin /usr/lib/other.so\n");
     const auto include = "include_dir " + folder.file("conf.d") + "\n";
-    CHECK(folder.check(include) == ConfigCheck{.has_other_plugin = true});
+    CHECK(folder.check(include) ==
+          ConfigCheck{.other_plugin = folder.file("conf.d/c.conf") + " names /usr/lib/other.so"});
     CHECK(folder.check("plugin /usr/lib/other.so\n" + include).objection);
     folder.write("conf.d/a.conf", "plugin /usr/lib/other.so\n");
     CHECK(folder.check(include).objection);
@@ -212,7 +214,36 @@ TEST_CASE("included_files_are_read_in_the_order_of_their_names_where_they_are_in
 TEST_CASE("what_cannot_be_read_is_told") {
     const ConfigFolder folder;
     CHECK(check_config({folder.file("none.conf")}, "ours.so") ==
-          ConfigCheck{.unread = folder.file("none.conf")});
+          ConfigCheck{.unread = folder.file("none.conf"), .lacks_own_plugin = true});
     CHECK(folder.check(ours + "include_dir " + folder.file("none") + "\n") ==
           ConfigCheck{.unread = folder.file("none")});
+}
+
+TEST_CASE("auto_defers_to_what_decides_allows_where_nothing_does_and_else_refuses") {
+    const ConfigFolder folder;
+    const auto decided = [&folder](const std::string& text) {
+        const auto found = decide_other_topics(folder.check(text));
+        REQUIRE(std::holds_alternative<DecidedPolicy>(found));
+        return std::get<DecidedPolicy>(found);
+    };
+    CHECK(decided(ours).policy == Policy::allow);
+    CHECK(decided(ours + "allow_anonymous true\npassword_file /etc/passwd\n#acl_file /etc/acl\n")
+              .policy == Policy::allow);
+    for (const auto* const line :
+         {"acl_file /etc/acl", " acl_file  /etc/acl", "plugin /usr/lib/other.so",
+          "auth_plugin /usr/lib/other.so", "global_plugin /usr/lib/other.so",
+          "plugin_load other /usr/lib/other.so"}) {
+        INFO(line);
+        CHECK(decided(ours + line + "\n").policy == Policy::defer);
+        folder.write("conf.d/more.conf", line + "\n"s);
+        const auto included = decided(ours + "include_dir " + folder.file("conf.d") + "\n");
+        CHECK(included.policy == Policy::defer);
+        CHECK(says(included.why, folder.file("conf.d/more.conf") + " names "));
+    }
+    const auto unread = folder.file("none");
+    const auto include_none = "include_dir " + unread + "\n";
+    const auto refused = decide_other_topics(folder.check(ours + include_none));
+    REQUIRE(std::holds_alternative<std::string>(refused));
+    CHECK(says(std::get<std::string>(refused), unread + " cannot be read"));
+    CHECK(decided(ours + "acl_file /etc/acl\n" + include_none).policy == Policy::defer);
 }

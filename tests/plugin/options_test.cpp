@@ -40,7 +40,7 @@ TEST_CASE("other_topics_must_be_given") {
     const auto read = read_options({});
     REQUIRE(std::holds_alternative<std::string>(read));
     CHECK(std::get<std::string>(read).starts_with(
-        "plugin_opt_other_topics is missing: say allow or defer"));
+        "plugin_opt_other_topics is missing: say auto, allow or defer"));
 }
 
 TEST_CASE("a_broker_that_knows_plugins_without_an_opinion_needs_no_other_topics") {
@@ -50,7 +50,19 @@ TEST_CASE("a_broker_that_knows_plugins_without_an_opinion_needs_no_other_topics"
     CHECK(std::get<Options>(read_options(Given{{"other_topics", "defer"}}, true)).other_topics ==
           Policy::defer);
     CHECK(std::get<std::string>(read_options(ignore)) ==
-          "plugin_opt_other_topics: 'ignore' needs Mosquitto 2.1: say allow or defer");
+          "plugin_opt_other_topics: 'ignore' needs Mosquitto 2.1: say auto, allow or defer");
+}
+
+TEST_CASE("auto_is_settled_by_the_configuration_where_the_broker_cannot_ignore") {
+    const Given given{{"other_topics", "auto"}};
+    const auto asked = std::get<Options>(read_options(given));
+    CHECK(asked.other_topics_is_auto);
+    CHECK(asked.other_topics == Policy::defer);
+    const auto ignoring = std::get<Options>(read_options(given, true));
+    CHECK_FALSE(ignoring.other_topics_is_auto);
+    CHECK(ignoring.other_topics == Policy::ignore);
+    CHECK(std::get<std::string>(read_options(Given{{"other_topics", "Auto"}})) ==
+          "plugin_opt_other_topics: 'Auto' is none of auto, allow and defer");
 }
 
 TEST_CASE("what_is_not_given_has_its_default") {

@@ -235,7 +235,10 @@ class Broker:
         vars(self).update(changes)
         return self.start()
 
-    def reload(self, wait=True):
+    def reload(self, wait=True, **changes):
+        """With other attributes, perhaps."""
+        vars(self).update(changes)
+        self._write_configuration()
         self._process.send_signal(signal.SIGHUP)
         if wait:
             self.wait_log("Reloading config")
@@ -274,9 +277,7 @@ class Broker:
         if not self._fixed_port:
             self.port = self._free_port()
         self.websockets_port = self._free_port() if self.websockets else None
-        path = os.path.join(self.directory, "mosquitto.conf")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self._configuration())
+        path = self._write_configuration()
         self._ended = False
         self._process = subprocess.Popen([*self.under, MOSQUITTO, "-c", path], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -284,6 +285,12 @@ class Broker:
                                          process_group=0 if self.own_group else None)
         self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
         self._reader.start()
+
+    def _write_configuration(self):
+        path = os.path.join(self.directory, "mosquitto.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self._configuration())
+        return path
 
     @staticmethod
     def _free_port():

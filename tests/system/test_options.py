@@ -107,6 +107,24 @@ class Accepted(SystemTest):
         self.assert_ok(bob.ask(f"invitation/{invitation}/accept"))
         alice.wait_event("invitee_accepted", id=invitation)
 
+    def test_a_reload_without_the_plugin_takes_back_what_is_retained(self):
+        broker = self.start_broker({"operators": "root"}, persistence=True)
+        alice, bob = self.connect_all(broker, "alice", "bob")
+        seen = self.connect(broker, "root", subscribe=False)
+        seen.subscribe("beckon/v1/#")
+        seen.wait_message(lambda message: message.topic == "beckon/v1/operator/counters")
+        broker.reload(plugin=False)
+        for topic in ("beckon/v1/status", "beckon/v1/operator/counters"):
+            seen.wait_message(lambda message, topic=topic: (message.topic, message.payload) == (topic, b""))
+        bob.wait_event("new_invitation", id=self.invite(alice, "bob"))  # until the broker ends
+        for client in (alice, bob, seen):
+            client.leave()
+        broker.restart()
+        late = self.connect(broker, subscribe=False)
+        late.subscribe("beckon/#")
+        late.marker()
+        self.assertEqual([message.topic for message in late.messages if message.topic.startswith("beckon")], [])
+
     def test_it_leaves_cleanly_with_everything_under_way(self):
         broker = self.start_broker(persistence=True)
         alice, bob = self.connect_all(broker, "alice", "bob")

@@ -4,11 +4,12 @@ its clients experienced must be equal."""
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, Refused, SystemTest, mosquitto_version
+from harness import PATIENCE, Broker, Refused, SystemTest, mosquitto_version
 
 DYNAMIC_SECURITY = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 
@@ -152,9 +153,7 @@ class OpenBroker(SameAsWithout):
         self.assertEqual([entry[0] for entry in experienced(reader)], ["beckon/v1/status"])
 
 
-class Guarded(SameAsWithout):
-    """With the operator's own access control, other_topics defer."""
-
+class WithAcl(SameAsWithout):
     ACL = ("topic read public/#\n\n"
            "user alice\ntopic readwrite a/#\n\n"
            "user bob\ntopic read a/#\n\n"
@@ -195,6 +194,27 @@ class Guarded(SameAsWithout):
         late.marker()
         return ([(user, experienced(client)) for user, client in clients.items()],
                 sorted(entry for entry in experienced(late) if not entry[0].startswith("beckon/")))
+
+    def ring(self, broker, **passwords):
+        alice = self.connect(broker, "alice", password=passwords.get("alice"))
+        bob = self.connect(broker, "bob", password=passwords.get("bob"))
+        invitation = self.invite(alice, "bob")
+        bob.wait_event("new_invitation", id=invitation)
+        self.assert_ok(bob.ask(f"invitation/{invitation}/accept"))
+        alice.wait_event("invitee_accepted", id=invitation)
+        alice.leave()
+        bob.leave()
+
+    def refused_with(self, broker, user, password):
+        try:
+            self.plain(broker, user, password=password).leave()
+        except Refused as refused:
+            return refused.code
+        return 0
+
+
+class Guarded(WithAcl):
+    """With the operator's own access control, other_topics defer."""
 
     def test_an_acl_file_keeps_deciding(self):
         heard, _ = self.assert_same(self.probe, options={"other_topics": "defer"}, config=self.acl())
@@ -239,23 +259,6 @@ class Guarded(SameAsWithout):
         bob.marker()
         dave.no_more_events()
         self.assertEqual(len(dave.sync()), 1)
-
-    def ring(self, broker, **passwords):
-        alice = self.connect(broker, "alice", password=passwords.get("alice"))
-        bob = self.connect(broker, "bob", password=passwords.get("bob"))
-        invitation = self.invite(alice, "bob")
-        bob.wait_event("new_invitation", id=invitation)
-        self.assert_ok(bob.ask(f"invitation/{invitation}/accept"))
-        alice.wait_event("invitee_accepted", id=invitation)
-        alice.leave()
-        bob.leave()
-
-    def refused_with(self, broker, user, password):
-        try:
-            self.plain(broker, user, password=password).leave()
-        except Refused as refused:
-            return refused.code
-        return 0
 
     def test_a_password_file_keeps_deciding_who_is_who(self):
         passwords = {"alice": "a", "bob": "b", "carol": "c"}
@@ -310,6 +313,69 @@ class Guarded(SameAsWithout):
         responses, codes, _ = with_plugin
         self.assertFalse([response for response in responses["responses"] if "error" in response], responses)
         self.assertEqual([code == 0 for code in codes], [True, False, False, False])
+
+
+class UnprivilegedBroker(Broker):
+    """It reads its configuration as root, and then is somebody who may not."""
+
+    def _configuration(self):
+        return super()._configuration().replace("user root", "user nobody", 1)
+
+
+class Auto(WithAcl):
+    """other_topics auto: by what the broker's configuration has."""
+
+    AUTO = {"other_topics": "auto"}
+    BY_CONFIGURATION = mosquitto_version() < (2, 1)  # which 2.1 does not need: it can be without an opinion
+
+    def decided(self, broker, policy, why=""):
+        expected = policy if self.BY_CONFIGURATION else "ignore"
+        self.assertIn(f"serves beckon/v1, other_topics {expected},", broker.log())
+        if self.BY_CONFIGURATION:
+            self.assertRegex(broker.log(), f"plugin_opt_other_topics auto is {policy}: .*{re.escape(why)}")
+
+    def included(self, text):
+        folder = self.path("conf.d")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "more.conf"), "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        return f"include_dir {folder}"
+
+    def test_an_acl_file_keeps_deciding(self):
+        for config in (self.acl(), self.included(self.acl())):
+            self.assert_same(self.probe, options=self.AUTO, config=config)
+        self.decided(self.start_broker(self.AUTO, config=config), "defer", "more.conf names an acl_file")
+
+    def test_a_plugin_keeps_deciding(self):
+        path = self.path("dynamic-security.json")
+        subprocess.run(["mosquitto_ctrl", "dynsec", "init", path, "admin", "secret"], check=True, capture_output=True,
+                       timeout=PATIENCE)
+        broker = self.start_broker(self.AUTO, allow_anonymous=False,
+                                   config=f"plugin {DYNAMIC_SECURITY}\nplugin_opt_config_file {path}")
+        self.decided(broker, "defer", DYNAMIC_SECURITY)
+
+    def test_where_nothing_decides_all_is_open(self):
+        heard, _ = self.assert_same(self.probe, options=self.AUTO)
+        self.assertIn("homes/alice/x", {topic for topic, *_ in dict(heard)["carol"]})
+        self.decided(self.start_broker(self.AUTO), "allow")
+
+    def test_an_acl_file_that_comes_by_a_reload_is_asked_from_then_on(self):
+        broker = self.start_broker(self.AUTO)
+        carol = self.plain(broker, "carol")
+        carol.subscribe("a/#")
+        carol.publish("a/x", b"before")
+        carol.marker()
+        broker.reload(config=self.acl())
+        self.ring(broker)
+        carol.publish("a/x", b"after")
+        carol.marker()
+        self.assertEqual([payload for _, payload, *_ in experienced(carol)], [b"before"])
+
+    @unittest.skipUnless(BY_CONFIGURATION and os.geteuid() == 0, "where it matters, as root")
+    def test_what_the_broker_cannot_read_keeps_it_from_starting(self):
+        broker = UnprivilegedBroker(options=self.AUTO)
+        self.addCleanup(broker.remove)
+        self.assertRegex(broker.refusal(), "plugin_opt_other_topics is auto, and .*mosquitto.conf cannot be read, which")
 
 
 class Unsaid:

@@ -17,8 +17,8 @@
 namespace beckon {
 
 /// Where an exception was caught.
-enum class Within : std::uint8_t { access, message, tick, disconnect };
-inline constexpr std::size_t within_kinds = 4;
+enum class Within : std::uint8_t { access, message, tick, disconnect, reload };
+inline constexpr std::size_t within_kinds = 5;
 
 /// The end of a sentence of which others like it were held back.
 std::string more_like_it(unsigned held_back);

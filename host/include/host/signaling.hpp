@@ -83,6 +83,8 @@ class Signaling {
     /// Publishes `status`: what Beckon is, and its limits; or takes away what an earlier start
     /// left.
     void announce();
+    /// Takes away what is retained, for a host that will not be back; all else goes on.
+    void retire();
     /// What device tags are derived by; empty: there is no journal that has a secret.
     [[nodiscard]] std::string_view secret() const { return gate_.secret(); }
     [[nodiscard]] Switchboard::Counts counts() const { return gate_.counts(); }
@@ -124,6 +126,7 @@ class Signaling {
     std::function<Instant()> clock_;
     HostLog log_;
     bool announced_ = false;
+    bool is_retired_ = false;
     /// Only where operators are named.
     std::optional<OperatorNews> news_{};
     Outbox<ToPublish> outbox_;
