@@ -75,7 +75,7 @@ class Attacked(Broker):
         with open(os.path.join(EXAMPLES, "mosquitto.conf"), encoding="utf-8") as file:
             text = file.read()
         for there, here in (("listener 8883", f"listener {self.port} 127.0.0.1"),
-                            ("/usr/lib/x86_64-linux-gnu/mosquitto_beckon.so", os.environ["BECKON_PLUGIN"]),
+                            ("/usr/lib/mosquitto/mosquitto_beckon.so", os.environ["BECKON_PLUGIN"]),
                             ("allow_anonymous false", "allow_anonymous true"),
                             ("/etc/mosquitto/acl", f"{self.directory}/acl"),
                             ("/var/lib/mosquitto/", f"{self.directory}/")):

@@ -6,7 +6,7 @@
 // style sheets and modules must have; and beside it what makes it an application that can be installed.
 // Leaves a contacts.json that is there alone. Needs what `npm ci` in client_js/ installs.
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,9 +19,17 @@ if (!directory) {
   console.error('usage: node build.mjs DIRECTORY');
   process.exit(2);
 }
-const { outputFiles: [script] } = await esbuild.build({
+const { outputFiles: [script], metafile } = await esbuild.build({
   entryPoints: [here('src/main.js')], bundle: true, minify: true, format: 'iife', target: 'es2022', platform: 'browser',
   charset: 'utf8', legalComments: 'inline', write: false, logLevel: 'warning',
+  absWorkingDir: here('.'), metafile: true,
+});
+// What the script has of others comes with what they say of it.
+const others = new Set(Object.keys(metafile.inputs).flatMap((input) => /.*node_modules\/(@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []));
+const licences = [...others].sort().map((other) => {
+  const { name, version, license } = JSON.parse(readFileSync(here(`${other}/package.json`), 'utf8'));
+  const text = readdirSync(here(other)).filter((file) => /^licen[cs]e/i.test(file)).map((file) => readFileSync(here(`${other}/${file}`), 'utf8'));
+  return [`${name} ${version}, ${license}`, ...text].join('\n\n');
 });
 const style = readFileSync(here('style.css'), 'utf8');
 
@@ -47,5 +55,6 @@ writeFileSync(join(directory, 'worker.js'), put(readFileSync(here('worker.js'), 
 for (const name of ['manifest.webmanifest', 'contacts.example.json', 'icon-192.png', 'icon-512.png', 'icon-maskable.png']) {
   copyFileSync(here(name.endsWith('.png') ? `icons/${name}` : name), join(directory, name));
 }
+writeFileSync(join(directory, 'licences.txt'), `${licences.join(`\n\n${'-'.repeat(72)}\n`)}\n`);
 // Last, by which scripts/web_intercom sees that all is there.
 writeFileSync(join(directory, 'index.html'), page);

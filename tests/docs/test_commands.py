@@ -235,20 +235,22 @@ class ByHand(DeskTest):
 
 
 class HouseBroker(Broker):
-    """The one of docs/at-home.md: what that writes to beckon.conf, with other ports and paths."""
+    """The one of docs/at-home.md: what the package brings, and what the page writes to house.conf, with other ports
+    and paths."""
 
     def _configuration(self):
         parts = [block.text for block in blocks_of("docs/at-home.md") if block.language == "conf"]
         if mosquitto_version() >= (2, 1):
             parts = parts[:1]  # the second is for 2.0, as the page says
-        text = "".join(parts)
-        for there, here in ({"/usr/lib/x86_64-linux-gnu/mosquitto_beckon.so": os.environ["BECKON_PLUGIN"],
+        text = (ROOT / "debian/beckon.conf").read_text(encoding="utf-8") + "".join(parts)
+        for there, here in ({"/usr/lib/mosquitto/mosquitto_beckon.so": os.environ["BECKON_PLUGIN"],
+                             "#plugin_opt_operators anna": "plugin_opt_operators anna",
                              "/etc/mosquitto/passwd": f"{self.directory}/passwd",
                              "listener 1883": f"listener {self.port} 127.0.0.1"} |
                             ({} if len(parts) < 2 else {
                                 "listener 8443": f"listener {self.websockets_port} 127.0.0.1\nsocket_domain ipv4",
                                 "/etc/mosquitto/certs/": f"{self.directory}/",
-                                "/usr/share/beckon/web_intercom": f"{self.directory}/page"})).items():
+                                "/usr/share/mosquitto-beckon/web_intercom": f"{self.directory}/page"})).items():
             if there not in text:
                 raise AssertionError(f"the page says nothing of {there}")
             text = text.replace(there, here)

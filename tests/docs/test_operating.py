@@ -24,7 +24,7 @@ from harness import PATIENCE, SystemTest  # noqa: E402
 
 CLI = os.environ["BECKON_CLI"]
 os.environ["no_proxy"] = "127.0.0.1"
-PLUGIN = "usr/lib/x86_64-linux-gnu/mosquitto_beckon.so"
+PLUGIN = "usr/lib/mosquitto/mosquitto_beckon.so"
 # Our broker runs as root.
 OWNER = {"-o mosquitto -g mosquitto ": "", "chown -R mosquitto:": "chown -R root:"}
 
@@ -51,7 +51,7 @@ class Machine:
         self.broker._configuration = lambda: configuration().replace(os.path.abspath(plugin), f"{self.root}/{PLUGIN}")
         self.instead = OWNER | {"sudo ": "", "-C / ": f"-C {self.root} ", "build/broker": f"{self.root}/build/broker",
                                 "beckon-move": f"{self.root}/beckon-move", "-P …": f"-P secret -p {self.broker.port}"}
-        for place in ("/var/lib/mosquitto", "/var/backups", "/usr/lib/x86"):
+        for place in ("/var/lib/mosquitto", "/var/backups", "/usr/lib/mosquitto"):
             self.instead[f" {place}"] = f" {self.root}{place}"
 
     def let_in(self, *names):

@@ -2,6 +2,9 @@
 """Links lead somewhere, tables are tables, and what pages have of the code is what the code has."""
 
 import re
+import subprocess
+import sys
+import tempfile
 import unittest
 
 from pages import ROOT, all_pages, anchors_of, blocks_of, links_of, split
@@ -78,6 +81,37 @@ class WhatThePagesHaveOfTheCode(unittest.TestCase):
         told = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8").split("## Refused with")[1].split("\n## ")[0]
         for error in errors:
             self.assertRegex(told, rf"(?m)^\|[^|]*`{error}`")
+
+    def options(self):
+        """All that the plugin takes."""
+        names = re.findall(r'option\.name == "(\w+)"', (ROOT / "broker_plugin/options.cpp").read_text(encoding="utf-8"))
+        names += re.findall(r'LimitInfo\{"(\w+)"',
+                            (ROOT / "core/protocol/include/protocol/limits.hpp").read_text(encoding="utf-8"))
+        self.assertGreater(len(names), 30)
+        return sorted(names)
+
+    def test_the_manual_page_has_each_option(self):
+        with tempfile.NamedTemporaryFile(suffix=".5") as page:
+            subprocess.run([sys.executable, ROOT / "broker_plugin/manual_page.py", "1.2.3", ROOT / "docs/operating.md",
+                            page.name], check=True)
+            told = page.read().decode("utf-8")
+        self.assertEqual(sorted(re.findall(r"(?m)^\.TP\n\\fBplugin_opt_(\w+)\\fR$", told)), self.options())
+        self.assertIn('"Beckon 1.2.3"', told)
+        self.assertEqual(re.findall(r"(?m)^.*(?:\]\(|`|\*\*|^\|).*$", told), [], "what is Markdown's")
+
+    def test_what_the_package_configures_is_there(self):
+        snippet = (ROOT / "debian/beckon.conf").read_text(encoding="utf-8")
+        self.assertLessEqual(set(re.findall(r"(?m)^#?plugin_opt_(\w+) ", snippet)), set(self.options()))
+        self.assertEqual([line for line in snippet.splitlines() if line and not line.startswith("#")],
+                         ["plugin /usr/lib/mosquitto/mosquitto_beckon.so", "plugin_opt_other_topics auto"])
+        self.assertIn("LIBRARY DESTINATION lib/mosquitto ", (ROOT / "broker_plugin/CMakeLists.txt").read_text())
+        link = "/etc/mosquitto/conf.d/00-beckon.conf"
+        for script in ("postinst", "prerm", "postrm"):
+            self.assertIn(link, (ROOT / f"debian/mosquitto-beckon.{script}").read_text())
+
+    def test_no_page_tells_a_path_of_one_processor(self):
+        for page in all_pages() + [ROOT / "examples/mosquitto.conf"]:
+            self.assertNotRegex(page.read_text(encoding="utf-8"), r"lib/(x86_64|aarch64|arm)-linux-gnu")
 
     def test_the_program_in_client_md_is_the_example(self):
         shown = [block.text for block in blocks_of("docs/client.md") if block.language == "cpp"]

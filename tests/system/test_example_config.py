@@ -20,7 +20,7 @@ class ExampleBroker(Broker):
         with open(os.path.join(EXAMPLES, "mosquitto.conf"), encoding="utf-8") as file:
             text = file.read()
         for there, here in (("listener 8883", f"listener {self.port} 127.0.0.1"),
-                            ("/usr/lib/x86_64-linux-gnu/mosquitto_beckon.so", os.environ["BECKON_PLUGIN"]),
+                            ("/usr/lib/mosquitto/mosquitto_beckon.so", os.environ["BECKON_PLUGIN"]),
                             ("/etc/mosquitto/certs/", f"{self.directory}/"),
                             ("/etc/mosquitto/passwd", f"{self.directory}/passwd"),
                             ("/etc/mosquitto/acl", os.path.abspath(os.path.join(EXAMPLES, "acl"))),
