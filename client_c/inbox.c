@@ -455,8 +455,8 @@ static void apply(Device* device, Held* held, News* news, enum beckon_state stat
         Part* const part = &held->parts[i];
         part->marked = part->marked && part->state == BECKON_PENDING;
         if (part->marked) {
-            part->state = (unsigned)state & 7U;
-            part->fresh = 0;
+            part->state = (uint8_t)state;
+            part->fresh = false;
             changed = true;
         }
     }
@@ -974,47 +974,42 @@ static void apply_answers(Device* device, Held* held, const struct info* info) {
     }
 }
 
-/** Those that ended in that state without an answer, for that reason (0: whatever it was). */
-static void apply_ends(Device* device, Held* held, const struct info* info, enum beckon_what what,
-                       enum beckon_state state, unsigned reason) {
-    News news;
-    begin(&news, what);
-    bool any = false;
+/** Those that ended likewise without an answer, one of whom is `first`. */
+static void apply_ends(Device* device, Held* held, const struct info* info, const Part* first) {
+    static const uint8_t whats[] = {BECKON_INVITATION_CANCELLED, BECKON_INVITATION_TIMEOUT,
+                                    BECKON_INVITATION_REVOKED};
+    const uint8_t state = first->told;
+    const uint8_t reason = first->told_reason;
+    const bool cancelled = state == BECKON_CANCELLED;
     const Part* taker = NULL;
     unsigned takers = 0;
+    struct fields told;
+    News news;
+    begin(&news, (enum beckon_what)whats[state - BECKON_CANCELLED]);
     for (unsigned i = 0; i < held->count; ++i) {
         Part* const part = &held->parts[i];
-        part->marked = part->seen && part->state == BECKON_PENDING &&
-                       part->told == (unsigned)state &&
-                       (reason == 0 || part->told_reason == reason);
+        part->marked = part->seen && part->state == BECKON_PENDING && part->told == state &&
+                       part->told_reason == reason;
         if (part->seen && part->told == BECKON_ACCEPTED) {
             taker = part;
             ++takers;
         }
-        if (part->marked) {
-            const Value told = told_of(info, beckon_text_of(device, part->name));
-            const Value data = beckon_find(told, "data");
-            news.data = data != NULL ? data : news.data;
-            any = true;
+        beckon_read(told_of(info, beckon_text_of(device, part->name)), &told);
+        if (part->marked && told.at[KEY_DATA] != NULL) {
+            news.data = told.at[KEY_DATA];
         }
     }
-    if (!any) {
-        return;
-    }
-    if (reason != 0) {
-        news.reason = reason_text(reason);
-    }
-    if (reason == REASON_ANSWERED && takers == 1) {
+    news.reason = reason_text(reason);
+    if (cancelled && reason == REASON_ANSWERED && takers == 1) {
         news.by = beckon_text_of(device, taker->name);
         news.by_device = beckon_find(told_of(info, news.by), "device");
         news.here = is_own(device, news.by, news.by_device);
-    } else if (state == BECKON_CANCELLED &&
-               (reason == REASON_CANCELLED || reason == REASON_REPLACED ||
-                reason == REASON_INVITER_LOST)) {
+    } else if (cancelled && (reason == REASON_CANCELLED || reason == REASON_REPLACED ||
+                             reason == REASON_INVITER_LOST)) {
         news.by = info->inviter;
         news.here = reason == REASON_CANCELLED && held->cancelling && held->role == BECKON_INVITER;
     }
-    apply(device, held, &news, state, false);
+    apply(device, held, &news, (enum beckon_state)state, false);
 }
 
 static void apply_newer(Device* device, Held* held, const struct info* info) {
@@ -1026,15 +1021,12 @@ static void apply_newer(Device* device, Held* held, const struct info* info) {
     held->rev = held->told_rev;
     apply_modification(device, held, info);
     apply_answers(device, held, info);
-    apply_ends(device, held, info, BECKON_INVITATION_REVOKED, BECKON_REVOKED, REASON_LEFT_GROUP);
-    apply_ends(device, held, info, BECKON_INVITATION_REVOKED, BECKON_REVOKED, REASON_REMOVED);
-    for (unsigned reason = REASON_CANCELLED; reason <= REASON_GROUP_DISMISSED; ++reason) {
-        apply_ends(device, held, info, BECKON_INVITATION_CANCELLED, BECKON_CANCELLED, reason);
+    for (unsigned i = 0; i < held->count; ++i) {
+        const Part* const part = &held->parts[i];
+        if (part->seen && part->state == BECKON_PENDING && part->told >= BECKON_CANCELLED) {
+            apply_ends(device, held, info, part);
+        }
     }
-    /* For a reason that is not known here. */
-    apply_ends(device, held, info, BECKON_INVITATION_REVOKED, BECKON_REVOKED, 0);
-    apply_ends(device, held, info, BECKON_INVITATION_CANCELLED, BECKON_CANCELLED, 0);
-    apply_ends(device, held, info, BECKON_INVITATION_TIMEOUT, BECKON_TIMED_OUT, 0);
     if (!is_over(device, held)) {
         held->assumed = 0;
         set_deadline(device, held, info->remaining);

@@ -148,7 +148,21 @@ struct beckon_device;
 /** What the application is told; what does not apply is zero. */
 struct beckon_news {
     enum beckon_what what;
-    beckon_value id; /**< The invitation's, or a message's. */
+    enum beckon_role role;   /**< This user's. */
+    enum beckon_state state; /**< Of an end. */
+    enum beckon_visibility visibility;
+    uint8_t traits; /**< `BECKON_CALL`, `BECKON_FIRST`, `BECKON_ONLINE_ONLY`. */
+    bool inviter_in_call;
+    bool ends_ours; /**< A cancel or revocation ends it for this user. */
+    bool assumed;   /**< Nobody said so: the deadline passed while the broker was out of reach. */
+    bool here;      /**< An end: this device did it. */
+    bool whole;     /**< It is about all invitees. */
+    uint8_t held;   /**< The library's own. */
+    uint16_t left_out; /**< Invitees beside those that `beckon_next_invitee` tells. */
+    uint32_t rev;
+    uint32_t remaining_ms; /**< Until the deadline; `BECKON_NO_TIME`: none. */
+    uint32_t duration_ms;  /**< Of a call. */
+    beckon_value id;       /**< The invitation's, or a message's. */
     beckon_value inviter;
     beckon_value group;
     beckon_value user; /**< Who accepted, rejected, rings, signals, joins, leaves, writes. */
@@ -156,22 +170,7 @@ struct beckon_news {
     beckon_value reason;
     beckon_value by;
     beckon_value by_device;
-    enum beckon_role role;   /**< This user's. */
-    enum beckon_state state; /**< Of an end. */
-    enum beckon_visibility visibility;
-    uint32_t rev;
-    uint32_t remaining_ms; /**< Until the deadline; `BECKON_NO_TIME`: none. */
-    uint32_t duration_ms;  /**< Of a call. */
-    uint16_t left_out;     /**< Invitees beside those that `beckon_next_invitee` tells. */
-    uint8_t traits;        /**< `BECKON_CALL`, `BECKON_FIRST`, `BECKON_ONLINE_ONLY`. */
-    bool inviter_in_call;
-    bool ends_ours; /**< A cancel or revocation ends it for this user. */
-    bool assumed;   /**< Nobody said so: the deadline passed while the broker was out of reach. */
-    bool here;      /**< An end: this device did it. */
     beckon_value body; /**< The event as it came, for `beckon_find`: `replaces` ... NULL: none. */
-    /* The library's own. */
-    bool whole;
-    uint8_t held;
     const struct beckon_device* device;
 };
 
