@@ -247,10 +247,7 @@ static void tell_result(Device* device, const Request* request, unsigned failure
     result.error = failure != NO_FAILURE ? beckon_nth_word(failures, failure) : error;
     result.ok = result.error == NULL;
     result.code = (int)code + failure_codes[failure];
-    result.limit = reply == NULL && error != NULL ? device->limit : 0;
-    if (result.limit != 0) {
-        result.code = failure_codes[TOO_LARGE];
-    }
+    result.limit = failure == TOO_LARGE ? device->limit : 0;
     result.reply = reply;
     if (device->options->listener->on_result != NULL) {
         device->options->listener->on_result(device->options->app, &result);
@@ -358,7 +355,7 @@ static void fail(Device* device, Request* request, unsigned failure) {
     if (was_made(device, request)) {
         return;
     }
-    if (request->refused && request->sent == 0 && !request->withdrawn) {
+    if (request->refused && request->sent == 0 && !request->withdrawn && failure != TOO_LARGE) {
         failure = RATE_LIMITED;
     }
     request->in_flight = false;
@@ -506,6 +503,15 @@ void beckon_set_busy(Device* device, bool busy, const struct beckon_data* data) 
     }
 }
 
+static void put_off(Request* request, uint32_t until) {
+    request->in_flight = request->has_again = false;
+    request->tries = 0;
+    request->again_at = until;
+    if (request->call == 0) {
+        request->number = 0;
+    }
+}
+
 /* ----------------------------------------------------------------------------------- packets */
 
 /** `:7`, or `:run-7`, behind this device's prefix. */
@@ -644,7 +650,21 @@ static bool put_here(const Device* device, void* buffer, size_t size, bool gone,
     return !body.out.full;
 }
 
-static void refuse_as_too_large(Device* device, Request* request, uint32_t limit);
+/** As the broker would have said it; `limit`: the largest payload. */
+static void refuse_as_too_large(Device* device, Request* request, uint32_t limit) {
+    if (request->call != 0) {
+        device->limit = limit;
+        fail(device, request, TOO_LARGE);
+    } else if (request->verb == VERB_REJECT && !request->no_data) {
+        request->no_data = true; /* that it stops ringing counts for more */
+        put_off(request, device->now);
+    } else {
+        /* Not even what the device has to ask fits into the application's buffer. */
+        device->syncing = device->syncing && request->verb != VERB_SYNC;
+        end_request(device, request);
+        beckon_tell_left_out(device, NULL, 0);
+    }
+}
 
 static uint32_t until_repeat(unsigned tries) { return FIRST_REPEAT_MS << (tries < 2 ? tries : 2); }
 
@@ -816,15 +836,6 @@ static bool for_the_moment(beckon_value error) {
            beckon_is(error, "internal");
 }
 
-static void put_off(Request* request, uint32_t until) {
-    request->in_flight = request->has_again = false;
-    request->tries = 0;
-    request->again_at = until;
-    if (request->call == 0) {
-        request->number = 0;
-    }
-}
-
 static void here_in(Device* device, uint32_t in) {
     device->has_here = true;
     device->here_at = device->now + in;
@@ -966,21 +977,6 @@ static void told(Device* device, Request* request, beckon_value reply,
     } else {
         end_request(device, request);
     }
-}
-
-static void refuse_as_too_large(Device* device, Request* request, uint32_t limit) {
-    if (request->call == 0 && (request->verb != VERB_REJECT || request->no_data)) {
-        /* Not even what the device has to ask fits into the application's buffer. */
-        device->syncing = device->syncing && request->verb != VERB_SYNC;
-        end_request(device, request);
-        beckon_tell_left_out(device, NULL, 0);
-        return;
-    }
-    struct fields fields;
-    memset(&fields, 0, sizeof fields);
-    fields.at[KEY_ERROR] = beckon_nth_word(failures, TOO_LARGE);
-    device->limit = limit;
-    told(device, request, NULL, &fields);
 }
 
 /** Whether it is this device's `req`, with that word behind the prefix; `*number` follows. */
@@ -1128,18 +1124,23 @@ void beckon_disconnected(Device* device, bool too_large, uint32_t now) {
     set_link(device, BECKON_OFFLINE);
 }
 
+/** Behind those characters; nothing: it does not begin with them. */
+static const char* behind(const char* text, const char* chars, size_t size) {
+    return text != NULL && strncmp(text, chars, size) == 0 ? text + size : NULL;
+}
+
 /** Which of the inbox's topics it is: 'e' of events, 'r' of replies, or 0. */
 static char inbox_topic(const Device* device, const char* topic) {
-    char mine[24 + 2 * BECKON_ID_BYTES];
-    struct beckon_writer out = {mine, mine + sizeof mine, false};
-    put_topic(device, &out, "inbox/", beckon_me(device));
-    const size_t size = (size_t)(out.at - mine);
-    if (strncmp(topic, mine, size) != 0) {
+    static const char level[] = "/v1/inbox/";
+    const char* const root = device->options->root != NULL ? device->options->root : "beckon";
+    const beckon_value me = beckon_me(device);
+    const char* at = behind(topic, root, strlen(root));
+    at = behind(at, level, sizeof level - 1);
+    at = behind(at, beckon_chars(me), beckon_size(me));
+    if (at == NULL) {
         return 0;
     }
-    return strcmp(topic + size, "event") == 0   ? 'e'
-           : strcmp(topic + size, "reply") == 0 ? 'r'
-                                                : 0;
+    return strcmp(at, "/event") == 0 ? 'e' : strcmp(at, "/reply") == 0 ? 'r' : 0;
 }
 
 void beckon_receive(Device* device, const char* topic, const void* payload, size_t size,

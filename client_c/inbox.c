@@ -715,7 +715,7 @@ void beckon_inbox_lose_connection(Device* device) {
 /* ------------------------------------------------------- what `sync` and `get` tell of one */
 
 struct info {
-    struct fields fields;
+    const Value* at; /* its fields */
     Value id, inviter, data, call_reason;
     struct beckon_list invitees, participants;
     unsigned role; /* 2: observer */
@@ -725,11 +725,10 @@ struct info {
 };
 
 /** Also of a `new_invitation`. False: it cannot be read. */
-static bool read_info(Value map, struct info* info) {
+static bool read_info(struct info* info, const struct fields* fields) {
     uint64_t rev;
-    struct fields call;
-    beckon_read(map, &info->fields);
-    const Value* const at = info->fields.at;
+    const Value* const at = info->at = fields->at;
+    const Value call = at[KEY_CALL_STATE];
     info->id = at[KEY_ID];
     info->inviter = at[KEY_INVITER];
     info->data = at[KEY_DATA];
@@ -740,12 +739,11 @@ static bool read_info(Value map, struct info* info) {
                                                   : BECKON_VISIBILITY_INVITEES;
     info->has_rev = beckon_number(at[KEY_REV], &rev);
     info->rev = (uint32_t)rev;
-    info->has_call = at[KEY_CALL_STATE] != NULL;
-    beckon_read(at[KEY_CALL_STATE], &call);
-    info->participants = beckon_entries(call.at[KEY_PARTICIPANTS]);
-    info->call_reason = call.at[KEY_REASON];
+    info->has_call = call != NULL;
+    info->participants = beckon_entries(beckon_find(call, "participants"));
+    info->call_reason = beckon_find(call, "reason");
     return read_time(at[KEY_REMAINING_MS], &info->remaining) &&
-           read_time(call.at[KEY_DURATION_MS], &info->duration) && beckon_is_id(info->id) &&
+           read_time(beckon_find(call, "duration_ms"), &info->duration) && beckon_is_id(info->id) &&
            beckon_is_id(info->inviter) && info->role <= 2 &&
            info->visibility <= BECKON_VISIBILITY_INVITER;
 }
@@ -789,16 +787,16 @@ static bool asks_in(const Device* device, const struct info* info) {
 static bool fill(Device* device, Held* held, const struct info* info) {
     beckon_release(device, held->inviter);
     held->inviter = beckon_name(device, info->inviter);
-    held->group = beckon_name(device, info->fields.at[KEY_GROUP]);
+    held->group = beckon_name(device, info->at[KEY_GROUP]);
     held->role = (uint8_t)info->role;
     held->rev = info->rev;
     held->visibility = (uint8_t)info->visibility;
     held->traits =
-        (uint8_t)((beckon_is_true(info->fields.at[KEY_CALL]) ? BECKON_CALL : 0) |
-                  (beckon_is_true(info->fields.at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
-                  (beckon_is(info->fields.at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
+        (uint8_t)((beckon_is_true(info->at[KEY_CALL]) ? BECKON_CALL : 0) |
+                  (beckon_is_true(info->at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
+                  (beckon_is(info->at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
     held->data_hash = hash_of(info->data);
-    return held->inviter != 0 && (held->group != 0) == (info->fields.at[KEY_GROUP] != NULL);
+    return held->inviter != 0 && (held->group != 0) == (info->at[KEY_GROUP] != NULL);
 }
 
 /** How each part is told to stand. Who is new in it is fresh. */
@@ -931,16 +929,15 @@ static void apply_modification(Device* device, Held* held, const struct info* in
 
 static void apply_answer(Device* device, Held* held, const struct info* info, Part* part) {
     const Value user = beckon_text_of(device, part->name);
-    struct fields told;
+    const Value told = told_of(info, user);
     News news;
-    beckon_read(told_of(info, user), &told);
     begin(&news, (enum beckon_what)part->told);
     news.user = news.by = user;
-    news.by_device = told.at[KEY_DEVICE];
+    news.by_device = beckon_find(told, "device");
     news.here = is_own(device, user, news.by_device);
-    news.data = told.at[KEY_DATA];
+    news.data = beckon_find(told, "data");
     if (part->told == BECKON_REJECTED) {
-        news.reason = told.at[KEY_REASON];
+        news.reason = beckon_find(told, "reason");
         if (news.reason == NULL) { /* it was on a page before */
             news.reason = reason_text(part->told_reason);
         }
@@ -983,7 +980,6 @@ static void apply_ends(Device* device, Held* held, const struct info* info, cons
     const bool cancelled = state == BECKON_CANCELLED;
     const Part* taker = NULL;
     unsigned takers = 0;
-    struct fields told;
     News news;
     begin(&news, (enum beckon_what)whats[state - BECKON_CANCELLED]);
     for (unsigned i = 0; i < held->count; ++i) {
@@ -994,9 +990,10 @@ static void apply_ends(Device* device, Held* held, const struct info* info, cons
             taker = part;
             ++takers;
         }
-        beckon_read(told_of(info, beckon_text_of(device, part->name)), &told);
-        if (part->marked && told.at[KEY_DATA] != NULL) {
-            news.data = told.at[KEY_DATA];
+        if (part->marked) {
+            const Value data =
+                beckon_find(told_of(info, beckon_text_of(device, part->name)), "data");
+            news.data = data != NULL ? data : news.data;
         }
     }
     news.reason = reason_text(reason);
@@ -1084,7 +1081,7 @@ static bool is_no_news(Device* device, Held* draft, const struct info* info) {
      * invitee, whom a call that lives asks is somebody else. */
     return (recalls(device, RECENT_ENDED_BEFORE, info->id) && !asks_anew &&
             !talks(info, beckon_me(device))) ||
-           (info->role != BECKON_INVITER && beckon_is(info->fields.at[KEY_STATE], "ended"));
+           (info->role != BECKON_INVITER && beckon_is(info->at[KEY_STATE], "ended"));
 }
 
 /** Of an invitation that was not held. */
@@ -1238,15 +1235,19 @@ static void take_page(Device* device, const struct info* info, bool first, bool 
 }
 
 void beckon_inbox_got(Device* device, Value map, bool first, bool last) {
+    struct fields fields;
     struct info info;
-    if (read_info(map, &info) && info.has_rev) {
+    beckon_read(map, &fields);
+    if (read_info(&info, &fields) && info.has_rev) {
         take_page(device, &info, first, last);
     }
 }
 
 void beckon_inbox_listed(Device* device, Value map) {
+    struct fields fields;
     struct info info;
-    if (!read_info(map, &info)) {
+    beckon_read(map, &fields);
+    if (!read_info(&info, &fields)) {
         return;
     }
     Held* const held = find(device, info.id);
@@ -1279,10 +1280,10 @@ static void take_echo(Device* device, const struct info* info) {
     }
 }
 
-static void take_new(Device* device, News* news) {
+static void take_new(Device* device, News* news, const struct fields* fields) {
     struct info info;
     Held* held = find_any(device, news->id);
-    if (!read_info(news->body, &info)) {
+    if (!read_info(&info, fields)) {
         return;
     }
     if (info.role == BECKON_INVITER && is_own(device, beckon_me(device), news->by_device)) {
@@ -1326,7 +1327,7 @@ static void take_new(Device* device, News* news) {
     held->told_more = held->more_pending = news->left_out;
     rings(device, held, news, info.remaining);
     /* Added later, to others who may have answered already; or not all of them are told here. */
-    if ((info.rev > 1 && info.invitees.left > 1) || info.fields.at[KEY_MORE] != NULL) {
+    if ((info.rev > 1 && info.invitees.left > 1) || info.at[KEY_MORE] != NULL) {
         ask_how_it_stands(device, news->id);
     }
 }
@@ -1421,7 +1422,7 @@ static void take_event(Device* device, News* news, const struct fields* fields) 
         beckon_same(news->user, beckon_me(device))) {
         come_back(device, news->id);
     } else if (what == BECKON_NEW_INVITATION) {
-        take_new(device, news);
+        take_new(device, news, fields);
     } else if (is_past(device, news->id)) {
         return;
     } else if (held != NULL && held->earlier) {

@@ -39,7 +39,6 @@ enum key {
     KEY_NEXT,
     KEY_OK,
     KEY_ONLINE_ONLY,
-    KEY_PARTICIPANTS,
     KEY_RE,
     KEY_REASON,
     KEY_REMAINING_MS,

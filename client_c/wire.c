@@ -186,7 +186,7 @@ static const char keys[] =
     "\xab" "duration_ms" "\xa3" "dup" "\xa5" "error" "\xa5" "event" "\xa4" "from" "\xa5" "group"
     "\xa2" "id" "\xaa" "invitation" "\xab" "invitations" "\xa7" "invitee" "\xa8" "invitees"
     "\xa7" "inviter" "\xab" "merged_into" "\xa4" "more" "\xa4" "next" "\xa2" "ok"
-    "\xab" "online_only" "\xac" "participants" "\xa2" "re" "\xa6" "reason" "\xac" "remaining_ms"
+    "\xab" "online_only" "\xa2" "re" "\xa6" "reason" "\xac" "remaining_ms"
     "\xa3" "req" "\xa3" "rev" "\xa7" "ringing" "\xa4" "role" "\xa3" "seq" "\xac" "server_epoch"
     "\xa7" "skipped" "\xa5" "state" "\xa4" "user" "\xaa" "visibility";
 
