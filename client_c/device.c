@@ -21,12 +21,47 @@ typedef struct beckon_request Request;
 
 /* Texts, as msgpack; a zero ends them. */
 static const char verbs[] =
-    "\xa6" "invite" "\xa6" "accept" "\xa6" "reject" "\xa6" "cancel" "\xa7" "ringing" "\xa6" "signal"
-    "\xa4" "join" "\xa6" "hangup" "\xa6" "resume" "\xa7" "message" "\xa3" "get" "\xa4" "sync"
-    "\xa4" "here";
+    "\xa6"
+    "invite"
+    "\xa6"
+    "accept"
+    "\xa6"
+    "reject"
+    "\xa6"
+    "cancel"
+    "\xa7"
+    "ringing"
+    "\xa6"
+    "signal"
+    "\xa4"
+    "join"
+    "\xa6"
+    "hangup"
+    "\xa6"
+    "resume"
+    "\xa7"
+    "message"
+    "\xa3"
+    "get"
+    "\xa4"
+    "sync"
+    "\xa4"
+    "here";
 static const char failures[] =
-    "\xa8" "no_reply" "\xad" "not_connected" "\xa9" "no_beckon" "\xa6" "closed"
-    "\xa9" "withdrawn" "\xac" "rate_limited" "\xa9" "too_large";
+    "\xa8"
+    "no_reply"
+    "\xad"
+    "not_connected"
+    "\xa9"
+    "no_beckon"
+    "\xa6"
+    "closed"
+    "\xa9"
+    "withdrawn"
+    "\xac"
+    "rate_limited"
+    "\xa9"
+    "too_large";
 enum { NO_REPLY, NOT_CONNECTED, NO_BECKON, CLOSED, WITHDRAWN, RATE_LIMITED, TOO_LARGE, NO_FAILURE };
 static const uint16_t failure_codes[] = {6012, 20191, 20192, 20193, 20195, 20102, 8001, 0};
 
@@ -295,7 +330,7 @@ static void pace_refused(Device* device) {
 /* ------------------------------------------------------------------------------ what is asked */
 
 void beckon_sync_in(Device* device, uint32_t in) {
-    device->has_sync = true;
+    device->has_sync = device->link != BECKON_OFFLINE;
     device->sync_at = device->now + in;
 }
 
@@ -375,11 +410,11 @@ static void fail(Device* device, Request* request, unsigned failure) {
 /** It gets no reply any more. */
 static void fail_unanswered(Device* device, Request* request) {
     fail(device, request,
-         request->withdrawn                  ? WITHDRAWN
-         : request->moot                     ? NO_FAILURE
-         : request->sent > 0                 ? NO_REPLY
-         : device->link == BECKON_NO_BECKON  ? NO_BECKON
-                                             : NOT_CONNECTED);
+         request->withdrawn                 ? WITHDRAWN
+         : request->moot                    ? NO_FAILURE
+         : request->sent > 0                ? NO_REPLY
+         : device->link == BECKON_NO_BECKON ? NO_BECKON
+                                            : NOT_CONNECTED);
 }
 
 /* ------------------------------------------------------------------------------------- calls */
@@ -413,7 +448,8 @@ static bool may_call(const Device* device) {
 }
 
 /** False: it is over, and `*number` tells why. */
-static bool name_all(Device* device, Request* request, const struct beckon_call* call, int* number) {
+static bool name_all(Device* device, Request* request, const struct beckon_call* call,
+                     int* number) {
     int problem = 0;
     if (request->verb == VERB_INVITE || request->verb == VERB_MESSAGE) {
         request->id = name_chars(device, call->id, &problem);
@@ -589,9 +625,7 @@ static void put_names(const Device* device, struct body* body, const Request* re
     if (request->count == 0) {
         return;
     }
-    put_field(body, request->verb == VERB_SIGNAL ? "to"
-                    : request->in_group          ? "invitees"
-                                                 : "also");
+    put_field(body, request->verb == VERB_SIGNAL ? "to" : request->in_group ? "invitees" : "also");
     if (request->verb != VERB_SIGNAL) {
         beckon_put_head(&body->out, 0x90, 0x0f, 0xdb, request->count);
     }
@@ -681,8 +715,8 @@ static uint32_t most_payload(const Device* device, size_t beside) {
 static bool send(Device* device, Request* request, void* buffer, size_t size,
                  struct beckon_packet* packet) {
     struct body body;
-    const bool user = request->verb == VERB_INVITE || request->verb == VERB_MESSAGE ||
-                      request->verb == VERB_SYNC;
+    const bool user =
+        request->verb == VERB_INVITE || request->verb == VERB_MESSAGE || request->verb == VERB_SYNC;
     if (!begin_packet(device, &body, buffer, size,
                       !user               ? "invitation/"
                       : request->in_group ? "group/"
@@ -702,8 +736,7 @@ static bool send(Device* device, Request* request, void* buffer, size_t size,
     put_own_fields(device, &body, request);
     put_names(device, &body, request);
     put_word_field(&body, "answer", (request->traits & BECKON_FIRST) != 0 ? "first" : NULL);
-    put_word_field(&body, "on_inviter_lost",
-                   (request->traits & BECKON_KEEP) != 0 ? "keep" : NULL);
+    put_word_field(&body, "on_inviter_lost", (request->traits & BECKON_KEEP) != 0 ? "keep" : NULL);
     for (unsigned trait = 0; trait < 4; ++trait) {
         static const char* const names[] = {"call", "online_only", "replace", "all"};
         if ((request->traits & 1U << trait) != 0) {
@@ -837,7 +870,7 @@ static bool for_the_moment(beckon_value error) {
 }
 
 static void here_in(Device* device, uint32_t in) {
-    device->has_here = true;
+    device->has_here = device->link != BECKON_OFFLINE; /* a reply may come late */
     device->here_at = device->now + in;
 }
 

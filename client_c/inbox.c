@@ -22,15 +22,61 @@ typedef beckon_value Value;
 
 /* Texts, as msgpack; a zero ends them. In the order of `beckon_what`. */
 static const char events[] =
-    "\xae" "new_invitation" "\xb0" "invitee_accepted" "\xb0" "invitee_rejected"
-    "\xb4" "invitation_cancelled" "\xb2" "invitation_timeout" "\xb3" "invitation_modified"
-    "\xb2" "invitation_revoked" "\xaf" "invitee_ringing" "\xa6" "signal" "\xb2" "participant_joined"
-    "\xb0" "participant_left" "\xb1" "participant_moved" "\xaa" "call_ended" "\xa7" "message";
+    "\xae"
+    "new_invitation"
+    "\xb0"
+    "invitee_accepted"
+    "\xb0"
+    "invitee_rejected"
+    "\xb4"
+    "invitation_cancelled"
+    "\xb2"
+    "invitation_timeout"
+    "\xb3"
+    "invitation_modified"
+    "\xb2"
+    "invitation_revoked"
+    "\xaf"
+    "invitee_ringing"
+    "\xa6"
+    "signal"
+    "\xb2"
+    "participant_joined"
+    "\xb0"
+    "participant_left"
+    "\xb1"
+    "participant_moved"
+    "\xaa"
+    "call_ended"
+    "\xa7"
+    "message";
 static const char states[] =
-    "\xa7" "pending" "\xa8" "accepted" "\xa8" "rejected" "\xa9" "cancelled" "\xa9" "timed_out"
-    "\xa7" "revoked";
-static const char roles[] = "\xa7" "inviter" "\xa7" "invitee" "\xa8" "observer";
-static const char visibilities[] = "\xa7" "members" "\xa8" "invitees" "\xa7" "inviter";
+    "\xa7"
+    "pending"
+    "\xa8"
+    "accepted"
+    "\xa8"
+    "rejected"
+    "\xa9"
+    "cancelled"
+    "\xa9"
+    "timed_out"
+    "\xa7"
+    "revoked";
+static const char roles[] =
+    "\xa7"
+    "inviter"
+    "\xa7"
+    "invitee"
+    "\xa8"
+    "observer";
+static const char visibilities[] =
+    "\xa7"
+    "members"
+    "\xa8"
+    "invitees"
+    "\xa7"
+    "inviter";
 
 /* Why something ended; of `held` 0 is none and 15 another. */
 enum {
@@ -48,9 +94,32 @@ enum {
     REASON_OTHER = 15
 };
 static const char reasons[] =
-    "\xa9" "cancelled" "\xa8" "answered" "\xa8" "replaced" "\xaa" "call_ended" "\xa7" "expired"
-    "\xac" "inviter_lost" "\xaa" "left_group" "\xaf" "group_dismissed" "\xa7" "removed"
-    "\xa8" "declined" "\xa4" "busy" "\xa6" "hangup" "\xaf" "connection_lost";
+    "\xa9"
+    "cancelled"
+    "\xa8"
+    "answered"
+    "\xa8"
+    "replaced"
+    "\xaa"
+    "call_ended"
+    "\xa7"
+    "expired"
+    "\xac"
+    "inviter_lost"
+    "\xaa"
+    "left_group"
+    "\xaf"
+    "group_dismissed"
+    "\xa7"
+    "removed"
+    "\xa8"
+    "declined"
+    "\xa4"
+    "busy"
+    "\xa6"
+    "hangup"
+    "\xaf"
+    "connection_lost";
 
 static uint8_t reason_number(Value reason) {
     const unsigned number = reason == NULL ? 0 : 1 + beckon_word(reasons, reason);
@@ -255,9 +324,7 @@ static bool read_time(Value value, uint32_t* time) {
     return value == NULL || (is_number && number <= MOST_MS);
 }
 
-static Value id_or_nothing(Value value) {
-    return beckon_is_id(value) ? value : NULL;
-}
+static Value id_or_nothing(Value value) { return beckon_is_id(value) ? value : NULL; }
 
 /* ------------------------------------------------------------------------------ what is told */
 
@@ -343,8 +410,8 @@ static void tell_end(Device* device, Held* held) {
         best = state != BECKON_PENDING && state < best ? state : best;
     }
     news.state = (enum beckon_state)(own != NULL ? own->state : best);
-    news.reason = held->end_reason == REASON_OTHER ? device->other_reason
-                                                   : reason_text(held->end_reason);
+    news.reason =
+        held->end_reason == REASON_OTHER ? device->other_reason : reason_text(held->end_reason);
     news.by = beckon_text_of(device, held->end_by);
     news.by_device = held->end_by_device[0] != 0 ? held->end_by_device : NULL;
     news.here = held->end_here;
@@ -378,9 +445,8 @@ static void settle(Device* device, Held* held) {
 
 static bool takes_part(Device* device, Held* held, Value user) {
     const Part* const part = part_named(device, held, user);
-    return beckon_same(user, beckon_text_of(device, held->inviter))
-               ? held->inviter_in_call
-               : part != NULL && part->in_call;
+    return beckon_same(user, beckon_text_of(device, held->inviter)) ? held->inviter_in_call
+                                                                    : part != NULL && part->in_call;
 }
 
 static void set_in_call(Device* device, Held* held, Value user, bool is_in_call) {
@@ -565,9 +631,7 @@ uint32_t beckon_inbox_next(const Device* device, uint32_t now) {
 
 /* ------------------------------------------------------------------- what this device asks */
 
-static uint32_t hash_of(Value data) {
-    return beckon_hash(beckon_is_binary(data), data);
-}
+static uint32_t hash_of(Value data) { return beckon_hash(beckon_is_binary(data), data); }
 
 bool beckon_inbox_inviting(Device* device, const struct beckon_request* invite) {
     Held* const held = make(device, beckon_text_of(device, invite->id));
@@ -658,8 +722,8 @@ void beckon_inbox_forgotten(Device* device, Value id) {
     lose_call(device, held);
     if (held->announced && !held->end_told) {
         News news;
-    begin(&news, BECKON_INVITATION_ENDED);
-            news.state = BECKON_FORGOTTEN;
+        begin(&news, BECKON_INVITATION_ENDED);
+        news.state = BECKON_FORGOTTEN;
         held->end_told = 1;
         tell(device, held, &news);
     }
@@ -734,9 +798,10 @@ static bool read_info(struct info* info, const struct fields* fields) {
     info->data = at[KEY_DATA];
     info->invitees = beckon_entries(at[KEY_INVITEES]);
     info->role = at[KEY_ROLE] == NULL ? BECKON_INVITEE : beckon_word(roles, at[KEY_ROLE]);
-    info->visibility = at[KEY_VISIBILITY] != NULL ? 1 + beckon_word(visibilities, at[KEY_VISIBILITY])
-                       : at[KEY_GROUP] != NULL    ? BECKON_VISIBILITY_MEMBERS
-                                                  : BECKON_VISIBILITY_INVITEES;
+    info->visibility = at[KEY_VISIBILITY] != NULL
+                           ? 1 + beckon_word(visibilities, at[KEY_VISIBILITY])
+                       : at[KEY_GROUP] != NULL ? BECKON_VISIBILITY_MEMBERS
+                                               : BECKON_VISIBILITY_INVITEES;
     info->has_rev = beckon_number(at[KEY_REV], &rev);
     info->rev = (uint32_t)rev;
     info->has_call = call != NULL;
@@ -777,7 +842,8 @@ static bool asks_in(const Device* device, const struct info* info) {
     Value one;
     while ((one = beckon_take(&invitees)) != NULL) {
         if (beckon_find(one, "state") == NULL &&
-            (info->role != BECKON_INVITEE || beckon_same(beckon_find(one, user_key), beckon_me(device)))) {
+            (info->role != BECKON_INVITEE ||
+             beckon_same(beckon_find(one, user_key), beckon_me(device)))) {
             return true;
         }
     }
@@ -791,10 +857,9 @@ static bool fill(Device* device, Held* held, const struct info* info) {
     held->role = (uint8_t)info->role;
     held->rev = info->rev;
     held->visibility = (uint8_t)info->visibility;
-    held->traits =
-        (uint8_t)((beckon_is_true(info->at[KEY_CALL]) ? BECKON_CALL : 0) |
-                  (beckon_is_true(info->at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
-                  (beckon_is(info->at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
+    held->traits = (uint8_t)((beckon_is_true(info->at[KEY_CALL]) ? BECKON_CALL : 0) |
+                             (beckon_is_true(info->at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
+                             (beckon_is(info->at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
     held->data_hash = hash_of(info->data);
     return held->inviter != 0 && (held->group != 0) == (info->at[KEY_GROUP] != NULL);
 }
@@ -960,8 +1025,8 @@ static void apply_answers(Device* device, Held* held, const struct info* info) {
             part->ringing = 1;
             if (part->told == BECKON_PENDING && held->role == BECKON_INVITER) {
                 News news;
-    begin(&news, BECKON_INVITEE_RINGING);
-                            news.user = news.by = beckon_text_of(device, part->name);
+                begin(&news, BECKON_INVITEE_RINGING);
+                news.user = news.by = beckon_text_of(device, part->name);
                 tell(device, held, &news);
             }
         }
@@ -1040,8 +1105,8 @@ static void correct_call(Device* device, Held* held, const struct info* info) {
     }
     if (info->call_reason != NULL) {
         News news;
-    begin(&news, BECKON_CALL_ENDED);
-            news.reason = info->call_reason;
+        begin(&news, BECKON_CALL_ENDED);
+        news.reason = info->call_reason;
         news.duration_ms = info->duration;
         end_call(device, held, &news);
         return;
@@ -1056,8 +1121,8 @@ static void correct_call(Device* device, Held* held, const struct info* info) {
         if (name == held->inviter ? !held->told_inviter_in_call
                                   : part != NULL && !part->told_in_call) {
             News news;
-    begin(&news, BECKON_PARTICIPANT_LEFT);
-                    news.user = news.by = user;
+            begin(&news, BECKON_PARTICIPANT_LEFT);
+            news.user = news.by = user;
             leave_call(device, held, &news);
         }
     }
@@ -1102,8 +1167,8 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
     if (returned && call_is_over) {
         /* The call was over before it was known how it stands. */
         News news;
-    begin(&news, BECKON_CALL_ENDED);
-            news.reason = info->call_reason;
+        begin(&news, BECKON_CALL_ENDED);
+        news.reason = info->call_reason;
         news.duration_ms = info->duration;
         tell(device, draft, &news);
     }
@@ -1128,8 +1193,8 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
     draft->partial = draft->told_more > 0;
     if (info->role == BECKON_INVITEE && !rang_elsewhere) {
         News news;
-    begin(&news, BECKON_NEW_INVITATION);
-            news.by = info->inviter;
+        begin(&news, BECKON_NEW_INVITATION);
+        news.by = info->inviter;
         news.data = info->data;
         news.left_out = draft->told_more;
         rings(device, draft, &news, info->remaining);
@@ -1335,8 +1400,8 @@ static void take_new(Device* device, News* news, const struct fields* fields) {
 static void take_ringing(Device* device, Held* held, News* news, const struct fields* fields) {
     (void)fields;
     Part* const part = part_named(device, held, news->user);
-    const bool is_new = part == NULL ? held->partial
-                                     : part->state == BECKON_PENDING && !part->ringing;
+    const bool is_new =
+        part == NULL ? held->partial : part->state == BECKON_PENDING && !part->ringing;
     if (part != NULL) {
         part->ringing = true;
     }
@@ -1346,9 +1411,9 @@ static void take_ringing(Device* device, Held* held, News* news, const struct fi
 }
 
 static void apply_event(Device* device, Held* held, News* news, Value invitees) {
-    static const uint8_t ends[] = {
-        BECKON_PENDING,   BECKON_ACCEPTED, BECKON_REJECTED, BECKON_CANCELLED,
-        BECKON_TIMED_OUT, BECKON_PENDING,  BECKON_REVOKED};
+    static const uint8_t ends[] = {BECKON_PENDING,   BECKON_ACCEPTED,  BECKON_REJECTED,
+                                   BECKON_CANCELLED, BECKON_TIMED_OUT, BECKON_PENDING,
+                                   BECKON_REVOKED};
     const enum beckon_state state = (enum beckon_state)ends[news->what];
     if (news->what <= BECKON_INVITEE_REJECTED) {
         apply_one(device, held, news, state);
@@ -1368,8 +1433,8 @@ static void take_change(Device* device, Held* held, News* news, Value invitees) 
         return;
     }
     /* With visibility `inviter`, invitees are not told of each other. */
-    if (rev > held->rev + 1 && !(held->role == BECKON_INVITEE &&
-                                 held->visibility == BECKON_VISIBILITY_INVITER)) {
+    if (rev > held->rev + 1 &&
+        !(held->role == BECKON_INVITEE && held->visibility == BECKON_VISIBILITY_INVITER)) {
         held->gap = true;
     }
     held->rev = held->heard = rev;
@@ -1429,7 +1494,8 @@ static void take_event(Device* device, News* news, const struct fields* fields) 
         ask_how_it_stands(device, news->id);
     } else if (what >= BECKON_INVITEE_RINGING) {
         if (held != NULL) {
-            (what == BECKON_INVITEE_RINGING ? take_ringing : take_of_call)(device, held, news, fields);
+            (what == BECKON_INVITEE_RINGING ? take_ringing : take_of_call)(device, held, news,
+                                                                           fields);
         }
     } else if (held != NULL) {
         take_change(device, held, news, fields->at[KEY_INVITEES]);
@@ -1510,7 +1576,8 @@ static void take_reply(Device* device, Held* held, const struct beckon_request* 
         join_call(device, held, own->user);
     } else if (asked->verb == VERB_REJECT) {
         const Value said = beckon_said(device, asked, true);
-        own->reason = said != NULL ? said : reason_text(asked->call == 0 ? REASON_BUSY : REASON_DECLINED);
+        own->reason =
+            said != NULL ? said : reason_text(asked->call == 0 ? REASON_BUSY : REASON_DECLINED);
         apply_one(device, held, own, BECKON_REJECTED);
     } else if (asked->verb == VERB_CANCEL) {
         if (rev > (uint64_t)held->rev + 1 || more) {

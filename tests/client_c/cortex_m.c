@@ -126,9 +126,7 @@ int strncmp(const char* one, const char* other, size_t size) {
     return 0;
 }
 
-int strcmp(const char* one, const char* other) {
-    return strncmp(one, other, SIZE_MAX);
-}
+int strcmp(const char* one, const char* other) { return strncmp(one, other, SIZE_MAX); }
 
 char* strncpy(char* to, const char* from, size_t size) {
     memset(to, 0, size);
@@ -172,5 +170,5 @@ static void fault(void) {
 }
 
 __attribute__((section(".vectors"), used)) static const void* const vectors[16] = {
-    stack_top, (const void*)begin, (const void*)fault, (const void*)fault,
+    stack_top,          (const void*)begin, (const void*)fault, (const void*)fault,
     (const void*)fault, (const void*)fault, (const void*)fault};

@@ -182,7 +182,8 @@ struct beckon_result {
     beckon_value error; /**< The contract's word; or `no_reply`, `not_connected` ... */
     beckon_value id;    /**< Of the invitation or message. */
     uint32_t limit;     /**< Of `too_large` that this device says itself: the largest payload. */
-    beckon_value reply; /**< For `beckon_find`: `offline`, `merged_into` ... NULL: there was none. */
+    beckon_value
+        reply; /**< For `beckon_find`: `offline`, `merged_into` ... NULL: there was none. */
 };
 
 /** Each may be NULL. `app` is the options'. */
@@ -326,9 +327,9 @@ enum {
 /** What does not apply is zero. */
 struct beckon_call {
     enum beckon_verb verb;
-    const char* id;            /**< By `beckon_new_id`, of an invitation or message that it makes. */
-    const char* user;          /**< Whom it rings, or writes to; or */
-    const char* group;         /**< the group. */
+    const char* id;    /**< By `beckon_new_id`, of an invitation or message that it makes. */
+    const char* user;  /**< Whom it rings, or writes to; or */
+    const char* group; /**< the group. */
     const char* const* others; /**< Rings these as well; of a group only these. A signal's `to`. */
     uint8_t count;             /**< Of `others`; of a group 0: all other members. */
     uint8_t traits;
@@ -341,7 +342,7 @@ int beckon_ask(struct beckon_device* device, const struct beckon_call* call, uin
 
 static inline struct beckon_call beckon_call_to(enum beckon_verb verb, const char* id,
                                                 const struct beckon_data* data) {
-    const struct beckon_call call = {verb, id, NULL, NULL, NULL, 0, 0, BECKON_VISIBILITY_USUAL,
+    const struct beckon_call call = {verb, id,   NULL, NULL, NULL, 0, 0, BECKON_VISIBILITY_USUAL,
                                      0,    data, NULL};
     return call;
 }
