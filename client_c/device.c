@@ -21,12 +21,47 @@ typedef struct beckon_request Request;
 
 /* Texts, as msgpack; a zero ends them. */
 static const char verbs[] =
-    "\xa6" "invite" "\xa6" "accept" "\xa6" "reject" "\xa6" "cancel" "\xa7" "ringing" "\xa6" "signal"
-    "\xa4" "join" "\xa6" "hangup" "\xa6" "resume" "\xa7" "message" "\xa3" "get" "\xa4" "sync"
-    "\xa4" "here";
+    "\xa6"
+    "invite"
+    "\xa6"
+    "accept"
+    "\xa6"
+    "reject"
+    "\xa6"
+    "cancel"
+    "\xa7"
+    "ringing"
+    "\xa6"
+    "signal"
+    "\xa4"
+    "join"
+    "\xa6"
+    "hangup"
+    "\xa6"
+    "resume"
+    "\xa7"
+    "message"
+    "\xa3"
+    "get"
+    "\xa4"
+    "sync"
+    "\xa4"
+    "here";
 static const char failures[] =
-    "\xa8" "no_reply" "\xad" "not_connected" "\xa9" "no_beckon" "\xa6" "closed"
-    "\xa9" "withdrawn" "\xac" "rate_limited" "\xa9" "too_large";
+    "\xa8"
+    "no_reply"
+    "\xad"
+    "not_connected"
+    "\xa9"
+    "no_beckon"
+    "\xa6"
+    "closed"
+    "\xa9"
+    "withdrawn"
+    "\xac"
+    "rate_limited"
+    "\xa9"
+    "too_large";
 enum { NO_REPLY, NOT_CONNECTED, NO_BECKON, CLOSED, WITHDRAWN, RATE_LIMITED, TOO_LARGE, NO_FAILURE };
 static const uint16_t failure_codes[] = {6012, 20191, 20192, 20193, 20195, 20102, 8001, 0};
 
@@ -247,10 +282,7 @@ static void tell_result(Device* device, const Request* request, unsigned failure
     result.error = failure != NO_FAILURE ? beckon_nth_word(failures, failure) : error;
     result.ok = result.error == NULL;
     result.code = (int)code + failure_codes[failure];
-    result.limit = reply == NULL && error != NULL ? device->limit : 0;
-    if (result.limit != 0) {
-        result.code = failure_codes[TOO_LARGE];
-    }
+    result.limit = failure == TOO_LARGE ? device->limit : 0;
     result.reply = reply;
     if (device->options->listener->on_result != NULL) {
         device->options->listener->on_result(device->options->app, &result);
@@ -298,7 +330,7 @@ static void pace_refused(Device* device) {
 /* ------------------------------------------------------------------------------ what is asked */
 
 void beckon_sync_in(Device* device, uint32_t in) {
-    device->has_sync = true;
+    device->has_sync = device->link != BECKON_OFFLINE;
     device->sync_at = device->now + in;
 }
 
@@ -358,7 +390,7 @@ static void fail(Device* device, Request* request, unsigned failure) {
     if (was_made(device, request)) {
         return;
     }
-    if (request->refused && request->sent == 0 && !request->withdrawn) {
+    if (request->refused && request->sent == 0 && !request->withdrawn && failure != TOO_LARGE) {
         failure = RATE_LIMITED;
     }
     request->in_flight = false;
@@ -378,11 +410,11 @@ static void fail(Device* device, Request* request, unsigned failure) {
 /** It gets no reply any more. */
 static void fail_unanswered(Device* device, Request* request) {
     fail(device, request,
-         request->withdrawn                  ? WITHDRAWN
-         : request->moot                     ? NO_FAILURE
-         : request->sent > 0                 ? NO_REPLY
-         : device->link == BECKON_NO_BECKON  ? NO_BECKON
-                                             : NOT_CONNECTED);
+         request->withdrawn                 ? WITHDRAWN
+         : request->moot                    ? NO_FAILURE
+         : request->sent > 0                ? NO_REPLY
+         : device->link == BECKON_NO_BECKON ? NO_BECKON
+                                            : NOT_CONNECTED);
 }
 
 /* ------------------------------------------------------------------------------------- calls */
@@ -416,7 +448,8 @@ static bool may_call(const Device* device) {
 }
 
 /** False: it is over, and `*number` tells why. */
-static bool name_all(Device* device, Request* request, const struct beckon_call* call, int* number) {
+static bool name_all(Device* device, Request* request, const struct beckon_call* call,
+                     int* number) {
     int problem = 0;
     if (request->verb == VERB_INVITE || request->verb == VERB_MESSAGE) {
         request->id = name_chars(device, call->id, &problem);
@@ -506,6 +539,15 @@ void beckon_set_busy(Device* device, bool busy, const struct beckon_data* data) 
     }
 }
 
+static void put_off(Request* request, uint32_t until) {
+    request->in_flight = request->has_again = false;
+    request->tries = 0;
+    request->again_at = until;
+    if (request->call == 0) {
+        request->number = 0;
+    }
+}
+
 /* ----------------------------------------------------------------------------------- packets */
 
 /** `:7`, or `:run-7`, behind this device's prefix. */
@@ -583,9 +625,7 @@ static void put_names(const Device* device, struct body* body, const Request* re
     if (request->count == 0) {
         return;
     }
-    put_field(body, request->verb == VERB_SIGNAL ? "to"
-                    : request->in_group          ? "invitees"
-                                                 : "also");
+    put_field(body, request->verb == VERB_SIGNAL ? "to" : request->in_group ? "invitees" : "also");
     if (request->verb != VERB_SIGNAL) {
         beckon_put_head(&body->out, 0x90, 0x0f, 0xdb, request->count);
     }
@@ -644,7 +684,21 @@ static bool put_here(const Device* device, void* buffer, size_t size, bool gone,
     return !body.out.full;
 }
 
-static void refuse_as_too_large(Device* device, Request* request, uint32_t limit);
+/** As the broker would have said it; `limit`: the largest payload. */
+static void refuse_as_too_large(Device* device, Request* request, uint32_t limit) {
+    if (request->call != 0) {
+        device->limit = limit;
+        fail(device, request, TOO_LARGE);
+    } else if (request->verb == VERB_REJECT && !request->no_data) {
+        request->no_data = true; /* that it stops ringing counts for more */
+        put_off(request, device->now);
+    } else {
+        /* Not even what the device has to ask fits into the application's buffer. */
+        device->syncing = device->syncing && request->verb != VERB_SYNC;
+        end_request(device, request);
+        beckon_tell_left_out(device, NULL, 0);
+    }
+}
 
 static uint32_t until_repeat(unsigned tries) { return FIRST_REPEAT_MS << (tries < 2 ? tries : 2); }
 
@@ -661,8 +715,8 @@ static uint32_t most_payload(const Device* device, size_t beside) {
 static bool send(Device* device, Request* request, void* buffer, size_t size,
                  struct beckon_packet* packet) {
     struct body body;
-    const bool user = request->verb == VERB_INVITE || request->verb == VERB_MESSAGE ||
-                      request->verb == VERB_SYNC;
+    const bool user =
+        request->verb == VERB_INVITE || request->verb == VERB_MESSAGE || request->verb == VERB_SYNC;
     if (!begin_packet(device, &body, buffer, size,
                       !user               ? "invitation/"
                       : request->in_group ? "group/"
@@ -682,8 +736,7 @@ static bool send(Device* device, Request* request, void* buffer, size_t size,
     put_own_fields(device, &body, request);
     put_names(device, &body, request);
     put_word_field(&body, "answer", (request->traits & BECKON_FIRST) != 0 ? "first" : NULL);
-    put_word_field(&body, "on_inviter_lost",
-                   (request->traits & BECKON_KEEP) != 0 ? "keep" : NULL);
+    put_word_field(&body, "on_inviter_lost", (request->traits & BECKON_KEEP) != 0 ? "keep" : NULL);
     for (unsigned trait = 0; trait < 4; ++trait) {
         static const char* const names[] = {"call", "online_only", "replace", "all"};
         if ((request->traits & 1U << trait) != 0) {
@@ -816,17 +869,8 @@ static bool for_the_moment(beckon_value error) {
            beckon_is(error, "internal");
 }
 
-static void put_off(Request* request, uint32_t until) {
-    request->in_flight = request->has_again = false;
-    request->tries = 0;
-    request->again_at = until;
-    if (request->call == 0) {
-        request->number = 0;
-    }
-}
-
 static void here_in(Device* device, uint32_t in) {
-    device->has_here = true;
+    device->has_here = device->link != BECKON_OFFLINE; /* a reply may come late */
     device->here_at = device->now + in;
 }
 
@@ -966,21 +1010,6 @@ static void told(Device* device, Request* request, beckon_value reply,
     } else {
         end_request(device, request);
     }
-}
-
-static void refuse_as_too_large(Device* device, Request* request, uint32_t limit) {
-    if (request->call == 0 && (request->verb != VERB_REJECT || request->no_data)) {
-        /* Not even what the device has to ask fits into the application's buffer. */
-        device->syncing = device->syncing && request->verb != VERB_SYNC;
-        end_request(device, request);
-        beckon_tell_left_out(device, NULL, 0);
-        return;
-    }
-    struct fields fields;
-    memset(&fields, 0, sizeof fields);
-    fields.at[KEY_ERROR] = beckon_nth_word(failures, TOO_LARGE);
-    device->limit = limit;
-    told(device, request, NULL, &fields);
 }
 
 /** Whether it is this device's `req`, with that word behind the prefix; `*number` follows. */
@@ -1128,18 +1157,23 @@ void beckon_disconnected(Device* device, bool too_large, uint32_t now) {
     set_link(device, BECKON_OFFLINE);
 }
 
+/** Behind those characters; nothing: it does not begin with them. */
+static const char* behind(const char* text, const char* chars, size_t size) {
+    return text != NULL && strncmp(text, chars, size) == 0 ? text + size : NULL;
+}
+
 /** Which of the inbox's topics it is: 'e' of events, 'r' of replies, or 0. */
 static char inbox_topic(const Device* device, const char* topic) {
-    char mine[24 + 2 * BECKON_ID_BYTES];
-    struct beckon_writer out = {mine, mine + sizeof mine, false};
-    put_topic(device, &out, "inbox/", beckon_me(device));
-    const size_t size = (size_t)(out.at - mine);
-    if (strncmp(topic, mine, size) != 0) {
+    static const char level[] = "/v1/inbox/";
+    const char* const root = device->options->root != NULL ? device->options->root : "beckon";
+    const beckon_value me = beckon_me(device);
+    const char* at = behind(topic, root, strlen(root));
+    at = behind(at, level, sizeof level - 1);
+    at = behind(at, beckon_chars(me), beckon_size(me));
+    if (at == NULL) {
         return 0;
     }
-    return strcmp(topic + size, "event") == 0   ? 'e'
-           : strcmp(topic + size, "reply") == 0 ? 'r'
-                                                : 0;
+    return strcmp(at, "/event") == 0 ? 'e' : strcmp(at, "/reply") == 0 ? 'r' : 0;
 }
 
 void beckon_receive(Device* device, const char* topic, const void* payload, size_t size,

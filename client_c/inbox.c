@@ -22,15 +22,61 @@ typedef beckon_value Value;
 
 /* Texts, as msgpack; a zero ends them. In the order of `beckon_what`. */
 static const char events[] =
-    "\xae" "new_invitation" "\xb0" "invitee_accepted" "\xb0" "invitee_rejected"
-    "\xb4" "invitation_cancelled" "\xb2" "invitation_timeout" "\xb3" "invitation_modified"
-    "\xb2" "invitation_revoked" "\xaf" "invitee_ringing" "\xa6" "signal" "\xb2" "participant_joined"
-    "\xb0" "participant_left" "\xb1" "participant_moved" "\xaa" "call_ended" "\xa7" "message";
+    "\xae"
+    "new_invitation"
+    "\xb0"
+    "invitee_accepted"
+    "\xb0"
+    "invitee_rejected"
+    "\xb4"
+    "invitation_cancelled"
+    "\xb2"
+    "invitation_timeout"
+    "\xb3"
+    "invitation_modified"
+    "\xb2"
+    "invitation_revoked"
+    "\xaf"
+    "invitee_ringing"
+    "\xa6"
+    "signal"
+    "\xb2"
+    "participant_joined"
+    "\xb0"
+    "participant_left"
+    "\xb1"
+    "participant_moved"
+    "\xaa"
+    "call_ended"
+    "\xa7"
+    "message";
 static const char states[] =
-    "\xa7" "pending" "\xa8" "accepted" "\xa8" "rejected" "\xa9" "cancelled" "\xa9" "timed_out"
-    "\xa7" "revoked";
-static const char roles[] = "\xa7" "inviter" "\xa7" "invitee" "\xa8" "observer";
-static const char visibilities[] = "\xa7" "members" "\xa8" "invitees" "\xa7" "inviter";
+    "\xa7"
+    "pending"
+    "\xa8"
+    "accepted"
+    "\xa8"
+    "rejected"
+    "\xa9"
+    "cancelled"
+    "\xa9"
+    "timed_out"
+    "\xa7"
+    "revoked";
+static const char roles[] =
+    "\xa7"
+    "inviter"
+    "\xa7"
+    "invitee"
+    "\xa8"
+    "observer";
+static const char visibilities[] =
+    "\xa7"
+    "members"
+    "\xa8"
+    "invitees"
+    "\xa7"
+    "inviter";
 
 /* Why something ended; of `held` 0 is none and 15 another. */
 enum {
@@ -48,9 +94,32 @@ enum {
     REASON_OTHER = 15
 };
 static const char reasons[] =
-    "\xa9" "cancelled" "\xa8" "answered" "\xa8" "replaced" "\xaa" "call_ended" "\xa7" "expired"
-    "\xac" "inviter_lost" "\xaa" "left_group" "\xaf" "group_dismissed" "\xa7" "removed"
-    "\xa8" "declined" "\xa4" "busy" "\xa6" "hangup" "\xaf" "connection_lost";
+    "\xa9"
+    "cancelled"
+    "\xa8"
+    "answered"
+    "\xa8"
+    "replaced"
+    "\xaa"
+    "call_ended"
+    "\xa7"
+    "expired"
+    "\xac"
+    "inviter_lost"
+    "\xaa"
+    "left_group"
+    "\xaf"
+    "group_dismissed"
+    "\xa7"
+    "removed"
+    "\xa8"
+    "declined"
+    "\xa4"
+    "busy"
+    "\xa6"
+    "hangup"
+    "\xaf"
+    "connection_lost";
 
 static uint8_t reason_number(Value reason) {
     const unsigned number = reason == NULL ? 0 : 1 + beckon_word(reasons, reason);
@@ -255,9 +324,7 @@ static bool read_time(Value value, uint32_t* time) {
     return value == NULL || (is_number && number <= MOST_MS);
 }
 
-static Value id_or_nothing(Value value) {
-    return beckon_is_id(value) ? value : NULL;
-}
+static Value id_or_nothing(Value value) { return beckon_is_id(value) ? value : NULL; }
 
 /* ------------------------------------------------------------------------------ what is told */
 
@@ -343,8 +410,8 @@ static void tell_end(Device* device, Held* held) {
         best = state != BECKON_PENDING && state < best ? state : best;
     }
     news.state = (enum beckon_state)(own != NULL ? own->state : best);
-    news.reason = held->end_reason == REASON_OTHER ? device->other_reason
-                                                   : reason_text(held->end_reason);
+    news.reason =
+        held->end_reason == REASON_OTHER ? device->other_reason : reason_text(held->end_reason);
     news.by = beckon_text_of(device, held->end_by);
     news.by_device = held->end_by_device[0] != 0 ? held->end_by_device : NULL;
     news.here = held->end_here;
@@ -378,9 +445,8 @@ static void settle(Device* device, Held* held) {
 
 static bool takes_part(Device* device, Held* held, Value user) {
     const Part* const part = part_named(device, held, user);
-    return beckon_same(user, beckon_text_of(device, held->inviter))
-               ? held->inviter_in_call
-               : part != NULL && part->in_call;
+    return beckon_same(user, beckon_text_of(device, held->inviter)) ? held->inviter_in_call
+                                                                    : part != NULL && part->in_call;
 }
 
 static void set_in_call(Device* device, Held* held, Value user, bool is_in_call) {
@@ -455,8 +521,8 @@ static void apply(Device* device, Held* held, News* news, enum beckon_state stat
         Part* const part = &held->parts[i];
         part->marked = part->marked && part->state == BECKON_PENDING;
         if (part->marked) {
-            part->state = (unsigned)state & 7U;
-            part->fresh = 0;
+            part->state = (uint8_t)state;
+            part->fresh = false;
             changed = true;
         }
     }
@@ -565,9 +631,7 @@ uint32_t beckon_inbox_next(const Device* device, uint32_t now) {
 
 /* ------------------------------------------------------------------- what this device asks */
 
-static uint32_t hash_of(Value data) {
-    return beckon_hash(beckon_is_binary(data), data);
-}
+static uint32_t hash_of(Value data) { return beckon_hash(beckon_is_binary(data), data); }
 
 bool beckon_inbox_inviting(Device* device, const struct beckon_request* invite) {
     Held* const held = make(device, beckon_text_of(device, invite->id));
@@ -658,8 +722,8 @@ void beckon_inbox_forgotten(Device* device, Value id) {
     lose_call(device, held);
     if (held->announced && !held->end_told) {
         News news;
-    begin(&news, BECKON_INVITATION_ENDED);
-            news.state = BECKON_FORGOTTEN;
+        begin(&news, BECKON_INVITATION_ENDED);
+        news.state = BECKON_FORGOTTEN;
         held->end_told = 1;
         tell(device, held, &news);
     }
@@ -715,7 +779,7 @@ void beckon_inbox_lose_connection(Device* device) {
 /* ------------------------------------------------------- what `sync` and `get` tell of one */
 
 struct info {
-    struct fields fields;
+    const Value* at; /* its fields */
     Value id, inviter, data, call_reason;
     struct beckon_list invitees, participants;
     unsigned role; /* 2: observer */
@@ -725,27 +789,26 @@ struct info {
 };
 
 /** Also of a `new_invitation`. False: it cannot be read. */
-static bool read_info(Value map, struct info* info) {
+static bool read_info(struct info* info, const struct fields* fields) {
     uint64_t rev;
-    struct fields call;
-    beckon_read(map, &info->fields);
-    const Value* const at = info->fields.at;
+    const Value* const at = info->at = fields->at;
+    const Value call = at[KEY_CALL_STATE];
     info->id = at[KEY_ID];
     info->inviter = at[KEY_INVITER];
     info->data = at[KEY_DATA];
     info->invitees = beckon_entries(at[KEY_INVITEES]);
     info->role = at[KEY_ROLE] == NULL ? BECKON_INVITEE : beckon_word(roles, at[KEY_ROLE]);
-    info->visibility = at[KEY_VISIBILITY] != NULL ? 1 + beckon_word(visibilities, at[KEY_VISIBILITY])
-                       : at[KEY_GROUP] != NULL    ? BECKON_VISIBILITY_MEMBERS
-                                                  : BECKON_VISIBILITY_INVITEES;
+    info->visibility = at[KEY_VISIBILITY] != NULL
+                           ? 1 + beckon_word(visibilities, at[KEY_VISIBILITY])
+                       : at[KEY_GROUP] != NULL ? BECKON_VISIBILITY_MEMBERS
+                                               : BECKON_VISIBILITY_INVITEES;
     info->has_rev = beckon_number(at[KEY_REV], &rev);
     info->rev = (uint32_t)rev;
-    info->has_call = at[KEY_CALL_STATE] != NULL;
-    beckon_read(at[KEY_CALL_STATE], &call);
-    info->participants = beckon_entries(call.at[KEY_PARTICIPANTS]);
-    info->call_reason = call.at[KEY_REASON];
+    info->has_call = call != NULL;
+    info->participants = beckon_entries(beckon_find(call, "participants"));
+    info->call_reason = beckon_find(call, "reason");
     return read_time(at[KEY_REMAINING_MS], &info->remaining) &&
-           read_time(call.at[KEY_DURATION_MS], &info->duration) && beckon_is_id(info->id) &&
+           read_time(beckon_find(call, "duration_ms"), &info->duration) && beckon_is_id(info->id) &&
            beckon_is_id(info->inviter) && info->role <= 2 &&
            info->visibility <= BECKON_VISIBILITY_INVITER;
 }
@@ -779,7 +842,8 @@ static bool asks_in(const Device* device, const struct info* info) {
     Value one;
     while ((one = beckon_take(&invitees)) != NULL) {
         if (beckon_find(one, "state") == NULL &&
-            (info->role != BECKON_INVITEE || beckon_same(beckon_find(one, user_key), beckon_me(device)))) {
+            (info->role != BECKON_INVITEE ||
+             beckon_same(beckon_find(one, user_key), beckon_me(device)))) {
             return true;
         }
     }
@@ -789,16 +853,15 @@ static bool asks_in(const Device* device, const struct info* info) {
 static bool fill(Device* device, Held* held, const struct info* info) {
     beckon_release(device, held->inviter);
     held->inviter = beckon_name(device, info->inviter);
-    held->group = beckon_name(device, info->fields.at[KEY_GROUP]);
+    held->group = beckon_name(device, info->at[KEY_GROUP]);
     held->role = (uint8_t)info->role;
     held->rev = info->rev;
     held->visibility = (uint8_t)info->visibility;
-    held->traits =
-        (uint8_t)((beckon_is_true(info->fields.at[KEY_CALL]) ? BECKON_CALL : 0) |
-                  (beckon_is_true(info->fields.at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
-                  (beckon_is(info->fields.at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
+    held->traits = (uint8_t)((beckon_is_true(info->at[KEY_CALL]) ? BECKON_CALL : 0) |
+                             (beckon_is_true(info->at[KEY_ONLINE_ONLY]) ? BECKON_ONLINE_ONLY : 0) |
+                             (beckon_is(info->at[KEY_ANSWER], "first") ? BECKON_FIRST : 0));
     held->data_hash = hash_of(info->data);
-    return held->inviter != 0 && (held->group != 0) == (info->fields.at[KEY_GROUP] != NULL);
+    return held->inviter != 0 && (held->group != 0) == (info->at[KEY_GROUP] != NULL);
 }
 
 /** How each part is told to stand. Who is new in it is fresh. */
@@ -931,16 +994,15 @@ static void apply_modification(Device* device, Held* held, const struct info* in
 
 static void apply_answer(Device* device, Held* held, const struct info* info, Part* part) {
     const Value user = beckon_text_of(device, part->name);
-    struct fields told;
+    const Value told = told_of(info, user);
     News news;
-    beckon_read(told_of(info, user), &told);
     begin(&news, (enum beckon_what)part->told);
     news.user = news.by = user;
-    news.by_device = told.at[KEY_DEVICE];
+    news.by_device = beckon_find(told, "device");
     news.here = is_own(device, user, news.by_device);
-    news.data = told.at[KEY_DATA];
+    news.data = beckon_find(told, "data");
     if (part->told == BECKON_REJECTED) {
-        news.reason = told.at[KEY_REASON];
+        news.reason = beckon_find(told, "reason");
         if (news.reason == NULL) { /* it was on a page before */
             news.reason = reason_text(part->told_reason);
         }
@@ -963,8 +1025,8 @@ static void apply_answers(Device* device, Held* held, const struct info* info) {
             part->ringing = 1;
             if (part->told == BECKON_PENDING && held->role == BECKON_INVITER) {
                 News news;
-    begin(&news, BECKON_INVITEE_RINGING);
-                            news.user = news.by = beckon_text_of(device, part->name);
+                begin(&news, BECKON_INVITEE_RINGING);
+                news.user = news.by = beckon_text_of(device, part->name);
                 tell(device, held, &news);
             }
         }
@@ -974,47 +1036,42 @@ static void apply_answers(Device* device, Held* held, const struct info* info) {
     }
 }
 
-/** Those that ended in that state without an answer, for that reason (0: whatever it was). */
-static void apply_ends(Device* device, Held* held, const struct info* info, enum beckon_what what,
-                       enum beckon_state state, unsigned reason) {
-    News news;
-    begin(&news, what);
-    bool any = false;
+/** Those that ended likewise without an answer, one of whom is `first`. */
+static void apply_ends(Device* device, Held* held, const struct info* info, const Part* first) {
+    static const uint8_t whats[] = {BECKON_INVITATION_CANCELLED, BECKON_INVITATION_TIMEOUT,
+                                    BECKON_INVITATION_REVOKED};
+    const uint8_t state = first->told;
+    const uint8_t reason = first->told_reason;
+    const bool cancelled = state == BECKON_CANCELLED;
     const Part* taker = NULL;
     unsigned takers = 0;
+    News news;
+    begin(&news, (enum beckon_what)whats[state - BECKON_CANCELLED]);
     for (unsigned i = 0; i < held->count; ++i) {
         Part* const part = &held->parts[i];
-        part->marked = part->seen && part->state == BECKON_PENDING &&
-                       part->told == (unsigned)state &&
-                       (reason == 0 || part->told_reason == reason);
+        part->marked = part->seen && part->state == BECKON_PENDING && part->told == state &&
+                       part->told_reason == reason;
         if (part->seen && part->told == BECKON_ACCEPTED) {
             taker = part;
             ++takers;
         }
         if (part->marked) {
-            const Value told = told_of(info, beckon_text_of(device, part->name));
-            const Value data = beckon_find(told, "data");
+            const Value data =
+                beckon_find(told_of(info, beckon_text_of(device, part->name)), "data");
             news.data = data != NULL ? data : news.data;
-            any = true;
         }
     }
-    if (!any) {
-        return;
-    }
-    if (reason != 0) {
-        news.reason = reason_text(reason);
-    }
-    if (reason == REASON_ANSWERED && takers == 1) {
+    news.reason = reason_text(reason);
+    if (cancelled && reason == REASON_ANSWERED && takers == 1) {
         news.by = beckon_text_of(device, taker->name);
         news.by_device = beckon_find(told_of(info, news.by), "device");
         news.here = is_own(device, news.by, news.by_device);
-    } else if (state == BECKON_CANCELLED &&
-               (reason == REASON_CANCELLED || reason == REASON_REPLACED ||
-                reason == REASON_INVITER_LOST)) {
+    } else if (cancelled && (reason == REASON_CANCELLED || reason == REASON_REPLACED ||
+                             reason == REASON_INVITER_LOST)) {
         news.by = info->inviter;
         news.here = reason == REASON_CANCELLED && held->cancelling && held->role == BECKON_INVITER;
     }
-    apply(device, held, &news, state, false);
+    apply(device, held, &news, (enum beckon_state)state, false);
 }
 
 static void apply_newer(Device* device, Held* held, const struct info* info) {
@@ -1026,15 +1083,12 @@ static void apply_newer(Device* device, Held* held, const struct info* info) {
     held->rev = held->told_rev;
     apply_modification(device, held, info);
     apply_answers(device, held, info);
-    apply_ends(device, held, info, BECKON_INVITATION_REVOKED, BECKON_REVOKED, REASON_LEFT_GROUP);
-    apply_ends(device, held, info, BECKON_INVITATION_REVOKED, BECKON_REVOKED, REASON_REMOVED);
-    for (unsigned reason = REASON_CANCELLED; reason <= REASON_GROUP_DISMISSED; ++reason) {
-        apply_ends(device, held, info, BECKON_INVITATION_CANCELLED, BECKON_CANCELLED, reason);
+    for (unsigned i = 0; i < held->count; ++i) {
+        const Part* const part = &held->parts[i];
+        if (part->seen && part->state == BECKON_PENDING && part->told >= BECKON_CANCELLED) {
+            apply_ends(device, held, info, part);
+        }
     }
-    /* For a reason that is not known here. */
-    apply_ends(device, held, info, BECKON_INVITATION_REVOKED, BECKON_REVOKED, 0);
-    apply_ends(device, held, info, BECKON_INVITATION_CANCELLED, BECKON_CANCELLED, 0);
-    apply_ends(device, held, info, BECKON_INVITATION_TIMEOUT, BECKON_TIMED_OUT, 0);
     if (!is_over(device, held)) {
         held->assumed = 0;
         set_deadline(device, held, info->remaining);
@@ -1051,8 +1105,8 @@ static void correct_call(Device* device, Held* held, const struct info* info) {
     }
     if (info->call_reason != NULL) {
         News news;
-    begin(&news, BECKON_CALL_ENDED);
-            news.reason = info->call_reason;
+        begin(&news, BECKON_CALL_ENDED);
+        news.reason = info->call_reason;
         news.duration_ms = info->duration;
         end_call(device, held, &news);
         return;
@@ -1067,8 +1121,8 @@ static void correct_call(Device* device, Held* held, const struct info* info) {
         if (name == held->inviter ? !held->told_inviter_in_call
                                   : part != NULL && !part->told_in_call) {
             News news;
-    begin(&news, BECKON_PARTICIPANT_LEFT);
-                    news.user = news.by = user;
+            begin(&news, BECKON_PARTICIPANT_LEFT);
+            news.user = news.by = user;
             leave_call(device, held, &news);
         }
     }
@@ -1092,7 +1146,7 @@ static bool is_no_news(Device* device, Held* draft, const struct info* info) {
      * invitee, whom a call that lives asks is somebody else. */
     return (recalls(device, RECENT_ENDED_BEFORE, info->id) && !asks_anew &&
             !talks(info, beckon_me(device))) ||
-           (info->role != BECKON_INVITER && beckon_is(info->fields.at[KEY_STATE], "ended"));
+           (info->role != BECKON_INVITER && beckon_is(info->at[KEY_STATE], "ended"));
 }
 
 /** Of an invitation that was not held. */
@@ -1113,8 +1167,8 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
     if (returned && call_is_over) {
         /* The call was over before it was known how it stands. */
         News news;
-    begin(&news, BECKON_CALL_ENDED);
-            news.reason = info->call_reason;
+        begin(&news, BECKON_CALL_ENDED);
+        news.reason = info->call_reason;
         news.duration_ms = info->duration;
         tell(device, draft, &news);
     }
@@ -1139,8 +1193,8 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
     draft->partial = draft->told_more > 0;
     if (info->role == BECKON_INVITEE && !rang_elsewhere) {
         News news;
-    begin(&news, BECKON_NEW_INVITATION);
-            news.by = info->inviter;
+        begin(&news, BECKON_NEW_INVITATION);
+        news.by = info->inviter;
         news.data = info->data;
         news.left_out = draft->told_more;
         rings(device, draft, &news, info->remaining);
@@ -1246,15 +1300,19 @@ static void take_page(Device* device, const struct info* info, bool first, bool 
 }
 
 void beckon_inbox_got(Device* device, Value map, bool first, bool last) {
+    struct fields fields;
     struct info info;
-    if (read_info(map, &info) && info.has_rev) {
+    beckon_read(map, &fields);
+    if (read_info(&info, &fields) && info.has_rev) {
         take_page(device, &info, first, last);
     }
 }
 
 void beckon_inbox_listed(Device* device, Value map) {
+    struct fields fields;
     struct info info;
-    if (!read_info(map, &info)) {
+    beckon_read(map, &fields);
+    if (!read_info(&info, &fields)) {
         return;
     }
     Held* const held = find(device, info.id);
@@ -1287,10 +1345,10 @@ static void take_echo(Device* device, const struct info* info) {
     }
 }
 
-static void take_new(Device* device, News* news) {
+static void take_new(Device* device, News* news, const struct fields* fields) {
     struct info info;
     Held* held = find_any(device, news->id);
-    if (!read_info(news->body, &info)) {
+    if (!read_info(&info, fields)) {
         return;
     }
     if (info.role == BECKON_INVITER && is_own(device, beckon_me(device), news->by_device)) {
@@ -1334,7 +1392,7 @@ static void take_new(Device* device, News* news) {
     held->told_more = held->more_pending = news->left_out;
     rings(device, held, news, info.remaining);
     /* Added later, to others who may have answered already; or not all of them are told here. */
-    if ((info.rev > 1 && info.invitees.left > 1) || info.fields.at[KEY_MORE] != NULL) {
+    if ((info.rev > 1 && info.invitees.left > 1) || info.at[KEY_MORE] != NULL) {
         ask_how_it_stands(device, news->id);
     }
 }
@@ -1342,8 +1400,8 @@ static void take_new(Device* device, News* news) {
 static void take_ringing(Device* device, Held* held, News* news, const struct fields* fields) {
     (void)fields;
     Part* const part = part_named(device, held, news->user);
-    const bool is_new = part == NULL ? held->partial
-                                     : part->state == BECKON_PENDING && !part->ringing;
+    const bool is_new =
+        part == NULL ? held->partial : part->state == BECKON_PENDING && !part->ringing;
     if (part != NULL) {
         part->ringing = true;
     }
@@ -1353,9 +1411,9 @@ static void take_ringing(Device* device, Held* held, News* news, const struct fi
 }
 
 static void apply_event(Device* device, Held* held, News* news, Value invitees) {
-    static const uint8_t ends[] = {
-        BECKON_PENDING,   BECKON_ACCEPTED, BECKON_REJECTED, BECKON_CANCELLED,
-        BECKON_TIMED_OUT, BECKON_PENDING,  BECKON_REVOKED};
+    static const uint8_t ends[] = {BECKON_PENDING,   BECKON_ACCEPTED,  BECKON_REJECTED,
+                                   BECKON_CANCELLED, BECKON_TIMED_OUT, BECKON_PENDING,
+                                   BECKON_REVOKED};
     const enum beckon_state state = (enum beckon_state)ends[news->what];
     if (news->what <= BECKON_INVITEE_REJECTED) {
         apply_one(device, held, news, state);
@@ -1375,8 +1433,8 @@ static void take_change(Device* device, Held* held, News* news, Value invitees) 
         return;
     }
     /* With visibility `inviter`, invitees are not told of each other. */
-    if (rev > held->rev + 1 && !(held->role == BECKON_INVITEE &&
-                                 held->visibility == BECKON_VISIBILITY_INVITER)) {
+    if (rev > held->rev + 1 &&
+        !(held->role == BECKON_INVITEE && held->visibility == BECKON_VISIBILITY_INVITER)) {
         held->gap = true;
     }
     held->rev = held->heard = rev;
@@ -1429,14 +1487,15 @@ static void take_event(Device* device, News* news, const struct fields* fields) 
         beckon_same(news->user, beckon_me(device))) {
         come_back(device, news->id);
     } else if (what == BECKON_NEW_INVITATION) {
-        take_new(device, news);
+        take_new(device, news, fields);
     } else if (is_past(device, news->id)) {
         return;
     } else if (held != NULL && held->earlier) {
         ask_how_it_stands(device, news->id);
     } else if (what >= BECKON_INVITEE_RINGING) {
         if (held != NULL) {
-            (what == BECKON_INVITEE_RINGING ? take_ringing : take_of_call)(device, held, news, fields);
+            (what == BECKON_INVITEE_RINGING ? take_ringing : take_of_call)(device, held, news,
+                                                                           fields);
         }
     } else if (held != NULL) {
         take_change(device, held, news, fields->at[KEY_INVITEES]);
@@ -1517,7 +1576,8 @@ static void take_reply(Device* device, Held* held, const struct beckon_request* 
         join_call(device, held, own->user);
     } else if (asked->verb == VERB_REJECT) {
         const Value said = beckon_said(device, asked, true);
-        own->reason = said != NULL ? said : reason_text(asked->call == 0 ? REASON_BUSY : REASON_DECLINED);
+        own->reason =
+            said != NULL ? said : reason_text(asked->call == 0 ? REASON_BUSY : REASON_DECLINED);
         apply_one(device, held, own, BECKON_REJECTED);
     } else if (asked->verb == VERB_CANCEL) {
         if (rev > (uint64_t)held->rev + 1 || more) {

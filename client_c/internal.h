@@ -39,7 +39,6 @@ enum key {
     KEY_NEXT,
     KEY_OK,
     KEY_ONLINE_ONLY,
-    KEY_PARTICIPANTS,
     KEY_RE,
     KEY_REASON,
     KEY_REMAINING_MS,
@@ -105,9 +104,7 @@ enum verb {
 };
 
 /** `when` has come. */
-static inline bool beckon_due(uint32_t when, uint32_t now) {
-    return (int32_t)(now - when) >= 0;
-}
+static inline bool beckon_due(uint32_t when, uint32_t now) { return (int32_t)(now - when) >= 0; }
 
 /** The id by its number, which is above 0; 0, where it finds no room or `text` is no id. */
 uint8_t beckon_name(struct beckon_device* device, beckon_value text);

@@ -18,14 +18,14 @@ struct head {
 /** From 0xc0 on: the kind, and how many bytes follow as a number, or a length. */
 #define KIND(kind, follow) (uint8_t)((kind) << 5 | (follow))
 static const uint8_t kinds[32] = {
-    KIND(BECKON_NIL, 0),    KIND(BECKON_OTHER, 31), KIND(BECKON_BOOL, 0),  KIND(BECKON_BOOL, 0),
-    KIND(BECKON_TEXT, 1),   KIND(BECKON_TEXT, 2),   KIND(BECKON_TEXT, 4),  KIND(BECKON_OTHER, 1),
-    KIND(BECKON_OTHER, 2),  KIND(BECKON_OTHER, 4),  KIND(BECKON_NIL, 4),   KIND(BECKON_NIL, 8),
-    KIND(BECKON_UINT, 1),   KIND(BECKON_UINT, 2),   KIND(BECKON_UINT, 4),  KIND(BECKON_UINT, 8),
-    KIND(BECKON_INT, 1),    KIND(BECKON_INT, 2),    KIND(BECKON_INT, 4),   KIND(BECKON_INT, 8),
-    KIND(BECKON_NIL, 2),    KIND(BECKON_NIL, 3),    KIND(BECKON_NIL, 5),   KIND(BECKON_NIL, 9),
-    KIND(BECKON_NIL, 17),   KIND(BECKON_TEXT, 1),   KIND(BECKON_TEXT, 2),  KIND(BECKON_TEXT, 4),
-    KIND(BECKON_ARRAY, 2),  KIND(BECKON_ARRAY, 4),  KIND(BECKON_MAP, 2),   KIND(BECKON_MAP, 4)};
+    KIND(BECKON_NIL, 0),   KIND(BECKON_OTHER, 31), KIND(BECKON_BOOL, 0), KIND(BECKON_BOOL, 0),
+    KIND(BECKON_TEXT, 1),  KIND(BECKON_TEXT, 2),   KIND(BECKON_TEXT, 4), KIND(BECKON_OTHER, 1),
+    KIND(BECKON_OTHER, 2), KIND(BECKON_OTHER, 4),  KIND(BECKON_NIL, 4),  KIND(BECKON_NIL, 8),
+    KIND(BECKON_UINT, 1),  KIND(BECKON_UINT, 2),   KIND(BECKON_UINT, 4), KIND(BECKON_UINT, 8),
+    KIND(BECKON_INT, 1),   KIND(BECKON_INT, 2),    KIND(BECKON_INT, 4),  KIND(BECKON_INT, 8),
+    KIND(BECKON_NIL, 2),   KIND(BECKON_NIL, 3),    KIND(BECKON_NIL, 5),  KIND(BECKON_NIL, 9),
+    KIND(BECKON_NIL, 17),  KIND(BECKON_TEXT, 1),   KIND(BECKON_TEXT, 2), KIND(BECKON_TEXT, 4),
+    KIND(BECKON_ARRAY, 2), KIND(BECKON_ARRAY, 4),  KIND(BECKON_MAP, 2),  KIND(BECKON_MAP, 4)};
 
 /** False: it does not fit into `left`. */
 static bool read_head(beckon_value at, size_t left, struct head* head) {
@@ -108,9 +108,7 @@ bool beckon_is_map(beckon_value value, size_t left) {
     return left == 0;
 }
 
-enum beckon_kind beckon_kind_of(beckon_value value) {
-    return head_of(value).kind;
-}
+enum beckon_kind beckon_kind_of(beckon_value value) { return head_of(value).kind; }
 
 size_t beckon_size(beckon_value value) {
     if (value == NULL) {
@@ -142,9 +140,7 @@ bool beckon_number(beckon_value value, uint64_t* number) {
            (head.kind == BECKON_INT && head.size > 1 && (value[1] & 0x80) == 0);
 }
 
-bool beckon_is_true(beckon_value value) {
-    return value != NULL && *value == 0xc3;
-}
+bool beckon_is_true(beckon_value value) { return value != NULL && *value == 0xc3; }
 
 struct beckon_list beckon_entries(beckon_value value) {
     struct beckon_list list = {0, value};
@@ -181,14 +177,86 @@ beckon_value beckon_find(beckon_value map, const char* key) {
 
 /* In the order of `enum key`. */
 static const char keys[] =
-    "\xa8" "again_ms" "\xa6" "answer" "\xa2" "by" "\xa9" "by_device" "\xa4" "call"
-    "\xaa" "call_state" "\xa9" "cancelled" "\xa4" "code" "\xa4" "data" "\xa6" "device"
-    "\xab" "duration_ms" "\xa3" "dup" "\xa5" "error" "\xa5" "event" "\xa4" "from" "\xa5" "group"
-    "\xa2" "id" "\xaa" "invitation" "\xab" "invitations" "\xa7" "invitee" "\xa8" "invitees"
-    "\xa7" "inviter" "\xab" "merged_into" "\xa4" "more" "\xa4" "next" "\xa2" "ok"
-    "\xab" "online_only" "\xac" "participants" "\xa2" "re" "\xa6" "reason" "\xac" "remaining_ms"
-    "\xa3" "req" "\xa3" "rev" "\xa7" "ringing" "\xa4" "role" "\xa3" "seq" "\xac" "server_epoch"
-    "\xa7" "skipped" "\xa5" "state" "\xa4" "user" "\xaa" "visibility";
+    "\xa8"
+    "again_ms"
+    "\xa6"
+    "answer"
+    "\xa2"
+    "by"
+    "\xa9"
+    "by_device"
+    "\xa4"
+    "call"
+    "\xaa"
+    "call_state"
+    "\xa9"
+    "cancelled"
+    "\xa4"
+    "code"
+    "\xa4"
+    "data"
+    "\xa6"
+    "device"
+    "\xab"
+    "duration_ms"
+    "\xa3"
+    "dup"
+    "\xa5"
+    "error"
+    "\xa5"
+    "event"
+    "\xa4"
+    "from"
+    "\xa5"
+    "group"
+    "\xa2"
+    "id"
+    "\xaa"
+    "invitation"
+    "\xab"
+    "invitations"
+    "\xa7"
+    "invitee"
+    "\xa8"
+    "invitees"
+    "\xa7"
+    "inviter"
+    "\xab"
+    "merged_into"
+    "\xa4"
+    "more"
+    "\xa4"
+    "next"
+    "\xa2"
+    "ok"
+    "\xab"
+    "online_only"
+    "\xa2"
+    "re"
+    "\xa6"
+    "reason"
+    "\xac"
+    "remaining_ms"
+    "\xa3"
+    "req"
+    "\xa3"
+    "rev"
+    "\xa7"
+    "ringing"
+    "\xa4"
+    "role"
+    "\xa3"
+    "seq"
+    "\xac"
+    "server_epoch"
+    "\xa7"
+    "skipped"
+    "\xa5"
+    "state"
+    "\xa4"
+    "user"
+    "\xaa"
+    "visibility";
 
 void beckon_read(beckon_value map, struct fields* fields) {
     struct beckon_list list = beckon_entries(map);
@@ -212,8 +280,7 @@ bool beckon_same(beckon_value one, beckon_value other) {
 
 bool beckon_is(beckon_value text, const char* word) {
     const size_t size = strlen(word);
-    return text != NULL && size == beckon_size(text) &&
-           memcmp(beckon_chars(text), word, size) == 0;
+    return text != NULL && size == beckon_size(text) && memcmp(beckon_chars(text), word, size) == 0;
 }
 
 bool beckon_is_id(beckon_value text) {

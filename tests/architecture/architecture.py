@@ -34,15 +34,21 @@ ROOMS = {
     "broker_plugin": Room("broker_plugin", may=["host", "judge", "protocol", "vocabulary"],
                           libraries=[*POSIX, "nlohmann/json.hpp", "mosquitto.h", "mosquitto_broker.h",
                                      "mosquitto_plugin.h", "mosquitto/", "mqtt_protocol.h"]),
+    # For microcontrollers: stands for itself.
+    "client_c": Room("client_c", public="client_c/include",
+                     libraries=["string.h", "stdbool.h", "stddef.h", "stdint.h"]),
     # What is installed.
     "client_api": Room("client_lib/include", public="client_lib/include", may=["vocabulary"]),
     "client_lib": Room("client_lib", may=["client_api", "device", "protocol", "vocabulary"],
                        libraries=[*POSIX, "netinet/", "openssl/", "mqtt/"]),
     "cli": Room("cli", may=["client_api", "vocabulary"],
                 libraries=[*POSIX, "netdb.h", "nlohmann/json.hpp", "CLI/", "openssl/", "prometheus/"]),
-    "examples": Room("examples", may=["client_api", "vocabulary"],
+    "examples": Room("examples", may=["client_api", "client_c", "vocabulary"],
                      libraries=[*POSIX, "CLI/", "msgpack.hpp", "mosquitto.h"]),
 }
+
+# The standard library, as a program in C names it.
+C_HEADERS = ("signal.h", "stdio.h", "stdlib.h", "string.h", "time.h")
 
 # Arrows that are against the rule, and why they are there all the same.
 EXCEPTIONS = {
@@ -65,13 +71,13 @@ CORE_WORDS = {
     "an adapter's library": re.compile(r"\bsqlite3|\bmosquitto|\bmqtt/"),
 }
 
-MEASURED = ("core", "host", "broker_plugin", "client_lib", "cli")
+MEASURED = ("core", "host", "broker_plugin", "client_lib", "client_c", "cli")
 # Functions that are still too long, as (file, name). None is added; who has shortened one takes it out.
 STILL_TOO_LONG = set()
 
 
 def sources(root, place):
-    return sorted(path for path in (root / place).rglob("*") if path.suffix in (".cpp", ".hpp", ".h"))
+    return sorted(path for path in (root / place).rglob("*") if path.suffix in (".cpp", ".hpp", ".c", ".h"))
 
 
 # ------------------------------------------------------------------- reading C++
@@ -183,6 +189,8 @@ def wrong_include(root, source, name, quoted):
     file = find(root, source, name, quoted)
     if file is None:
         if "." not in name and "/" not in name:
+            return None
+        if source.suffix == ".c" and here == "examples" and name in C_HEADERS:
             return None
         if (source.as_posix(), name) in EXCEPTIONS:
             return None

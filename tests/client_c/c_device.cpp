@@ -4,7 +4,6 @@
 #include <beckon/beckon.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <type_traits>
 
@@ -212,16 +211,16 @@ struct CDevice::Callbacks {
         }
         self(app).effects_.emplace_back(event);
     }
-    static void leave_out(void* app, const beckon_news* news) {
-        self(app).left_out.push_back(text(news->id).value_or(""));
+    static void leave_out(void* /*app*/, const beckon_news* news) {
+        throw std::runtime_error("left out, with tables for all: " + text(news->id).value_or(""));
     }
     static void result(void* app, const beckon_result* result) {
         CDevice& device = self(app);
         const auto call = device.calls_.at(result->call);
         device.calls_.erase(result->call);
         const bool is_cancel = result->ok && device.cancels_.contains(call);
-        device.effects_.emplace_back(
-            Device::Result{call, outcome(*result, is_cancel ? Cancel::verb : Invite::verb, device.received_)});
+        device.effects_.emplace_back(Device::Result{
+            call, outcome(*result, is_cancel ? Cancel::verb : Invite::verb, device.received_)});
     }
     static void link(void* app, beckon_link link) {
         self(app).effects_.emplace_back(Device::LinkChanged{static_cast<Device::Link>(link)});
@@ -237,8 +236,7 @@ struct CDevice::Callbacks {
 };
 
 CDevice::CDevice(Device::Options options)
-    : buffer_bytes(BECKON_PACKET_BYTES),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       c_options_(std::make_unique<beckon_options>()),
       device_(std::make_unique<beckon_device>()) {
     static std::map<std::string, int> kept;  // texts that live as long as any device
@@ -260,7 +258,7 @@ std::uint32_t CDevice::at(Instant now) {
 }
 
 CDevice::Effects CDevice::done() {
-    std::string buffer(buffer_bytes, '\0');
+    std::string buffer(BECKON_PACKET_BYTES, '\0');
     beckon_packet packet{};
     while (beckon_next_packet(device_.get(), buffer.data(), buffer.size(), at(now_), &packet)) {
         if (!packet.subscribe) {
@@ -414,17 +412,7 @@ CDevice::Effects CDevice::call(CallId call, const RequestBody& body, Device::Off
 void CDevice::set_busy(std::optional<Reject> as) {
     busy_data_ = as && as->data ? as->data->bytes : "";
     const beckon_data data{busy_data_.data(), busy_data_.size(), false};
-    beckon_set_busy(device_.get(), as.has_value(),
-                    as && as->data ? &data : nullptr);
-}
-
-Device::Send CDevice::will() {
-    std::string buffer(BECKON_PACKET_BYTES, '\0');
-    beckon_packet packet{};
-    if (!beckon_will(device_.get(), buffer.data(), buffer.size(), &packet)) {
-        throw std::runtime_error("no will");
-    }
-    return {packet.topic, std::string(static_cast<const char*>(packet.payload), packet.size)};
+    beckon_set_busy(device_.get(), as.has_value(), as && as->data ? &data : nullptr);
 }
 
 CDevice::Effects CDevice::connected(Instant now, std::optional<std::size_t> max_packet) {
@@ -434,20 +422,6 @@ CDevice::Effects CDevice::connected(Instant now, std::optional<std::size_t> max_
 
 CDevice::Effects CDevice::disconnected(Instant now, bool too_large) {
     beckon_disconnected(device_.get(), too_large, at(now));
-    return done();
-}
-
-/// The C client reads no JSON: its application tells what it knows of it.
-CDevice::Effects CDevice::receive_status(std::string_view payload, Instant now) {
-    beckon_advance(device_.get(), at(now));
-    const auto status = nlohmann::json::parse(payload);
-    const auto limits = status.value("limits", nlohmann::json::object());
-    const beckon_limits told{
-        .max_payload_bytes = limits.value("max_payload_bytes", 0U),
-        .requests_per_second = limits.value("requests_per_second", std::uint16_t{0}),
-        .requests_burst = limits.value("requests_burst", std::uint16_t{0}),
-        .presence_told = status.value("presence", "") == "told"};
-    beckon_set_limits(device_.get(), &told);
     return done();
 }
 
@@ -464,12 +438,6 @@ CDevice::Effects CDevice::receive_reply(std::string_view payload, Instant now,
     received_ = payload;
     const std::vector<char> alone(payload.begin(), payload.end());
     beckon_receive(device_.get(), topic.c_str(), alone.data(), alone.size(), at(now));
-    return done();
-}
-
-CDevice::Effects CDevice::missed(bool reply, Instant now) {
-    const auto topic = "beckon/v1/inbox/" + options_.user.str() + (reply ? "/reply" : "/event");
-    beckon_missed(device_.get(), topic.c_str(), at(now));
     return done();
 }
 

@@ -18,8 +18,8 @@ struct beckon_result;
 
 namespace beckon {
 
-/// libbeckon-c behind what the C++ client's half has, so that one player of scenarios and one world
-/// take both. What it cannot ask (groups, `add`, `modify`, `get`) is refused by an exception.
+/// libbeckon-c behind what the C++ client's half has, so that one world takes both. What it cannot
+/// ask (groups, `add`, `modify`, `get`) is refused by an exception.
 class CDevice {
   public:
     using CallId = Device::CallId;
@@ -32,23 +32,16 @@ class CDevice {
 
     Effects call(CallId call, const RequestBody& body, Device::Offline offline, Instant now);
     void set_busy(std::optional<Reject> as);
-    Device::Send will();
     Effects connected(Instant now, std::optional<std::size_t> max_packet = {});
     Effects disconnected(Instant now, bool too_large = false);
-    Effects receive_status(std::string_view payload, Instant now);
     Effects receive_event(std::string_view payload, Instant now);
     Effects receive_reply(std::string_view payload, Instant now, std::string_view correlation = {});
-    Effects missed(bool reply, Instant now);
     Effects advance(Instant now);
     Effects close();
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] Device::Link link() const noexcept;
     [[nodiscard]] std::vector<InvitationInfo> open(Instant now) const;
 
-    /// What did not fit, and was told: ids of invitations; "" for the list of them.
-    std::vector<std::string> left_out{};
-    /// Of the last packets, what the application's buffer holds.
-    std::size_t buffer_bytes;
     /// Whether this C device can ask that.
     static bool can_ask(const RequestBody& body);
 

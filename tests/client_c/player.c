@@ -4,10 +4,10 @@
  * goes out, and a line with a dot ends each step. Runs here, and on an emulated Cortex-M
  * (cortex_m.c has what a machine without a system needs); play.py speaks with it.
  */
+#include "player.h"
+
 #include <beckon/beckon.h>
 #include <string.h>
-
-#include "player.h"
 
 #define MOST_LINE (4 * BECKON_PACKET_BYTES + 20000)
 #define MOST_WORDS 40
@@ -22,9 +22,7 @@ static uint32_t chance = 1;
 
 /* ------------------------------------------------------------------------------------ output */
 
-static void say(const char* text) {
-    player_write(text, strlen(text));
-}
+static void say(const char* text) { player_write(text, strlen(text)); }
 
 static void say_number(uint64_t number) {
     char digits[20];
@@ -115,12 +113,24 @@ static void say_number_field(const char* name, uint64_t number) {
 
 /* -------------------------------------------------------------------------------- the listener */
 
-static const char* const events[] = {
-    "new_invitation",    "invitee_accepted",  "invitee_rejected",    "invitation_cancelled",
-    "invitation_timeout", "invitation_modified", "invitation_revoked", "invitee_ringing",
-    "signal",            "participant_joined", "participant_left",   "participant_moved",
-    "call_ended",        "message",           "new_invitation",      "ended",
-    "busy",              "left_out"};
+static const char* const events[] = {"new_invitation",
+                                     "invitee_accepted",
+                                     "invitee_rejected",
+                                     "invitation_cancelled",
+                                     "invitation_timeout",
+                                     "invitation_modified",
+                                     "invitation_revoked",
+                                     "invitee_ringing",
+                                     "signal",
+                                     "participant_joined",
+                                     "participant_left",
+                                     "participant_moved",
+                                     "call_ended",
+                                     "message",
+                                     "new_invitation",
+                                     "ended",
+                                     "busy",
+                                     "left_out"};
 static const char* const states[] = {"pending",   "accepted", "rejected", "cancelled",
                                      "timed_out", "revoked",  NULL};
 
@@ -211,9 +221,9 @@ static uint32_t random_bits(void* app) {
     return chance;
 }
 
-static const struct beckon_listener listener = {
-    hear, hear, hear, hear, hear, hear, hear, hear, hear, hear,
-    hear, hear, hear, hear, hear, hear, hear, hear, result, link};
+static const struct beckon_listener listener = {hear, hear, hear, hear, hear,   hear, hear,
+                                                hear, hear, hear, hear, hear,   hear, hear,
+                                                hear, hear, hear, hear, result, link};
 
 /* -------------------------------------------------------------------------------------- input */
 
@@ -238,9 +248,7 @@ static uint32_t number_of(const char* text) {
     return number;
 }
 
-static unsigned digit(char c) {
-    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
+static unsigned digit(char c) { return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10); }
 
 static size_t bytes_of(const char* hex) {
     size_t size = 0;
@@ -273,13 +281,9 @@ static const char* text_of(const char* word) {
     return text;
 }
 
-static const char* or_null(const char* word) {
-    return strcmp(word, "-") == 0 ? NULL : word;
-}
+static const char* or_null(const char* word) { return strcmp(word, "-") == 0 ? NULL : word; }
 
-static bool has(const char* words, char what) {
-    return strchr(words, what) != NULL;
-}
+static bool has(const char* words, char what) { return strchr(words, what) != NULL; }
 
 /** `VERB ID USER GROUP DATA TIMEOUT TRAITS VISIBILITY REASON OTHER...`; `-`: nothing. */
 static int call(char* const* words, unsigned count) {

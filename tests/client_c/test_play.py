@@ -198,6 +198,147 @@ class Vectors(unittest.TestCase):
                 if key not in ("req", "device", "seq", "id") and usual.get(key, ()) != value}
 
 
+class Limits(unittest.TestCase):
+    """With the tables that it has by itself: what does not fit is told."""
+
+    def setUp(self):
+        if "larger" in COMMAND[0]:
+            self.skipTest("of the tables that it has by itself")
+        self.player = a_player()
+        self.connect()
+
+    def connect(self, invitations=()):
+        self.player.do("connected", "0")
+        self.answer("here")
+        self.answer("sync", server_epoch="e", invitations=list(invitations))
+        self.told()
+
+    def answer(self, verb, **body):
+        """The reply to the last request of that verb."""
+        asked = [one for one in self.player.sent if one[0].split("/")[-2] == verb][-1]
+        self.player.sent.remove(asked)
+        topic, payload = asked
+        head = {"re": verb, "req": msgpack.unpackb(payload)["req"], "ok": "error" not in body,
+                "device": "b100000000000000"}
+        self.player.deliver("reply", {**head, **body})
+        return topic
+
+    def ring(self, name, invitees=("bob",), **more):
+        self.player.deliver("event", {"event": "new_invitation", "id": name, "rev": 1, "by_device": "a" * 16,
+                                      "inviter": "alice", "invitees": list(invitees), "remaining_ms": 30000, **more})
+
+    def told(self):
+        told, self.player.told = self.player.told, []
+        return told
+
+    def test_a_ring_for_which_there_is_no_room_is_told_and_rings_once_there_is(self):
+        for name in ("r1", "r2", "r3", "r4"):
+            self.ring(name)
+        self.told()
+        self.ring("r5")
+        self.assertEqual([(one["told"], one["id"]) for one in self.told()], [("left_out", "r5")])
+        self.player.deliver("event", {"event": "invitation_timeout", "id": "r1", "rev": 2, "invitees": ["bob"]})
+        self.assertEqual([one["told"] for one in self.told()], ["invitation_timeout", "ended"])
+        self.player.wait(1)
+        open_now = [{"id": name, "inviter": "alice", "rev": 1, "remaining_ms": 20000, "invitees": [{"user": "bob"}]}
+                    for name in ("r2", "r3", "r4", "r5")]
+        self.answer("sync", server_epoch="e", invitations=open_now)
+        self.assertEqual([(one["told"], one["id"]) for one in self.told()], [("new_invitation", "r5")])
+
+    def test_what_is_over_for_this_user_gives_way_to_what_rings(self):
+        for name in ("r1", "r2", "r3", "r4"):
+            self.ring(name, ("bob", "carol"))
+        self.player.deliver("event", {"event": "invitee_rejected", "id": "r2", "rev": 2, "by": "bob",
+                                      "by_device": "c" * 16, "invitee": "bob", "reason": "declined"})
+        self.told()
+        self.ring("r5")
+        self.assertEqual([(one["told"], one["id"]) for one in self.told()], [("new_invitation", "r5")])
+        self.player.deliver("event", {"event": "invitee_rejected", "id": "r2", "rev": 3, "by": "carol",
+                                      "by_device": "c" * 16, "invitee": "carol", "reason": "declined"})
+        self.assertEqual((self.told(), self.player.sent), ([], []))
+
+    def test_of_many_invitees_some_are_known_and_oneself_always(self):
+        others = [f"user{number}" for number in range(12)]
+        self.ring("r1", [*others, "bob"])
+        ring, left_out = self.told()
+        self.assertEqual((ring["told"], ring["left_out"], ring["invitees"]), ("new_invitation", 5, [*others[:7], "bob"]))
+        self.assertEqual((left_out["told"], left_out["id"], left_out["left_out"]), ("left_out", "r1", 5))
+        self.player.deliver("event", {"event": "invitee_accepted", "id": "r1", "rev": 2, "by": "user11",
+                                      "by_device": "c" * 16, "invitee": "user11"})
+        self.assertEqual([(one["told"], one["invitee"]) for one in self.told()], [("invitee_accepted", "user11")])
+        self.player.deliver("event", {"event": "invitation_cancelled", "id": "r1", "rev": 3, "by": "user11",
+                                      "by_device": "c" * 16, "inviter": "alice", "invitees": [*others[:11], "bob"],
+                                      "reason": "answered"})
+        self.assertEqual([(one["told"], one.get("state")) for one in self.told()],
+                         [("invitation_cancelled", None), ("ended", "cancelled")])
+
+    def test_a_large_group_that_it_rings_is_over_when_nobody_is_left(self):
+        users = [f"user{number}" for number in range(12)]
+        ask(self.player, "ring", "group/g/invite", {"id": "r1", "answer": "first"})
+        self.answer("invite", id="r1", rev=1, remaining_ms=30000)
+        get = {"id": "r1", "inviter": "bob", "group": "g", "role": "inviter", "answer": "first", "rev": 1,
+               "remaining_ms": 30000, "invitees": [{"user": user} for user in users]}
+        self.answer("get", invitation=get)
+        self.assertEqual([(one["told"], one.get("left_out")) for one in self.told()], [("result", None), ("left_out", 4)])
+        self.player.deliver("event", {"event": "invitee_accepted", "id": "r1", "rev": 2, "by": "user10",
+                                      "by_device": "c" * 16, "invitee": "user10"})
+        self.assertEqual([(one["told"], one["invitee"]) for one in self.told()], [("invitee_accepted", "user10")])
+        ended = [{"user": user, "state": "cancelled", "reason": "answered"} for user in users if user != "user10"]
+        self.answer("get", invitation={**get, "rev": 3, "state": "ended",
+                                       "invitees": [*ended, {"user": "user10", "state": "accepted"}]})
+        self.assertEqual([(one["told"], one.get("state")) for one in self.told()][-1], ("ended", "accepted"))
+
+    def test_calls_beyond_its_tables_hear_so_at_once(self):
+        for _ in range(7):
+            self.assertGreater(ask(self.player, "one", "invitation/x/ringing", {}), 0)
+        self.assertEqual(ask(self.player, "one", "invitation/x/ringing", {}), -1)
+
+    def test_data_that_does_not_fit_is_never_cut(self):
+        self.assertEqual(ask(self.player, "one", "invitation/x/accept", {"data": "x" * 600}), -4)
+        self.assertGreater(ask(self.player, "two", "invitation/x/accept", {"data": "x" * 500}), 0)
+        self.assertEqual(ask(self.player, "three", "invitation/x/accept", {"data": "x" * 100}), -1)
+        self.assertEqual(len(msgpack.unpackb(self.player.sent.pop()[1])["data"]), 500)
+
+    def test_what_is_no_id_and_too_many_invitees_are_refused(self):
+        for name in ("", "a/b", "x" * 65, "#"):
+            self.assertEqual(ask(self.player, "one", f"user/{name or '%'}/invite".replace("a/b", "a+b"), {}), -2)
+        also = [f"user{number}" for number in range(8)]
+        self.assertEqual(ask(self.player, "one", "user/alice/invite", {"also": also}), -2)
+        self.assertGreater(ask(self.player, "one", "user/alice/invite", {"also": also[:7]}), 0)
+
+    def test_a_packet_that_the_applications_buffer_does_not_hold_ends_that_call(self):
+        self.player.do("buffer", "200")
+        ask(self.player, "one", "invitation/x/accept", {"data": "x" * 300})
+        self.assertEqual([(one["told"], one["error"]) for one in self.told()], [("result", "too_large")])
+        self.player.do("buffer", "1000")
+
+    def test_a_message_that_was_too_large_for_the_application_is_found_out_about(self):
+        self.player.do("missed", "event")
+        self.answer("sync", server_epoch="e", invitations=[
+            {"id": "r1", "inviter": "alice", "rev": 1, "remaining_ms": 20000, "invitees": [{"user": "bob"}]}])
+        self.assertEqual([one["told"] for one in self.told()], ["new_invitation"])
+
+    def test_a_list_that_was_too_large_is_asked_for_one_by_one(self):
+        self.player.do("missed", "event")
+        self.player.do("missed", "reply")
+        self.assertEqual(msgpack.unpackb(self.player.sent[-1][1])["limit"], 1)
+        self.player.do("missed", "reply")
+        self.assertEqual([(one["told"], one.get("id")) for one in self.told()], [("left_out", None)])
+
+    def test_nothing_is_left_of_a_thousand_calls(self):
+        for number in range(1000):
+            self.player.wait(100)  # at the pace of the broker
+            ask(self.player, "ring", "user/alice/invite", {"id": f"ring{number}", "call": True, "data": "front"})
+            self.answer("invite", id=f"ring{number}", rev=1, remaining_ms=30000)
+            for event in ({"event": "invitee_accepted", "rev": 2, "by": "alice", "invitee": "alice"},
+                          {"event": "call_ended", "rev": 2, "by": "alice", "reason": "hangup", "duration_ms": 5000}):
+                self.player.deliver("event", {"id": f"ring{number}", "by_device": "a" * 16, **event})
+        told = self.told()
+        self.assertEqual([sum(one["told"] == what for one in told) for what in ("result", "ended", "call_ended")],
+                         [1000] * 3)
+        self.assertIsNone(self.player.due)
+
+
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     split = arguments.index("--") if "--" in arguments else len(arguments)

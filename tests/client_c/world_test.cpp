@@ -16,7 +16,7 @@ Story with_c(Story story) {
 }  // namespace
 
 TEST_CASE("C devices know and tell what the broker decides, as MQTT delivers", "[device]") {
-    check_counts(walk(with_c({.network = Network::mqtt, .steps = 2'000}), 6),
+    check_counts(walk(with_c({.network = Network::mqtt, .steps = 2'000}), 4),
                  {"rings", "invited", "ended", "assumed", "accept ok", "reject ok", "cancel ok",
                   "ringing ok", "withdrawn", "open and known"},
                  1);
@@ -34,5 +34,5 @@ TEST_CASE("C devices get over what the broker refuses for the moment", "[device]
 }
 
 TEST_CASE("worlds: every promise is kept with C devices in them", "[device]") {
-    go_through_worlds([](std::uint32_t seed) { return with_c(world(seed)); }, walks(300));
+    go_through_worlds([](std::uint32_t seed) { return with_c(world(seed)); }, walks(200));
 }

@@ -148,7 +148,21 @@ struct beckon_device;
 /** What the application is told; what does not apply is zero. */
 struct beckon_news {
     enum beckon_what what;
-    beckon_value id; /**< The invitation's, or a message's. */
+    enum beckon_role role;   /**< This user's. */
+    enum beckon_state state; /**< Of an end. */
+    enum beckon_visibility visibility;
+    uint8_t traits; /**< `BECKON_CALL`, `BECKON_FIRST`, `BECKON_ONLINE_ONLY`. */
+    bool inviter_in_call;
+    bool ends_ours; /**< A cancel or revocation ends it for this user. */
+    bool assumed;   /**< Nobody said so: the deadline passed while the broker was out of reach. */
+    bool here;      /**< An end: this device did it. */
+    bool whole;     /**< It is about all invitees. */
+    uint8_t held;   /**< The library's own. */
+    uint16_t left_out; /**< Invitees beside those that `beckon_next_invitee` tells. */
+    uint32_t rev;
+    uint32_t remaining_ms; /**< Until the deadline; `BECKON_NO_TIME`: none. */
+    uint32_t duration_ms;  /**< Of a call. */
+    beckon_value id;       /**< The invitation's, or a message's. */
     beckon_value inviter;
     beckon_value group;
     beckon_value user; /**< Who accepted, rejected, rings, signals, joins, leaves, writes. */
@@ -156,22 +170,7 @@ struct beckon_news {
     beckon_value reason;
     beckon_value by;
     beckon_value by_device;
-    enum beckon_role role;   /**< This user's. */
-    enum beckon_state state; /**< Of an end. */
-    enum beckon_visibility visibility;
-    uint32_t rev;
-    uint32_t remaining_ms; /**< Until the deadline; `BECKON_NO_TIME`: none. */
-    uint32_t duration_ms;  /**< Of a call. */
-    uint16_t left_out;     /**< Invitees beside those that `beckon_next_invitee` tells. */
-    uint8_t traits;        /**< `BECKON_CALL`, `BECKON_FIRST`, `BECKON_ONLINE_ONLY`. */
-    bool inviter_in_call;
-    bool ends_ours; /**< A cancel or revocation ends it for this user. */
-    bool assumed;   /**< Nobody said so: the deadline passed while the broker was out of reach. */
-    bool here;      /**< An end: this device did it. */
     beckon_value body; /**< The event as it came, for `beckon_find`: `replaces` ... NULL: none. */
-    /* The library's own. */
-    bool whole;
-    uint8_t held;
     const struct beckon_device* device;
 };
 
@@ -183,7 +182,8 @@ struct beckon_result {
     beckon_value error; /**< The contract's word; or `no_reply`, `not_connected` ... */
     beckon_value id;    /**< Of the invitation or message. */
     uint32_t limit;     /**< Of `too_large` that this device says itself: the largest payload. */
-    beckon_value reply; /**< For `beckon_find`: `offline`, `merged_into` ... NULL: there was none. */
+    beckon_value
+        reply; /**< For `beckon_find`: `offline`, `merged_into` ... NULL: there was none. */
 };
 
 /** Each may be NULL. `app` is the options'. */
@@ -327,9 +327,9 @@ enum {
 /** What does not apply is zero. */
 struct beckon_call {
     enum beckon_verb verb;
-    const char* id;            /**< By `beckon_new_id`, of an invitation or message that it makes. */
-    const char* user;          /**< Whom it rings, or writes to; or */
-    const char* group;         /**< the group. */
+    const char* id;    /**< By `beckon_new_id`, of an invitation or message that it makes. */
+    const char* user;  /**< Whom it rings, or writes to; or */
+    const char* group; /**< the group. */
     const char* const* others; /**< Rings these as well; of a group only these. A signal's `to`. */
     uint8_t count;             /**< Of `others`; of a group 0: all other members. */
     uint8_t traits;
@@ -342,7 +342,7 @@ int beckon_ask(struct beckon_device* device, const struct beckon_call* call, uin
 
 static inline struct beckon_call beckon_call_to(enum beckon_verb verb, const char* id,
                                                 const struct beckon_data* data) {
-    const struct beckon_call call = {verb, id, NULL, NULL, NULL, 0, 0, BECKON_VISIBILITY_USUAL,
+    const struct beckon_call call = {verb, id,   NULL, NULL, NULL, 0, 0, BECKON_VISIBILITY_USUAL,
                                      0,    data, NULL};
     return call;
 }
