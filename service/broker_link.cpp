@@ -35,7 +35,7 @@ constexpr std::size_t most_in_flight = 200;
 constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds most_pause{5000};
 /// Until one's own request has to have come back.
-constexpr std::chrono::seconds probe_patience{10};
+constexpr std::chrono::seconds probe_patience{5};
 /// MQTT 5: reason codes from here on are refusals.
 constexpr int first_refusal = 0x80;
 constexpr int session_taken_over = 0x8E;
@@ -101,6 +101,9 @@ class BrokerLink::Session {
     void lost(int reason);
     void arrived(const mosquitto_message& message, const mosquitto_property* properties);
     void probe();
+    void heard_itself();
+    [[nodiscard]] std::string taken_over_sentence() const;
+    void end(std::string sentence, int code);
     void read();
     void send();
     int publish(const Outgoing& outgoing);
@@ -116,6 +119,8 @@ class BrokerLink::Session {
     std::string address_{};
     std::string own_;
     bool is_heard_ = false;
+    /// At any time, so that `status` has been ours.
+    bool has_served_ = false;
     /// Not acknowledged yet, those that the library sends again after a reconnect included.
     std::map<int, std::shared_ptr<const void>> in_flight_{};
     /// Since the last look: so long as something comes, there may be more.
@@ -207,9 +212,10 @@ void BrokerLink::Session::connected(int code) {
         return;
     }
     const std::string& root = link_.topics_.root();
-    std::array<std::string, 4> filters{root + "/user/+/+/+", root + "/invitation/+/+/+",
-                                       root + "/group/+/+/+", root + "/operator/+/+"};
-    std::array<char*, 4> names{};
+    std::array<std::string, 5> filters{root + "/user/+/+/+", root + "/invitation/+/+/+",
+                                       root + "/group/+/+/+", root + "/operator/+/+",
+                                       link_.topics_.status()};
+    std::array<char*, 5> names{};
     std::transform(filters.begin(), filters.end(), names.begin(),
                    [](std::string& filter) { return filter.data(); });
     mosquitto_subscribe_multiple(mosquitto_, nullptr, static_cast<int>(names.size()), names.data(),
@@ -230,7 +236,10 @@ void BrokerLink::Session::subscribed(std::span<const int> granted) {
 /// A request of one's own, to hear whether any comes: a broker may grant what it does not deliver.
 void BrokerLink::Session::probe() {
     const std::string me = link_.options_.client_id;
-    publish({.topic = link_.topics_.root() + "/user/" + me + "/here/" + me, .payload = "{}", .qos = 0});
+    publish({.topic = link_.topics_.root() + "/user/" + me + "/here/" + me,
+             .payload = "{}",
+             .qos = 0,
+             .says_whose = true});
     probe_until_ = Clock::now() + probe_patience;
 }
 
@@ -250,18 +259,14 @@ void BrokerLink::Session::published(int message, int reason) {
 void BrokerLink::Session::lost(int reason) {
     is_heard_ = false;
     probe_until_.reset();
-    if (reason == session_taken_over || reason == quota_exceeded) {
-        const std::scoped_lock lock(link_.mutex_);
-        link_.end_ =
-            reason == session_taken_over
-                ? End{"another beckond serves this site (the broker has given the session " +
-                          link_.options_.client_id +
-                          " to it), so this one ends: stop one of them, or name another --site",
-                      taken_over}
-                : End{"the broker has thrown the session away, since more waited in it than it "
-                      "keeps for one (0x97): what was asked meanwhile is lost, and asked again",
-                      thrown_out};
-        link_.listener_.wake();
+    if (reason == session_taken_over) {
+        end(taken_over_sentence(), taken_over);
+        return;
+    }
+    if (reason == quota_exceeded) {
+        end("the broker has thrown the session away, since more waited in it than it keeps for one "
+            "(0x97): what was asked meanwhile is lost, and asked again",
+            thrown_out);
         return;
     }
     if (reason != 0 && !link_.stopping_) {
@@ -272,19 +277,47 @@ void BrokerLink::Session::lost(int reason) {
     }
 }
 
+void BrokerLink::Session::heard_itself() {
+    if (std::exchange(is_heard_, true)) {
+        return;
+    }
+    has_served_ = true;
+    probe_until_.reset();
+    complaint_.clear();
+    log(LogLevel::notice, "serves " + link_.topics_.root() + " at " + address_);
+    link_.listener_.is_up();
+}
+
+std::string BrokerLink::Session::taken_over_sentence() const {
+    return "another beckond serves " + link_.topics_.root() + " at " + address_ +
+           ", so this one ends: stop one of them, or give it another --site and --root";
+}
+
+/// There is no going on.
+void BrokerLink::Session::end(std::string sentence, int code) {
+    {
+        const std::scoped_lock lock(link_.mutex_);
+        link_.end_ = End{std::move(sentence), code};
+    }
+    link_.listener_.wake();
+}
+
 void BrokerLink::Session::arrived(const mosquitto_message& message,
                                   const mosquitto_property* properties) {
     const auto below = link_.topics_.below_root(message.topic);
     if (!below) {
         return;
     }
-    if (own_in(properties) == own_) {
-        if (!std::exchange(is_heard_, true)) {
-            probe_until_.reset();
-            complaint_.clear();
-            log(LogLevel::notice, "serves " + link_.topics_.root() + " at " + address_);
-            link_.listener_.is_up();
+    const std::string whose = own_in(properties);
+    if (message.topic == link_.topics_.status()) {
+        // Not every broker tells by 0x8E.
+        if (has_served_ && !whose.empty() && whose != own_) {
+            end(taken_over_sentence(), taken_over);
         }
+        return;
+    }
+    if (whose == own_) {
+        heard_itself();
         return;
     }
     Arrived arrived{.topic = std::string(*below),
@@ -306,8 +339,6 @@ void BrokerLink::Session::arrived(const mosquitto_message& message,
 }
 
 int BrokerLink::Session::publish(const Outgoing& outgoing) {
-    // Where this comes to us, it is known by it.
-    const bool comes_to_us = !outgoing.encoding;
     Properties properties;
     if (!make_properties({.encoding = outgoing.encoding,
                           .correlation = outgoing.correlation ? &*outgoing.correlation : nullptr,
@@ -316,7 +347,7 @@ int BrokerLink::Session::publish(const Outgoing& outgoing) {
         return MOSQ_ERR_NOMEM;
     }
     mosquitto_property* list = properties.release();
-    if (comes_to_us) {
+    if (outgoing.says_whose) {
         mosquitto_property_add_string_pair(&list, MQTT_PROP_USER_PROPERTY, own_property,
                                            own_.c_str());
     }
@@ -427,7 +458,7 @@ void BrokerLink::run() {
         while (!stopping_ && !end()) {
             if (session.is_connected() || session.connect()) {
                 const auto since = Clock::now();
-                while (!stopping_ && session.is_connected()) {
+                while (!stopping_ && !end() && session.is_connected()) {
                     session.turn();
                 }
                 if (Clock::now() - since > most_pause) {

@@ -42,6 +42,8 @@ struct Outgoing {
     std::shared_ptr<const void> telling{};
     int qos = 1;
     bool retain = false;
+    /// It comes to whoever serves here, too, who has to know whose it is.
+    bool says_whose = false;
     [[nodiscard]] std::size_t bytes() const;
 };
 

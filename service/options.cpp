@@ -43,7 +43,7 @@ const std::vector<OptionRow>& service_rows() {
         {"key-password-file", "FILE",
          "its first line is the key's password; or BECKOND_KEY_PASSWORD has it"},
         {"insecure", "yes|no", "take anybody for the broker"},
-        {"site", "NAME", "what this service is of, if there are several at one broker (beckon)"},
+        {"site", "NAME", "what this service is of, if there are several at one broker, each with a --root (beckon)"},
         {"sender", "topic|claimed",
          "topic: the broker's rules prove who asks (beckond acl); claimed: nothing does, and anybody "
          "can ring in anybody's name"},
@@ -252,6 +252,7 @@ std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine) {
     app->set_version_flag("--version", std::string("beckond ") + BECKON_VERSION,
                           "tells the version and ends");
     app->get_help_ptr()->description("tells this and ends");
+    app->fallthrough();  // which subcommands have from it when they are made
     auto* const acl = app->add_subcommand("acl", "prints the access rules for a kind of broker");
     acl->add_option("engine", engine, "which: " + names_of_engines())->required();
     auto* const checks = app->add_subcommand(
@@ -261,7 +262,6 @@ std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine) {
     add_row(*checks, said, {"other-password-file", "FILE", "its first line is that user's password"},
             "Options");
     app->require_subcommand(0, 1);
-    app->fallthrough();
     return app;
 }
 

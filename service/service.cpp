@@ -95,7 +95,8 @@ bool ServiceBus::publish(const Publication& publication) {
          .expires_after_s = expires,
          .telling = publication.telling != nullptr ? *publication.telling : nullptr,
          .qos = publication.qos,
-         .retain = publication.retain});
+         .retain = publication.retain,
+         .says_whose = publication.retain});
 }
 
 Service::Service(const ServiceOptions& options)
@@ -131,7 +132,8 @@ Service::Service(const ServiceOptions& options)
     if (has_store(options)) {
         signaling_.log().store(*options.store, signaling_.counts());
     } else {
-        signaling_.log().no_store(options.store.has_value());
+        log_line(LogLevel::notice,
+                 "the store is memory: a restart forgets invitations, groups and who is there");
     }
     if (!options.sender_is_proven) {
         log_line(LogLevel::warning,
@@ -205,8 +207,8 @@ void Service::handle(const Arrived& arrived, Instant now) {
     if (arrived.retain && !arrived.payload.empty()) {
         link_.publish({.topic = topics_.root() + '/' + arrived.topic,
                        .payload = {},
-                       .qos = 1,
-                       .retain = true});
+                       .retain = true,
+                       .says_whose = true});
     }
     if (!arrived.sender) {
         return;  // nobody who could be replied to

@@ -54,6 +54,9 @@ CODES = {
     "owner_cannot_quit": 10009, "group_full": 10014, "group_exists": 10021,
 }
 
+# Those that carry the present `rev`, and do not raise it.
+CALL_EVENTS = ("invitee_ringing", "signal", "participant_joined", "participant_left", "participant_moved", "call_ended")
+
 ID = re.compile(r"[A-Za-z0-9._@:-]{1,64}\Z")
 
 # Raises the limits that a busy test would meet by accident; tests of a limit set their own.
@@ -401,7 +404,7 @@ class ServiceBroker(Broker):
     # What only a broker can be told.
     OF_PLUGIN = ("other_topics", "requests", "on_store_failure")
     # What tests do beside signaling; and a plugin says that to whoever may.
-    OTHER_TOPICS = "topic readwrite fence/#\npattern readwrite fence/#\npattern readwrite other/#\n"
+    OTHER_TOPICS = "topic readwrite fence/#\npattern readwrite fence/#\npattern readwrite news\ntopic readwrite news\n"
 
     def __init__(self, **how):
         super().__init__(**how)
@@ -427,8 +430,8 @@ class ServiceBroker(Broker):
         path = os.path.join(self.directory, "acl")
         root = self.options.get("root", "beckon")
         operators = self.options.get("operators")
-        rules = subprocess.run([os.environ["BECKON_SERVICE"], "acl", "mosquitto", "--root", root,
-                                *(("--operators", operators) if operators else ())],
+        rules = subprocess.run([os.environ["BECKON_SERVICE"], "--root", root,
+                                *(("--operators", operators) if operators else ()), "acl", "mosquitto"],
                                capture_output=True, text=True, check=True).stdout
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.OTHER_TOPICS + rules)
@@ -639,6 +642,9 @@ class Client:
         """Ends the connection if it is still there, and raises what was wrong with it."""
         lost, self._leaving = self.lost, True
         self._thawed.set()
+        if self._says_here:  # as its will would
+            self._paho.publish(f"{self.root}/user/{self.user}/here/{self.user}", json.dumps(
+                {"device": self.client_id, "run": self._run, "gone": True}))
         self._paho.disconnect()
         self._paho.loop_stop()
         if lost:
@@ -850,9 +856,16 @@ class Client:
         assert kind == {"event": "msgpack", "json": "json"}[level], "encoding"
         if body["event"] != "message":  # of which it does not tell
             assert message.qos == (0 if body["event"] == "new_invitation" and body["online_only"] else 1), "QoS"
+        if SERVICE and self._is_told_again(level, body):
+            return
         if not message.dup:
             self._check_event(level, body)
         self.events.append(body)
+
+    def _is_told_again(self, level, event):
+        """A service may tell an event again that it had told when it was killed: by `rev` a device knows."""
+        return "rev" in event and event["event"] not in CALL_EVENTS and \
+            event["rev"] <= self._revisions.get((level, event["id"]), 0)
 
     def _check_event(self, level, event):
         """What holds for all events: rev only rises, each (invitation, invitee) ends once, and nobody rings for what
@@ -865,8 +878,7 @@ class Client:
             return
         assert ID.match(event["id"]) and type(event["rev"]) is int and event["rev"] >= 1, "id, rev"
         assert ("by" in event) or ("by_device" not in event), "by"
-        if event["event"] in ("invitee_ringing", "signal", "participant_joined", "participant_left", "participant_moved",
-                               "call_ended"):
+        if event["event"] in CALL_EVENTS:
             return
         key = (level, event["id"])
         assert event["rev"] > self._revisions.get(key, 0), f"rev did not rise above {self._revisions.get(key)}"
