@@ -53,13 +53,12 @@ Complaint read_store(std::string_view value, std::optional<std::string>& store) 
 
 /// Those about the store. Outer nothing: this is none of them.
 std::optional<Complaint> read_about_store(std::string_view name, std::string_view value,
-                                         HostOptions& options) {
+                                          HostOptions& options) {
     if (name == "store") {
         return read_store(value, options.store);
     }
     if (name == "sync") {
-        return read_switch(value, options.sync_always,
-                           {{{"always", true}, {"normal", false}}});
+        return read_switch(value, options.sync_always, {{{"always", true}, {"normal", false}}});
     }
     if (name == "on_store_failure") {
         return read_switch(

@@ -126,8 +126,9 @@ CommitGate::Host Signaling::gate_host() {
 }
 
 void Signaling::announce() {
-    const std::string status =
-        settings_.tells_status ? status_of(settings_, gate_.server_epoch(), gate_.state()) : std::string();
+    const std::string status = settings_.tells_status
+                                   ? status_of(settings_, gate_.server_epoch(), gate_.state())
+                                   : std::string();
     if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
         log_.not_published(clock_());
     }
@@ -144,10 +145,13 @@ std::string status_of(const Signaling::Settings& settings, std::string_view serv
         limits[std::string(limit.name)] = settings.gate.limits.*limit.value;
     }
     const HostKind& host = settings.host;
-    nlohmann::ordered_json status = {
-        {"version", settings.version}, {"protocol", protocol}, {"server_epoch", server_epoch},
-        {"store", store},              {"host", host.host},    {"sender", host.sender},
-        {"presence", host.presence}};
+    nlohmann::ordered_json status = {{"version", settings.version},
+                                     {"protocol", protocol},
+                                     {"server_epoch", server_epoch},
+                                     {"store", store},
+                                     {"host", host.host},
+                                     {"sender", host.sender},
+                                     {"presence", host.presence}};
     if (host.copies) {
         status["copies"] = *host.copies;
     }

@@ -177,8 +177,8 @@ void StoreReading::tell_all(const Journal::Tell& tell) {
 }
 
 void StoreReading::tell_devices(const Journal::Tell& tell) {
-    Statement row = database_.statement(
-        "SELECT user, device, run, again_ms, online, time_ms FROM devices");
+    Statement row =
+        database_.statement("SELECT user, device, run, again_ms, online, time_ms FROM devices");
     while (row.step()) {
         tell(DeviceKept{.user = read_id<UserId>(row, 0),
                         .device = read_device(row, 1),

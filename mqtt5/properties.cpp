@@ -33,9 +33,9 @@ bool make_properties(const Told& told, Properties& properties) {
     mosquitto_property* list = nullptr;
     bool complete = true;
     if (told.encoding) {
-        complete = mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE,
-                                                 content_type(*told.encoding).data()) ==
-                   MOSQ_ERR_SUCCESS;
+        complete =
+            mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE,
+                                          content_type(*told.encoding).data()) == MOSQ_ERR_SUCCESS;
     }
     if (complete && told.correlation != nullptr) {
         complete = mosquitto_property_add_binary(

@@ -26,8 +26,8 @@ std::string mosquitto_patterns(const AclSubject& subject) {
     for (const char* const level : inboxes) {
         rules += "pattern read " + root + "/inbox/%u" + level + "\n";
     }
-    rules += "pattern read " + root + "/status\n\nuser " + subject.service +
-             "\ntopic readwrite " + root + "/#\n";
+    rules += "pattern read " + root + "/status\n\nuser " + subject.service + "\ntopic readwrite " +
+             root + "/#\n";
     for (const auto& user : subject.operators) {
         rules += "\nuser " + user + "\n";
         for (const char* const topic : of_operators) {
@@ -38,7 +38,8 @@ std::string mosquitto_patterns(const AclSubject& subject) {
 }
 
 std::string mosquitto(const AclSubject& subject) {
-    return "# For `acl_file` in mosquitto.conf. With it, what no line allows is denied, so add what "
+    return "# For `acl_file` in mosquitto.conf. With it, what no line allows is denied, so add "
+           "what "
            "your other\n# clients need, each `topic` below its `user`; but nothing that reaches " +
            root_of(subject) + "/ (as `#` does).\n\n" + mosquitto_patterns(subject);
 }
@@ -62,8 +63,7 @@ std::string ejabberd(const AclSubject& subject) {
         "# For ejabberd.yml. Its names are in lower case: start beckond with --fold-case yes. "
         "HOST is yours.\n"
         "acl:\n  beckond:\n    user: [\"" +
-        subject.service +
-        "@HOST\"]\n  beckon_operators:\n    user: [";
+        subject.service + "@HOST\"]\n  beckon_operators:\n    user: [";
     for (const auto& user : subject.operators) {
         rules += (user == subject.operators.front() ? "\"" : ", \"") + user + "@HOST\"";
     }
@@ -102,18 +102,17 @@ std::string emqx(const AclSubject& subject) {
         "taken over by\n%% its client id, with all that it has subscribed: bind client ids to "
         "users.\n{allow, {username, \"" +
         subject.service + "\"}, all, [\"" + root + "/#\"]}.\n{allow, all, publish, [" +
-        listed(requests,
-               [&](const char* request) { return root + request + "${username}"; }) +
+        listed(requests, [&](const char* request) { return root + request + "${username}"; }) +
         "]}.\n{allow, all, subscribe, [" +
-        listed(inboxes,
-               [&](const char* level) { return root + "/inbox/${username}" + level; }) +
+        listed(inboxes, [&](const char* level) { return root + "/inbox/${username}" + level; }) +
         ", \"" + root + "/status\"]}.\n";
     for (const auto& user : subject.operators) {
         rules += "{allow, {username, \"" + user + "\"}, subscribe, [" +
                  listed(of_operators, [&](const char* topic) { return root + topic; }) + "]}.\n";
     }
-    return rules + "{deny, all, all, [\"" + root + "/#\"]}.\n{deny, all, subscribe, [{eq, \"#\"}, "
-                   "{eq, \"+/#\"}, \"+/v1/#\", \"" +
+    return rules + "{deny, all, all, [\"" + root +
+           "/#\"]}.\n{deny, all, subscribe, [{eq, \"#\"}, "
+           "{eq, \"+/#\"}, \"+/v1/#\", \"" +
            subject.word + "/+/#\"]}.\n";
 }
 
@@ -154,15 +153,16 @@ std::string rabbitmq(const AclSubject& subject) {
         "# For RabbitMQ 4, whose topics have dots for slashes: users whose names have a dot cannot "
         "be told apart.\n# For each user of Beckon (USER), and for the service:\n"
         "rabbitmqctl set_topic_permissions USER amq.topic '^" +
+        root + "((user|invitation|group)\\.[^.]+\\.[^.]+|operator\\.[^.]+)\\.{username}$' '^" +
         root +
-        "((user|invitation|group)\\.[^.]+\\.[^.]+|operator\\.[^.]+)\\.{username}$' '^" + root +
         "(inbox\\.{username}\\.(event|json|reply(\\..+)?)|status)$'\n"
         "rabbitmqctl set_topic_permissions " +
         subject.service + " amq.topic '^" + root + "' '^" + root + "'\n";
     for (const auto& user : subject.operators) {
         rules += "rabbitmqctl set_topic_permissions " + user + " amq.topic '^" + root +
                  "((user|invitation|group)\\.[^.]+\\.[^.]+|operator\\.[^.]+)\\.{username}$' '^" +
-                 root + "(inbox\\.{username}\\.(event|json|reply(\\..+)?)|status|operator\\."
+                 root +
+                 "(inbox\\.{username}\\.(event|json|reply(\\..+)?)|status|operator\\."
                  "(counters|refused|absent))$'\n";
     }
     return rules;

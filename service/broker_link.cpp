@@ -225,8 +225,9 @@ void BrokerLink::Session::connected(int code) {
 void BrokerLink::Session::subscribed(std::span<const int> granted) {
     if (std::any_of(granted.begin(), granted.end(),
                     [](int code) { return code >= first_refusal; })) {
-        complain("the broker refuses beckond the subscription to requests: give its user the "
-                 "rules of `beckond acl`");
+        complain(
+            "the broker refuses beckond the subscription to requests: give its user the "
+            "rules of `beckond acl`");
         mosquitto_disconnect_v5(mosquitto_, 0, nullptr);
         return;
     }
@@ -251,8 +252,7 @@ void BrokerLink::Session::published(int message, int reason) {
     }
     if (reason >= first_refusal) {
         complain(std::string("the broker refuses what beckond publishes (") +
-                 mosquitto_reason_string(reason) +
-                 "): give its user the rules of `beckond acl`");
+                 mosquitto_reason_string(reason) + "): give its user the rules of `beckond acl`");
     }
 }
 
@@ -396,8 +396,8 @@ void BrokerLink::Session::turn() {
     const bool reads = link_.has_room_to_read();
     std::array<pollfd, 2> wait{{{.fd = mosquitto_socket(mosquitto_), .events = 0, .revents = 0},
                                 {.fd = link_.wake_fd_, .events = POLLIN, .revents = 0}}};
-    wait[0].events = static_cast<short>((reads ? POLLIN : 0) |
-                                        (mosquitto_want_write(mosquitto_) ? POLLOUT : 0));
+    wait[0].events =
+        static_cast<short>((reads ? POLLIN : 0) | (mosquitto_want_write(mosquitto_) ? POLLOUT : 0));
     // What is not awaited comes within a second; what has no event, such as room to read, soon.
     poll(wait.data(), wait.size(), reads ? 500 : 20);
     if ((wait[1].revents & POLLIN) != 0) {
@@ -413,8 +413,9 @@ void BrokerLink::Session::turn() {
     mosquitto_loop_misc(mosquitto_);
     if (probe_until_ && Clock::now() >= *probe_until_) {
         probe_until_.reset();
-        complain("the broker does not let beckond hear requests, or publish: give its user the "
-                 "rules of `beckond acl`; trying again");
+        complain(
+            "the broker does not let beckond hear requests, or publish: give its user the "
+            "rules of `beckond acl`; trying again");
         mosquitto_disconnect_v5(mosquitto_, 0, nullptr);
     }
 }

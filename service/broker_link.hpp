@@ -47,10 +47,10 @@ struct Outgoing {
     [[nodiscard]] std::size_t bytes() const;
 };
 
-/// The connection to somebody else's broker: a session that stays, whose name is the site's, so that
-/// what is asked while nobody is there waits, and whoever comes second sends the first away. Its
-/// thread connects, again and again, acknowledges each request at once, and keeps it until it is
-/// taken: the host's thread judges and waits for no network. What waits is bounded in both
+/// The connection to somebody else's broker: a session that stays, whose name is the site's, so
+/// that what is asked while nobody is there waits, and whoever comes second sends the first away.
+/// Its thread connects, again and again, acknowledges each request at once, and keeps it until it
+/// is taken: the host's thread judges and waits for no network. What waits is bounded in both
 /// directions: when too much has arrived, no more is read for the time.
 class BrokerLink {
   public:

@@ -29,9 +29,7 @@ void prepare(mosquitto* client, const BrokerLogin& login) {
                      [](const BrokerAddress& broker) { return broker.tls; })) {
         return;
     }
-    const auto text = [](const std::string& file) {
-        return file.empty() ? nullptr : file.c_str();
-    };
+    const auto text = [](const std::string& file) { return file.empty() ? nullptr : file.c_str(); };
     // The library asks by a function that has no place for whose password it is.
     static std::string key_password;
     key_password = login.key_password;
@@ -40,9 +38,9 @@ void prepare(mosquitto* client, const BrokerLogin& login) {
         std::copy_n(key_password.begin(), length, buffer);
         return static_cast<int>(length);
     };
-    const int code = mosquitto_tls_set(
-        client, text(login.ca_file), login.ca_file.empty() ? "/etc/ssl/certs" : nullptr,
-        text(login.cert_file), text(login.key_file), tell_password);
+    const int code = mosquitto_tls_set(client, text(login.ca_file),
+                                       login.ca_file.empty() ? "/etc/ssl/certs" : nullptr,
+                                       text(login.cert_file), text(login.key_file), tell_password);
     if (code != MOSQ_ERR_SUCCESS) {
         throw std::runtime_error("the certificates cannot be used: " + why(code));
     }

@@ -48,13 +48,12 @@ class Connection {
             throw std::runtime_error("libmosquitto: there is no memory");
         }
         prepare(client_.get(), login);
-        mosquitto_connect_callback_set(client_.get(), [](mosquitto*, void* self, int code) {
-            of(self).connack_ = code;
-        });
-        mosquitto_subscribe_callback_set(
-            client_.get(), [](mosquitto*, void* self, int, int, const int* granted) {
-                of(self).granted_ = *granted;
-            });
+        mosquitto_connect_callback_set(
+            client_.get(), [](mosquitto*, void* self, int code) { of(self).connack_ = code; });
+        mosquitto_subscribe_callback_set(client_.get(),
+                                         [](mosquitto*, void* self, int, int, const int* granted) {
+                                             of(self).granted_ = *granted;
+                                         });
         mosquitto_message_callback_set(
             client_.get(), [](mosquitto*, void* self, const mosquitto_message* message) {
                 of(self).heard_.push_back(
@@ -313,8 +312,7 @@ class Trial {
         const std::string secret = random_word();
         const std::string event = Json{{"event", "check-acl"}, {"id", secret}}.dump();
         main_.publish(inbox(me_, "json"), event);
-        found("write to an inbox (" + inbox(me_, "json") + ")",
-              is_told("check-acl", "id", secret));
+        found("write to an inbox (" + inbox(me_, "json") + ")", is_told("check-acl", "id", secret));
         main_.publish(inbox(me_, "json"), event, true);
         fence();
         Connection late(check_.login, "check-acl-" + random_word());
@@ -349,9 +347,10 @@ class Trial {
 
     void take_over() {
         if (!check_.other) {
-            found("whether it can take another's session over was not tried: name one by "
-                  "--other-user and --other-password-file",
-                  std::nullopt);
+            found(
+                "whether it can take another's session over was not tried: name one by "
+                "--other-user and --other-password-file",
+                std::nullopt);
             return;
         }
         const std::string name = "check-acl-" + random_word();

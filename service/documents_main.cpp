@@ -8,7 +8,8 @@
 
 namespace {
 
-/// As it stands in a page: a backslash, and a dot or an apostrophe that begins a line, mean something.
+/// As it stands in a page: a backslash, and a dot or an apostrophe that begins a line, mean
+/// something.
 std::string plain(const std::string& text) {
     std::string shown;
     for (const char letter : text) {

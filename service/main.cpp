@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // beckond: the switchboard as a service on any MQTT 5 broker.
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -65,14 +65,15 @@ int print_acl(const std::string& engine, const ServiceOptions& options) {
 int check(const SaidOptions& said, const ServiceOptions& options) {
     AclCheck check{.login = options.login, .word = options.word};
     if (!is_id(check.login.user)) {
-        throw CLI::ValidationError("--user", "whose rights are to be tried? Say --user and "
-                                             "--password-file of any user but the service's");
+        throw CLI::ValidationError("--user",
+                                   "whose rights are to be tried? Say --user and "
+                                   "--password-file of any user but the service's");
     }
     check.other = read_other(said, options.login);
     bool is_right = true;
     for (const auto& finding : check_acl(check)) {
         is_right = is_right && !finding.could.value_or(false);
-        std::cout << (!finding.could ? "  -    "
+        std::cout << (!finding.could   ? "  -    "
                       : *finding.could ? "WRONG  " + check.login.user + " could "
                                        : "right  " + check.login.user + " could not ")
                   << finding.what << "\n";

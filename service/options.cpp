@@ -34,18 +34,23 @@ struct OptionRow {
 
 const std::vector<OptionRow>& service_rows() {
     static const std::vector<OptionRow> rows{
-        {"server", "URL", "the broker: mqtt:// or mqtts://, host and port; several of one cluster", true},
+        {"server", "URL", "the broker: mqtt:// or mqtts://, host and port; several of one cluster",
+         true},
         {"user", "USER", "my user name at the broker"},
         {"password-file", "FILE", "its first line is my password; or BECKOND_PASSWORD has it"},
-        {"ca", "FILE", "certificates (PEM) of who may vouch for the broker, instead of the system's"},
+        {"ca", "FILE",
+         "certificates (PEM) of who may vouch for the broker, instead of the system's"},
         {"cert", "FILE", "my certificate (PEM)"},
         {"key", "FILE", "the key of my certificate (PEM)"},
         {"key-password-file", "FILE",
          "its first line is the key's password; or BECKOND_KEY_PASSWORD has it"},
         {"insecure", "yes|no", "take anybody for the broker"},
-        {"site", "NAME", "what this service is of, if there are several at one broker, each with a --root (beckon)"},
+        {"site", "NAME",
+         "what this service is of, if there are several at one broker, each with a --root "
+         "(beckon)"},
         {"sender", "topic|claimed",
-         "topic: the broker's rules prove who asks (beckond acl); claimed: nothing does, and anybody "
+         "topic: the broker's rules prove who asks (beckond acl); claimed: nothing does, and "
+         "anybody "
          "can ring in anybody's name"},
         {"fold-case", "yes|no",
          "the broker takes Bob for bob, as ejabberd does: only lower case is a name"},
@@ -62,7 +67,8 @@ const std::vector<OptionRow>& host_rows() {
             {"status", "on|off", "tell everybody that Beckon is here (on)"},
             {"operators", "USERS", "who are operators, separated by commas"},
             {"store", "PATH", "the store's file, or memory (" + std::string(default_store) + ")"},
-            {"sync", "always|normal", "what survives a power cut: all, or all but the last moments"},
+            {"sync", "always|normal",
+             "what survives a power cut: all, or all but the last moments"},
             {"store-patience-ms", "MS", "a commit that takes longer is a failure"},
             {"history-days", "DAYS", "how long what has ended is in history"},
             {"max-history", "COUNT", "and how many"},
@@ -152,8 +158,8 @@ class Reader {
     [[nodiscard]] std::vector<BrokerAddress> servers() const {
         std::vector<BrokerAddress> servers;
         const auto found = said_.find("server");
-        for (const auto& url : found == said_.end() ? std::vector<std::string>{"127.0.0.1"}
-                                                    : found->second) {
+        for (const auto& url :
+             found == said_.end() ? std::vector<std::string>{"127.0.0.1"} : found->second) {
             servers.push_back(read_address("server", url));
             if (servers.back().tls != servers.front().tls) {
                 wrong("server", "all of them mqtt://, or all mqtts://");
@@ -246,8 +252,8 @@ std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine) {
     }
     add_row(*app, said,
             {"config", "FILE",
-             "a file with these options, such as user = \"beckond\" (" +
-                 std::string(default_file) + ")"},
+             "a file with these options, such as user = \"beckond\" (" + std::string(default_file) +
+                 ")"},
             "Options");
     app->set_version_flag("--version", std::string("beckond ") + BECKON_VERSION,
                           "tells the version and ends");
@@ -259,8 +265,8 @@ std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine) {
         "check-acl", "tries as --user what the broker has to keep users from; beckond has to run");
     add_row(*checks, said, {"other-user", "USER", "whose session is to be taken over, for a try"},
             "Options");
-    add_row(*checks, said, {"other-password-file", "FILE", "its first line is that user's password"},
-            "Options");
+    add_row(*checks, said,
+            {"other-password-file", "FILE", "its first line is that user's password"}, "Options");
     app->require_subcommand(0, 1);
     return app;
 }

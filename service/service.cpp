@@ -89,9 +89,8 @@ bool ServiceBus::publish(const Publication& publication) {
         {.topic = publication.topic,
          .payload = std::string(publication.payload),
          .encoding = publication.encoding,
-         .correlation = publication.correlation != nullptr
-                            ? std::optional(*publication.correlation)
-                            : std::nullopt,
+         .correlation = publication.correlation != nullptr ? std::optional(*publication.correlation)
+                                                           : std::nullopt,
          .expires_after_s = expires,
          .telling = publication.telling != nullptr ? *publication.telling : nullptr,
          .qos = publication.qos,

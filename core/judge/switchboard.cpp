@@ -247,9 +247,7 @@ Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
 void Switchboard::count_absence_from(Instant now) { impl_->count_absence_from(now); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
-void Switchboard::go_on_in(std::string server_epoch) {
-    impl_->go_on_in(std::move(server_epoch));
-}
+void Switchboard::go_on_in(std::string server_epoch) { impl_->go_on_in(std::move(server_epoch)); }
 bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
 std::optional<GroupId> Switchboard::group_of(const InvitationId& id) const {
     return impl_->group_of(id);

@@ -355,8 +355,8 @@ std::variant<Request, Reply> take_in(Sender& sender, const RawRequest& raw, cons
     if (levels.me && !is_id(*levels.me)) {
         return refused_early(invalid("me", "is no id"));
     }
-    if (levels.me && (*levels.me != sender.user.text() ||
-                      (intake.folds_case && has_upper_case(*levels.me)))) {
+    if (levels.me &&
+        (*levels.me != sender.user.text() || (intake.folds_case && has_upper_case(*levels.me)))) {
         return refused_early(refuse(Error::wrong_sender));
     }
     if (!may_ask(sender, *row, levels.subject)) {

@@ -12,9 +12,8 @@ using namespace beckon;
 
 namespace {
 
-const Intake by_name{.tag_of = [](const UserId&, std::string_view device) {
-    return DeviceTag(device.size());
-}};
+const Intake by_name{
+    .tag_of = [](const UserId&, std::string_view device) { return DeviceTag(device.size()); }};
 
 std::variant<Request, Reply> taken(Sender& sender, std::string_view topic, std::string_view payload,
                                    const Intake& intake = by_name) {

@@ -98,6 +98,16 @@ class WhoAsks(ServiceTest):
         self.assert_refused(eve.wait_reply(sent), "invalid_request", field="retain")
         bob.no_more_events()
 
+    def test_what_is_no_request_is_refused_with_what_is_to_blame(self):
+        broker = self.start()
+        alice = self.connect(broker, "alice")
+        self.assert_refused(alice.request("user/bob/dance", {}), "unknown_request")
+        self.assert_refused(alice.request("user/b b/invite", {}), "invalid_request", field="invitee")
+        self.assert_refused(alice.request("user/bob/here", {"run": "1"}), "wrong_sender")
+        self.assert_refused(alice.request("operator/online", {}), "wrong_sender")
+        self.assert_refused(alice.request("user/alice/here", {"run": ""}), "invalid_request", field="run")
+        self.assert_refused(alice.request("user/bob/invite", {"device": "no id"}), "invalid_request", field="device")
+
     def test_devices_are_told_apart_by_device_else_by_response_topic(self):
         broker = self.start()
         alice = self.asks(broker, "alice")

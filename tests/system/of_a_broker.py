@@ -4,10 +4,21 @@ both hosts. A key is a module without test_, or one of its classes or tests behi
 
 REASONS = {
     "attacks": "a service cannot see wills, client ids and subscriptions; the other broker's rules are tried by check-acl",
+    "bad_input.Sizes.test_50_megabytes": "what is so large is sent once more, from the broker to the service",
+    "bad_input.Topics": "what is no request by its levels never reaches a service; tests/service asks the rest",
     "clock_steps": "steps the broker's own clock; a service has the same clocks (tests/host)",
     "example_config": "the plugin's configuration",
+    "limits.Rates.test_requests_of_one_user_whatever_they_are_and_from_whichever_device":
+        "counts each request of a user, of which `here` is one",
     "log": "the plugin's lines in the broker's log",
     "mosquitto_clients": "asks without the sender's level; tests/service does it with",
+    "operators.Hearing.test_each_refusal_once_a_second_and_how_many_were_left_out":
+        "topics without the sender's level, and addresses, which a service does not know",
+    "operators.Hearing.test_the_counters_are_retained_and_for_operators_alone":
+        "a plain Mosquitto refuses no subscription: it delivers nothing",
+    "operators.Hearing.test_what_is_no_request_of_anybody": "what the rules refuse never reaches a service",
+    "operators.Hearing.test_who_is_named_no_more_hears_nothing_although_the_session_had_subscribed":
+        "the broker's rules say who is an operator, and have to be reloaded",
     "options": "the plugin's options; tests/service has those of the service",
     "other_topics": "what the plugin lets pass",
     "presence": "presence by subscriptions; by `here` it is tested in tests/service",
