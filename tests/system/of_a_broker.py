@@ -2,12 +2,21 @@
 """Which of the system tests only a host that is the broker can keep, and why (contract, section 10): the others run on
 both hosts. A key is a module without test_, or one of its classes or tests behind a dot."""
 
+BY_HAND = "publishes by hand, without the sender's level"
+OTHERS_NAME = "another's name in the topic never reaches a service"
+
 REASONS = {
     "attacks": "a service cannot see wills, client ids and subscriptions; the other broker's rules are tried by check-acl",
     "bad_input.Sizes.test_50_megabytes": "what is so large is sent once more, from the broker to the service",
     "bad_input.Topics": "what is no request by its levels never reaches a service; tests/service asks the rest",
     "clock_steps": "steps the broker's own clock; a service has the same clocks (tests/host)",
     "example_config": "the plugin's configuration",
+    "invitations.Invite.test_a_packet_that_mqtt_sends_again_rings_once_if_it_carries_its_id": BY_HAND,
+    "invitations.Invite.test_without_an_id_it_is_another_invitation": BY_HAND,
+    "invitations.Order.test_ids_come_before_the_sender": OTHERS_NAME,
+    "invitations.Order.test_the_sender_comes_before_the_body": OTHERS_NAME,
+    "invitations.Replies.test_a_request_without_a_response_topic_is_answered_at_reply": BY_HAND,
+    "invitations.Replies.test_a_topic_alias_works": BY_HAND,
     "limits.Rates.test_requests_of_one_user_whatever_they_are_and_from_whichever_device":
         "counts each request of a user, of which `here` is one",
     "log": "the plugin's lines in the broker's log",
