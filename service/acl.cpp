@@ -180,6 +180,12 @@ const std::vector<AclEngine>& acl_engines() {
     return engines;
 }
 
+bool is_tried(std::string_view engine) {
+    const auto& engines = acl_engines();
+    return std::any_of(engines.begin(), engines.end(),
+                       [&](const AclEngine& one) { return one.name == engine && one.tried; });
+}
+
 std::string names_of_engines() {
     std::string names;
     for (const auto& engine : acl_engines()) {

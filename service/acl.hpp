@@ -25,6 +25,8 @@ struct AclEngine {
 };
 const std::vector<AclEngine>& acl_engines();
 
+/// Whether Beckon was tried with these rules.
+bool is_tried(std::string_view engine);
 /// "mosquitto, home-assistant, …".
 std::string names_of_engines();
 /// The rules that make users speak for themselves alone, and read what is theirs, as a broker of

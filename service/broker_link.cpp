@@ -365,6 +365,7 @@ int BrokerLink::Session::publish(const Outgoing& outgoing) {
 void BrokerLink::Session::send() {
     while (is_heard_ && in_flight_.size() < most_in_flight) {
         Outgoing next;
+        bool has_room_again = false;
         {
             const std::scoped_lock lock(link_.mutex_);
             if (link_.outgoing_.empty()) {
@@ -372,8 +373,13 @@ void BrokerLink::Session::send() {
             }
             next = std::move(link_.outgoing_.front());
             link_.outgoing_.pop_front();
+            const auto before = link_.outgoing_bytes_;
             link_.outgoing_bytes_ -= next.bytes();
+            has_room_again = before >= most_bytes / 2 && link_.outgoing_bytes_ < most_bytes / 2;
             ++link_.unacknowledged_;
+        }
+        if (has_room_again) {
+            link_.listener_.wake();
         }
         if (const int code = publish(next); code != MOSQ_ERR_SUCCESS) {
             complain("cannot publish: " + why(code));

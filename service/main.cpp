@@ -58,6 +58,11 @@ int print_acl(const std::string& engine, const ServiceOptions& options) {
         throw CLI::ValidationError("acl", "'" + engine + "' is none of " + names_of_engines());
     }
     std::cout << *rules << std::flush;
+    if (!is_tried(engine)) {
+        std::cerr
+            << "beckond: these rules are by that broker's documentation, and were not tried: run "
+               "`beckond check-acl`\n";
+    }
     return 0;
 }
 
