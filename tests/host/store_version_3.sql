@@ -34,7 +34,7 @@ CREATE TABLE invitations (
     remembered INTEGER NOT NULL DEFAULT 1,
     data ANY
 , replaced_by TEXT) STRICT;
-INSERT INTO invitations VALUES(1,'i1','alice','bob',NULL,'first','inviter',1,1,1,1,1,1699999996000,1700086396000,NULL,1,'a',NULL);
+INSERT INTO invitations VALUES(1,'i1','alice','bob',NULL,'first','inviter',1,1,1,1,1,1699999996000,1700086396000,NULL,1,CAST(X'6100622722c3a4' AS TEXT),NULL);
 INSERT INTO invitations VALUES(2,'i2','alice',NULL,'family','all','members',0,0,0,0,1,1699999996000,1700086396000,NULL,1,X'00fffe',NULL);
 INSERT INTO invitations VALUES(3,'i3','alice','bob',NULL,'all','invitees',0,0,0,0,3,1699999996000,1700086396000,1699999999000,1,X'',NULL);
 CREATE TABLE invitees (
