@@ -7,7 +7,6 @@
 
 #include "broker_stopping.hpp"
 #include "config_doubts.hpp"
-#include "journal_of.hpp"
 #include "presence_filter.hpp"
 #include "protocol/refusals.hpp"
 
@@ -73,18 +72,6 @@ int code_of(Verdict verdict) {
     return MOSQ_ERR_ACL_DENIED;
 }
 
-Signaling::Settings settings_of(const Options& options) {
-    return {.word = options.word,
-            .version = BECKON_VERSION,
-            .tells_status = options.status,
-            .gate = {.limits = options.limits,
-                     .server_epoch = DeviceTag(random_bits()).str(),
-                     .operators = !options.operators.empty(),
-                     .clock_step = host_clock_step,
-                     .on_failure = options.on_store_failure,
-                     .patience = Duration(options.store_patience_ms)}};
-}
-
 }  // namespace
 
 BrokerEvents::BrokerEvents(const Options& options)
@@ -94,7 +81,7 @@ BrokerEvents::BrokerEvents(const Options& options)
                 {random_bits(), random_bits()}),
       inbox_readers_(access_.topics(), {random_bits(), random_bits()}),
       bus_(inbox_readers_, presence_),
-      signaling_(settings_of(options), bus_, journal_of(options), host_now),
+      signaling_(signaling_settings(options, BECKON_VERSION), bus_, journal_of(options), host_now),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
                                         : std::string(signaling_.secret())),
       other_topics_is_auto_(options.other_topics_is_auto) {
@@ -261,8 +248,8 @@ void BrokerEvents::handle(const mosquitto_evt_message& event, std::string_view b
     signaling_.apply(requested.changes, now);
 
     const RawRequest raw{.topic = below, .payload = payload_of(event), .retain = event.retain};
-    auto reply_to =
-        read_reply_address(event.properties, access_.topics(), me, encoding_of(raw.payload));
+    auto reply_to = read_reply_address(event.properties, access_.topics(), me,
+                                       encoding_of(raw.payload), free_property_value);
     signaling_.handle(caller, raw, std::move(reply_to), now);
 }
 

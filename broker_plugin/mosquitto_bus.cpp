@@ -9,11 +9,6 @@ namespace beckon {
 
 namespace {
 
-struct FreeProperties {
-    void operator()(mosquitto_property* properties) const {
-        mosquitto_property_free_all(&properties);
-    }
-};
 struct FreePayload {
     void operator()(void* payload) const { mosquitto_free(payload); }
 };
@@ -23,19 +18,9 @@ bool publish_to(const Publication& what, std::optional<Encoding> encoding) {
     if (what.payload.size() > std::numeric_limits<int>::max()) {
         return false;
     }
-    mosquitto_property* list = nullptr;
-    bool complete = true;
-    if (encoding) {
-        complete =
-            mosquitto_property_add_string(&list, MQTT_PROP_CONTENT_TYPE,
-                                          content_type(*encoding).data()) == MOSQ_ERR_SUCCESS;
-    }
-    if (complete && what.correlation != nullptr) {
-        complete = mosquitto_property_add_binary(
-                       &list, MQTT_PROP_CORRELATION_DATA, what.correlation->data(),
-                       static_cast<std::uint16_t>(what.correlation->size())) == MOSQ_ERR_SUCCESS;
-    }
-    std::unique_ptr<mosquitto_property, FreeProperties> properties(list);
+    Properties properties;
+    bool complete =
+        make_properties({.encoding = encoding, .correlation = what.correlation}, properties);
     // Not mosquitto_broker_publish_copy: its copy is missing from 2.0's count of memory.
     std::unique_ptr<void, FreePayload> copy;
     if (!what.payload.empty()) {
@@ -56,50 +41,7 @@ bool publish_to(const Publication& what, std::optional<Encoding> encoding) {
     return true;
 }
 
-/// The value of the property, if it is there; `read` is one of Mosquitto's readers.
-std::optional<std::string> read_string(const mosquitto_property* properties, int identifier) {
-    char* value = nullptr;
-    if (mosquitto_property_read_string(properties, identifier, &value, false) == nullptr) {
-        return std::nullopt;
-    }
-    const std::unique_ptr<char, decltype(&free_property_value)> owner(value, free_property_value);
-    return std::string(value != nullptr ? value : "");
-}
-
-std::optional<std::string> read_binary(const mosquitto_property* properties, int identifier) {
-    void* value = nullptr;
-    std::uint16_t size = 0;
-    if (mosquitto_property_read_binary(properties, identifier, &value, &size, false) == nullptr) {
-        return std::nullopt;
-    }
-    const std::unique_ptr<void, decltype(&free_property_value)> owner(value, free_property_value);
-    return value != nullptr ? std::string(static_cast<const char*>(value), size) : std::string();
-}
-
-/// At or below `inbox_replies`, and a topic that the broker can publish to.
-bool is_below(const std::string& topic, const std::string& inbox_replies) {
-    return topic.starts_with(inbox_replies) &&
-           (topic.size() == inbox_replies.size() || topic[inbox_replies.size()] == '/') &&
-           mosquitto_pub_topic_check(topic.c_str()) == MOSQ_ERR_SUCCESS &&
-           mosquitto_validate_utf8(topic.c_str(), static_cast<int>(topic.size())) ==
-               MOSQ_ERR_SUCCESS;
-}
-
 }  // namespace
-
-ReplyAddress read_reply_address(const mosquitto_property* properties, const Topics& topics,
-                                const UserId& me, Encoding encoding) {
-    ReplyAddress address{.encoding = encoding};
-    if (properties == nullptr) {
-        return address;
-    }
-    auto asked_for = read_string(properties, MQTT_PROP_RESPONSE_TOPIC);
-    if (asked_for && is_below(*asked_for, topics.replies(me))) {
-        address.topic = std::move(*asked_for);
-    }
-    address.correlation = read_binary(properties, MQTT_PROP_CORRELATION_DATA);
-    return address;
-}
 
 bool MosquittoBus::publish(const Publication& publication) {
     ++published_;

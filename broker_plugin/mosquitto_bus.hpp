@@ -9,6 +9,7 @@
 #include "host/bus.hpp"
 #include "inbox_readers.hpp"
 #include "mosquitto_api.hpp"
+#include "mqtt5/properties.hpp"
 #include "presence.hpp"
 #include "protocol/topics.hpp"
 
@@ -46,9 +47,5 @@ class MosquittoBus final : public Bus {
     InboxReaders& readers_;
     const Presence& presence_;
 };
-
-/// Where the replies to a request of `me` go (contract, section 2). `properties` may be null.
-ReplyAddress read_reply_address(const mosquitto_property* properties, const Topics& topics,
-                                const UserId& me, Encoding encoding);
 
 }  // namespace beckon

@@ -9,9 +9,7 @@
 #include <string_view>
 #include <variant>
 
-#include "host/commit_gate.hpp"
-#include "protocol/ids.hpp"
-#include "protocol/limits.hpp"
+#include "host/host_options.hpp"
 
 namespace beckon {
 
@@ -32,37 +30,16 @@ constexpr std::string_view name_of(Policy policy) {
     return "defer";
 }
 
-/// What `plugin_opt_…` in the broker's configuration says.
-struct Options {
-    /// The first level of all topics of ours.
-    std::string word = "beckon";
+/// What `plugin_opt_…` in the broker's configuration says; `store` not given: beside what Mosquitto
+/// itself keeps.
+struct Options : HostOptions {
     Policy other_topics = Policy::defer;
     /// `auto` was said: what the broker's configuration has decides about `other_topics`.
     bool other_topics_is_auto = false;
     Policy requests = Policy::allow;
-    /// Whether `status` tells everybody that Beckon is here.
-    bool status = true;
-    /// Who may ask and hear what the contract's section 8a says.
-    std::set<UserId> operators{};
-    Limits limits{};
-    /// The store's file; "memory": none. Not given: beside what Mosquitto itself keeps.
-    std::optional<std::string> store{};
-    bool sync_always = true;
-    OnStoreFailure on_store_failure = OnStoreFailure::refuse;
-    /// A commit that takes longer is a failure of the store.
-    std::int64_t store_patience_ms = 2000;
-    std::int64_t history_days = 30;
-    std::int64_t max_history = 100'000;
 
     bool operator==(const Options&) const = default;
 };
-
-/// The `store` that is none.
-inline constexpr std::string_view in_memory = "memory";
-
-inline bool has_store(const Options& options) {
-    return options.store && *options.store != in_memory;
-}
 
 /// One `plugin_opt_<name> <value>`.
 struct GivenOption {

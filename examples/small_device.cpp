@@ -106,7 +106,7 @@ class Button {
     void ask(const std::string& verb, const std::string& topic,
              std::map<std::string, std::string> body = {}) {
         waits_for_ = verb;
-        topic_ = "beckon/v1/" + topic;
+        topic_ = "beckon/v1/" + topic + "/" + me_;
         body["req"] = req_ = random_id();  // the user's other devices see the reply as well
         std::ostringstream packed;
         msgpack::pack(packed, body);

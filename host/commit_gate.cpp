@@ -8,6 +8,7 @@
 
 #include "bytes.hpp"
 #include "history.hpp"
+#include "host/device_tags.hpp"
 #include "judge/invariant.hpp"
 #include "protocol/refusals.hpp"
 #include "protocol/wire.hpp"
@@ -29,6 +30,17 @@ Reply refusal_of(const Sender& sender, const Request& request) {
             .device = sender.device,
             .req = request.req,
             .body = refuse(Error::storage_unavailable)};
+}
+
+/// As it is told so much later. False: it is no news any more.
+bool make_late(AnyEvent& event, Duration passed) {
+    auto* const told = std::get_if<Event>(&event);
+    auto* const news = told != nullptr ? std::get_if<NewInvitation>(&told->body) : nullptr;
+    if (news == nullptr || !news->remaining) {
+        return true;
+    }
+    *news->remaining -= passed;
+    return news->remaining->count() > 0;
 }
 
 }  // namespace
@@ -103,6 +115,7 @@ std::unique_ptr<Switchboard> CommitGate::new_switchboard() const {
                              .secret = host_.new_secret(),
                              .stored = journal_ != nullptr,
                              .operators = settings_.operators,
+                             .presence_is_told = settings_.presence_is_told,
                              .clock_step = settings_.clock_step,
                              .totals = switchboard_ ? switchboard_->counts().totals : Totals()});
 }
@@ -110,25 +123,93 @@ std::unique_ptr<Switchboard> CommitGate::new_switchboard() const {
 void CommitGate::load(Instant now) {
     Effects effects;
     try {
-        damage_ = journal_->load([&](Change&& change) { switchboard_->restore(change, now); });
+        damage_ = journal_->load([&](Change&& change) {
+            if (is_of_host(change)) {
+                restore_own(std::move(change));
+            } else {
+                switchboard_->restore(change, now);
+            }
+        });
+        name_epoch();
         if (damage_) {
             // What was told is void.
             switchboard_ = new_switchboard();
+            devices_.clear();
+            untold_.clear();
         }
         switchboard_->go_on_after(journal_->last_number());
         effects = switchboard_->advance(now);
     } catch (const InvariantBroken& broken) {
         damage_ = journal_->set_aside(broken.what());
+        name_epoch();
         switchboard_ = new_switchboard();
+        devices_.clear();
+        untold_.clear();
     }
     auto& sound = std::get<phase::Sound>(phase_);
+    Changes changes = switchboard_->take_changes();
+    add_untold(effects, changes, now);
     effects = without_overdue(std::move(effects));
-    if (Changes changes = switchboard_->take_changes(); !changes.empty()) {
+    if (!changes.empty()) {
         put(sound, std::move(changes), now);
     }
     overdue_ticket_ = put_;
     if (!effects.empty()) {
         sound.held.push({.ticket = put_, .effects = std::move(effects)}, 0);
+    }
+}
+
+void CommitGate::restore_own(Change&& change) {
+    if (auto* const device = std::get_if<DeviceKept>(&change)) {
+        devices_.push_back(std::move(*device));
+    } else if (auto* const untold = std::get_if<UntoldKept>(&change)) {
+        last_untold_ = std::max(last_untold_, untold->number);
+        untold_.push_back(std::move(*untold));
+    }
+}
+
+/// What a host that was killed had decided and perhaps not told: once more, ahead of all else.
+void CommitGate::tell_untold(Instant now) {
+    Effects effects;
+    for (auto& untold : std::exchange(untold_, {})) {
+        auto event = decode_event(untold.event);
+        auto* const told = std::get_if<AnyEvent>(&event);
+        if (told == nullptr || !make_late(*told, now - untold.since)) {
+            own_changes_.emplace_back(UntoldDone{untold.number});
+            continue;
+        }
+        effects.emplace_back(Delivery{.to = std::move(untold.to),
+                                      .event = std::move(*told),
+                                      .online_only = untold.online_only,
+                                      .alone = untold.alone,
+                                      .untold = untold.number});
+    }
+    host_.say(std::move(effects), nullptr);
+}
+
+/// Of what rests on changes; all else is said once or never.
+void CommitGate::add_untold(Effects& effects, Changes& changes, Instant now) {
+    if (!settings_.keeps_untold || changes.empty()) {
+        return;
+    }
+    for (Effect& effect : effects) {
+        if (auto* const delivery = std::get_if<Delivery>(&effect)) {
+            delivery->untold = ++last_untold_;
+            changes.emplace_back(UntoldKept{.number = delivery->untold,
+                                            .to = delivery->to,
+                                            .event = encode(delivery->event, Encoding::json),
+                                            .online_only = delivery->online_only,
+                                            .alone = delivery->alone,
+                                            .since = now});
+        }
+    }
+}
+
+void CommitGate::name_epoch() {
+    if (settings_.epoch_of_journal) {
+        settings_.server_epoch =
+            DeviceTags(journal_->secret()).tag_of(UserId(), "server_epoch").str();
+        switchboard_->go_on_in(settings_.server_epoch);
     }
 }
 
@@ -248,7 +329,7 @@ void CommitGate::judge(phase::Trying& trying, Asked asked, Instant now) {
 
 /// While the journal takes nothing. False: it would have to be stored, and nothing was done.
 bool CommitGate::judge_and_say(const Asked& asked, Changes& unstored, Instant now) {
-    if (unstored.size() >= Line<Held>::most_items) {
+    if (is_silent() || unstored.size() >= Line<Held>::most_items) {
         return false;
     }
     apply_due(now);
@@ -292,7 +373,11 @@ void CommitGate::judge_all(Line<Asked> waiting, Instant now) {
     }
 }
 
+/// Who gets none asks again.
 void CommitGate::say(const Asker& asker, Reply reply) const {
+    if (is_silent()) {
+        return;
+    }
     Effects effects;
     effects.emplace_back(std::move(reply));
     host_.say(std::move(effects), asker);
@@ -348,8 +433,10 @@ void CommitGate::decided(phase::Sound& sound, Effects effects, Instant now) {
 
 void CommitGate::decided(phase::Stalled& stalled, Effects effects, Instant now) {
     append(stalled.unstored, switchboard_->take_changes());
-    stalled.said_until = now;
-    say_undoubted(effects, stalled.doubt);
+    if (!is_silent()) {
+        stalled.said_until = now;
+        say_undoubted(effects, stalled.doubt);
+    }
     if (!effects.empty()) {
         stalled.held.push({.ticket = put_, .effects = std::move(effects)}, 0);
     }
@@ -358,20 +445,29 @@ void CommitGate::decided(phase::Stalled& stalled, Effects effects, Instant now) 
 /// What is in doubt is decided again when memory has gone back, and what is not is not said again.
 void CommitGate::decided(phase::GoingBack& back, Effects effects, Instant now) {
     static_cast<void>(switchboard_->take_changes());
-    back.said_until = now;
-    say_undoubted(effects, back.doubt);
+    if (!is_silent()) {
+        back.said_until = now;
+        say_undoubted(effects, back.doubt);
+    }
 }
 
 void CommitGate::decided(phase::Refusing& refusing, Effects effects, Instant now) {
     append(refusing.unstored, switchboard_->take_changes());
-    said_until_ = now;
-    host_.say(std::move(effects), nullptr);
+    say_while_failing(std::move(effects), now);
 }
 
 void CommitGate::decided(phase::Trying& trying, Effects effects, Instant now) {
     append(trying.unstored, switchboard_->take_changes());
-    said_until_ = now;
-    host_.say(std::move(effects), nullptr);
+    say_while_failing(std::move(effects), now);
+}
+
+void CommitGate::say_while_failing(Effects effects, Instant now) {
+    if (is_silent()) {
+        std::move(effects.begin(), effects.end(), std::back_inserter(unsaid_));
+    } else {
+        said_until_ = now;
+        host_.say(std::move(effects), nullptr);
+    }
 }
 
 // ------------------------------------------------------------- a turn
@@ -389,6 +485,14 @@ bool CommitGate::tick(Instant now) {
     }
     apply_due(now);
     std::visit([&](auto& phase) { turn(phase, now); }, phase_);
+    if (auto* const sound = std::get_if<phase::Sound>(&phase_)) {
+        if (!untold_.empty()) {
+            tell_untold(now);
+        }
+        if (!own_changes_.empty()) {
+            put(*sound, std::exchange(own_changes_, {}), now);
+        }
+    }
     const bool more_overdue = say_overdue();
     const bool more_history = tell_history(now);
     journal_->hand_over();
@@ -486,6 +590,7 @@ void CommitGate::put(phase::Sound& sound, Changes changes, Instant now) {
 void CommitGate::hold(phase::Sound& sound, Held held, Instant now) {
     Changes changes = switchboard_->take_changes();
     held.changed = !changes.empty();
+    add_untold(held.effects, changes, now);
     if (held.changed) {
         if (held.asked) {
             held.own = {waiting_changes_, held.asked->sender.user, changes.size()};
@@ -566,7 +671,7 @@ Effects CommitGate::without_overdue(Effects effects) {
 
 /// True: there is more.
 bool CommitGate::say_overdue() {
-    if (overdue_.empty() ||
+    if (overdue_.empty() || is_silent() ||
         (overdue_ticket_ > stored_ && std::holds_alternative<phase::Sound>(phase_))) {
         return false;
     }

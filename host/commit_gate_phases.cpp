@@ -72,6 +72,9 @@ void CommitGate::look_at_journal(Instant now) {
 
 /// What the clock has decided follows from what is stored, so it is said.
 phase::Stalled CommitGate::stalled_from(phase::Sound sound) {
+    if (never_says_unstored()) {
+        return {.held = std::move(sound.held)};
+    }
     phase::Stalled stalled{.said_until = applied_};
     std::unordered_set<std::uint64_t> in_doubt;
     sound.held.for_each([&](const Held& held) {
@@ -167,6 +170,9 @@ void CommitGate::fail(const std::string& why, Instant now) {
     // What is of no request rests on nothing, or comes of the clock: that is decided anew.
     while (!back.held.empty()) {
         Held held = back.held.pop();
+        if (never_says_unstored() && (held.changed || !held.asked)) {
+            continue;  // asked again
+        }
         if (held.asker && !held.asked) {
             host_.say(std::move(held.effects), held.asker);
         } else if (held.asked && held.changed) {
@@ -223,6 +229,7 @@ phase::GoingBack CommitGate::going_back_from(Instant now) {
 
 void CommitGate::go_back(phase::GoingBack back) {
     switchboard_->store_takes_nothing(true);
+    unsaid_.clear();  // decided anew
     phase_ = std::move(back);
 }
 
@@ -235,7 +242,9 @@ void CommitGate::build(phase::GoingBack& back, Instant now) {
         back.anew->store_takes_nothing(true);
     }
     for (std::size_t n = 0; n < made_at_once && !back.read.empty(); ++n) {
-        back.anew->restore(back.read.front()[back.made], as_of);
+        if (const Change& change = back.read.front()[back.made]; !is_of_host(change)) {
+            back.anew->restore(change, as_of);
+        }
         if (++back.made == back.read.front().size()) {
             back.read.pop_front();
             back.made = 0;
@@ -268,15 +277,20 @@ void CommitGate::end_building(Instant now) {
         std::move(due.begin(), due.end(), std::back_inserter(effects));
     });
     decide_until(now, [](const Effect& /*effect*/) { return false; });
-    said_until_ = now;
     overdue_ticket_ = 0;
+    effects = without_overdue(std::move(effects));
+    if (never_says_unstored()) {
+        unsaid_ = std::exchange(effects, {});
+    } else {
+        said_until_ = now;
+    }
     Changes unstored = switchboard_->take_changes();
     if (is_failing_) {
         become_refusing(std::move(unstored), now);
     } else {
         become_sound(std::move(unstored), now);
     }
-    host_.say(without_overdue(std::move(effects)), nullptr);
+    host_.say(std::move(effects), nullptr);
     judge_all(std::move(back.waiting), now);
 }
 
@@ -295,8 +309,14 @@ void CommitGate::try_journal(Line<Asked> waiting, Instant now) {
 void CommitGate::become_sound(Changes unstored, Instant now) {
     switchboard_->store_takes_nothing(false);
     auto& sound = phase_.emplace<phase::Sound>();
+    add_untold(unsaid_, unstored, now);
     if (!unstored.empty()) {
         put(sound, std::move(unstored), now);
+    }
+    if (put_ <= stored_) {
+        host_.say(std::exchange(unsaid_, {}), nullptr);
+    } else if (!unsaid_.empty()) {
+        sound.held.push({.ticket = put_, .effects = std::exchange(unsaid_, {})}, 0);
     }
     if (is_failing_) {
         sound.works_from = put_;

@@ -60,6 +60,8 @@ void HostLog::store_fails(const std::string& why, OnStoreFailure then) const {
              "the store takes nothing (" + why + "): " +
                  (then == OnStoreFailure::refuse
                       ? "requests that change something are refused until it does"
+                  : then == OnStoreFailure::be_silent
+                      ? "nothing is accepted and nothing said until it does"
                       : "Beckon goes on from memory, and a restart would forget what changes now"));
 }
 

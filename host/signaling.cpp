@@ -77,6 +77,11 @@ bool is_for_many(SomeEffects deliveries) {
     return receivers > most_that_are_few;
 }
 
+const NewInvitation* news_in(const AnyEvent& event) {
+    const auto* const told = std::get_if<Event>(&event);
+    return told != nullptr ? std::get_if<NewInvitation>(&told->body) : nullptr;
+}
+
 }  // namespace
 
 Signaling::Signaling(Settings settings, Bus& bus, std::unique_ptr<Journal> journal,
@@ -122,7 +127,7 @@ CommitGate::Host Signaling::gate_host() {
 
 void Signaling::announce() {
     const std::string status = settings_.tells_status && !is_retired_
-                                   ? status_of(settings_, gate_.state())
+                                   ? status_of(settings_, gate_.server_epoch(), gate_.state())
                                    : std::string();
     if (!bus_.publish({.topic = topics_.status(), .payload = status, .retain = true})) {
         log_.not_published(clock_());
@@ -140,19 +145,27 @@ void Signaling::retire() {
     }
 }
 
-std::string status_of(const Signaling::Settings& settings, std::string_view store) {
+std::string status_of(const Signaling::Settings& settings, std::string_view server_epoch,
+                      std::string_view store) {
     nlohmann::ordered_json limits = nlohmann::ordered_json::object();
     for (const auto& limit : limit_table) {
         limits[std::string(limit.name)] = settings.gate.limits.*limit.value;
     }
-    const nlohmann::ordered_json status = {{"version", settings.version},
-                                           {"protocol", protocol},
-                                           {"server_epoch", settings.gate.server_epoch},
-                                           {"store", store},
-                                           {"host", "broker"},
-                                           {"sender", "connection"},
-                                           {"presence", "connection"},
-                                           {"limits", limits}};
+    const HostKind& host = settings.host;
+    nlohmann::ordered_json status = {{"version", settings.version},
+                                     {"protocol", protocol},
+                                     {"server_epoch", server_epoch},
+                                     {"store", store},
+                                     {"host", host.host},
+                                     {"sender", host.sender},
+                                     {"presence", host.presence}};
+    if (host.copies) {
+        status["copies"] = *host.copies;
+    }
+    if (!host.unchecked.empty()) {
+        status["unchecked"] = host.unchecked;
+    }
+    status["limits"] = limits;
     return status.dump();
 }
 
@@ -200,7 +213,7 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, ReplyAddress
             gate_.reply(asked, refuse_untaken(caller.sender, raw, std::move(*no)));
             return;
         }
-        auto taken = take_in(caller.sender, raw, gate_.limits());
+        auto taken = take_in(asked->sender, raw, gate_.limits(), settings_.intake);
         if (auto* const refused = std::get_if<Reply>(&taken)) {
             gate_.reply(asked, std::move(*refused));
             return;
@@ -208,12 +221,13 @@ void Signaling::handle(const Caller& caller, const RawRequest& raw, ReplyAddress
         auto& request = std::get<Request>(taken);
         re = verb_of(request);
         req = request.req;
-        gate_.handle(asked, caller.sender, std::move(request), now);
+        apply(bus_.taken_in(asked->sender, request, now), now);
+        gate_.handle(asked, asked->sender, std::move(request), now);
     } catch (const std::exception& error) {
         log_.internal(Within::message, error.what(), now);
         if (!asked->is_said) {
             gate_.reply(asked, {.re = std::string(re),
-                                .device = caller.sender.device,
+                                .device = asked->sender.device,
                                 .req = std::move(req),
                                 .body = Refusal{}});
         }
@@ -307,6 +321,9 @@ void Signaling::deliver(Delivery& delivery, bool to_many, const UserId* cause) {
     // What is for those who are there is not to be kept for those who are not.
     const int qos = delivery.online_only ? 0 : 1;
     EventToPublish event{.event = std::move(delivery.event), .qos = qos, .alone = delivery.alone};
+    if (delivery.untold != 0) {
+        event.telling = bus_.telling(delivery.untold);
+    }
     // The event itself and its two encodings, of which a broker gets both where it is not known
     // which is read; they are about as long.
     const UserId& reader = delivery.to.front();
@@ -354,7 +371,9 @@ void Signaling::publish(const UserId& user, ToPublish& message) {
                                            .payload = event.in(encoding, user),
                                            .encoding = encoding,
                                            .qos = event.qos,
-                                           .reader = &user});
+                                           .reader = &user,
+                                           .news = news_in(event.event),
+                                           .telling = &event.telling});
             }
         }
         if (published && !only) {

@@ -624,6 +624,51 @@ void StoreFile::apply(const GroupGone& gone) {
     database_->statement("DELETE FROM groups WHERE id = ?1").bind(1, gone.group.text()).run();
 }
 
+void StoreFile::apply(const DeviceKept& kept) {
+    database_
+        ->statement(
+            "INSERT OR REPLACE INTO devices (user, device, run, again_ms, online, time_ms) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        .bind(1, kept.user.text())
+        .bind(2, std::string_view(kept.device.str()))
+        .bind(3, std::string_view(kept.run))
+        .bind(4, kept.again.count())
+        .bind(5, std::int64_t{kept.online})
+        .bind(6, clock_.to_file(kept.time))
+        .run();
+}
+
+void StoreFile::apply(const DeviceForgotten& forgotten) {
+    database_->statement("DELETE FROM devices WHERE user = ?1 AND device = ?2")
+        .bind(1, forgotten.user.text())
+        .bind(2, std::string_view(forgotten.device.str()))
+        .run();
+}
+
+void StoreFile::apply(const UntoldKept& kept) {
+    std::string receivers;
+    for (const auto& user : kept.to) {
+        receivers.append(receivers.empty() ? "" : " ").append(user.text());
+    }
+    database_
+        ->statement(
+            "INSERT OR REPLACE INTO untold (number, since_ms, receivers, event, online_only, "
+            "alone) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        .bind(1, as_integer(kept.number))
+        .bind(2, clock_.to_file(kept.since))
+        .bind(3, std::string_view(receivers))
+        .bind(4, std::string_view(kept.event))
+        .bind(5, std::int64_t{kept.online_only})
+        .bind(6, std::int64_t{kept.alone})
+        .run();
+}
+
+void StoreFile::apply(const UntoldDone& done) {
+    database_->statement("DELETE FROM untold WHERE number = ?1")
+        .bind(1, as_integer(done.number))
+        .run();
+}
+
 /// Else a broker that is killed while it tells of these would find the others pending again.
 void StoreFile::all_are_due(Instant now) {
     database_

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "protocol/requests.hpp"
 #include "protocol/text.hpp"
 #include "sqlite.hpp"
 
@@ -170,6 +171,45 @@ void StoreReading::tell_all(const Journal::Tell& tell) {
         database_.statement("SELECT * FROM invitations WHERE remembered ORDER BY number");
     while (row.step()) {
         tell_invitation(row, Part::all, tell);
+    }
+    tell_devices(tell);
+    tell_untold(tell);
+}
+
+void StoreReading::tell_devices(const Journal::Tell& tell) {
+    Statement row =
+        database_.statement("SELECT user, device, run, again_ms, online, time_ms FROM devices");
+    while (row.step()) {
+        tell(DeviceKept{.user = read_id<UserId>(row, 0),
+                        .device = read_device(row, 1),
+                        .run = read_text(row, 2),
+                        .again = Duration(read_between(0, most_again.count(), "time", row, 3)),
+                        .online = row.integer(4) != 0,
+                        .time = read_time(row, 5)});
+    }
+}
+
+void StoreReading::tell_untold(const Journal::Tell& tell) {
+    Statement row = database_.statement(
+        "SELECT number, since_ms, receivers, event, online_only, alone FROM untold ORDER BY "
+        "number");
+    while (row.step()) {
+        UntoldKept kept{.number = read_number(row, 0),
+                        .event = read_text(row, 3),
+                        .online_only = row.integer(4) != 0,
+                        .alone = row.integer(5) != 0,
+                        .since = read_time(row, 1)};
+        std::string_view rest = row.bytes(2);
+        while (!rest.empty()) {
+            const auto end = std::min(rest.find(' '), rest.size());
+            const auto user = UserId::parse(rest.substr(0, end));
+            if (!user) {
+                cannot_be("id", rest.substr(0, end));
+            }
+            kept.to.push_back(*user);
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+        tell(std::move(kept));
     }
 }
 

@@ -39,6 +39,8 @@ class StoreReading {
     void tell_invitees(std::uint64_t number, const Journal::Tell& tell);
     void tell_call(std::uint64_t number, const Journal::Tell& tell);
     void tell_group(const GroupId& group, const Journal::Tell& tell);
+    void tell_devices(const Journal::Tell& tell);
+    void tell_untold(const Journal::Tell& tell);
 
     Database& database_;
     const StoreClock& clock_;

@@ -113,6 +113,25 @@ UPDATE groups SET described_by =
 UPDATE members SET brought_by =
     (SELECT user FROM members o WHERE o.group_id = members.group_id AND o.role = 'owner');
 )sql",
+    R"sql(
+CREATE TABLE devices (
+    user TEXT NOT NULL,
+    device TEXT NOT NULL,
+    run TEXT NOT NULL,
+    again_ms INTEGER NOT NULL,
+    online INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (user, device)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE untold (
+    number INTEGER PRIMARY KEY,
+    since_ms INTEGER NOT NULL,
+    receivers TEXT NOT NULL,
+    event TEXT NOT NULL,
+    online_only INTEGER NOT NULL,
+    alone INTEGER NOT NULL
+) STRICT;
+)sql",
 };
 
 }  // namespace

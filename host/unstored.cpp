@@ -33,6 +33,9 @@ std::size_t weight_of(const Change& change) {
                    if constexpr (requires { one.reason; }) {
                        sum += length(one.reason);
                    }
+                   if constexpr (requires { one.event; }) {
+                       sum += one.event.size() + one.to.size() * sizeof(UserId);
+                   }
                    if constexpr (requires { one.name; }) {
                        sum += length(one.name) + length(one.profile);
                    }

@@ -21,7 +21,6 @@ constexpr Duration soon{1'000};
 constexpr Duration first_repeat{2'000};
 constexpr unsigned max_doublings = 2;
 /// How long a device counts as there that does not say how long.
-constexpr Duration default_again{600'000};
 /// What every broker takes.
 constexpr std::size_t always_taken = 1'024;
 

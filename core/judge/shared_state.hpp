@@ -45,7 +45,7 @@ class SharedState {
     MessageId fresh_message();
 
     const Limits limits;
-    const std::string server_epoch;
+    std::string server_epoch;
     /// Operators are named.
     const bool operators;
     /// See `Switchboard::Options`.

@@ -64,7 +64,8 @@ void cut_lists(ReplyBody& body) {
 class Switchboard::Impl {
   public:
     explicit Impl(const Options& options)
-        : shared_(options),
+        : presence_is_told_(options.presence_is_told),
+          shared_(options),
           calls_(shared_),
           invitations_(shared_, calls_),
           groups_(shared_, invitations_),
@@ -153,6 +154,8 @@ class Switchboard::Impl {
         shared_.records.go_on_after(last_number);
     }
 
+    void go_on_in(std::string server_epoch) { shared_.server_epoch = std::move(server_epoch); }
+
     [[nodiscard]] bool is_open(const InvitationId& id) const {
         const Records& records = shared_.records;
         const auto* const found = records.find(id);
@@ -204,7 +207,10 @@ class Switchboard::Impl {
                 if constexpr (std::same_as<std::decay_t<decltype(asked)>, ListHistory>) {
                     return history();
                 } else if constexpr (std::same_as<std::decay_t<decltype(asked)>, Here>) {
-                    return HereNoted{};  // the host says who is there
+                    // The host says who is there.
+                    return HereNoted{.again = presence_is_told_ && !asked.gone
+                                                  ? std::optional(again_of(asked))
+                                                  : std::nullopt};
                 } else if constexpr (requires { invitations_.judge(sender, asked, events); }) {
                     return invitations_.judge(sender, asked, events);
                 } else {
@@ -214,6 +220,7 @@ class Switchboard::Impl {
             request.body);
     }
 
+    bool presence_is_told_;
     SharedState shared_;
     Calls calls_;
     Invitations invitations_;
@@ -240,6 +247,7 @@ Changes Switchboard::take_changes() { return impl_->take_changes(); }
 void Switchboard::restore(const Change& change, Instant now) { impl_->restore(change, now); }
 void Switchboard::count_absence_from(Instant now) { impl_->count_absence_from(now); }
 void Switchboard::go_on_after(std::uint64_t last_number) { impl_->go_on_after(last_number); }
+void Switchboard::go_on_in(std::string server_epoch) { impl_->go_on_in(std::move(server_epoch)); }
 bool Switchboard::is_open(const InvitationId& id) const { return impl_->is_open(id); }
 std::optional<GroupId> Switchboard::group_of(const InvitationId& id) const {
     return impl_->group_of(id);

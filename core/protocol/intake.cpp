@@ -243,6 +243,68 @@ std::optional<Refusal> check(const auto& body, const Limits& /*limits*/) {
     return std::nullopt;
 }
 
+std::optional<Refusal> check(const Here& here, const Limits& /*limits*/) {
+    if (here.run.empty() || here.run.size() > most_run_bytes) {
+        return invalid("run", "is not 1 to " + std::to_string(most_run_bytes) + " bytes");
+    }
+    if (here.again && here.again->count() < 1) {
+        return invalid("again_ms", "is below 1");
+    }
+    return std::nullopt;
+}
+std::optional<Refusal> check_device(const std::optional<std::string>& device) {
+    return device && !is_id(*device) ? std::optional(invalid("device", "is no id")) : std::nullopt;
+}
+
+bool has_upper_case(std::string_view name) {
+    return std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+/// Finds the first field with a user's name that is not in lower case: visits what `fields` lists.
+class NamesInUpperCase {
+  public:
+    std::optional<std::string_view> field{};
+
+    void operator()(std::string_view name, const auto& value) { look(name, value); }
+    void required(std::string_view name, const auto& value) { look(name, value); }
+    void defaulted(std::string_view name, const auto& value) { look(name, value); }
+    void unless(std::string_view name, const auto& value, const auto& /*left_out*/) {
+        look(name, value);
+    }
+    void flag(std::string_view /*name*/, bool /*value*/) {}
+    void one_of(std::string_view /*a*/, std::string_view /*b*/, const auto& /*value*/) {}
+    void look(std::string_view name, const UserId& user) {
+        if (!field && has_upper_case(user.text())) {
+            field = name;
+        }
+    }
+
+  private:
+    template <class T>
+    void look(std::string_view name, const std::optional<T>& value) {
+        if (value) {
+            look(name, *value);
+        }
+    }
+    void look(std::string_view name, const std::vector<UserId>& users) {
+        for (const auto& user : users) {
+            look(name, user);
+        }
+    }
+    void look(std::string_view /*name*/, const auto& /*no name*/) {}
+};
+
+/// Of the names in it, that in the topic included.
+std::optional<Refusal> check_case(RequestBody& body, const TopicLevels& levels) {
+    NamesInUpperCase names;
+    if (levels.kind == "user" && has_upper_case(levels.subject)) {
+        names.field = levels.verb == Message::verb ? "peer" : "invitee";
+    }
+    std::visit([&names](auto& held) { held.fields(held, names); }, body);
+    return names.field ? std::optional(invalid(*names.field, "is not in lower case"))
+                       : std::nullopt;
+}
+
 /// About oneself; operators about all, and about others where the row says so.
 bool may_ask(const Sender& sender, const TopicRow& row, std::string_view subject) {
     if (row.kind == "operator") {
@@ -262,8 +324,19 @@ Reply refuse_untaken(const Sender& sender, const RawRequest& raw, Refusal refusa
             .body = std::move(refusal)};
 }
 
+std::optional<UserId> sender_in(std::string_view topic) {
+    const auto levels = read_levels(topic);
+    return levels.me && !levels.too_many ? UserId::parse(*levels.me) : std::nullopt;
+}
+
 std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw,
                                      const Limits& limits) {
+    Sender same = sender;
+    return take_in(same, raw, limits, {});
+}
+
+std::variant<Request, Reply> take_in(Sender& sender, const RawRequest& raw, const Limits& limits,
+                                     const Intake& intake) {
     const auto levels = read_levels(raw.topic);
     const auto refused_early = [&](Refusal refusal) {
         return refuse_untaken(sender, raw, std::move(refusal));
@@ -282,7 +355,8 @@ std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw
     if (levels.me && !is_id(*levels.me)) {
         return refused_early(invalid("me", "is no id"));
     }
-    if (levels.me && *levels.me != sender.user.text()) {
+    if (levels.me &&
+        (*levels.me != sender.user.text() || (intake.folds_case && has_upper_case(*levels.me)))) {
         return refused_early(refuse(Error::wrong_sender));
     }
     if (!may_ask(sender, *row, levels.subject)) {
@@ -298,9 +372,18 @@ std::variant<Request, Reply> take_in(const Sender& sender, const RawRequest& raw
 
     leave_out_self(*body, sender.user);
     lower_default_timeout(*body, limits);
-    Decoded decoded = decode_request(raw.payload, limits, *body);
+    Decoded decoded = decode_request(raw.payload, limits, *body, intake.tag_of != nullptr);
+    if (!decoded.refusal) {
+        decoded.refusal = check_device(decoded.device);
+    }
+    if (decoded.device && is_id(*decoded.device)) {
+        sender.device = intake.tag_of(sender.user, *decoded.device);
+    }
     if (!decoded.refusal) {
         decoded.refusal = std::visit([&](const auto& held) { return check(held, limits); }, *body);
+    }
+    if (!decoded.refusal && intake.folds_case) {
+        decoded.refusal = check_case(*body, levels);
     }
     if (decoded.refusal) {
         return Reply{.re = std::string(row->verb),

@@ -332,7 +332,8 @@ void read_reply_body(FieldReader& reader, ReplyBody& body) {
 
 }  // namespace
 
-Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body) {
+Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body,
+                       bool with_device) {
     if (std::cmp_greater(payload.size(), limits.max_payload_bytes)) {
         return {.refusal = too_large("payload", limits.max_payload_bytes)};
     }
@@ -343,6 +344,9 @@ Decoded decode_request(std::string_view payload, const Limits& limits, RequestBo
         reader("req", decoded.req);
         if (reader.bad) {
             decoded.req.reset();
+        }
+        if (with_device) {
+            reader("device", decoded.device);
         }
         if (!decoded.refusal) {
             std::visit([&reader](auto& held) { held.fields(held, reader); }, body);

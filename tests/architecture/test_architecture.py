@@ -23,6 +23,8 @@ TREE = {
     "host/include/host/outbox.hpp": '#include "judge/switchboard.hpp"\n',
     "host/sqlite.hpp": "#include <sqlite3.h>\n",
     "broker_plugin/presence.hpp": '#include <mosquitto.h>\n#include "host/outbox.hpp"\n',
+    "mqtt5/include/mqtt5/properties.hpp": '#include <mosquitto.h>\n#include "host/outbox.hpp"\n',
+    "service/acl.hpp": '#include "mqtt5/properties.hpp"\n',
     "client_lib/include/beckon/client.hpp": "#include <beckon/vocabulary.hpp>\n",
     "client_lib/engine.hpp": '#include <mqtt/async_client.h>\n#include "device/device.hpp"\n',
     "cli/app.cpp": "#include <beckon/client.hpp>\n",
@@ -70,6 +72,8 @@ class Planted(unittest.TestCase):
                 ("host/clocks.cpp", '"presence.hpp"', "host must not know broker_plugin"),
                 ("host/clocks.cpp", '"device/device.hpp"', "host must not know device"),
                 ("broker_plugin/access.cpp", '"device/device.hpp"', "broker_plugin must not know device"),
+                ("broker_plugin/access.cpp", '"../service/acl.hpp"', "broker_plugin must not know service"),
+                ("service/acl.cpp", '"../broker_plugin/presence.hpp"', "service must not know broker_plugin"),
                 ("broker_plugin/access.cpp", '"sqlite.hpp"', "host's own"),
                 ("broker_plugin/access.cpp", '"../core/judge/records.hpp"', "judge's own"),
                 ("host/clocks.cpp", '"records.hpp"', "judge's own"),
@@ -124,7 +128,7 @@ void f(Held& held) {
         return head + " {\n" + "    if (a) { b(); }\n" * (lines - 2) + "}\n"
 
     def test_a_function_that_is_too_long_is_noticed(self):
-        for place in ("core/judge", "core/protocol/include/protocol", "host", "broker_plugin", "client_lib", "cli"):
+        for place in ("core/judge", "core/protocol/include/protocol", "host", "broker_plugin", "service", "client_lib", "cli"):
             with self.subTest(place=place):
                 self.assert_fine(f"{place}/long.hpp", self.long_function("void f()", 70))
                 self.assert_noticed(f"{place}/long.hpp", self.long_function("void f()", 71),

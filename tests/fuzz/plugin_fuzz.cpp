@@ -13,7 +13,6 @@
 
 #include "bodies.hpp"
 #include "input.hpp"
-#include "journal_of.hpp"
 #include "protocol/wire.hpp"
 #include "stub_broker.hpp"
 #include "world/fake_journal.hpp"
@@ -767,7 +766,7 @@ class Story {
 
 namespace beckon {
 
-std::unique_ptr<Journal> journal_of(const Options& options) {
+std::unique_ptr<Journal> journal_of(const HostOptions& options) {
     if (!has_store(options)) {
         return nullptr;
     }

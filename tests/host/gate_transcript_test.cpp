@@ -97,6 +97,8 @@ class Story {
         {"wait", [this](std::istream& words) { world_.wait(Duration(std::stoll(word(words)))); }},
         {"killed", [this](std::istream&) { world_.restart(); }},
         {"state?", [this](std::istream&) { world_.note(std::string(world_.gate().state())); }},
+        {"service", [this](std::istream&) { world_.be_a_service(); }},
+        {"told", [this](std::istream&) { world_.all_is_told(); }},
         {"continue", [this](std::istream&) { world_.go_on_from_memory(); }},
     };
 };

@@ -72,6 +72,22 @@ class GateWorld {
         restart();
     }
 
+    /// As a host that devices do not see (contract, section 10, 5).
+    void be_a_service() {
+        on_failure_ = OnStoreFailure::be_silent;
+        keeps_untold_ = true;
+        restart();
+    }
+    /// All that was said so far has reached whom it is for.
+    void all_is_told() {
+        Changes told;
+        for (const auto number : std::exchange(said_untold_, {})) {
+            told.emplace_back(UntoldDone{number});
+        }
+        gate_->keep(std::move(told));
+        gate_->tick(now_);
+    }
+
     void note(std::string line) { lines_.push_back(std::move(line)); }
     [[nodiscard]] std::vector<std::string> take() { return std::exchange(lines_, {}); }
     [[nodiscard]] CommitGate& gate() { return *gate_; }
@@ -83,7 +99,7 @@ class GateWorld {
         auto journal = std::make_unique<FakeJournal>(medium);
         journal_ = journal.get();
         gate_ = std::make_unique<CommitGate>(
-            CommitGate::Settings{.on_failure = on_failure_},
+            CommitGate::Settings{.keeps_untold = keeps_untold_, .on_failure = on_failure_},
             CommitGate::Host{.say = [this](const Effects& effects,
                                            const CommitGate::Asker& asker) { say(effects, asker); },
                              .store_changed =
@@ -129,6 +145,9 @@ class GateWorld {
                 continue;
             }
             const auto& delivery = std::get<Delivery>(effect);
+            if (delivery.untold != 0) {
+                said_untold_.push_back(delivery.untold);
+            }
             std::string to;
             for (const auto& user : delivery.to) {
                 to += (to.empty() ? "" : ", ") + user.str();
@@ -141,6 +160,8 @@ class GateWorld {
     }
 
     OnStoreFailure on_failure_ = OnStoreFailure::refuse;
+    bool keeps_untold_ = false;
+    std::vector<std::uint64_t> said_untold_{};
     Instant now_{Duration(1000)};
     std::uint64_t secret_ = 0;
     std::vector<Sender> online_;

@@ -128,6 +128,33 @@ TEST_CASE("what_was_committed_is_told_at_the_next_start") {
     CHECK(host.store.secret() == the_secret);
 }
 
+TEST_CASE("what_a_host_remembers_of_devices_and_of_what_it_has_to_tell_is_told_at_the_next_start") {
+    const Folder folder;
+    const auto path = folder.file("store.db");
+    const DeviceKept panel{.user = user("alice"),
+                           .device = DeviceTag(0xfedcba9876543210U),
+                           .run = "'a'",
+                           .again = Duration(1000),
+                           .online = true,
+                           .time = at(7000)};
+    const DeviceKept phone{.user = user("alice"), .device = DeviceTag(2), .run = "b"};
+    const UntoldKept event{.number = 7,
+                           .to = {user("alice"), user("bob")},
+                           .event = "{}",
+                           .online_only = true,
+                           .alone = true,
+                           .since = at(6000)};
+    const Changes all{panel, phone, event, UntoldKept{.number = 8, .since = at(1)}};
+    kept_before(path, all);
+    {
+        Host host(path);
+        CHECK(kept_by(host.loaded) == kept_by(all));
+        host.start();
+        host.keep({DeviceForgotten{user("alice"), DeviceTag(2)}, UntoldDone{8}});
+    }
+    CHECK(kept_by(Host(path).loaded) == kept_by({panel, event}));
+}
+
 TEST_CASE("a_new_store_is_empty_and_for_its_owner_only") {
     const Folder folder;
     const Host host(folder.file("store.db"));
@@ -545,7 +572,7 @@ TEST_CASE("damage_anywhere_is_never_a_crash") {
 
 namespace {
 
-constexpr auto versions_before = {1, 2};
+constexpr auto versions_before = {1, 2, 3};
 
 std::string dump_of_version(int version) {
     std::ifstream dump(STORE_VERSIONS + std::to_string(version) + ".sql");

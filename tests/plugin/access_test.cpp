@@ -14,7 +14,10 @@ using namespace beckon;
 namespace {
 
 Access access_with(Policy other_topics, Policy requests = Policy::allow) {
-    return Access(Options{.other_topics = other_topics, .requests = requests});
+    Options options;
+    options.other_topics = other_topics;
+    options.requests = requests;
+    return Access(options);
 }
 
 const Access access_here = access_with(Policy::defer);

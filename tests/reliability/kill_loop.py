@@ -10,6 +10,9 @@ that the seed chooses the broker is killed with SIGKILL: right after something w
 sent, while devices come back, or while it starts; sometimes it gets a SIGTERM instead, or a SIGHUP on the way. Then it is
 started in the same directory, everybody comes back, and promises.py judges what they see.
 
+With BECKON_HOST=service it is beckond that is killed, beside a broker that goes on (BECKON_SERVICE names it). Devices
+connect anew all the same, when it has answered what waited for it: only then is it known what became of a request.
+
 It ends with a summary, or with the first promise that is broken and the story of the invitation. SIGTERM ends it early,
 with a summary.
 
@@ -39,10 +42,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 import paho.mqtt.client as mqtt  # noqa: E402
-from harness import (CONTENT_TYPES, GENEROUS, Broker, decode, encode, encoding_of, paho_client,  # noqa: E402
-                     properties)
+from harness import (CONTENT_TYPES, GENEROUS, SERVICE, Beckond, Broker, ServiceBroker, decode, encode,  # noqa: E402
+                     encoding_of, paho_client, properties)
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
-from promises import Broken, Device, Promises  # noqa: E402
+from promises import CALL_EVENTS, Broken, Device, Promises  # noqa: E402
 from write_ahead_log import forget_last_commit  # noqa: E402
 
 ROOT = "beckon/v1"
@@ -53,6 +56,7 @@ DEVICES = [("ann", "json"), ("ann", "msgpack"), ("bob", "msgpack"), ("bob", "jso
 GROUPS = ["family", "shift", "house"]
 MOST_OPEN = 20  # by one user, so that what is looked at after each restart does not grow
 TIMEOUTS = [30, 100, 300, 1000, 3000, 60000, 60000, 0]  # ms
+HERE = b"here"  # the Correlation Data of what is no request of the load
 QUIET = "connection_messages false\nlog_type none\nlog_type information\nlog_type error\nlog_type warning\nlog_type notice"
 
 
@@ -68,6 +72,7 @@ class Connection:
         self.broke_off = []
         self.ready = self.connected = self.sync_refused = False
         self.paho = None
+        self.known = {}  # invitation -> the last rev that it has had, since a service may tell an event again
 
     def connect(self, port):
         self.paho = paho_client(self.client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
@@ -95,12 +100,24 @@ class Connection:
         self.waiting[token] = request
         kind = ("user" if verb in ("sync", "history", "groups", "message") or (verb == "invite" and subject in USERS)
                 else "group" if subject in GROUPS else "invitation")
-        self.paho.publish(f"{ROOT}/{kind}/{subject}/{verb}", encode(body, self.encoding),
+        self.publish(f"{kind}/{subject}/{verb}", body, token)
+        self.loop.count += 1
+        return request
+
+    def publish(self, topic, body, token):
+        self.paho.publish(f"{ROOT}/{topic}/{self.device.user}", encode(body, self.encoding),
                           self.loop.random.choice((0, 1, 1, 1, 2)), properties=properties(
                               ResponseTopic=f"{ROOT}/inbox/{self.device.user}/reply/{self.client_id}",
                               CorrelationData=token))
-        self.loop.count += 1
-        return request
+
+    def is_told_again(self, body):
+        """As the contract has devices know it (section 3)."""
+        for shown in [body["invitation"]] if "invitation" in body else body.get("invitations", []):
+            self.known[shown["id"]] = max(shown.get("rev", 0), self.known.get(shown["id"], 0))
+        if "event" not in body or "rev" not in body or body["event"] in CALL_EVENTS + ("invitee_ringing", "signal"):
+            return False
+        known, self.known[body["id"]] = self.known.get(body["id"], 0), max(body["rev"], self.known.get(body["id"], 0))
+        return body["rev"] <= known
 
     def _on_connect(self, _client, _userdata, _flags, code, *_):
         if code != 0:
@@ -110,6 +127,8 @@ class Connection:
                              (f"{inbox}/reply/{self.client_id}", mqtt.SubscribeOptions(1))])
 
     def _on_subscribe(self, *_):
+        if SERVICE:
+            self.publish(f"user/{self.device.user}/here", {"run": self.client_id}, HERE)
         self.ask("sync", self.device.user)
 
     def _on_disconnect(self, *_):
@@ -132,6 +151,8 @@ class Connection:
         body = decode(message.payload)
         if message.properties.ContentType != CONTENT_TYPES[encoding_of(message.payload)]:
             raise AssertionError("Content Type")
+        if SERVICE and (self.is_told_again(body) or getattr(message.properties, "CorrelationData", b"") == HERE):
+            return
         if "/reply/" not in message.topic:
             self.loop.promises.heard(self.device, body, now())
             return
@@ -150,6 +171,48 @@ class Connection:
 
 def now():
     return time.monotonic()
+
+
+class KilledService(ServiceBroker):
+    """Its broker goes on."""
+
+    def start(self):
+        if self._process is None:
+            return super().start()
+        if self.service is None:
+            self.start_service()
+            self.answers_what_waits()
+        return self
+
+    def start_and_kill(self, after):
+        self.kill()
+        self.service = Beckond(self.arguments(), self._service_log)
+        time.sleep(after)
+        self.kill()
+        self.start()
+
+    def answers_what_waits(self):
+        """A request that comes behind all others is answered when these are."""
+        answered = []
+        client = paho_client(f"fence-{secrets.token_hex(8)}", protocol=mqtt.MQTTv5)
+        client.username_pw_set("fence")
+        client.on_message = lambda *_: answered.append(True)
+        client.on_subscribe = lambda *_: client.publish(f"{ROOT}/user/fence/groups/fence", b"{}", 1)
+        client.connect("127.0.0.1", self.port, clean_start=True)
+        client.subscribe(f"{ROOT}/inbox/fence/reply", 1)
+        limit = time.monotonic() + PATIENCE
+        while not answered:
+            client.loop(0.05)
+            if time.monotonic() > limit:
+                raise AssertionError("what waited is not answered")
+        client.disconnect()
+
+    def kill(self):
+        if self.service:
+            self.kill_service()
+
+    def stop(self):
+        self.stop_service()
 
 
 class FailingDisk:
@@ -175,16 +238,17 @@ class Loop:
     def __init__(self, arguments):
         self.arguments = arguments
         self.random = random.Random(arguments.seed)
-        self.promises = Promises(disk_fails=arguments.failing)
+        self.promises = Promises(disk_fails=arguments.failing, epoch_stays=SERVICE)
         self.selector = selectors.DefaultSelector()
         self.connections = [Connection(self, number, user, encoding)
                             for number, (user, encoding) in enumerate(DEVICES)]
         for group in GROUPS:
             self.promises.group(group, USERS)
-        self.broker = Broker(options={**GENEROUS, "events_per_second": 1000000, "events_burst": 1000000,
-                                      "max_pending_per_inviter": 1000, "max_pending_per_invitee": 1000,
-                                      "grace_ms": 600000, "store": arguments.store, "sync": arguments.sync},
-                             config=QUIET)
+        kind = KilledService if SERVICE else Broker
+        self.broker = kind(options={**GENEROUS, "events_per_second": 1000000, "events_burst": 1000000,
+                                    "max_pending_per_inviter": 1000, "max_pending_per_invitee": 1000,
+                                    "grace_ms": 600000, "store": arguments.store, "sync": arguments.sync},
+                           config=QUIET, persistence=SERVICE)
         self.disk = FailingDisk(self.broker) if arguments.failing else None
         self.count = self.number = 0
         self.kills = self.killed_early = self.stops = self.reloads = self.failures = self.invites = 0
@@ -264,6 +328,13 @@ class Loop:
         else:
             self.broker.kill()
             self.kills += 1
+        if SERVICE:
+            if self.arguments.forget:
+                forget_last_commit(os.path.join(self.broker.directory, "beckon.db-wal"))
+            for connection in self.connections:
+                if connection.connected:
+                    connection.paho.disconnect()
+            self.broker.start()
         # All that it had said is still to be read.
         limit = time.monotonic() + PATIENCE
         while any(connection.connected for connection in self.connections):
@@ -273,7 +344,7 @@ class Loop:
         self.promises.restarted(now())
         if self.disk:
             self.disk.mend()
-        if self.arguments.forget:
+        if self.arguments.forget and not SERVICE:
             forget_last_commit(os.path.join(self.broker.directory, "beckon.db-wal"))
 
     def settle(self):

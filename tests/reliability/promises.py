@@ -205,10 +205,11 @@ class Promises:
     """All of it. Times are seconds on one clock that never steps.
 
     With `disk_fails`, a timeout may be said before it is stored, as it follows from what is: a broker that ends before
-    the disk takes it times out what is still pending again, and counts `rev` from what is stored."""
+    the disk takes it times out what is still pending again, and counts `rev` from what is stored. With `epoch_stays`, as
+    a service's does, there is one `server_epoch` for all of its starts."""
 
-    def __init__(self, disk_fails=False):
-        self.disk_fails = disk_fails
+    def __init__(self, disk_fails=False, epoch_stays=False):
+        self.disk_fails, self.epoch_stays = disk_fails, epoch_stays
         self.session = 1
         self.invitations, self.forgotten = {}, set()
         self._open = set()
@@ -485,7 +486,11 @@ class Promises:
                 return  # while memory is built anew, say
             self.broken(f"{device.name} cannot sync: {reply}")
         epoch = reply["server_epoch"]
-        if self.epochs.setdefault(epoch, self.session) != self.session:
+        if self.epoch_stays:
+            self.epochs[epoch] = 0
+            if len(self.epochs) > 1:
+                self.broken(f"server_epoch {epoch} is another than before")
+        elif self.epochs.setdefault(epoch, self.session) != self.session:
             self.broken(f"server_epoch {epoch} is of another start")
         for shown in reply["invitations"]:
             if shown["id"] in self.forgotten:

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "judge/changes.hpp"
@@ -28,6 +29,8 @@ struct Kept {
     };
     std::map<std::uint64_t, OneInvitation> invitations{};
     std::map<GroupId, OneGroup> groups{};
+    std::map<std::pair<UserId, DeviceTag>, DeviceKept> devices{};
+    std::map<std::uint64_t, UntoldKept> untold{};
     bool operator==(const Kept&) const = default;
 
     void operator()(const InvitationKept& kept) { invitations[kept.number].kept = kept; }
@@ -47,6 +50,12 @@ struct Kept {
     }
     void operator()(const MemberGone& gone) { groups.at(gone.group).members.erase(gone.user); }
     void operator()(const GroupGone& gone) { groups.erase(gone.group); }
+    void operator()(const DeviceKept& kept) {
+        devices.insert_or_assign({kept.user, kept.device}, kept);
+    }
+    void operator()(const DeviceForgotten& gone) { devices.erase({gone.user, gone.device}); }
+    void operator()(const UntoldKept& kept) { untold.insert_or_assign(kept.number, kept); }
+    void operator()(const UntoldDone& done) { untold.erase(done.number); }
 
     Kept& add(const Changes& changes) {
         for (const auto& change : changes) {
@@ -81,6 +90,12 @@ struct Kept {
             for (const auto& [position, participant] : invitation.participants) {
                 all.emplace_back(participant);
             }
+        }
+        for (const auto& [name, device] : devices) {
+            all.emplace_back(device);
+        }
+        for (const auto& [number, one] : untold) {
+            all.emplace_back(one);
         }
         return all;
     }

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "judge/switchboard.hpp"
 #include "protocol/ids.hpp"
@@ -33,6 +35,10 @@ struct Publication {
     /// Whose inbox it is in, if it is an event, or a reply on the topic that all have.
     const UserId* reader = nullptr;
     bool is_reply = false;
+    /// The invitation that it brings.
+    const NewInvitation* news = nullptr;
+    /// To be held until the broker has it (`Bus::telling`).
+    const std::shared_ptr<const void>* telling = nullptr;
 };
 
 /// A device came online, or went.
@@ -59,6 +65,15 @@ class Bus {
     virtual void published_both(const UserId& user) = 0;
     /// Calls for each device that is online (contract, section 1).
     virtual void tell_online(const std::function<void(const Sender&)>& tell) const = 0;
+    /// What is held until all who are to hear of the event with this number have been told; null:
+    /// nobody waits for that.
+    virtual std::shared_ptr<const void> telling(std::uint64_t /*untold*/) { return nullptr; }
+    /// A request is about to be judged: what it tells of who is there, where devices say that
+    /// themselves (contract, section 10).
+    virtual std::vector<PresenceChange> taken_in(const Sender& /*sender*/,
+                                                 const Request& /*request*/, Instant /*now*/) {
+        return {};
+    }
     /// A sentence to the operator's log.
     virtual void log(LogLevel level, const std::string& sentence) = 0;
 };

@@ -12,7 +12,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "host/journal.hpp"
 #include "host/phase.hpp"
@@ -21,8 +23,9 @@
 
 namespace beckon {
 
-/// When the store takes nothing: `refuse` what would have to be stored, or `go_on` from memory.
-enum class OnStoreFailure : std::uint8_t { refuse, go_on };
+/// When the store takes nothing: `refuse` what would have to be stored, or `go_on` from memory. Or
+/// `be_silent`: accept nothing and say nothing until it does (contract, section 10, 5).
+enum class OnStoreFailure : std::uint8_t { refuse, go_on, be_silent };
 
 /// The switchboard and the journal behind it: what is decided takes effect in memory at once, and
 /// is said when all that it rests on is stored (contract, section 8), in the order of the
@@ -49,7 +52,8 @@ enum class OnStoreFailure : std::uint8_t { refuse, go_on };
 /// On failure the switchboard is built anew from the journal, as at a start, and told who is there;
 /// what the clock had decided by then is decided again, and not said twice. With
 /// `OnStoreFailure::go_on` memory is what counts: all is said from it, and the journal gets the
-/// rest when it takes it.
+/// rest when it takes it. With `OnStoreFailure::be_silent` nothing is said in any phase but
+/// `sound`: what was decided meanwhile waits for that, and who asked has to ask again.
 ///
 /// History is read from the journal and told a page a turn: other replies may come before.
 ///
@@ -73,6 +77,12 @@ class CommitGate {
         /// See `Switchboard::Options`.
         bool operators = false;
         /// Likewise.
+        bool presence_is_told = false;
+        /// Of the journal instead, as long as nothing of it is lost.
+        bool epoch_of_journal = false;
+        /// Devices do not notice when this host is gone, so what it has not told is kept, too.
+        bool keeps_untold = false;
+        /// See `Switchboard::Options`.
         Duration clock_step{};
         OnStoreFailure on_failure = OnStoreFailure::refuse;
         /// A commit that takes longer is a failure.
@@ -90,6 +100,7 @@ class CommitGate {
     [[nodiscard]] const std::optional<std::string>& damage() const { return damage_; }
     /// What device tags are derived by; empty: there is no journal.
     [[nodiscard]] std::string_view secret() const;
+    [[nodiscard]] const std::string& server_epoch() const { return settings_.server_epoch; }
     [[nodiscard]] Switchboard::Counts counts() const { return switchboard_->counts(); }
     [[nodiscard]] const Limits& limits() const { return settings_.limits; }
     /// How many changes wait to be stored, and for how long.
@@ -113,6 +124,10 @@ class CommitGate {
         return switchboard_->admit(user, now);
     }
     void set_online(const Sender& device, bool online, Instant now);
+    /// Is stored soon, but for what a failure of the journal takes with it.
+    void keep(Changes changes) { append(own_changes_, std::move(changes)); }
+    /// Those that the journal told at the start; once.
+    std::vector<DeviceKept> take_devices() { return std::exchange(devices_, {}); }
     /// Says what is stored by now, and does what is due. True: there is more to be said.
     bool tick(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -126,6 +141,11 @@ class CommitGate {
     // At the start.
     [[nodiscard]] std::unique_ptr<Switchboard> new_switchboard() const;
     void load(Instant now);
+    void name_epoch();
+
+    void restore_own(Change&& change);
+    void tell_untold(Instant now);
+    void add_untold(Effects& effects, Changes& changes, Instant now);
 
     // A request, by phase.
     void judge(phase::Sound& sound, Asked asked, Instant now);
@@ -148,6 +168,8 @@ class CommitGate {
     void decided(phase::GoingBack& back, Effects effects, Instant now);
     void decided(phase::Refusing& refusing, Effects effects, Instant now);
     void decided(phase::Trying& trying, Effects effects, Instant now);
+
+    void say_while_failing(Effects effects, Instant now);
 
     // A turn, by phase.
     void turn(phase::Sound& sound, Instant now);
@@ -198,6 +220,12 @@ class CommitGate {
     bool say_overdue();
 
     [[nodiscard]] bool goes_on() const { return settings_.on_failure == OnStoreFailure::go_on; }
+    [[nodiscard]] bool never_says_unstored() const {
+        return settings_.on_failure == OnStoreFailure::be_silent;
+    }
+    [[nodiscard]] bool is_silent() const {
+        return never_says_unstored() && !std::holds_alternative<phase::Sound>(phase_);
+    }
 
     Settings settings_;
     Host host_;
@@ -217,6 +245,15 @@ class CommitGate {
     Duration pause_{};
     /// An exception has left memory half changed.
     bool is_broken_ = false;
+
+    /// Kept beside what the switchboard remembers: not put yet; told by the journal at the start.
+    Changes own_changes_;
+    std::vector<DeviceKept> devices_;
+    std::vector<UntoldKept> untold_;
+    std::uint64_t last_untold_ = 0;
+
+    /// Decided while the store took nothing, and not to be said before it does.
+    Effects unsaid_;
 
     /// What ended while nobody could tell, and nothing more is to be said of: there may be very
     /// many, so all else goes first.

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "host/bus.hpp"
 #include "host/commit_gate.hpp"
@@ -46,6 +47,8 @@ struct EventToPublish {
     int qos = 1;
     /// As in `Delivery`.
     bool alone = false;
+    /// As in `Publication`.
+    std::shared_ptr<const void> telling{};
     std::string msgpack{};
     std::string json{};
     const std::string& in(Encoding encoding, const UserId& reader);
@@ -61,6 +64,17 @@ struct ToPublish {
     [[nodiscard]] std::size_t bytes_for_each() const { return size_for_each; }
 };
 
+/// What a host can do, in the words of `status`.
+struct HostKind {
+    std::string_view host = "broker";
+    std::string_view sender = "connection";
+    std::string_view presence = "connection";
+    /// Of a service: on how many machines is stored what is said.
+    std::optional<int> copies{};
+    /// And what of the broker's nobody has looked at.
+    std::vector<std::string_view> unchecked{};
+};
+
 /// Hands the switchboard what happens in the broker, and publishes what it decides. Each user gets
 /// replies and events in the order of the decisions (outbox.hpp); an invitation with many receivers
 /// does not delay the others. The host's thread.
@@ -72,6 +86,10 @@ class Signaling {
         std::string version;
         /// Without it nothing is retained for all to read.
         bool tells_status = true;
+        /// What `status` tells of the host (contract, section 10).
+        HostKind host{};
+        /// How requests are read there.
+        Intake intake{};
         CommitGate::Settings gate{};
     };
 
@@ -100,6 +118,9 @@ class Signaling {
     void handle(const Caller& caller, const RawRequest& raw, ReplyAddress reply_to, Instant now);
 
     void apply(std::span<const PresenceChange> changes, Instant now);
+    /// What the host is to remember beside the switchboard; and, once, what it remembered.
+    void keep(Changes changes) { gate_.keep(std::move(changes)); }
+    [[nodiscard]] std::vector<DeviceKept> take_devices() { return gate_.take_devices(); }
 
     /// Does what is due, and publishes more of what waits; true if it published
     /// some of that, or there is more.
@@ -135,6 +156,7 @@ class Signaling {
 };
 
 /// The retained `status` (contract, section 2), as JSON.
-std::string status_of(const Signaling::Settings& settings, std::string_view store);
+std::string status_of(const Signaling::Settings& settings, std::string_view server_epoch,
+                      std::string_view store);
 
 }  // namespace beckon

@@ -135,6 +135,10 @@ class StoreFile {
     void apply(const MemberKept& kept);
     void apply(const MemberGone& gone);
     void apply(const GroupGone& gone);
+    void apply(const DeviceKept& kept);
+    void apply(const DeviceForgotten& forgotten);
+    void apply(const UntoldKept& kept);
+    void apply(const UntoldDone& done);
     void all_are_due(Instant now);
     void list_ended();
     /// What its inviter and its invitees find in their history.

@@ -144,14 +144,61 @@ struct GroupGone {
     bool operator==(const GroupGone&) const = default;
 };
 
-using Change =
-    std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, CallKept, ParticipantKept,
-                 InvitationForgotten, GroupKept, MemberKept, MemberGone, GroupGone>;
+// What a host remembers beside that, if devices tell it that they are there, and if they do not
+// notice when it is gone (contract, section 10). No switchboard makes or is made of these.
+
+/// A device, by the last `here` of it.
+struct DeviceKept {
+    UserId user;
+    DeviceTag device{};
+    std::string run{};
+    Duration again{};
+    bool online = false;
+    /// Until when it is, or since when it is not.
+    Instant time{};
+    bool operator==(const DeviceKept&) const = default;
+};
+
+struct DeviceForgotten {
+    UserId user;
+    DeviceTag device{};
+    bool operator==(const DeviceForgotten&) const = default;
+};
+
+/// An event that perhaps not all have been told, as JSON.
+struct UntoldKept {
+    std::uint64_t number = 0;
+    std::vector<UserId> to{};
+    std::string event{};
+    /// As in `Delivery`.
+    bool online_only = false;
+    bool alone = false;
+    Instant since{};
+    bool operator==(const UntoldKept&) const = default;
+};
+
+/// All have been told.
+struct UntoldDone {
+    std::uint64_t number = 0;
+    bool operator==(const UntoldDone&) const = default;
+};
+
+using Change = std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, CallKept,
+                            ParticipantKept, InvitationForgotten, GroupKept, MemberKept, MemberGone,
+                            GroupGone, DeviceKept, DeviceForgotten, UntoldKept, UntoldDone>;
+
+/// Nothing for a switchboard.
+inline bool is_of_host(const Change& change) {
+    return std::holds_alternative<DeviceKept>(change) ||
+           std::holds_alternative<DeviceForgotten>(change) ||
+           std::holds_alternative<UntoldKept>(change) || std::holds_alternative<UntoldDone>(change);
+}
 
 /// In order: an invitation comes before its data, notes, invitees and call, a note before the
 /// invitees that refer to it, a call before its participants and they after the invitees, a group
 /// before its members. The shortest tell each once, as it stands, and nothing of what is gone: all
-/// groups, then the invitations by their number, each with all that belongs to it.
+/// groups, then the invitations by their number, each with all that belongs to it; and what is the
+/// host's, at the end.
 using Changes = std::vector<Change>;
 
 }  // namespace beckon

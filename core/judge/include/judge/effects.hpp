@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <variant>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct Delivery {
     bool online_only = false;
     /// Each of them reads itself alone as the event's `invitees`, which are left out here.
     bool alone = false;
+    /// Where the host remembers what it has to tell: by this number.
+    std::uint64_t untold = 0;
     bool operator==(const Delivery&) const = default;
 };
 

@@ -48,6 +48,8 @@ class Switchboard {
         bool stored = false;
         /// Operators are named: what they may ask and hear (contract, section 8a) is kept at hand.
         bool operators = false;
+        /// Devices say themselves that they are there (contract, section 10).
+        bool presence_is_told = false;
         /// `now` may lie so much behind the time that it is, and what is due waits until it is over
         /// in any case. A clock that shows whole milliseconds: 1.
         Duration clock_step{};
@@ -102,6 +104,9 @@ class Switchboard {
     void count_absence_from(Instant now);
     /// That was all. No invitation gets a number up to this one, which was given before.
     void go_on_after(std::uint64_t last_number);
+
+    /// Nothing was forgotten since this began: what is told to tell one start from another.
+    void go_on_in(std::string server_epoch);
 
     /// Whether an invitation goes on, so that there may be more to be said of it.
     [[nodiscard]] bool is_open(const InvitationId& id) const;

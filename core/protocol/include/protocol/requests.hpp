@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -438,14 +439,24 @@ inline constexpr std::int64_t most_history_page = 200;
 struct Here {
     std::string run;
     bool gone = false;
+    /// Silent for so long, it is gone.
+    std::optional<Duration> again{};
 
     static constexpr std::string_view verb = "here";
     static void fields(auto& m, auto& v) {
         v.required("run", m.run);
         v.flag("gone", m.gone);
+        v("again_ms", m.again);
     }
     bool operator==(const Here&) const = default;
 };
+inline constexpr std::size_t most_run_bytes = 128;
+inline constexpr Duration default_again{600'000};
+inline constexpr Duration most_again{3'600'000};
+/// How long the device counts as there that says this and nothing more.
+inline Duration again_of(const Here& here) {
+    return std::min(here.again.value_or(default_again), most_again);
+}
 
 /// `operator/online`: who has a device online, by name
 struct ListOnline {

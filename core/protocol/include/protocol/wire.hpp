@@ -37,14 +37,17 @@ inline constexpr int max_depth = 8;
 /// form, in small bodies only.
 struct Decoded {
     std::optional<Req> req{};
+    /// Only where it is asked for.
+    std::optional<std::string> device{};
     std::optional<Refusal> refusal{};
 };
 
 /// Reads `payload` into `body`, which already holds what the topic says.
 /// Checks the size of `payload`, its form, each field's type, and the size of
 /// its texts; what a field may mean is for intake.hpp.
-/// On a refusal `body` is to be thrown away.
-Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body);
+/// On a refusal `body` is to be thrown away. `with_device`: devices name themselves here.
+Decoded decode_request(std::string_view payload, const Limits& limits, RequestBody& body,
+                       bool with_device = false);
 
 /// The `req` of a body that is not to be read, if it is small.
 std::optional<Req> find_req(std::string_view payload);

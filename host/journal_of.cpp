@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "journal_of.hpp"
-
 #include <chrono>
 
 #include "host/device_tags.hpp"
+#include "host/host_options.hpp"
 #include "host/sqlite_journal.hpp"
 
 namespace beckon {
 
-std::unique_ptr<Journal> journal_of(const Options& options) {
+std::unique_ptr<Journal> journal_of(const HostOptions& options) {
     if (!has_store(options)) {
         return nullptr;
     }
