@@ -36,8 +36,6 @@ constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds most_pause{5000};
 /// Until one's own request has to have come back.
 constexpr std::chrono::seconds probe_patience{5};
-/// MQTT 5: reason codes from here on are refusals.
-constexpr int first_refusal = 0x80;
 constexpr int session_taken_over = 0x8E;
 constexpr int quota_exceeded = 0x97;
 /// Published by this very process.

@@ -8,6 +8,9 @@ struct mosquitto;
 
 namespace beckon {
 
+/// MQTT 5: reason codes from here on are refusals.
+constexpr int first_refusal = 0x80;
+
 /// Where a broker is, and by what it is spoken to.
 struct BrokerAddress {
     std::string host;

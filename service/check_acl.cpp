@@ -27,7 +27,6 @@ using Milliseconds = std::chrono::milliseconds;
 constexpr Milliseconds patience{10'000};
 /// What goes another way than the answer that was waited for is there by then.
 constexpr Milliseconds settling{500};
-constexpr int first_refusal = 0x80;
 
 std::string random_word() { return DeviceTag(random_bits()).str(); }
 

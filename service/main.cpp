@@ -21,7 +21,7 @@ constexpr int wrong_usage = 64;
 constexpr int something_is_wrong = 1;
 constexpr int cannot_go_on = 70;
 /// A broker that is not there may keep the connection's thread, and a disk the store's.
-constexpr std::chrono::seconds patience_at_end{10};
+constexpr std::chrono::seconds patience_of_the_process{10};
 
 void block_signals() {
     sigset_t signals;
@@ -37,7 +37,7 @@ int serve(const ServiceOptions& options) {
     auto service = std::make_unique<Service>(options);
     const int code = service->run();
     std::thread([code] {
-        std::this_thread::sleep_for(patience_at_end);
+        std::this_thread::sleep_for(patience_of_the_process);
         std::_Exit(code);
     }).detach();
     service.reset();

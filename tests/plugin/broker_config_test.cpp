@@ -42,7 +42,13 @@ class ConfigFolder {
     fs::path path_;
 };
 
-const Options open{.other_topics = Policy::allow};
+Options saying(Policy other_topics) {
+    Options options;
+    options.other_topics = other_topics;
+    return options;
+}
+
+const Options open = saying(Policy::allow);
 
 /// The one sentence that there is.
 std::string only_doubt(const Options& options, const ConfigCheck& config) {
@@ -74,8 +80,8 @@ TEST_CASE("an_ordinary_configuration_is_fine") {
 
 TEST_CASE("an_other_topics_that_does_not_fit_the_rest_is_doubted") {
     const ConfigFolder folder;
-    const Options allow{.other_topics = Policy::allow};
-    const Options defer{.other_topics = Policy::defer};
+    const Options allow = saying(Policy::allow);
+    const Options defer = saying(Policy::defer);
     const auto alone = folder.check(ours);
     CHECK(doubts_about(allow, alone).empty());
     CHECK(says(only_doubt(defer, alone), "all topics but Beckon's are denied"));
@@ -112,9 +118,10 @@ TEST_CASE("a_bridge_that_carries_inboxes_out_is_doubted") {
         CHECK(doubts_about(open, folder.check(ours + "connection cloud\ntopic " + topic + "\n"))
                   .empty());
     }
-    CHECK(doubts_about({.word = "bell", .other_topics = Policy::allow},
-                       folder.check(ours + "connection cloud\ntopic beckon/# out\n"))
-              .empty());
+    Options bell = open;
+    bell.word = "bell";
+    CHECK(
+        doubts_about(bell, folder.check(ours + "connection cloud\ntopic beckon/# out\n")).empty());
 }
 
 TEST_CASE("a_size_at_which_the_broker_drops_what_beckon_takes_is_doubted") {
