@@ -481,7 +481,10 @@ static void note_call(Device* device, Request* request, const struct beckon_call
     request->asked = request->again_at = device->now;
     request->deadline = device->now + PATIENCE_MS;
     request->in_group = call->group != NULL;
-    request->traits = call->traits;
+    request->traits = call->traits & (request->verb == VERB_INVITE    ? (uint8_t)~BECKON_ALL
+                                      : request->verb == VERB_MESSAGE ? BECKON_ONLINE_ONLY
+                                      : request->verb == VERB_HANGUP  ? BECKON_ALL
+                                                                      : 0);
     request->visibility = (uint8_t)call->visibility & 3;
     if (request->verb == VERB_SIGNAL) {
         request->value = device->seq++;
@@ -504,8 +507,9 @@ int beckon_ask(Device* device, const struct beckon_call* call, uint32_t now) {
     if (device->link == BECKON_NO_BECKON) {
         return BECKON_NOT_THERE;
     }
-    if (!beckon_is_id(about) ||
-        call->count > BECKON_INVITEES - (call->verb == BECKON_INVITE && call->group == NULL)) {
+    const unsigned most = call->verb == BECKON_INVITE ? BECKON_INVITEES - (call->group == NULL)
+                                                      : call->verb == BECKON_SEND_SIGNAL;
+    if (!beckon_is_id(about) || call->verb > BECKON_SEND_MESSAGE || call->count > most) {
         return BECKON_INVALID;
     }
     Request* const request =

@@ -306,6 +306,12 @@ class Limits(unittest.TestCase):
         self.assertEqual(ask(self.player, "one", "user/alice/invite", {"also": also}), -2)
         self.assertGreater(ask(self.player, "one", "user/alice/invite", {"also": also[:7]}), 0)
 
+    def test_a_signal_is_to_one_or_all_and_no_trait_is_where_it_does_not_belong(self):
+        self.assertEqual(self.player.call("one", "signal", "x - - t61 0 63 0 - alice carol"), -2)
+        self.assertGreater(self.player.call("two", "signal", "x - - t61 0 63 0 - alice"), 0)
+        self.assertEqual(set(msgpack.unpackb(self.player.sent.pop()[1])), {"req", "device", "data", "seq", "to"})
+        self.assertEqual(self.player.call("three", "accept", "x - - - 0 0 0 - alice"), -2)
+
     def test_a_packet_that_the_applications_buffer_does_not_hold_ends_that_call(self):
         self.player.do("buffer", "200")
         ask(self.player, "one", "invitation/x/accept", {"data": "x" * 300})
