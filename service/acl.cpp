@@ -123,10 +123,15 @@ std::string hivemq_permission(const std::string& topic, std::string_view activit
 
 std::string hivemq(const AclSubject& subject) {
     const auto root = root_of(subject);
+    std::string operators;
+    for (const auto& user : subject.operators) {
+        operators += (operators.empty() ? " (" : ", ") + user;
+    }
+    operators += operators.empty() ? "" : ")";
     std::string rules =
         "<!-- For credentials.xml of the File RBAC extension: give " + subject.service +
-        " the role beckond, users the role beckon, operators both beckon and beckon-operator. "
-        "-->\n<roles>\n  <role><id>beckond</id><permissions>\n" +
+        " the role beckond, users the role beckon, operators" + operators +
+        " both beckon and beckon-operator. -->\n<roles>\n  <role><id>beckond</id><permissions>\n" +
         hivemq_permission(root + "/#", "ALL") +
         "  </permissions></role>\n  <role><id>beckon</id><permissions>\n";
     for (const char* const request : requests) {

@@ -84,7 +84,8 @@ class WhatThePagesHaveOfTheCode(unittest.TestCase):
 
     def options(self):
         """All that the plugin takes."""
-        names = re.findall(r'option\.name == "(\w+)"', (ROOT / "broker_plugin/options.cpp").read_text(encoding="utf-8"))
+        names = [name for source in ("broker_plugin/options.cpp", "host/host_options.cpp")
+                 for name in re.findall(r'\bname == "(\w+)"', (ROOT / source).read_text(encoding="utf-8"))]
         names += re.findall(r'LimitInfo\{"(\w+)"',
                             (ROOT / "core/protocol/include/protocol/limits.hpp").read_text(encoding="utf-8"))
         self.assertGreater(len(names), 30)
