@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bodies.hpp"
+#include "host/host_options.hpp"
 #include "input.hpp"
 #include "protocol/wire.hpp"
 #include "stub_broker.hpp"
