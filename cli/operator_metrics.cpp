@@ -64,7 +64,7 @@ std::string why_not_free(const addrinfo& place) {
     const int on = 1;
     setsockopt(tried, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const bool is_free = ::bind(tried, place.ai_addr, place.ai_addrlen) == 0;
-    const std::string why = is_free ? "" : std::generic_category().message(errno);
+    std::string why = is_free ? "" : std::generic_category().message(errno);
     ::close(tried);
     return why;
 }

@@ -153,13 +153,13 @@ void beckon_inbox_not_invited(struct beckon_device* device, beckon_value id);
 void beckon_inbox_disown(struct beckon_device* device, beckon_value id);
 void beckon_inbox_cancelling(struct beckon_device* device, beckon_value id, bool on_its_way);
 void beckon_inbox_speaks(struct beckon_device* device, beckon_value epoch);
-void beckon_inbox_event(struct beckon_device* device, beckon_value event);
+void beckon_inbox_event(struct beckon_device* device, beckon_value map);
 /** An item of `sync`. */
-void beckon_inbox_listed(struct beckon_device* device, beckon_value info);
+void beckon_inbox_listed(struct beckon_device* device, beckon_value map);
 /** A page of `get`. */
-void beckon_inbox_got(struct beckon_device* device, beckon_value info, bool first, bool last);
+void beckon_inbox_got(struct beckon_device* device, beckon_value map, bool first, bool last);
 void beckon_inbox_replied(struct beckon_device* device, const struct beckon_request* asked,
-                          const struct fields* reply);
+                          const struct fields* fields);
 void beckon_inbox_forgotten(struct beckon_device* device, beckon_value id);
 void beckon_inbox_begin_sync(struct beckon_device* device, bool again);
 void beckon_inbox_end_sync(struct beckon_device* device);

@@ -324,9 +324,11 @@ void BrokerLink::Session::arrived(const mosquitto_message& message,
                     .sender = sender_in(*below),
                     .retain = message.retain};
     if (arrived.sender) {
-        arrived.reply_to =
-            read_reply_address(properties, link_.topics_, *arrived.sender,
-                               encoding_of(arrived.payload), [](void* value) { std::free(value); });
+        arrived.reply_to = read_reply_address(
+            properties, link_.topics_, *arrived.sender, encoding_of(arrived.payload),
+            [](void* value) {
+                std::free(value);  // NOLINT(cppcoreguidelines-no-malloc): Mosquitto's
+            });
     }
     {
         const std::scoped_lock lock(link_.mutex_);

@@ -58,7 +58,8 @@ void log_line(LogLevel level, const std::string& sentence) {
     const char* const mark = level == LogLevel::error     ? "<3>"
                              : level == LogLevel::warning ? "<4>"
                                                           : "<5>";
-    std::fprintf(stderr, "%sbeckon: %s\n", to_journal ? mark : "", sentence.c_str());
+    static_cast<void>(
+        std::fprintf(stderr, "%sbeckon: %s\n", to_journal ? mark : "", sentence.c_str()));
 }
 
 std::shared_ptr<const void> ServiceBus::telling(std::uint64_t untold) {
