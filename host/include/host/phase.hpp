@@ -134,6 +134,8 @@ struct Trying {
     Instant since{};
     /// Judged when the trial succeeds.
     Line<Asked> waiting{};
+    /// What these ask now waits behind that.
+    std::unordered_set<UserId> who_waits{};
 };
 
 }  // namespace phase
