@@ -316,14 +316,11 @@ void CommitGate::judge(phase::Refusing& refusing, Asked asked, Instant now) {
 }
 
 void CommitGate::judge(phase::Trying& trying, Asked asked, Instant now) {
-    // A cancel does not overtake the invite that waits.
-    const bool is_behind_own = trying.who_waits.contains(asked.sender.user);
-    if (!is_behind_own && judge_and_say(asked, trying.unstored, now)) {
+    if (judge_and_say(asked, trying.unstored, now)) {
         return;
     }
     if (!goes_on() && trying.waiting.has_room() && now < trying.since + settings_.patience) {
         const auto bytes = bytes_of(asked.request);
-        trying.who_waits.insert(asked.sender.user);
         trying.waiting.push(std::move(asked), bytes);
     } else {
         refuse(asked);
@@ -530,7 +527,6 @@ void CommitGate::turn(phase::Refusing& refusing, Instant now) {
 void CommitGate::turn(phase::Trying& trying, Instant now) {
     if (now >= trying.since + settings_.patience) {
         refuse_all(trying.waiting);
-        trying.who_waits.clear();
     }
 }
 

@@ -28,16 +28,6 @@ bool has_cause(const Effects& effects) {
     });
 }
 
-/// It tells how something stands, and for how long still.
-bool tells_standing(const phase::Held& held) {
-    const auto* const reply = held.asked && !held.changed && held.effects.size() == 1
-                                  ? std::get_if<Reply>(&held.effects.front())
-                                  : nullptr;
-    return reply != nullptr && (std::holds_alternative<Got>(reply->body) ||
-                                std::holds_alternative<Synced>(reply->body) ||
-                                std::holds_alternative<OpenListed>(reply->body));
-}
-
 }  // namespace
 
 void CommitGate::look_at_journal(Instant now) {
@@ -136,34 +126,14 @@ void CommitGate::stall(Instant now) {
     tell_failing("a commit takes longer than " + std::to_string(settings_.patience.count()) +
                  " ms");
     phase::Stalled stalled;
-    Line<Asked> again;
     if (goes_on()) {
         stalled.said_until = now;
         say_all(std::get<phase::Sound>(phase_).held);
     } else {
-        auto& sound = std::get<phase::Sound>(phase_);
-        again = take_standing(sound.held);
-        stalled = stalled_from(std::move(sound));
+        stalled = stalled_from(std::move(std::get<phase::Sound>(phase_)));
         switchboard_->store_takes_nothing(true);
     }
     phase_ = std::move(stalled);
-    judge_all(std::move(again), now);
-}
-
-/// Who asked how something stands is not told that later, when the clock has gone on.
-Line<phase::Asked> CommitGate::take_standing(Line<Held>& held) {
-    Line<Asked> standing;
-    Line<Held> rest;
-    while (!held.empty()) {
-        Held one = held.pop();
-        if (tells_standing(one)) {
-            standing.push(std::move(*one.asked), 0);
-        } else {
-            rest.push(std::move(one), 0);
-        }
-    }
-    held = std::move(rest);
-    return standing;
 }
 
 void CommitGate::say_all(Line<Held>& held) const {
@@ -332,7 +302,6 @@ void CommitGate::become_refusing(Changes unstored, Instant now) {
 void CommitGate::try_journal(Line<Asked> waiting, Instant now) {
     put_ = journal_->put({});
     phase::Trying trying{.ticket = put_, .since = now, .waiting = std::move(waiting)};
-    trying.waiting.for_each([&](const Asked& one) { trying.who_waits.insert(one.sender.user); });
     trying.unstored = std::move(std::get<phase::Refusing>(phase_).unstored);
     phase_ = std::move(trying);
 }

@@ -189,7 +189,6 @@ class CommitGate {
     // From phase to phase; each is the last thing that is done in the phase before.
     void look_at_journal(Instant now);
     void stall(Instant now);
-    static Line<Asked> take_standing(Line<Held>& held);
     phase::Stalled stalled_from(phase::Sound sound);
     void say_undoubted(Effects& effects, const Doubt& doubt) const;
     void say_all(Line<Held>& held) const;

@@ -134,8 +134,6 @@ struct Trying {
     Instant since{};
     /// Judged when the trial succeeds.
     Line<Asked> waiting{};
-    /// What these ask now waits behind that.
-    std::unordered_set<UserId> who_waits{};
 };
 
 }  // namespace phase
