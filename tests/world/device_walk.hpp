@@ -126,8 +126,6 @@ class Walk {
         int call_ends = 0;
         std::set<std::pair<unsigned, std::string>> modified{};
         bool asked_to_cancel = false;
-        /// It has come into the call by `join`: pending, as far as it knew.
-        bool joined = false;
         /// Its invite failed, though it may have been made.
         bool gave_up = false;
         int rung = 0;
@@ -140,7 +138,6 @@ class Walk {
     struct Asked {
         Instant due{};
         std::optional<InvitationId> invite{};
-        std::optional<InvitationId> join{};
         /// And what was answered.
         std::optional<std::pair<InvitationId, State>> answer{};
     };
@@ -348,8 +345,6 @@ class Walk {
             asked.answer = {accept->id, State::accepted};
         } else if (const auto* reject = std::get_if<Reject>(&body)) {
             asked.answer = {reject->id, State::rejected};
-        } else if (const auto* join = std::get_if<Join>(&body)) {
-            asked.join = join->id;
         } else if (const auto* cancel = std::get_if<Cancel>(&body)) {
             apps_.at(&site).seen[cancel->id].asked_to_cancel = true;
         }
@@ -519,9 +514,6 @@ class Walk {
             require(world_.decided(id).size() > 1 ||
                         (part.state == state && own(site, part.by, part.by_device)),
                     id, "an answer that was taken, and does not stand");
-        }
-        if (asked->second.join && ok) {
-            app.seen[*asked->second.join].joined = true;
         }
         const auto* refusal = reply != nullptr ? std::get_if<Refusal>(&reply->body) : nullptr;
         ++counts_[refusal != nullptr ? std::string(info(refusal->error).name)
@@ -706,12 +698,6 @@ class Walk {
         }
         if (decided->inviter != site.user) {
             const auto& part = decided->parts.at(site.user);
-            if (story_.network == Network::nasty && seen.joined && ended.here &&
-                ended.state == State::accepted) {
-                // Whether `join` was the accept is told by events alone, which were lost: who had
-                // accepted with another device, or timed out, comes into the call by it likewise.
-                return;
-            }
             check_end(site, ended, part.state, part);
             require(ended.here == own(site, part.by, part.by_device) ||
                         (is_unclear(seen, site, part) && !ended.by_device),

@@ -465,19 +465,16 @@ class World {
     Instant quiet_at_{};
     /// What was put when, and was not said before the journal's last step.
     std::map<InvitationId, std::vector<Put>> puts_{};
-    /// By ticket, what was put when and is not stored.
-    std::deque<std::pair<std::uint64_t, Instant>> unstored_{};
     /// Until then no request is decided that would have to be stored.
     bool takes_nothing_ = false;
     std::optional<std::uint64_t> trial_{};
     std::uint64_t stored_ = 0;
-    /// What the store knows of the time: the clocks at the last commit.
+    /// What the store knows of the time: the clocks at the last commit. After a start that could
+    /// not tell how long ago that was, it counts as that start.
     struct KeptClock {
         Instant at{};
         unsigned boot = 1;
         bool wall_is_right = true;
-        /// So long ago that was at a start since that could not tell.
-        Duration unproven{};
     };
     KeptClock kept_clock_{};
     /// An invitation or a group that is on its way to the medium; and until when which was. What

@@ -19,21 +19,6 @@ bool is_unstored(const EventBody& body) {
            std::holds_alternative<SignalEvent>(body);
 }
 
-/// Somebody was lost, which does not follow from what is stored.
-bool tell_of_loss(const Changes& changes) {
-    return std::any_of(changes.begin(), changes.end(), [](const Change& change) {
-        const auto* invitee = std::get_if<InviteeKept>(&change);
-        const auto* call = std::get_if<CallKept>(&change);
-        return (invitee != nullptr && invitee->by && !invitee->device) ||
-               (call != nullptr && call->reason == "connection_lost");
-    });
-}
-
-bool tells_standing(const RequestBody& asked) {
-    return std::holds_alternative<Get>(asked) || std::holds_alternative<Sync>(asked) ||
-           std::holds_alternative<ListOpen>(asked);
-}
-
 }  // namespace
 
 // ------------------------------------------------------------- its life
@@ -55,11 +40,9 @@ void World::watch_medium() {
             .wall_is_right = wall_is_right_};
     };
     medium_.on_put = [this](std::uint64_t ticket, const Changes& changes) {
-        unstored_.emplace_back(ticket, now_);
         if (changes.empty()) {
             trial_ = ticket;
         }
-        const bool casts_doubt = is_asked_ || tell_of_loss(changes);
         for (const Change& change : changes) {
             if (const auto* kept = std::get_if<InvitationKept>(&change)) {
                 puts_[kept->id].push_back({kept->rev, ticket, now_});
@@ -69,7 +52,7 @@ void World::watch_medium() {
                     if constexpr (requires { one.group; }) {
                         doubtful_.push_back({ticket, one.group.str(), 0});
                     } else if constexpr (requires { one.inviter; }) {
-                        doubtful_.push_back({ticket, one.id.str(), casts_doubt ? 0 : one.rev});
+                        doubtful_.push_back({ticket, one.id.str(), is_asked_ ? 0 : one.rev});
                     }
                 },
                 change);
@@ -77,8 +60,7 @@ void World::watch_medium() {
     };
     medium_.on_stored = [this](std::uint64_t ticket) {
         stored_ = ticket;
-        std::erase_if(unstored_, [&](const auto& one) { return one.first <= ticket; });
-        kept_clock_ = {.at = now_, .boot = boots_, .wall_is_right = wall_is_right_, .unproven = {}};
+        kept_clock_ = {.at = now_, .boot = boots_, .wall_is_right = wall_is_right_};
         no_more_in_doubt(ticket);
     };
     medium_.on_progress = [this](const Journal::Progress& progress) {
@@ -98,7 +80,6 @@ void World::watch_medium() {
     medium_.on_give_up = [this] {
         trial_.reset();
         takes_nothing_ = true;
-        unstored_.clear();
         forget_puts([this](const Put& one) { return one.ticket > stored_; });
         for (auto& one : asked_) {
             one.waits = one.replies == 0;
@@ -120,7 +101,6 @@ void World::begin_life() {
     takes_nothing_ = is_dying_ = journal_is_planned_ = false;
     trial_.reset();
     puts_.clear();
-    unstored_.clear();
     stored_ = 0;
     doubtful_.clear();
     quiet_at_ = began_at_ = now_;
@@ -152,17 +132,9 @@ void World::make_gate() {
                     note([&] {
                         return failure ? "the store fails: " + *failure : "the store works";
                     });
-                    for (auto& one : asked_) {
-                        // Who asks how something stands is told how it stands now, if anything.
-                        one.waits = one.waits || (failure && one.replies == 0 && one.request &&
-                                                  tells_standing(one.request->body));
-                    }
-                    // Who was lost since the first that is not stored is perhaps there again.
-                    const auto at = failure && !unstored_.empty() ? unstored_.front().second : now_;
-                    unjudged_.push_back(
-                        {at, failure ? 0 : ++turn_, {}, [this, at, works = !failure] {
-                             promises_->store_works(works, at);
-                         }});
+                    unjudged_.push_back({now_, ++turn_, {}, [this, works = !failure, at = now_] {
+                                             promises_->store_works(works, at);
+                                         }});
                 },
             .tell_online =
                 [this](const auto& tell) {
@@ -225,18 +197,18 @@ void World::start_broker(Start how) {
     }
     const bool is_proven =
         kept_clock_.boot == boots_ || (kept_clock_.wall_is_right && wall_is_right_);
-    // Until something is stored, the next start proves no more than this one; or all of it.
-    const auto passed = now_ - kept_clock_.at;
-    const auto before = std::exchange(kept_clock_.unproven, is_proven ? Duration(0) : passed);
+    const auto unproven = now_ - kept_clock_.at;
+    if (!is_proven) {
+        // Until something is stored, the next start proves no more than this one.
+        kept_clock_.at = now_;
+    }
     begin_life();
     const auto epoch = "epoch-" + std::to_string(life_);
     if (settings.stores) {
         promises_->restarted(now_,
                              {.server_epoch = epoch,
                               .sure_until = sure_until,
-                              .unproven = is_proven ? std::nullopt
-                                                    : std::optional(passed - before),
-                              .proven_after_all = is_proven ? before : Duration(0)});
+                              .unproven = is_proven ? std::nullopt : std::optional(unproven)});
     } else {
         promises_ = std::make_unique<Promises>(settings.limits, epoch, settings.limits_bite);
         for (std::size_t i = 0; i < sites_.size(); ++i) {
@@ -504,21 +476,14 @@ Instant World::decided_at(const Event& event) const {
     if (journal_ == nullptr) {
         return now_;
     }
-    std::optional<Instant> at;
     if (const auto puts = puts_.find(event.id); puts != puts_.end()) {
-        // What happens in a call has the rev of what came before it: of those the last is its own.
-        // The end of a call is the last of all.
-        const bool ends_call = std::holds_alternative<CallEnded>(event.body);
-        const bool raises =
-            std::visit([]<class Body>(const Body&) { return raises_rev<Body>; }, event.body);
         for (const Put& put : puts->second) {
-            const bool is_it = put.rev == event.rev ? !at || !raises : !at || ends_call;
-            if (put.rev >= event.rev && put.ticket <= stored_ && is_it) {
-                at = put.at;
+            if (put.rev >= event.rev && put.ticket <= stored_) {
+                return put.at;
             }
         }
     }
-    return at ? *at : due_of(event);
+    return due_of(event);
 }
 
 void World::no_more_in_doubt(std::uint64_t up_to) {

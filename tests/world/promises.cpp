@@ -151,8 +151,7 @@ class Promises::Model {
                 lost_at_[known.inviter] = *lost(known);
             }
             if (known.lives()) {
-                *known.call->started_at +=
-                    how.unproven.value_or(Duration(0)) - how.proven_after_all;
+                *known.call->started_at += how.unproven.value_or(Duration(0));
                 for (auto& one : known.call->participants) {
                     one.was_online.doubt(how.sure_until);
                     one.signalled.clear();

@@ -198,8 +198,6 @@ class Promises {
         /// It could not be proven that time passed: so long nothing was seen to go on, and all that
         /// was pending is due.
         std::optional<Duration> unproven{};
-        /// An earlier start could not prove it, and stored nothing of that.
-        Duration proven_after_all{};
     };
     /// The switchboard was made again from what was stored of it: nobody is there.
     void restarted(Instant now, const Restarted& how);
