@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 #include <set>
 #include <utility>
-
-#include "protocol/ids.hpp"
 
 namespace beckon {
 
@@ -85,8 +80,7 @@ std::variant<Options, std::string> read_options(std::span<const GivenOption> giv
         return spelled("other_topics") +
                " is missing: say auto, allow or defer (allow: Beckon lets every client use the "
                "topics that are not its own; defer: the broker's acl_file or another plugin "
-               "decides, "
-               "and without one Mosquitto denies them all; auto: whichever the broker's "
+               "decides, and without one Mosquitto denies them all; auto: whichever the broker's "
                "configuration needs)";
     }
     if (auto wrong = check_together(options, spelled(""))) {

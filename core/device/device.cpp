@@ -20,7 +20,6 @@ constexpr Duration soon{1'000};
 /// Until a request without a reply is repeated; then twice as long, and twice.
 constexpr Duration first_repeat{2'000};
 constexpr unsigned max_doublings = 2;
-/// How long a device counts as there that does not say how long.
 /// What every broker takes.
 constexpr std::size_t always_taken = 1'024;
 
