@@ -132,19 +132,14 @@ void CommitGate::load(Instant now) {
         });
         name_epoch();
         if (damage_) {
-            // What was told is void.
-            switchboard_ = new_switchboard();
-            devices_.clear();
-            untold_.clear();
+            begin_with_nothing();
         }
         switchboard_->go_on_after(journal_->last_number());
         effects = switchboard_->advance(now);
     } catch (const InvariantBroken& broken) {
         damage_ = journal_->set_aside(broken.what());
         name_epoch();
-        switchboard_ = new_switchboard();
-        devices_.clear();
-        untold_.clear();
+        begin_with_nothing();
     }
     auto& sound = std::get<phase::Sound>(phase_);
     Changes changes = switchboard_->take_changes();
@@ -157,6 +152,13 @@ void CommitGate::load(Instant now) {
     if (!effects.empty()) {
         sound.held.push({.ticket = put_, .effects = std::move(effects)}, 0);
     }
+}
+
+/// What the journal told is void.
+void CommitGate::begin_with_nothing() {
+    switchboard_ = new_switchboard();
+    devices_.clear();
+    untold_.clear();
 }
 
 void CommitGate::restore_own(Change&& change) {

@@ -142,7 +142,7 @@ class CommitGate {
     [[nodiscard]] std::unique_ptr<Switchboard> new_switchboard() const;
     void load(Instant now);
     void name_epoch();
-
+    void begin_with_nothing();
     void restore_own(Change&& change);
     void tell_untold(Instant now);
     void add_untold(Effects& effects, Changes& changes, Instant now);
