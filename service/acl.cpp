@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 namespace beckon {
 
@@ -16,6 +17,17 @@ constexpr std::array inboxes{"/event", "/json", "/reply", "/reply/#"};
 constexpr std::array of_operators{"/operator/counters", "/operator/refused", "/operator/absent"};
 
 std::string root_of(const AclSubject& subject) { return subject.word + "/v1"; }
+
+/// a, b, each as `spell` says.
+std::string listed(const auto& items, const auto& spell) {
+    std::string text;
+    for (const auto& item : items) {
+        text += (text.empty() ? "" : ", ") + spell(item);
+    }
+    return text;
+}
+
+std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 std::string mosquitto_patterns(const AclSubject& subject) {
     const auto root = root_of(subject);
@@ -63,11 +75,8 @@ std::string ejabberd(const AclSubject& subject) {
         "# For ejabberd.yml. Its names are in lower case: start beckond with --fold-case yes. "
         "HOST is yours.\n"
         "acl:\n  beckond:\n    user: [\"" +
-        subject.service + "@HOST\"]\n  beckon_operators:\n    user: [";
-    for (const auto& user : subject.operators) {
-        rules += (user == subject.operators.front() ? "\"" : ", \"") + user + "@HOST\"";
-    }
-    rules +=
+        subject.service + "@HOST\"]\n  beckon_operators:\n    user: [" +
+        listed(subject.operators, [](const auto& user) { return quoted(user + "@HOST"); }) +
         "]\naccess_rules:\n  beckond: {allow: beckond}\n"
         "  beckon_operators: {allow: [beckond, beckon_operators]}\n"
         "  beckon_users: {allow: all}\nmodules:\n  mod_mqtt:\n"
@@ -86,15 +95,6 @@ std::string ejabberd(const AclSubject& subject) {
     return rules + "      \"" + root + "/#\": beckond\n";
 }
 
-/// "a", "b", each as `spell` says.
-std::string listed(const auto& items, const auto& spell) {
-    std::string text;
-    for (const auto& item : items) {
-        text += (text.empty() ? "" : ", ") + ("\"" + spell(item) + "\"");
-    }
-    return text;
-}
-
 std::string emqx(const AclSubject& subject) {
     const auto root = root_of(subject);
     std::string rules =
@@ -102,13 +102,16 @@ std::string emqx(const AclSubject& subject) {
         "taken over by\n%% its client id, with all that it has subscribed: bind client ids to "
         "users.\n{allow, {username, \"" +
         subject.service + "\"}, all, [\"" + root + "/#\"]}.\n{allow, all, publish, [" +
-        listed(requests, [&](const char* request) { return root + request + "${username}"; }) +
+        listed(requests,
+               [&](const char* request) { return quoted(root + request + "${username}"); }) +
         "]}.\n{allow, all, subscribe, [" +
-        listed(inboxes, [&](const char* level) { return root + "/inbox/${username}" + level; }) +
+        listed(inboxes,
+               [&](const char* level) { return quoted(root + "/inbox/${username}" + level); }) +
         ", \"" + root + "/status\"]}.\n";
     for (const auto& user : subject.operators) {
         rules += "{allow, {username, \"" + user + "\"}, subscribe, [" +
-                 listed(of_operators, [&](const char* topic) { return root + topic; }) + "]}.\n";
+                 listed(of_operators, [&](const char* topic) { return quoted(root + topic); }) +
+                 "]}.\n";
     }
     return rules + "{deny, all, all, [\"" + root +
            "/#\"]}.\n{deny, all, subscribe, [{eq, \"#\"}, "
@@ -123,14 +126,11 @@ std::string hivemq_permission(const std::string& topic, std::string_view activit
 
 std::string hivemq(const AclSubject& subject) {
     const auto root = root_of(subject);
-    std::string operators;
-    for (const auto& user : subject.operators) {
-        operators += (operators.empty() ? " (" : ", ") + user;
-    }
-    operators += operators.empty() ? "" : ")";
+    const std::string operators = listed(subject.operators, std::identity());
     std::string rules =
         "<!-- For credentials.xml of the File RBAC extension: give " + subject.service +
-        " the role beckond, users the role beckon, operators" + operators +
+        " the role beckond, users the role beckon, operators" +
+        (operators.empty() ? "" : " (" + operators + ")") +
         " both beckon and beckon-operator. -->\n<roles>\n  <role><id>beckond</id><permissions>\n" +
         hivemq_permission(root + "/#", "ALL") +
         "  </permissions></role>\n  <role><id>beckon</id><permissions>\n";
@@ -154,21 +154,18 @@ std::string vernemq(const AclSubject& subject) {
 
 std::string rabbitmq(const AclSubject& subject) {
     const auto root = subject.word + "\\.v1\\.";
+    const auto writes =
+        " '^" + root + "((user|invitation|group)\\.[^.]+\\.[^.]+|operator\\.[^.]+)\\.{username}$'";
+    const auto reads = " '^" + root + "(inbox\\.{username}\\.(event|json|reply(\\..+)?)|status";
     std::string rules =
         "# For RabbitMQ 4, whose topics have dots for slashes: users whose names have a dot cannot "
         "be told apart.\n# For each user of Beckon (USER), and for the service:\n"
-        "rabbitmqctl set_topic_permissions USER amq.topic '^" +
-        root + "((user|invitation|group)\\.[^.]+\\.[^.]+|operator\\.[^.]+)\\.{username}$' '^" +
-        root +
-        "(inbox\\.{username}\\.(event|json|reply(\\..+)?)|status)$'\n"
-        "rabbitmqctl set_topic_permissions " +
-        subject.service + " amq.topic '^" + root + "' '^" + root + "'\n";
+        "rabbitmqctl set_topic_permissions USER amq.topic" +
+        writes + reads + ")$'\nrabbitmqctl set_topic_permissions " + subject.service +
+        " amq.topic '^" + root + "' '^" + root + "'\n";
     for (const auto& user : subject.operators) {
-        rules += "rabbitmqctl set_topic_permissions " + user + " amq.topic '^" + root +
-                 "((user|invitation|group)\\.[^.]+\\.[^.]+|operator\\.[^.]+)\\.{username}$' '^" +
-                 root +
-                 "(inbox\\.{username}\\.(event|json|reply(\\..+)?)|status|operator\\."
-                 "(counters|refused|absent))$'\n";
+        rules += "rabbitmqctl set_topic_permissions " + user + " amq.topic" + writes + reads +
+                 "|operator\\.(counters|refused|absent))$'\n";
     }
     return rules;
 }
@@ -185,25 +182,28 @@ const std::vector<AclEngine>& acl_engines() {
     return engines;
 }
 
-bool is_tried(std::string_view engine) {
+namespace {
+
+const AclEngine* find_engine(std::string_view name) {
     const auto& engines = acl_engines();
-    return std::any_of(engines.begin(), engines.end(),
-                       [&](const AclEngine& one) { return one.name == engine && one.tried; });
+    const auto found = std::ranges::find(engines, name, &AclEngine::name);
+    return found == engines.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+bool is_tried(std::string_view engine) {
+    const auto* const found = find_engine(engine);
+    return found != nullptr && found->tried;
 }
 
 std::string names_of_engines() {
-    std::string names;
-    for (const auto& engine : acl_engines()) {
-        names += (names.empty() ? "" : ", ") + std::string(engine.name);
-    }
-    return names;
+    return listed(acl_engines(), [](const AclEngine& one) { return std::string(one.name); });
 }
 
 std::optional<std::string> acl_of(std::string_view engine, const AclSubject& subject) {
-    const auto& engines = acl_engines();
-    const auto found = std::find_if(engines.begin(), engines.end(),
-                                    [&](const AclEngine& one) { return one.name == engine; });
-    return found == engines.end() ? std::nullopt : std::optional(found->rules(subject));
+    const auto* const found = find_engine(engine);
+    return found == nullptr ? std::nullopt : std::optional(found->rules(subject));
 }
 
 }  // namespace beckon
