@@ -2,8 +2,6 @@
 #include "broker_link.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -401,14 +399,13 @@ void BrokerLink::Session::turn() {
     send();
     const bool reads = link_.has_room_to_read();
     std::array<pollfd, 2> wait{{{.fd = mosquitto_socket(mosquitto_), .events = 0, .revents = 0},
-                                {.fd = link_.wake_fd_, .events = POLLIN, .revents = 0}}};
+                                {.fd = link_.wake_up_.fd(), .events = POLLIN, .revents = 0}}};
     wait[0].events =
         static_cast<short>((reads ? POLLIN : 0) | (mosquitto_want_write(mosquitto_) ? POLLOUT : 0));
     // What is not awaited comes within a second; what has no event, such as room to read, soon.
     poll(wait.data(), wait.size(), reads ? 500 : 20);
     if ((wait[1].revents & POLLIN) != 0) {
-        std::uint64_t count = 0;
-        static_cast<void>(::read(link_.wake_fd_, &count, sizeof(count)));
+        link_.wake_up_.clear();
     }
     if ((wait[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         read();
@@ -434,23 +431,16 @@ void BrokerLink::Session::leave() {
 }
 
 BrokerLink::BrokerLink(Options options, Listener listener)
-    : options_(std::move(options)),
-      listener_(std::move(listener)),
-      topics_(options_.word),
-      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (wake_fd_ < 0) {
-        throw std::runtime_error(std::string("eventfd: ") + std::strerror(errno));
-    }
+    : options_(std::move(options)), listener_(std::move(listener)), topics_(options_.word) {
     mosquitto_lib_init();
 }
 
 BrokerLink::~BrokerLink() {
     stopping_ = true;
     if (thread_.joinable()) {
-        static_cast<void>(eventfd_write(wake_fd_, 1));
+        wake_up_.wake();
         thread_.join();
     }
-    close(wake_fd_);
     mosquitto_lib_cleanup();
 }
 
@@ -473,7 +463,7 @@ void BrokerLink::run() {
                 }
             }
             if (!stopping_ && !end()) {
-                pollfd wait{.fd = wake_fd_, .events = 0, .revents = 0};
+                pollfd wait{.fd = wake_up_.fd(), .events = 0, .revents = 0};
                 poll(&wait, 1, static_cast<int>(pause.count()));
                 pause = std::min(2 * pause, most_pause);
             }
@@ -507,7 +497,7 @@ bool BrokerLink::publish(Outgoing outgoing) {
         outgoing_bytes_ += bytes;
         outgoing_.push_back(std::move(outgoing));
     }
-    static_cast<void>(eventfd_write(wake_fd_, 1));
+    wake_up_.wake();
     return true;
 }
 

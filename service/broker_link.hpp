@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker_login.hpp"
+#include "descriptor.hpp"
 #include "host/bus.hpp"
 #include "protocol/topics.hpp"
 
@@ -101,7 +102,7 @@ class BrokerLink {
     Options options_;
     Listener listener_;
     Topics topics_;
-    int wake_fd_ = -1;
+    WakeUp wake_up_;
     std::atomic<bool> stopping_ = false;
 
     mutable std::mutex mutex_;

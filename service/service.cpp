@@ -2,9 +2,7 @@
 #include "service.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -102,18 +100,17 @@ bool ServiceBus::publish(const Publication& publication) {
 Service::Service(const ServiceOptions& options)
     : options_(options),
       topics_(options.word),
-      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       signals_([] {
           const auto signals = ending_signals();
           return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
       }()),
       link_({.login = options.login, .word = options.word, .client_id = "beckond-" + options.site},
-            {.wake = [this] { wake(); },
+            {.wake = [this] { wake_up_.wake(); },
              .log = log_line,
              .is_up =
                  [this] {
                      is_up_ = true;
-                     wake();
+                     wake_up_.wake();
                  }}),
       bus_(link_, presence_),
       signaling_(settings_of(options,
@@ -147,24 +144,19 @@ Service::Service(const ServiceOptions& options)
     }
 }
 
-Descriptor::~Descriptor() { close(fd); }
-
-void Service::wake() const { static_cast<void>(eventfd_write(wake_.fd, 1)); }
-
 int Service::run() {
-    signaling_.start([this] { wake(); });
+    signaling_.start([this] { wake_up_.wake(); });
     link_.start();
     bool has_more = false;
     while (true) {
-        std::array<pollfd, 2> wait{{{.fd = wake_.fd, .events = POLLIN, .revents = 0},
+        std::array<pollfd, 2> wait{{{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0},
                                     {.fd = signals_.fd, .events = POLLIN, .revents = 0}}};
         poll(wait.data(), wait.size(), ms_until_next(has_more));
         if (wait[1].revents != 0) {
             finish();
             return 0;
         }
-        eventfd_t count = 0;
-        static_cast<void>(eventfd_read(wake_.fd, &count));
+        wake_up_.clear();
         if (const auto end = link_.end()) {
             log_line(LogLevel::error, end->sentence);
             return end->code;
@@ -242,10 +234,9 @@ void Service::finish() {
     bool has_more = true;
     while (host_now() < until && !link_.end() && (has_more || !link_.is_drained())) {
         has_more = turn();
-        pollfd wait{.fd = wake_.fd, .events = POLLIN, .revents = 0};
+        pollfd wait{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0};
         poll(&wait, 1, 10);
-        eventfd_t count = 0;
-        static_cast<void>(eventfd_read(wake_.fd, &count));
+        wake_up_.clear();
     }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker_link.hpp"
+#include "descriptor.hpp"
 #include "host/device_tags.hpp"
 #include "host/signaling.hpp"
 #include "options.hpp"
@@ -57,15 +58,6 @@ class ServiceBus final : public Bus {
     std::shared_ptr<ToldNumbers> told_ = std::make_shared<ToldNumbers>();
 };
 
-/// Closes it.
-struct Descriptor {
-    explicit Descriptor(int opened) : fd(opened) {}
-    ~Descriptor();
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int fd;
-};
-
 /// The switchboard as a service. `run` is the host's thread.
 class Service {
   public:
@@ -80,7 +72,6 @@ class Service {
     int run();
 
   private:
-    void wake() const;
     void handle(const Arrived& arrived, Instant now);
     bool turn();
     void keep();
@@ -89,7 +80,7 @@ class Service {
 
     ServiceOptions options_;
     Topics topics_;
-    Descriptor wake_;
+    WakeUp wake_up_;
     Descriptor signals_;
     std::atomic<bool> is_up_ = false;
     PresenceTold presence_;
