@@ -25,6 +25,22 @@ inline constexpr std::array<std::string_view, 12> group_verbs{
     "update", "add",    "remove", "transfer", "role",    "message"};
 inline constexpr std::array<std::string_view, 4> own_verbs{"sync", "groups", "history", "here"};
 
+/// Of invitations, calls and messages.
+inline constexpr std::array<const char*, 14> some_events{"new_invitation",
+                                                         "invitee_accepted",
+                                                         "invitee_rejected",
+                                                         "invitation_cancelled",
+                                                         "invitation_timeout",
+                                                         "invitation_modified",
+                                                         "invitation_revoked",
+                                                         "invitee_ringing",
+                                                         "signal",
+                                                         "participant_joined",
+                                                         "participant_left",
+                                                         "participant_moved",
+                                                         "call_ended",
+                                                         "message"};
+
 /// A topic below the root, mostly of a request that there is.
 inline std::string some_request(Input& input) {
     const auto spelled = [](std::string_view kind, std::string_view id, std::string_view verb) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bodies.hpp"
 #include "input.hpp"
 
 namespace {
@@ -168,23 +169,9 @@ class Story {
     }
 
     json event() {
-        static const char* const events[] = {"new_invitation",
-                                             "invitee_accepted",
-                                             "invitee_rejected",
-                                             "invitation_cancelled",
-                                             "invitation_timeout",
-                                             "invitation_modified",
-                                             "invitation_revoked",
-                                             "invitee_ringing",
-                                             "signal",
-                                             "participant_joined",
-                                             "participant_left",
-                                             "participant_moved",
-                                             "call_ended",
-                                             "message"};
-        const auto what = input_.below(std::size(events));
+        const auto what = input_.below(some_events.size());
         json body = what == 0 ? invitation() : json{{"id", id()}, {"rev", 1 + input_.below(6)}};
-        body["event"] = events[what];
+        body["event"] = some_events[what];
         maybe(body, "by", name());
         maybe(body, "by_device", input_.below(2) == 0 ? own_tag : std::string(16, 'a'));
         for (const auto* who : {"invitee", "user", "from"}) {

@@ -13,13 +13,18 @@ PROGRAM = os.environ.get("BECKON_SMALL_RING")
 
 
 class SmallRing(SystemTest):
-    def ring(self):
-        """It rings bob. Its process, bob and the invitation."""
-        self.broker = self.start_broker()
-        bob = self.connect(self.broker, "bob")
-        button = subprocess.Popen([PROGRAM, "button", "bob", str(self.broker.port)], stdout=subprocess.PIPE, text=True)
+    def press(self, broker, whom):
+        """The button's process, which rings them."""
+        button = subprocess.Popen([PROGRAM, "button", whom, str(broker.port)], stdout=subprocess.PIPE, text=True)
         self.addCleanup(button.stdout.close)
         self.addCleanup(button.kill)
+        return button
+
+    def ring(self):
+        """It rings bob. Its process, bob and the invitation."""
+        broker = self.start_broker()
+        bob = self.connect(broker, "bob")
+        button = self.press(broker, "bob")
         return button, bob, bob.wait_event(event="new_invitation", inviter="button")["id"]
 
     def said(self, button):
@@ -50,9 +55,7 @@ class SmallRing(SystemTest):
     def test_a_cpp_client_hears_its_ring_and_answers(self):
         broker = self.start_broker()
         phone = self.drive("phone", broker.port)
-        button = subprocess.Popen([PROGRAM, "button", "phone", str(broker.port)], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(button.stdout.close)
-        self.addCleanup(button.kill)
+        button = self.press(broker, "phone")
         ring = phone.wait_event("onReceiveNewInvitation")["inviteID"]
         self.assertTrue(phone.call("accept", id=ring).result()["ok"])
         self.assertIn("accepted by phone", self.said(button))
