@@ -169,9 +169,9 @@ class Story {
     }
 
     json event() {
-        const auto what = input_.below(some_events.size());
+        const auto what = input_.below(beckon::some_events.size());
         json body = what == 0 ? invitation() : json{{"id", id()}, {"rev", 1 + input_.below(6)}};
-        body["event"] = some_events[what];
+        body["event"] = beckon::some_events[what];
         maybe(body, "by", name());
         maybe(body, "by_device", input_.below(2) == 0 ? own_tag : std::string(16, 'a'));
         for (const auto* who : {"invitee", "user", "from"}) {
