@@ -226,29 +226,51 @@ SiteRow look_at_site(PgDatabase& database) {
 }
 
 std::optional<std::uint64_t> take_site(PgDatabase& database, const SiteRow& seen,
-                                       const std::string& me) {
+                                       const std::string& me, std::optional<Duration> passed,
+                                       const ClockReading& now) {
     Statement row = database.statement(
-        "UPDATE site SET owner = ?1, epoch = epoch + 1, renewals = renewals + 1, drained = 0 "
-        "WHERE epoch = ?2 AND commits + renewals = ?3 RETURNING epoch");
+        passed ? "UPDATE site SET owner = ?1, epoch = epoch + 1, renewals = renewals + 1, "
+                 "drained = 0, clock_ms = clock_ms + ?4, boot_id = ?5, since_boot_ms = ?6, "
+                 "wall_ms = ?7, wall_is_right = ?8 "
+                 "WHERE epoch = ?2 AND commits + renewals = ?3 RETURNING epoch"
+               : "UPDATE site SET owner = ?1, epoch = epoch + 1, renewals = renewals + 1, "
+                 "drained = 0 WHERE epoch = ?2 AND commits + renewals = ?3 RETURNING epoch");
     row.bind(1, std::string_view(me))
         .bind(2, as_integer(seen.epoch))
         .bind(3, as_integer(seen.changes));
+    if (passed) {
+        row.bind(4, passed->count())
+            .bind(5, std::string_view(now.boot_id))
+            .bind(6, now.since_boot.time_since_epoch().count())
+            .bind(7, now.wall_ms)
+            .bind(8, std::int64_t{now.wall_is_right});
+    }
     return row.step() ? std::optional(static_cast<std::uint64_t>(row.integer(0))) : std::nullopt;
 }
 
-std::optional<SiteRow> renew_site(PgDatabase& database, std::uint64_t epoch) {
+std::optional<SiteRow> renew_site(PgDatabase& database, std::uint64_t epoch,
+                                  const ClockReading& now) {
     Statement row = database.statement(
-        "UPDATE site SET renewals = renewals + 1 WHERE epoch = ?1 "
-        "RETURNING owner, epoch, commits + renewals, drained");
-    row.bind(1, as_integer(epoch));
+        "UPDATE site SET renewals = renewals + 1, "
+        "clock_ms = CASE WHEN boot_id = ?2 THEN clock_ms + ?3 - since_boot_ms ELSE clock_ms END, "
+        "since_boot_ms = CASE WHEN boot_id = ?2 THEN ?3 ELSE since_boot_ms END, "
+        "wall_ms = CASE WHEN boot_id = ?2 THEN ?4 ELSE wall_ms END "
+        "WHERE epoch = ?1 RETURNING owner, epoch, commits + renewals, drained");
+    row.bind(1, as_integer(epoch))
+        .bind(2, std::string_view(now.boot_id))
+        .bind(3, now.since_boot.time_since_epoch().count())
+        .bind(4, now.wall_ms);
     return row.step() ? std::optional(read_site(row)) : std::nullopt;
 }
 
-void let_go_of_site(PgDatabase& database, std::uint64_t epoch) {
-    database
-        .statement("UPDATE site SET owner = '', epoch = epoch + 1, drained = 0 WHERE epoch = ?1")
-        .bind(1, as_integer(epoch))
-        .run();
+void let_go_of_site(PgDatabase& database, std::uint64_t epoch, const ClockReading& now) {
+    if (renew_site(database, epoch, now)) {
+        database
+            .statement(
+                "UPDATE site SET owner = '', epoch = epoch + 1, drained = 0 WHERE epoch = ?1")
+            .bind(1, as_integer(epoch))
+            .run();
+    }
 }
 
 void drain_site(PgDatabase& database) {

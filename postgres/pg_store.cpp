@@ -38,29 +38,32 @@ PgStore::PgStore(Options options) : options_(std::move(options)) {}
 PgStore::~PgStore() = default;
 
 void PgStore::open(const ClockReading& now, std::string_view /*secret*/) {
-    connect();
-    Statement row = database_->statement(
-        "SELECT device_secret, clock_ms, boot_id, since_boot_ms, wall_ms, wall_is_right FROM site");
-    if (!row.step()) {
-        throw Damaged("the table site is empty");
+    connect(now);
+    {
+        Statement row = database_->statement(
+            "SELECT device_secret, clock_ms, boot_id, since_boot_ms, wall_ms, wall_is_right "
+            "FROM site");
+        if (!row.step()) {
+            throw Damaged("the table site is empty");
+        }
+        secret_ = row.bytes(0);
+        const ClockReading then{.boot_id = std::string(row.bytes(2)),
+                                .since_boot = Instant(Duration(row.integer(3))),
+                                .wall_ms = row.integer(4),
+                                .wall_is_right = row.integer(5) != 0};
+        clock_ = StoreClock::going_on(read_file_time(row, 1), time_passed(then, now),
+                                      now.since_boot);
     }
-    secret_ = row.bytes(0);
-    const ClockReading then{.boot_id = std::string(row.bytes(2)),
-                            .since_boot = Instant(Duration(row.integer(3))),
-                            .wall_ms = row.integer(4),
-                            .wall_is_right = row.integer(5) != 0};
-    const auto passed = options_.clock_seen_at
-                            ? std::optional(now.since_boot - *options_.clock_seen_at)
-                            : time_passed(then, now);
-    clock_ = StoreClock::going_on(read_file_time(row, 1), passed, now.since_boot);
+    // From now on its clock is told by this machine's.
+    write({}, now);
 }
 
 /// What is read after a commit of one's own cannot vanish any more: that waited until all before it
 /// was stored as often as it has to be.
-void PgStore::connect() {
+void PgStore::connect(const ClockReading& now) {
     database_ = connect_to(options_.place);
     check_tables(*database_, options_.place.site);
-    if (!renew_site(*database_, options_.epoch)) {
+    if (!renew_site(*database_, options_.epoch, now)) {
         throw Unusable("the site " + options_.place.site + " has another owner");
     }
     Statement row = database_->statement("SELECT last_number FROM site");
@@ -70,7 +73,7 @@ void PgStore::connect() {
 }
 
 void PgStore::close() { database_.reset(); }
-void PgStore::reopen() { connect(); }
+void PgStore::reopen() { connect(read_clocks()); }
 bool PgStore::is_open() const { return database_ && database_->is_open(); }
 
 std::string PgStore::set_aside(const std::string& why, const ClockReading& /*now*/,
@@ -85,7 +88,7 @@ void PgStore::tell_all(const Journal::Tell& tell) {
 
 void PgStore::write(const Batch& batch, const ClockReading& now) {
     if (!is_open()) {
-        connect();
+        connect(now);
     }
     const auto before = counts_;
     try {

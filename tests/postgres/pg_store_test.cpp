@@ -31,22 +31,20 @@ PgPlace new_site() {
     return place;
 }
 
-std::uint64_t take(const PgPlace& place, const std::string& who) {
+/// As somebody who has seen so much time pass.
+std::uint64_t take(const PgPlace& place, std::optional<Duration> passed, const ClockReading& now) {
     const auto database = connect_to(place);
-    return take_site(*database, look_at_site(*database), who).value();
+    return take_site(*database, look_at_site(*database), "me", passed, now).value();
 }
 
 /// As its new owner opens it.
 class Opened {
   public:
     explicit Opened(const PgPlace& place, std::int64_t max_history = 100,
-                    std::optional<Instant> seen_at = std::nullopt,
+                    std::optional<Duration> passed = std::nullopt,
                     const ClockReading& now = clocks())
-        : epoch(take(place, "me")),
-          store({.place = place,
-                 .epoch = epoch,
-                 .clock_seen_at = seen_at,
-                 .history = {.age = a_day, .count = max_history}}) {
+        : epoch(take(place, passed, now)),
+          store({.place = place, .epoch = epoch, .history = {.age = a_day, .count = max_history}}) {
         store.open(now, {});
     }
     void write(Changes changes) { store.write({std::move(changes)}, clocks()); }
@@ -160,26 +158,26 @@ TEST_CASE("a_site_is_taken_only_as_it_was_seen") {
     const auto database = connect_to(place);
     const auto free = look_at_site(*database);
     CHECK(free.owner.empty());
-    CHECK(take_site(*database, free, "a") == 1);
-    CHECK_FALSE(take_site(*database, free, "b"));
+    CHECK(take_site(*database, free, "a", std::nullopt, clocks()) == 1);
+    CHECK_FALSE(take_site(*database, free, "b", std::nullopt, clocks()));
 
     // A renewal counts, and so does a commit.
     const auto seen = look_at_site(*database);
     CHECK(seen.owner == "a");
-    CHECK(renew_site(*database, 1));
-    CHECK_FALSE(take_site(*database, seen, "b"));
+    CHECK(renew_site(*database, 1, clocks()));
+    CHECK_FALSE(take_site(*database, seen, "b", std::nullopt, clocks()));
     Opened owner(place);
     const auto before = look_at_site(*database);
     owner.write({});
-    CHECK_FALSE(take_site(*database, before, "b"));
+    CHECK_FALSE(take_site(*database, before, "b", std::nullopt, clocks()));
 
     // Whoever owned it before renews nothing and lets nothing go.
-    CHECK_FALSE(renew_site(*database, owner.epoch - 1));
-    let_go_of_site(*database, owner.epoch - 1);
+    CHECK_FALSE(renew_site(*database, owner.epoch - 1, clocks()));
+    let_go_of_site(*database, owner.epoch - 1, clocks());
     CHECK(look_at_site(*database).owner == "me");
     drain_site(*database);
-    CHECK(renew_site(*database, owner.epoch)->is_drained);
-    let_go_of_site(*database, owner.epoch);
+    CHECK(renew_site(*database, owner.epoch, clocks())->is_drained);
+    let_go_of_site(*database, owner.epoch, clocks());
     CHECK(look_at_site(*database).owner.empty());
     CHECK_FALSE(look_at_site(*database).is_drained);
 }
@@ -200,14 +198,28 @@ TEST_CASE("a_commit_after_the_connection_was_lost_connects_again") {
 TEST_CASE("the_clock_of_a_site_goes_on_from_when_it_was_seen") {
     const auto place = new_site();
     Opened(place).write({invitation(1), invitee(1)});  // at 5,000 ms, due at 31,000
-    // Another machine, whose clocks say something else, saw that at 70,000 ms of its own.
+    // On another machine, whose clocks say something else, 2,000 ms have passed.
     const ClockReading elsewhere{.boot_id = "other", .since_boot = at(72'000), .wall_ms = 1};
-    Opened next(place, 100, at(70'000), elsewhere);
-    const auto told = kept_by(next.told());
-    CHECK(told.invitations.at(1).invitees.at(0).deadline == at(70'000 + 31'000 - 5'000));
+    {
+        Opened next(place, 100, Duration(2000), elsewhere);
+        const auto told = kept_by(next.told());
+        CHECK(told.invitations.at(1).invitees.at(0).deadline ==
+              at(72'000 + 31'000 - 5'000 - 2'000));
+        // An owner that stores nothing takes the clock along by its renewals.
+        ClockReading later = elsewhere;
+        later.since_boot = at(75'000);
+        CHECK(renew_site(*connect_to(place), next.epoch, later));
+    }
+    const ClockReading third{.boot_id = "third", .since_boot = at(1000), .wall_ms = 2};
+    Opened after(place, 100, Duration(500), third);
+    CHECK(kept_by(after.told()).invitations.at(1).invitees.at(0).deadline ==
+          at(1000 + 31'000 - 5'000 - 2'000 - 3'000 - 500));
     // Whoever has seen nothing takes all for due.
-    Opened blind(place, 100, std::nullopt, elsewhere);
-    CHECK(kept_by(blind.told()).invitations.at(1).invitees.at(0).deadline == at(72'000));
+    const ClockReading blind{.boot_id = "fourth", .since_boot = at(9000), .wall_ms = 3};
+    CHECK(kept_by(Opened(place, 100, std::nullopt, blind).told())
+              .invitations.at(1)
+              .invitees.at(0)
+              .deadline == at(9000));
 }
 
 TEST_CASE("history_that_is_too_much_goes") {

@@ -7,6 +7,7 @@
 
 #include "host/store.hpp"
 #include "postgres/pg_database.hpp"
+#include "postgres/site_row.hpp"
 
 namespace beckon {
 
@@ -26,28 +27,18 @@ std::string make_tables(const PgPlace& place, const ClockReading& now, std::stri
 /// Throws `Store::Unusable` unless the tables are there, and of the present version.
 void check_tables(PgDatabase& database, const std::string& site);
 
-/// Who owns a site, as its row says.
-struct SiteRow {
-    /// Nobody, when it was let go of.
-    std::string owner{};
-    /// Goes up with each owner.
-    std::uint64_t epoch = 0;
-    /// Go up while it is owned: commits, and renewals when there are none.
-    std::uint64_t changes = 0;
-    /// Somebody has asked its owner to let it go.
-    bool is_drained = false;
-    bool operator==(const SiteRow&) const = default;
-};
-
 // What is done to that row, each a commit of its own. All throw `PgError`.
 
 SiteRow look_at_site(PgDatabase& database);
-/// Only if it is still as it was seen. Nothing: it is not.
+/// Only if it is still as it was seen: its new epoch. Nothing: it is not. `passed` since its clock
+/// was what the row says, as the new owner has seen it; nothing: the clocks of machines have to tell.
 std::optional<std::uint64_t> take_site(PgDatabase& database, const SiteRow& seen,
-                                       const std::string& me);
-/// Nothing: it has another owner.
-std::optional<SiteRow> renew_site(PgDatabase& database, std::uint64_t epoch);
-void let_go_of_site(PgDatabase& database, std::uint64_t epoch);
+                                       const std::string& me, std::optional<Duration> passed,
+                                       const ClockReading& now);
+/// Its clock goes along. Nothing: it has another owner.
+std::optional<SiteRow> renew_site(PgDatabase& database, std::uint64_t epoch,
+                                  const ClockReading& now);
+void let_go_of_site(PgDatabase& database, std::uint64_t epoch, const ClockReading& now);
 void drain_site(PgDatabase& database);
 
 }  // namespace beckon

@@ -19,9 +19,6 @@ class PgStore final : public Store {
         PgPlace place;
         /// Of the present owner.
         std::uint64_t epoch = 0;
-        /// No later than then the clock of the site was what its row says; nothing: that was not
-        /// seen, and the clocks of machines have to tell.
-        std::optional<Instant> clock_seen_at{};
         HistoryLimits history{};
     };
 
@@ -47,7 +44,7 @@ class PgStore final : public Store {
     [[nodiscard]] std::unique_ptr<HistorySource> history_source() const override;
 
   private:
-    void connect();
+    void connect(const ClockReading& now);
     void commit(const ClockReading& now);
 
     Options options_;
