@@ -305,6 +305,10 @@ void StoreFile::tell_all(const Journal::Tell& tell) {
     }
 }
 
+void StoreFile::tell_history(const Journal::Tell& tell) {
+    StoreReading(*database_, clock_).tell_history(tell);
+}
+
 // ------------------------------------------------------------- writing
 
 void StoreFile::write(const Batch& batch, const ClockReading& now) {

@@ -239,6 +239,17 @@ void StoreReading::tell_all(const Journal::Tell& tell) {
     tell_untold(tell);
 }
 
+void StoreReading::tell_history(const Journal::Tell& tell) {
+    Statement row =
+        sql_.statement("SELECT * FROM invitations WHERE NOT remembered ORDER BY number");
+    Parts parts(sql_, 0, highest_number, false);
+    while (row.step()) {
+        const auto number = read_number(row, number_column);
+        tell_invitation(row, parts, Part::without_data, tell);
+        tell(InvitationForgotten{.number = number});
+    }
+}
+
 void StoreReading::tell_devices(const Journal::Tell& tell) {
     Statement row = sql_.statement(
         "SELECT user, device, run, again_ms, online, time_ms FROM devices ORDER BY user, device");

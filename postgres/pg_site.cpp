@@ -202,6 +202,14 @@ std::string make_tables(const PgPlace& place, const ClockReading& now,
            std::to_string(present_version) + " now";
 }
 
+void make_new_tables(const PgPlace& place, const ClockReading& now, std::string_view secret) {
+    if (version_of(*connect_to(place)) != 0) {
+        throw Store::Unusable("the database has tables of the site " + place.site +
+                              " already: name another --site");
+    }
+    make_tables(place, now, secret);
+}
+
 void check_tables(PgDatabase& database, const std::string& site) {
     const auto version = version_of(database);
     if (version > present_version) {

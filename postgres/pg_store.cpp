@@ -51,8 +51,8 @@ void PgStore::open(const ClockReading& now, std::string_view /*secret*/) {
                                 .since_boot = Instant(Duration(row.integer(3))),
                                 .wall_ms = row.integer(4),
                                 .wall_is_right = row.integer(5) != 0};
-        clock_ = StoreClock::going_on(read_file_time(row, 1), time_passed(then, now),
-                                      now.since_boot);
+        clock_ =
+            StoreClock::going_on(read_file_time(row, 1), time_passed(then, now), now.since_boot);
     }
     // From now on its clock is told by this machine's.
     write({}, now);

@@ -255,7 +255,7 @@ void BrokerLink::Session::published(int message, int reason) {
 void BrokerLink::Session::lost(int reason) {
     is_heard_ = false;
     probe_until_.reset();
-    if (reason == session_taken_over) {
+    if (reason == session_taken_over && !link_.listener_.may_speak) {
         end(taken_over_sentence(), taken_over);
         return;
     }
@@ -291,11 +291,7 @@ std::string BrokerLink::Session::taken_over_sentence() const {
 
 /// There is no going on.
 void BrokerLink::Session::end(std::string sentence, int code) {
-    {
-        const std::scoped_lock lock(link_.mutex_);
-        link_.end_ = End{std::move(sentence), code};
-    }
-    link_.listener_.wake();
+    link_.end_with(std::move(sentence), code);
 }
 
 void BrokerLink::Session::arrived(const mosquitto_message& message,
@@ -307,7 +303,7 @@ void BrokerLink::Session::arrived(const mosquitto_message& message,
     const std::string whose = own_in(properties);
     if (message.topic == link_.topics_.status()) {
         // Not every broker tells by 0x8E.
-        if (has_served_ && !whose.empty() && whose != own_) {
+        if (has_served_ && !whose.empty() && whose != own_ && !link_.listener_.may_speak) {
             end(taken_over_sentence(), taken_over);
         }
         return;
@@ -361,7 +357,7 @@ int BrokerLink::Session::publish(const Outgoing& outgoing) {
 }
 
 void BrokerLink::Session::send() {
-    while (is_heard_ && in_flight_.size() < most_in_flight) {
+    while (is_heard_ && in_flight_.size() < most_in_flight && link_.may_speak()) {
         Outgoing next;
         bool has_room_again = false;
         {
@@ -410,7 +406,7 @@ void BrokerLink::Session::turn() {
     if ((wait[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         read();
     }
-    if (is_connected() && mosquitto_want_write(mosquitto_)) {
+    if (is_connected() && mosquitto_want_write(mosquitto_) && link_.may_speak()) {
         mosquitto_loop_write(mosquitto_, 1);
     }
     mosquitto_loop_misc(mosquitto_);
@@ -424,7 +420,8 @@ void BrokerLink::Session::turn() {
 }
 
 void BrokerLink::Session::leave() {
-    if (is_connected()) {
+    // Else it is cut off, with what the library still holds.
+    if (is_connected() && link_.may_speak()) {
         mosquitto_disconnect_v5(mosquitto_, 0, nullptr);
         mosquitto_loop_write(mosquitto_, 1);
     }
@@ -453,9 +450,9 @@ void BrokerLink::run() {
         Session session(*this);
         auto pause = first_pause;
         while (!stopping_ && !end()) {
-            if (session.is_connected() || session.connect()) {
+            if (may_speak() && (session.is_connected() || session.connect())) {
                 const auto since = Clock::now();
-                while (!stopping_ && !end() && session.is_connected()) {
+                while (!stopping_ && may_speak() && !end() && session.is_connected()) {
                     session.turn();
                 }
                 if (Clock::now() - since > most_pause) {
@@ -470,8 +467,23 @@ void BrokerLink::run() {
         }
         session.leave();
     } catch (const std::exception& error) {
+        end_with(error.what(), 1);
+    }
+    listener_.wake();
+}
+
+bool BrokerLink::may_speak() {
+    if (!listener_.may_speak || listener_.may_speak()) {
+        return true;
+    }
+    end_with("another may serve " + topics_.root() + " by now", speaks_no_more);
+    return false;
+}
+
+void BrokerLink::end_with(std::string sentence, int code) {
+    {
         const std::scoped_lock lock(mutex_);
-        end_ = End{error.what(), 1};
+        end_ = End{std::move(sentence), code};
     }
     listener_.wake();
 }

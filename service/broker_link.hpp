@@ -67,6 +67,9 @@ class BrokerLink {
         std::function<void(LogLevel level, const std::string& sentence)> log;
         /// It can be asked now: each time after it has connected and subscribed.
         std::function<void()> is_up;
+        /// Nobody else is who serves here; null: only the broker knows, which sends the first away.
+        /// Asked before each connection and each publish.
+        std::function<bool()> may_speak{};
     };
     /// Why there is no going on, and what the program ends with.
     struct End {
@@ -75,6 +78,7 @@ class BrokerLink {
     };
     static constexpr int taken_over = 3;
     static constexpr int thrown_out = 4;
+    static constexpr int speaks_no_more = 5;
 
     BrokerLink(Options options, Listener listener);
     /// Ends the connection, but not the session.
@@ -98,6 +102,9 @@ class BrokerLink {
 
     void run();
     [[nodiscard]] bool has_room_to_read() const;
+    /// False, and it has ended: somebody else may serve by now.
+    bool may_speak();
+    void end_with(std::string sentence, int code);
 
     Options options_;
     Listener listener_;

@@ -101,6 +101,11 @@ std::optional<std::uint64_t> Lease::owned() const {
     return owning != nullptr && !owning->is_given_up ? std::optional(owning->epoch) : std::nullopt;
 }
 
+std::optional<std::uint64_t> Lease::given_up() const {
+    const auto* const owning = std::get_if<Owning>(&state_);
+    return owning != nullptr && owning->is_given_up ? std::optional(owning->epoch) : std::nullopt;
+}
+
 std::optional<Instant> Lease::speaks_until() const {
     const auto* const owning = std::get_if<Owning>(&state_);
     return owning == nullptr ? std::nullopt

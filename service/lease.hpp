@@ -53,6 +53,8 @@ class Lease {
     [[nodiscard]] std::optional<Instant> clock_seen_at() const;
     /// By which epoch it is ours; nothing: it is not.
     [[nodiscard]] std::optional<std::uint64_t> owned() const;
+    /// And by which it is still to be let go.
+    [[nodiscard]] std::optional<std::uint64_t> given_up() const;
     /// It is ours, and nobody else's yet.
     [[nodiscard]] bool may_speak(Instant now) const;
     /// Until when, as far as is known; nothing: it is not ours.

@@ -49,6 +49,8 @@ class StoreFile final : public Store {
     std::string move_aside();
 
     void tell_all(const Journal::Tell& tell) override;
+    /// What is there for history only, by changes that make it.
+    void tell_history(const Journal::Tell& tell);
     [[nodiscard]] std::uint64_t last_number() const override { return counts_.last_number; }
     [[nodiscard]] const std::string& secret() const override { return secret_; }
     [[nodiscard]] const StoreClock& clock() const override { return clock_; }

@@ -23,6 +23,8 @@ class StoreReading {
 
     /// The shortest changes that make what is remembered.
     void tell_all(const Journal::Tell& tell);
+    /// What is there for history only, each invitation whole and then forgotten.
+    void tell_history(const Journal::Tell& tell);
     /// What ended since `oldest`, as far as a page goes.
     HistoryPage history(const UserId& user, std::size_t limit,
                         const std::optional<HistoryMark>& before, Instant oldest);

@@ -24,6 +24,8 @@ std::unique_ptr<PgDatabase> connect_to(const PgPlace& place);
 /// what device tags are derived by, unless there is one. Returns a sentence. Throws `PgError`,
 /// `Store::Unusable`.
 std::string make_tables(const PgPlace& place, const ClockReading& now, std::string_view new_secret);
+/// Likewise, where there are none: throws `Store::Unusable` where there are.
+void make_new_tables(const PgPlace& place, const ClockReading& now, std::string_view secret);
 /// Throws `Store::Unusable` unless the tables are there, and of the present version.
 void check_tables(PgDatabase& database, const std::string& site);
 
