@@ -238,7 +238,8 @@ std::optional<std::uint64_t> take_site(PgDatabase& database, const SiteRow& seen
                                        const ClockReading& now) {
     Statement row = database.statement(
         passed ? "UPDATE site SET owner = ?1, epoch = epoch + 1, renewals = renewals + 1, "
-                 "drained = 0, clock_ms = clock_ms + ?4, boot_id = ?5, since_boot_ms = ?6, "
+                 "drained = 0, clock_ms = clock_ms + CASE WHEN boot_id = ?5 THEN ?6 - "
+                 "since_boot_ms ELSE ?4 END, boot_id = ?5, since_boot_ms = ?6, "
                  "wall_ms = ?7, wall_is_right = ?8 "
                  "WHERE epoch = ?2 AND commits + renewals = ?3 RETURNING epoch"
                : "UPDATE site SET owner = ?1, epoch = epoch + 1, renewals = renewals + 1, "

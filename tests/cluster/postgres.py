@@ -30,7 +30,7 @@ def programs():
 class Postgres:
     """`primary`: it follows that one, and is asked by its commits when the primary waits for it."""
 
-    def __init__(self, primary=None):
+    def __init__(self, primary=None, port=None):
         self.bin = programs()
         # PostgreSQL takes no orders from root; whoever runs it has to reach its folder.
         self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -38,7 +38,7 @@ class Postgres:
         if self.user:
             shutil.chown(self.folder, "postgres")
         self.data = self.folder / "data"
-        self.port = free_port()
+        self.port = port or free_port()
         self.address = f"postgresql://beckon@{HOST}:{self.port}/beckon"
         if primary is None:
             self._run("initdb", "-D", self.data, "-U", "beckon", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")

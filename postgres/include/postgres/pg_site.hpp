@@ -33,7 +33,8 @@ void check_tables(PgDatabase& database, const std::string& site);
 
 SiteRow look_at_site(PgDatabase& database);
 /// Only if it is still as it was seen: its new epoch. Nothing: it is not. `passed` since its clock
-/// was what the row says, as the new owner has seen it; nothing: the clocks of machines have to tell.
+/// was what the row says, as the new owner has seen it from another machine; nothing: the clocks of
+/// machines have to tell.
 std::optional<std::uint64_t> take_site(PgDatabase& database, const SiteRow& seen,
                                        const std::string& me, std::optional<Duration> passed,
                                        const ClockReading& now);
