@@ -65,13 +65,19 @@ std::string translated(std::string_view sqlite) {
     return text;
 }
 
-std::string without_line_end(const char* text) {
-    std::string sentence = text == nullptr ? "" : text;
-    while (!sentence.empty() && (sentence.back() == '\n' || sentence.back() == ' ')) {
-        sentence.pop_back();
+/// libpq's lines as one.
+std::string one_line(const char* text) {
+    std::string line;
+    for (const char letter : std::string_view(text == nullptr ? "" : text)) {
+        const bool is_blank = letter == '\n' || letter == '\t' || letter == ' ';
+        if (!is_blank || (!line.empty() && line.back() != ' ')) {
+            line += is_blank ? ' ' : letter;
+        }
     }
-    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-    return sentence;
+    while (!line.empty() && line.back() == ' ') {
+        line.pop_back();
+    }
+    return line;
 }
 
 }  // namespace
@@ -190,7 +196,7 @@ PgDatabase::PgDatabase(Options options) : options_(std::move(options)) {
         patience.c_str(), options_.address.c_str(), static_cast<const char*>(nullptr)};
     connection_.reset(PQconnectdbParams(names.data(), values.data(), 1));
     if (connection_ == nullptr || PQstatus(connection_.get()) != CONNECTION_OK) {
-        lose(connection_ ? without_line_end(PQerrorMessage(connection_.get())) : "no memory");
+        lose(connection_ ? one_line(PQerrorMessage(connection_.get())) : "no memory");
     }
     PQsetNoticeReceiver(
         connection_.get(),
@@ -239,7 +245,7 @@ void PgDatabase::run_script(const std::string& script) {
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         const char* const state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
         const PgError error(state == nullptr ? "" : state,
-                            without_line_end(PQerrorMessage(connection_.get())));
+                            one_line(PQerrorMessage(connection_.get())));
         connection_.reset();
         throw PgError(error);
     }
@@ -285,7 +291,7 @@ int PgDatabase::copies() {
 
 void PgDatabase::check_sent(int sent) {
     if (sent == 0) {
-        lose(without_line_end(PQerrorMessage(connection_.get())));
+        lose(one_line(PQerrorMessage(connection_.get())));
     }
 }
 
@@ -320,9 +326,9 @@ PgDatabase::Result PgDatabase::sync() {
             default:
                 if (!error) {
                     const char* const state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-                    error = PgError(
-                        state == nullptr ? "" : state,
-                        "the database: " + without_line_end(PQresultErrorMessage(result.get())));
+                    error =
+                        PgError(state == nullptr ? "" : state,
+                                "the database: " + one_line(PQresultErrorMessage(result.get())));
                 }
         }
     }
@@ -333,12 +339,12 @@ PgDatabase::Result PgDatabase::next_result(std::chrono::steady_clock::time_point
     for (;;) {
         const int unsent = PQflush(connection);
         if (unsent < 0) {
-            lose(without_line_end(PQerrorMessage(connection)));
+            lose(one_line(PQerrorMessage(connection)));
         }
         if (unsent == 0 && PQisBusy(connection) == 0) {
             Result result(PQgetResult(connection));
             if (PQstatus(connection) == CONNECTION_BAD) {
-                lose(without_line_end(PQerrorMessage(connection)));
+                lose(one_line(PQerrorMessage(connection)));
             }
             return result;
         }
@@ -351,7 +357,7 @@ PgDatabase::Result PgDatabase::next_result(std::chrono::steady_clock::time_point
             lose("no answer within " + std::to_string(options_.patience.count()) + " ms");
         }
         if ((wait.revents & (POLLIN | POLLERR | POLLHUP)) != 0 && PQconsumeInput(connection) == 0) {
-            lose(without_line_end(PQerrorMessage(connection)));
+            lose(one_line(PQerrorMessage(connection)));
         }
     }
 }

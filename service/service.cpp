@@ -164,7 +164,9 @@ std::optional<int> Service::run() {
         poll(wait.data(), wait.size(), ms_until_next(has_more));
         // First: this process may have been stopped for any time.
         if (keeper_ != nullptr && !keeper_->may_speak()) {
-            log_line(LogLevel::warning, "the site " + options_.site + " is another's by now");
+            log_line(LogLevel::warning,
+                     "the site " + options_.site +
+                         " may be another's by now: its lease could not be renewed in time");
             return std::nullopt;
         }
         if (wait[1].revents != 0) {

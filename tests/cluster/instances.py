@@ -12,39 +12,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
 from harness import PATIENCE, Beckond, ServiceBroker  # noqa: E402
-from postgres import HOST, Postgres, free_port  # noqa: E402
 
 LEASE_MS = 700
-
-
-class Databases:
-    """A PostgreSQL, and one that follows it, so that each commit is on both; and what happens to them."""
-
-    def __init__(self, follows=True):
-        self.ports = [free_port(), free_port()]
-        self.first = Postgres(port=self.ports[0])
-        self.second = None
-        if follows:
-            self.follow()
-        hosts = ",".join(f"{HOST}:{port}" for port in self.ports)
-        self.address = f"postgresql://beckon@{hosts}/beckon?target_session_attrs=read-write"
-
-    def follow(self):
-        port = next(port for port in self.ports if port != self.first.port)
-        self.second = Postgres(primary=self.first, port=port)
-        self.first.wait_for_standby()
-
-    def fail_over(self):
-        """The first is gone; the second goes on, alone until another follows."""
-        self.first.kill()
-        self.second.promote()
-        self.first.close()
-        self.first, self.second = self.second, None
-
-    def close(self):
-        for one in (self.second, self.first):
-            if one is not None:
-                one.close()
 
 
 class Instances(ServiceBroker):

@@ -50,6 +50,7 @@ import instances  # noqa: E402
 from harness import (CONTENT_TYPES, GENEROUS, SERVICE, Beckond, Broker, ServiceBroker, decode, encode,  # noqa: E402
                      encoding_of, paho_client, properties)
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
+from postgres import Databases  # noqa: E402
 from promises import CALL_EVENTS, Broken, Device, Promises  # noqa: E402
 from write_ahead_log import forget_last_commit  # noqa: E402
 
@@ -226,7 +227,7 @@ class TakenOver(Fence, instances.Instances):
     """Its broker goes on, and so does one of two instances."""
 
     def __init__(self, arguments, chance, **how):
-        super().__init__(instances.Databases(follows=arguments.failovers), **how)
+        super().__init__(Databases(follows=arguments.failovers), **how)
         self.chance, self.fails_over = chance, arguments.failovers
         self.pauses = self.failovers = 0
 
