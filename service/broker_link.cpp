@@ -393,7 +393,11 @@ void BrokerLink::Session::read() {
 
 void BrokerLink::Session::turn() {
     send();
-    const bool reads = link_.has_room_to_read();
+    const bool has_stopped = link_.reads_no_more_;
+    if (has_stopped && !link_.has_stopped_reading_.exchange(true)) {
+        link_.listener_.wake();
+    }
+    const bool reads = !has_stopped && link_.has_room_to_read();
     std::array<pollfd, 2> wait{{{.fd = mosquitto_socket(mosquitto_), .events = 0, .revents = 0},
                                 {.fd = link_.wake_up_.fd(), .events = POLLIN, .revents = 0}}};
     wait[0].events =
@@ -403,7 +407,7 @@ void BrokerLink::Session::turn() {
     if ((wait[1].revents & POLLIN) != 0) {
         link_.wake_up_.clear();
     }
-    if ((wait[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    if (!has_stopped && (wait[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         read();
     }
     if (is_connected() && mosquitto_want_write(mosquitto_) && link_.may_speak()) {
@@ -531,6 +535,21 @@ std::optional<BrokerLink::End> BrokerLink::end() const {
 bool BrokerLink::is_drained() const {
     const std::scoped_lock lock(mutex_);
     return outgoing_.empty() && unacknowledged_ == 0;
+}
+
+void BrokerLink::stop_reading() {
+    reads_no_more_ = true;
+    wake_up_.wake();
+}
+
+bool BrokerLink::is_dry() const {
+    const std::scoped_lock lock(mutex_);
+    return has_stopped_reading_ && arrived_.empty();
+}
+
+bool BrokerLink::is_sent() const {
+    const std::scoped_lock lock(mutex_);
+    return outgoing_.empty();
 }
 
 }  // namespace beckon

@@ -96,6 +96,12 @@ class BrokerLink {
     [[nodiscard]] std::optional<End> end() const;
     /// All is acknowledged that was to be published.
     [[nodiscard]] bool is_drained() const;
+    /// What comes from now on stays with the broker, for whoever serves next; acknowledgements, too.
+    void stop_reading();
+    /// It does, and all that came before is taken.
+    [[nodiscard]] bool is_dry() const;
+    /// All that was to be published is sent.
+    [[nodiscard]] bool is_sent() const;
 
   private:
     class Session;
@@ -111,6 +117,8 @@ class BrokerLink {
     Topics topics_;
     WakeUp wake_up_;
     std::atomic<bool> stopping_ = false;
+    std::atomic<bool> reads_no_more_ = false;
+    std::atomic<bool> has_stopped_reading_ = false;
 
     mutable std::mutex mutex_;
     std::deque<Arrived> arrived_;

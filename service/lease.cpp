@@ -67,7 +67,7 @@ void Lease::renewed(const std::optional<SiteRow>& row, Instant asked, Instant no
     next_ = asked + settings_.length / 3;
 }
 
-void Lease::was_let_go(Instant now) { watch(now, now + 2 * settings_.length); }
+void Lease::was_let_go(Instant now) { watch(now, now + 10 * settings_.between_looks); }
 
 void Lease::failed(Instant now) {
     if (const auto* const owning = std::get_if<Owning>(&state_);

@@ -256,16 +256,22 @@ int Service::ms_until_next(bool has_more) const {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000));
 }
 
-/// What has arrived is judged, and what is decided is stored and said, if that goes quickly.
+/// What has arrived is judged, and what is decided is stored and said, if that goes quickly: first while
+/// more comes, then of what came last. What comes after that is whoever's who serves next.
 void Service::finish() {
     const auto until = host_now() + patience_at_end;
-    bool has_more = true;
-    while (host_now() < until && !link_.end() && (has_more || !link_.is_drained())) {
-        has_more = turn();
-        pollfd wait{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0};
-        poll(&wait, 1, 10);
-        wake_up_.clear();
-    }
+    const auto go_on_until = [&](const auto& is_done) {
+        bool has_more = true;
+        while (host_now() < until && !link_.end() && (has_more || !is_done())) {
+            has_more = turn();
+            pollfd wait{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0};
+            poll(&wait, 1, has_more ? 0 : 10);
+            wake_up_.clear();
+        }
+    };
+    go_on_until([this] { return link_.is_drained(); });
+    link_.stop_reading();
+    go_on_until([this] { return link_.is_dry() && signaling_.is_idle() && link_.is_sent(); });
 }
 
 }  // namespace beckon
