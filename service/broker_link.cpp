@@ -16,6 +16,7 @@
 
 #include "host/device_tags.hpp"
 #include "mqtt5/properties.hpp"
+#include "status_everywhere.hpp"
 
 namespace beckon {
 
@@ -114,6 +115,7 @@ class BrokerLink::Session {
     std::size_t next_broker_ = 0;
     std::string address_{};
     std::string own_;
+    StatusEverywhere elsewhere_;
     bool is_heard_ = false;
     /// At any time, so that `status` has been ours.
     bool has_served_ = false;
@@ -128,7 +130,13 @@ class BrokerLink::Session {
 BrokerLink::Session::Session(BrokerLink& link)
     : link_(link),
       mosquitto_(mosquitto_new(link.options_.client_id.c_str(), false, this)),
-      own_(DeviceTag(random_bits()).str()) {
+      own_(DeviceTag(random_bits()).str()),
+      elsewhere_({.login = link.options_.login,
+                  .topic = link.topics_.status(),
+                  .client_id = link.options_.client_id,
+                  .own_property = own_property,
+                  .own = own_,
+                  .may_speak = link.listener_.may_speak}) {
     if (mosquitto_ == nullptr) {
         throw std::runtime_error(std::string("libmosquitto: ") + std::strerror(errno));
     }
@@ -350,6 +358,9 @@ int BrokerLink::Session::publish(const Outgoing& outgoing) {
     const int code = mosquitto_publish_v5(
         mosquitto_, &message, outgoing.topic.c_str(), static_cast<int>(outgoing.payload.size()),
         outgoing.payload.data(), outgoing.qos, outgoing.retain, list);
+    if (outgoing.topic == link_.topics_.status()) {
+        elsewhere_.tell(outgoing.payload, address_);
+    }
     if (code == MOSQ_ERR_SUCCESS && outgoing.qos > 0) {
         in_flight_.emplace(message, outgoing.telling);
     }

@@ -96,7 +96,8 @@ class BrokerLink {
     [[nodiscard]] std::optional<End> end() const;
     /// All is acknowledged that was to be published.
     [[nodiscard]] bool is_drained() const;
-    /// What comes from now on stays with the broker, for whoever serves next; acknowledgements, too.
+    /// What comes from now on stays with the broker, for whoever serves next; acknowledgements,
+    /// too.
     void stop_reading();
     /// It does, and all that came before is taken.
     [[nodiscard]] bool is_dry() const;

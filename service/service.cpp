@@ -256,8 +256,8 @@ int Service::ms_until_next(bool has_more) const {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000));
 }
 
-/// What has arrived is judged, and what is decided is stored and said, if that goes quickly: first while
-/// more comes, then of what came last. What comes after that is whoever's who serves next.
+/// What has arrived is judged, and what is decided is stored and said, if that goes quickly: first
+/// while more comes, then of what came last. What comes after that is whoever's who serves next.
 void Service::finish() {
     const auto until = host_now() + patience_at_end;
     const auto go_on_until = [&](const auto& is_done) {
