@@ -174,7 +174,7 @@ std::string rabbitmq(const AclSubject& subject) {
 
 const std::vector<AclEngine>& acl_engines() {
     static const std::vector<AclEngine> engines{
-        {"mosquitto", true, mosquitto}, {"home-assistant", false, home_assistant},
+        {"mosquitto", true, mosquitto}, {"home-assistant", true, home_assistant},
         {"ejabberd", true, ejabberd},   {"emqx", false, emqx},
         {"hivemq", false, hivemq},      {"vernemq", false, vernemq},
         {"rabbitmq", false, rabbitmq},

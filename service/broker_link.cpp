@@ -33,6 +33,8 @@ constexpr std::size_t most_bytes = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t most_in_flight = 200;
 constexpr std::chrono::milliseconds first_pause{100};
 constexpr std::chrono::milliseconds most_pause{5000};
+/// Whoever has come from another node and is sent away sooner tries again.
+constexpr std::chrono::seconds another_takes{5};
 /// Until one's own request has to have come back.
 constexpr std::chrono::seconds probe_patience{5};
 constexpr int session_taken_over = 0x8E;
@@ -83,6 +85,8 @@ class BrokerLink::Session {
     [[nodiscard]] bool is_connected() const { return mosquitto_socket(mosquitto_) >= 0; }
     /// Waits until there is something to do, and does it.
     void turn();
+    /// It is connected no more; says so, if nothing else has.
+    void ended();
     void leave();
 
   private:
@@ -123,6 +127,14 @@ class BrokerLink::Session {
     std::map<int, std::shared_ptr<const void>> in_flight_{};
     /// Since the last look: so long as something comes, there may be more.
     bool something_came_ = false;
+    /// The broker has answered the connection.
+    bool is_answered_ = false;
+    /// What the library has met last.
+    int met_ = MOSQ_ERR_SUCCESS;
+    Clock::time_point connected_at_{};
+    std::string connected_to_{};
+    /// And before that to another.
+    bool has_moved_ = false;
     std::optional<Clock::time_point> probe_until_{};
     std::string complaint_{};
 };
@@ -197,6 +209,8 @@ bool BrokerLink::Session::connect() {
     const BrokerAddress& broker = brokers[next_broker_];
     next_broker_ = (next_broker_ + 1) % brokers.size();
     address_ = broker.text();
+    is_answered_ = false;
+    met_ = MOSQ_ERR_SUCCESS;
     mosquitto_property* properties = nullptr;
     mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, session_expiry_s);
     const Properties owner(properties);
@@ -209,12 +223,25 @@ bool BrokerLink::Session::connect() {
     return true;
 }
 
+/// As when the handshake of TLS fails, which the library tells nobody.
+void BrokerLink::Session::ended() {
+    if (!is_answered_ && !link_.stopping_) {
+        complain("cannot connect to " + address_ + ": " +
+                 (met_ == MOSQ_ERR_SUCCESS ? "it has ended the connection" : why(met_)) +
+                 "; trying again");
+    }
+}
+
 void BrokerLink::Session::connected(int code) {
+    is_answered_ = true;
     if (code != 0) {
         complain(address_ + " refuses beckond: " + mosquitto_reason_string(code) +
                  "; trying again");
         return;
     }
+    connected_at_ = Clock::now();
+    has_moved_ = !connected_to_.empty() && connected_to_ != address_;
+    connected_to_ = address_;
     const std::string& root = link_.topics_.root();
     std::array<std::string, 5> filters{root + "/user/+/+/+", root + "/invitation/+/+/+",
                                        root + "/group/+/+/+", root + "/operator/+/+",
@@ -263,7 +290,9 @@ void BrokerLink::Session::published(int message, int reason) {
 void BrokerLink::Session::lost(int reason) {
     is_heard_ = false;
     probe_until_.reset();
-    if (reason == session_taken_over && !link_.listener_.may_speak) {
+    // A cluster may take our own session, which died with a node, for another's that comes later.
+    const bool may_be_own = has_moved_ && Clock::now() - connected_at_ < another_takes;
+    if (reason == session_taken_over && !link_.listener_.may_speak && !may_be_own) {
         end(taken_over_sentence(), taken_over);
         return;
     }
@@ -398,8 +427,9 @@ void BrokerLink::Session::send() {
 void BrokerLink::Session::read() {
     do {
         something_came_ = false;
-    } while (mosquitto_loop_read(mosquitto_, 1) == MOSQ_ERR_SUCCESS && something_came_ &&
-             is_connected() && link_.has_room_to_read());
+        met_ = mosquitto_loop_read(mosquitto_, 1);
+    } while (met_ == MOSQ_ERR_SUCCESS && something_came_ && is_connected() &&
+             link_.has_room_to_read());
 }
 
 void BrokerLink::Session::turn() {
@@ -470,6 +500,7 @@ void BrokerLink::run() {
                 while (!stopping_ && may_speak() && !end() && session.is_connected()) {
                     session.turn();
                 }
+                session.ended();
                 if (Clock::now() - since > most_pause) {
                     pause = first_pause;
                 }

@@ -26,8 +26,8 @@ class Lease {
     };
     enum class Deed : std::uint8_t { look, take, renew, let_go };
     struct Next {
-        Deed deed;
-        Instant when;
+        Deed deed = Deed::look;
+        Instant when{};
     };
     Lease(const Settings& settings, Instant now);
 

@@ -113,11 +113,25 @@ class OnEjabberd(unittest.TestCase):
         for one in (alice, bob):
             one.wait_event("invitation_timeout", id=ring)
 
-    def test_5_of_many_requests_at_once_none_is_lost(self):
+    def test_5_a_of_many_requests_at_once_none_is_lost(self):
         asker = self.connect(0, "asker", listen=())
         asked = [asker.send("user/asker/groups") for _ in range(3000)]
         for one in asked:
             self.assertTrue(asker.wait_reply(one)["ok"])
+
+    def test_5_b_thrown_out_it_ends_with_a_sentence(self):
+        """As ejabberd does with a session in which more waits than it keeps for one."""
+        asker = self.connect(0, "asker", listen=())
+        self.service.process.send_signal(signal.SIGSTOP)
+        for _ in range(6000):
+            asker.send("user/asker/groups")
+        time.sleep(3)  # ejabberd has no event for what waits
+        self.service.process.send_signal(signal.SIGCONT)
+        self.wait_log("has thrown the session away")
+        self.service.process.wait(3 * PATIENCE)
+        self.assertEqual(self.service.end(signal.SIGTERM), 4)
+        self.start_service()
+        self.assertTrue(self.connect(0, "alice").ask("user/alice/groups")["ok"])
 
     def test_6_when_its_node_dies_it_serves_at_another(self):
         serves = re.search(r":(\d+)$", [line for line in self.lines if "serves beckon/v1 at" in line][-1])[1]
@@ -127,7 +141,10 @@ class OnEjabberd(unittest.TestCase):
         since = len(self.lines)
         self.cluster.kill(node)
         self.wait_log("serves beckon/v1 at", since)
-        ring = alice.ask("user/bob/invite", timeout_ms=60000)
+        try:
+            ring = alice.ask("user/bob/invite", timeout_ms=60000)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n" + "\n".join(self.lines[-12:]) + self.cluster.log(other)) from error
         self.assertTrue(ring["ok"], ring)
         bob.wait_event("new_invitation", id=ring["id"])
 

@@ -162,7 +162,9 @@ class Connection:
         if "/reply/" not in message.topic:
             self.loop.promises.heard(self.device, body, now())
             return
-        request = self.waiting.pop(message.properties.CorrelationData)
+        request = self.waiting.pop(message.properties.CorrelationData, None)
+        if request is None and SERVICE:
+            return  # MQTT gives a request to the next instance again whose acknowledgement the last had not sent
         self.loop.promises.answered(request, body, now())
         self.loop.replies[(request.verb, body.get("error", "ok"))] += 1
         if request.verb == "sync":

@@ -8,16 +8,19 @@ Environment: BECKON_HOST=service, BECKON_SERVICE; BECKON_DRIVER and BECKON_FAILI
 import errno
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from harness import PATIENCE, Beckond, Client, Driver, SystemTest, states  # noqa: E402
+from harness import PATIENCE, Beckond, Client, Driver, SystemTest, port_that_stays_free, states  # noqa: E402
+from test_client_transports import make_authority, make_certificate  # noqa: E402
 
 BECKOND = os.environ["BECKON_SERVICE"]
 
@@ -299,6 +302,66 @@ class BadDays(ServiceTest):
         bob.wait_event("new_invitation", id="too-early")
 
 
+class Tls(ServiceTest):
+    """Whom it trusts, and whom it shows who it is."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        for authority in ("ours", "theirs"):
+            make_authority(cls.folder, authority)
+        make_certificate(cls.folder, "broker", "ours", alternatives="IP:127.0.0.1")
+        make_certificate(cls.folder, "elsewhere", "ours", subject="example.org", alternatives="DNS:example.org")
+        make_certificate(cls.folder, "beckond", "ours", password="sesame")
+
+    def file(self, name):
+        return os.path.join(self.folder, name)
+
+    def serve(self, certificate="broker", more=(), said=("--ca", "ours.crt"), password=None):
+        """What it says first of whether it serves."""
+        port = port_that_stays_free()
+        broker = self.make_broker(config="\n".join([
+            f"listener {port} 127.0.0.1", f"certfile {self.file(certificate + '.crt')}",
+            f"keyfile {self.file(certificate + '.key')}", *more]))
+        broker.plugin = False
+        broker.start()
+        lines, known = [], threading.Event()
+
+        def heard(line):
+            lines.append(line or "ended")
+            if re.search("serves beckon/v1|cannot connect|cannot be used|is lost", lines[-1]):
+                known.set()
+
+        key = os.path.join(self.folder, "sesame")
+        with open(key, "w", encoding="utf-8") as file:
+            file.write(password or "")
+        words = [self.file(word) if "." in word else word for word in said]
+        service = Beckond(["--server", f"mqtts://127.0.0.1:{port}", "--user", "beckond", "--store", "memory", "--acl-checked",
+                           "yes", *words, *(("--key-password-file", key) if password else ())], heard)
+        self.addCleanup(service.end, signal.SIGTERM)
+        self.assertTrue(known.wait(3 * PATIENCE), lines)
+        return next(line for line in lines if re.search("serves beckon/v1|cannot connect|cannot be used|is lost", line))
+
+    def test_a_broker_that_our_authority_vouches_for_is_served(self):
+        self.assertIn("serves beckon/v1 at mqtts://127.0.0.1:", self.serve())
+
+    def test_nobody_else_is_taken_for_the_broker(self):
+        for certificate, said in (("broker", ("--ca", "theirs.crt")), ("elsewhere", ("--ca", "ours.crt")), ("broker", ())):
+            with self.subTest(certificate=certificate, said=said):
+                self.assertNotIn("serves", self.serve(certificate, said=said))
+
+    def test_anybody_is_if_that_is_said(self):
+        self.assertIn("serves", self.serve("elsewhere", said=("--insecure", "yes")))
+
+    def test_it_shows_a_certificate_of_its_own_whose_key_is_locked(self):
+        wants = (f"cafile {self.file('ours.crt')}", "require_certificate true")
+        shown = ("--ca", "ours.crt", "--cert", "beckond.crt", "--key", "beckond.key")
+        self.assertIn("serves", self.serve(more=wants, said=shown, password="sesame"))
+        self.assertNotIn("serves", self.serve(more=wants))
+
+
 class Acl(ServiceTest):
     """What `check-acl` finds, by the rules that are printed and by wrong ones."""
 
@@ -380,7 +443,6 @@ class Options(unittest.TestCase):
                 self.assertIn(sentence, told.stderr)
 
     def test_the_command_line_comes_before_the_environment_and_that_before_the_file(self):
-        import tempfile
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
             file.write('root = "of-file"\nuser = "of-file"\noperators = "of-file"\n')
             file.flush()
