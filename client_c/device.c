@@ -382,6 +382,10 @@ static bool was_made(Device* device, Request* request) {
         return false;
     }
     tell_result(device, request, NO_FAILURE, NULL, NULL);
+    const beckon_value id = beckon_text_of(device, request->id);
+    if (beckon_recall(device, RECENT_ENDED, id) == NULL) {
+        beckon_errand(device, VERB_GET, id); /* only the reply would have told who was skipped */
+    }
     end_request(device, request);
     return true;
 }

@@ -492,6 +492,9 @@ static void end_call(Device* device, Held* held, News* news) {
         held->parts[i].in_call = 0;
     }
     if (was_in_it) {
+        if (news->reason != NULL) { /* nothing: it may be made anew */
+            beckon_remember(device, RECENT_CALL_OVER, id_of(device, held));
+        }
         tell(device, held, news);
     }
 }
@@ -506,6 +509,9 @@ static void lose_call(Device* device, Held* held) {
 
 /** This user is in the call of an invitation that was over here: how it stands is asked. */
 static void come_back(Device* device, Value id) {
+    if (recalls(device, RECENT_CALL_OVER, id)) {
+        return;
+    }
     forget(device, RECENT_ENDED, id);
     beckon_remember(device, RECENT_RETURNED, id);
     ask_how_it_stands(device, id);
@@ -588,7 +594,8 @@ static void assume(Device* device, Held* held) {
     for (unsigned i = 0; i < held->count; ++i) {
         held->parts[i].marked = held->parts[i].state == BECKON_PENDING && !held->parts[i].fresh;
     }
-    if (held->announced && anyone_pending(held)) {
+    /* Told once: it may have been taken for over before, and been open still. */
+    if (held->announced && !held->end_told && anyone_pending(held)) {
         tell(device, held, &news);
     }
     held->assumed = gap || anyone_pending(held);
@@ -701,6 +708,8 @@ void beckon_inbox_speaks(Device* device, Value server_epoch) {
         struct beckon_recent* const one = &device->recent[i];
         if (one->kind == RECENT_ENDED && (one->marks & MARK_FIRST) != 0) {
             one->kind = RECENT_ENDED_BEFORE;
+        } else if (one->kind == RECENT_CALL_OVER) {
+            one->kind = RECENT_NONE;
         }
     }
     /* What came after the first sync was sent is of this start. */
@@ -1170,6 +1179,7 @@ static void take_unheard(Device* device, Held* draft, const struct info* info) {
         begin(&news, BECKON_CALL_ENDED);
         news.reason = info->call_reason;
         news.duration_ms = info->duration;
+        beckon_remember(device, RECENT_CALL_OVER, info->id);
         tell(device, draft, &news);
     }
     if ((returned && call_is_over) || is_no_news(device, draft, info)) {
@@ -1638,8 +1648,11 @@ void beckon_inbox_replied(Device* device, const struct beckon_request* asked,
             held->confirmed = held->announced = true; /* whatever was done to it: it is there */
         }
         take_reply(device, held, asked, &own, reply);
-    } else if (beckon_number(reply[KEY_CODE], &code) && (code == 8010 || code == 8011)) {
-        ask_how_it_stands(device, id); /* it is not as this device thought */
+    } else if (held->confirmed && beckon_number(reply[KEY_CODE], &code) &&
+               (code == 8010 || code == 8011)) {
+        /* It is not as this device thought. (What is on its way is not known yet: the reply to it
+         * tells.) */
+        ask_how_it_stands(device, id);
     }
 }
 

@@ -136,6 +136,7 @@ enum recent {
     RECENT_ENDED_BEFORE, /* before the broker was started anew; they may be made anew */
     RECENT_DISOWNED,     /* own ones of which nothing is to be told */
     RECENT_RETURNED,     /* into its call this user has come */
+    RECENT_CALL_OVER,    /* the end of its call was told: nobody comes into it any more */
     RECENT_WATCHED       /* others are asked, and this user is shown it */
 };
 void beckon_remember(struct beckon_device* device, enum recent kind, beckon_value id);

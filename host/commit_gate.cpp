@@ -154,6 +154,11 @@ void CommitGate::load(Instant now) {
     }
 }
 
+bool CommitGate::is_idle() const {
+    const auto* const sound = std::get_if<phase::Sound>(&phase_);
+    return sound != nullptr && sound->held.empty();
+}
+
 /// What the journal told is void.
 void CommitGate::begin_with_nothing() {
     switchboard_ = new_switchboard();

@@ -3,11 +3,8 @@
 
 #include <chrono>
 #include <exception>
-#include <stdexcept>
 #include <utility>
 
-#include "sqlite.hpp"
-#include "store_reading.hpp"
 #include "worker.hpp"
 
 namespace beckon {
@@ -57,7 +54,8 @@ void HistoryReader::stop() {
     work_.notify_one();
 }
 
-void HistoryReader::run(const StoreClock& clock) {
+void HistoryReader::run(HistorySource& source) {
+    bool is_open = false;
     Lock lock(mutex_);
     while (!stopping_) {
         const bool has_news = answer_ || !refused_.empty();
@@ -67,9 +65,10 @@ void HistoryReader::run(const StoreClock& clock) {
             (*options_.wake)();
             lock.lock();
         }
-        if (database_ && turns_.empty()) {
+        if (is_open && turns_.empty()) {
             lock.unlock();
-            database_.reset();
+            source.close();
+            is_open = false;
             lock.lock();
             continue;
         }
@@ -86,12 +85,13 @@ void HistoryReader::run(const StoreClock& clock) {
         }
         const Asked asked = next();
         lock.unlock();
-        auto page = read(asked, clock);
+        is_open = true;
+        auto page = read(asked, source);
         lock.lock();
         answer_ = {.asked = asked.asked, .page = std::move(page)};
     }
     lock.unlock();
-    database_.reset();
+    source.close();
 }
 
 /// Of the user whose turn it is.
@@ -110,21 +110,11 @@ HistoryReader::Asked HistoryReader::next() {
     return asked;
 }
 
-std::optional<HistoryPage> HistoryReader::read(const Asked& asked, const StoreClock& clock) {
+std::optional<HistoryPage> HistoryReader::read(const Asked& asked, HistorySource& source) const {
     try {
-        if (const auto objection = options_.place->objection()) {
-            throw std::runtime_error(*objection);
-        }
-        if (!database_ || opened_ != options_.place->identity()) {
-            opened_ = options_.place->identity();
-            database_ = std::make_unique<Database>(options_.place->path(), Database::Access::read);
-        }
-        return StoreReading(*database_, clock)
-            .history(asked.user, asked.limit, asked.before,
-                     options_.clocks().since_boot - options_.history);
+        return source.page(asked.user, asked.limit, asked.before,
+                           options_.clocks().since_boot - options_.history);
     } catch (const std::exception& /*error*/) {
-        // Perhaps this connection sees a disk that is gone, and a new one would not.
-        database_.reset();
         return std::nullopt;
     }
 }

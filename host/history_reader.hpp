@@ -15,18 +15,15 @@
 
 #include "host/clocks.hpp"
 #include "host/journal.hpp"
-#include "host/store_file.hpp"
-#include "store_place.hpp"
+#include "host/store.hpp"
 
 namespace beckon {
 
-class Database;
 class Waker;
 
-/// Reads pages of history with a connection of its own, which only reads: in WAL mode nobody
-/// waits for it who writes. One page at a time, users in turn; the next is not read before the
-/// host has asked for the last, so replies are paced by whoever says them. What is too much, for
-/// one user or in all, is answered without a page.
+/// Reads pages of history: one at a time, users in turn; the next is not read before the host has
+/// asked for the last, so replies are paced by whoever says them. What is too much, for one user or
+/// in all, is answered without a page.
 ///
 /// `run` is the reader's thread, all else the host's.
 class HistoryReader {
@@ -38,7 +35,6 @@ class HistoryReader {
         std::optional<HistoryMark> before{};
     };
     struct Options {
-        std::shared_ptr<const StorePlace> place;
         Duration history{};
         std::function<ClockReading()> clocks;
         std::shared_ptr<const Waker> wake;
@@ -55,19 +51,14 @@ class HistoryReader {
     void stop();
 
     /// Until `stop`.
-    void run(const StoreClock& clock);
+    void run(HistorySource& source);
 
   private:
     using Lock = std::unique_lock<std::mutex>;
     Asked next();
-    std::optional<HistoryPage> read(const Asked& asked, const StoreClock& clock);
+    std::optional<HistoryPage> read(const Asked& asked, HistorySource& source) const;
 
     Options options_;
-    /// Of `run`; open while there is something to be read.
-    std::unique_ptr<Database> database_;
-    /// The file that it has open.
-    StorePlace::Identity opened_{};
-
     std::mutex mutex_;
     std::condition_variable work_;
     bool stopping_ = false;

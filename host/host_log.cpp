@@ -28,8 +28,11 @@ std::string more_like_it(unsigned held_back) {
 }
 
 std::string somebody_at(std::string_view user, const char* address) {
-    return (user.empty() ? "somebody who has no name" : "user " + std::string(user)) + " at " +
-           (address != nullptr ? address : "an unknown address");
+    const std::string who = user.empty() ? "somebody who has no name" : "user " + std::string(user);
+    // A service sees no addresses.
+    return address == nullptr ? who + " at an unknown address"
+           : *address == '\0' ? who
+                              : who + " at " + address;
 }
 
 void HostLog::store(const std::string& path, const Switchboard::Counts& counts) const {

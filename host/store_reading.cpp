@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store_reading.hpp"
+#include "host/store_reading.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -9,7 +9,6 @@
 
 #include "protocol/requests.hpp"
 #include "protocol/text.hpp"
-#include "sqlite.hpp"
 
 namespace beckon {
 
@@ -37,11 +36,12 @@ enum InvitationColumn : std::uint8_t {
     replaced_by_column,
 };
 
+constexpr std::uint64_t highest_number = std::numeric_limits<std::int64_t>::max() / 2;
 /// A page of history ends after so much, however few invitations that are.
 constexpr std::size_t page_bytes = 32'768;
 
 [[noreturn]] void cannot_be(std::string_view what, std::string_view text) {
-    throw StoreFile::Damaged("'" + std::string(text) + "' is no " + std::string(what));
+    throw Store::Damaged("'" + std::string(text) + "' is no " + std::string(what));
 }
 
 template <class SomeId>
@@ -74,7 +74,7 @@ DeviceTag read_device(const Statement& row, int column) {
 std::string read_text(const Statement& row, int column) {
     const auto text = row.bytes(column);
     if (!is_utf8(text)) {
-        throw StoreFile::Damaged("a text is no UTF-8");
+        throw Store::Damaged("a text is no UTF-8");
     }
     return std::string(text);
 }
@@ -83,8 +83,8 @@ std::optional<Data> read_data(const Statement& row, int column) {
     if (row.is_null(column)) {
         return std::nullopt;
     }
-    // The type first: reading the bytes may change it.
-    const bool is_text = row.type(column) == SQLITE_TEXT;
+    // First: reading the bytes may change it.
+    const bool is_text = row.is_text(column);
     return Data{.bytes = is_text ? read_text(row, column) : std::string(row.bytes(column)),
                 .is_text = is_text};
 }
@@ -151,9 +151,14 @@ class Told {
 
 }  // namespace
 
+StoreClock StoreClock::going_on(Duration store_then, std::optional<Duration> passed, Instant now) {
+    return {.offset = store_then + passed.value_or(Duration(0)) - now.time_since_epoch(),
+            .all_due_at = passed ? std::nullopt : std::optional(now)};
+}
+
 std::uint64_t read_number(const Statement& row, int column) {
-    constexpr auto most = std::numeric_limits<std::int64_t>::max() / 2;
-    return static_cast<std::uint64_t>(read_between(0, most, "number", row, column));
+    return static_cast<std::uint64_t>(
+        read_between(0, as_integer(highest_number), "number", row, column));
 }
 
 Duration read_file_time(const Statement& row, int column) {
@@ -162,23 +167,92 @@ Duration read_file_time(const Statement& row, int column) {
     return Duration(read_between(-most, most, "time", row, column));
 }
 
+/// What belongs to invitations, by their number, which is its first column; read along with them.
+struct StoreReading::Rows {
+    Statement row;
+    bool has_row;
+
+    Rows(Statement asked, std::uint64_t first, std::uint64_t last, bool remembered_only)
+        : row(std::move(asked)) {
+        row.bind(1, as_integer(first))
+            .bind(2, as_integer(last))
+            .bind(3, std::int64_t{!remembered_only});
+        has_row = row.step();
+    }
+    /// There is another of this one. Those before it, which have no invitation, are left out.
+    bool is_of(std::uint64_t number) {
+        while (has_row && read_number(row, 0) < number) {
+            next();
+        }
+        return has_row && read_number(row, 0) == number;
+    }
+    void next() { has_row = row.step(); }
+};
+
+struct StoreReading::Parts {
+    Rows notes;
+    Rows invitees;
+    Rows calls;
+    Rows participants;
+
+    /// Of these numbers.
+    Parts(Sql& sql, std::uint64_t first, std::uint64_t last, bool remembered_only)
+        : notes(
+              sql.statement("SELECT n.invitation, n.rev, n.reason, n.data FROM invitations i "
+                            "JOIN notes n ON n.invitation = i.number "
+                            "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
+                            "ORDER BY i.number, n.rev"),
+              first, last, remembered_only),
+          invitees(
+              sql.statement("SELECT n.invitation, n.position, n.user, n.state, n.deadline_ms, "
+                            "n.ended_by, n.device, n.note, n.adder FROM invitations i "
+                            "JOIN invitees n ON n.invitation = i.number "
+                            "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
+                            "ORDER BY i.number, n.position"),
+              first, last, remembered_only),
+          calls(
+              sql.statement("SELECT c.invitation, c.started_ms, c.ended_ms, c.reason, c.merged "
+                            "FROM invitations i JOIN calls c ON c.invitation = i.number "
+                            "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
+                            "ORDER BY i.number"),
+              first, last, remembered_only),
+          participants(
+              sql.statement("SELECT p.invitation, p.position, p.user, p.device, p.was_online, "
+                            "p.takes_part, p.hung_up FROM invitations i "
+                            "JOIN participants p ON p.invitation = i.number "
+                            "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
+                            "ORDER BY i.number, p.position"),
+              first, last, remembered_only) {}
+};
+
 void StoreReading::tell_all(const Journal::Tell& tell) {
-    Statement groups = database_.statement("SELECT id FROM groups");
+    Statement groups = sql_.statement("SELECT id FROM groups ORDER BY id");
     while (groups.step()) {
         tell_group(read_id<GroupId>(groups, 0), tell);
     }
-    Statement row =
-        database_.statement("SELECT * FROM invitations WHERE remembered ORDER BY number");
+    Statement row = sql_.statement("SELECT * FROM invitations WHERE remembered ORDER BY number");
+    Parts parts(sql_, 0, highest_number, true);
     while (row.step()) {
-        tell_invitation(row, Part::all, tell);
+        tell_invitation(row, parts, Part::all, tell);
     }
     tell_devices(tell);
     tell_untold(tell);
 }
 
-void StoreReading::tell_devices(const Journal::Tell& tell) {
+void StoreReading::tell_history(const Journal::Tell& tell) {
     Statement row =
-        database_.statement("SELECT user, device, run, again_ms, online, time_ms FROM devices");
+        sql_.statement("SELECT * FROM invitations WHERE NOT remembered ORDER BY number");
+    Parts parts(sql_, 0, highest_number, false);
+    while (row.step()) {
+        const auto number = read_number(row, number_column);
+        tell_invitation(row, parts, Part::without_data, tell);
+        tell(InvitationForgotten{.number = number});
+    }
+}
+
+void StoreReading::tell_devices(const Journal::Tell& tell) {
+    Statement row = sql_.statement(
+        "SELECT user, device, run, again_ms, online, time_ms FROM devices ORDER BY user, device");
     while (row.step()) {
         tell(DeviceKept{.user = read_id<UserId>(row, 0),
                         .device = read_device(row, 1),
@@ -190,7 +264,7 @@ void StoreReading::tell_devices(const Journal::Tell& tell) {
 }
 
 void StoreReading::tell_untold(const Journal::Tell& tell) {
-    Statement row = database_.statement(
+    Statement row = sql_.statement(
         "SELECT number, since_ms, receivers, event, online_only, alone FROM untold ORDER BY "
         "number");
     while (row.step()) {
@@ -213,7 +287,8 @@ void StoreReading::tell_untold(const Journal::Tell& tell) {
     }
 }
 
-void StoreReading::tell_invitation(const Statement& row, Part part, const Journal::Tell& tell) {
+void StoreReading::tell_invitation(const Statement& row, Parts& parts, Part part,
+                                   const Journal::Tell& tell) {
     InvitationKept kept = read_invitation(row);
     const auto number = kept.number;
     const bool has_notes = kept.rev > 1;
@@ -223,11 +298,11 @@ void StoreReading::tell_invitation(const Statement& row, Part part, const Journa
         tell(DataKept{.number = number, .data = read_data(row, data_column)});
     }
     if (has_notes) {
-        tell_notes(number, part, tell);
+        tell_notes(number, parts.notes, part, tell);
     }
-    tell_invitees(number, tell);
+    tell_invitees(number, parts.invitees, tell);
     if (has_call) {
-        tell_call(number, tell);
+        tell_call(number, parts, tell);
     }
 }
 
@@ -267,89 +342,80 @@ Instant StoreReading::read_time(const Statement& row, int column) const {
     return clock_.from_file(read_file_time(row, column).count());
 }
 
-void StoreReading::tell_notes(std::uint64_t number, Part part, const Journal::Tell& tell) {
-    Statement note = database_.statement(
-        "SELECT rev, reason, data FROM notes WHERE invitation = ?1 ORDER BY rev");
-    note.bind(1, as_integer(number));
-    while (note.step()) {
+void StoreReading::tell_notes(std::uint64_t number, Rows& notes, Part part,
+                              const Journal::Tell& tell) {
+    for (; notes.is_of(number); notes.next()) {
         tell(NoteKept{.number = number,
-                      .rev = read_rev(note, 0),
-                      .data = part == Part::all ? read_data(note, 2) : std::nullopt,
-                      .reason = read_text(note, 1)});
+                      .rev = read_rev(notes.row, 1),
+                      .data = part == Part::all ? read_data(notes.row, 3) : std::nullopt,
+                      .reason = read_text(notes.row, 2)});
     }
 }
 
-void StoreReading::tell_invitees(std::uint64_t number, const Journal::Tell& tell) {
-    Statement invitee = database_.statement(
-        "SELECT position, user, state, deadline_ms, ended_by, device, note, adder FROM invitees "
-        "WHERE invitation = ?1 ORDER BY position");
-    invitee.bind(1, as_integer(number));
-    while (invitee.step()) {
+void StoreReading::tell_invitees(std::uint64_t number, Rows& invitees,
+                                 const Journal::Tell& tell) const {
+    const Statement& row = invitees.row;
+    for (; invitees.is_of(number); invitees.next()) {
         InviteeKept one{.number = number,
-                        .position = read_position(invitee, 0),
-                        .user = read_id<UserId>(invitee, 1),
-                        .state = read_word<State>(invitee, 2),
-                        .deadline = invitee.is_null(3) ? never : read_time(invitee, 3),
-                        .adder = invitee.integer(7) != 0};
+                        .position = read_position(row, 1),
+                        .user = read_id<UserId>(row, 2),
+                        .state = read_word<State>(row, 3),
+                        .deadline = row.is_null(4) ? never : read_time(row, 4),
+                        .adder = row.integer(8) != 0};
         if (clock_.all_due_at && one.state == State::pending && one.deadline != never) {
             one.deadline = std::min(one.deadline, *clock_.all_due_at);
         }
-        if (!invitee.is_null(4)) {
-            one.by = read_id<UserId>(invitee, 4);
+        if (!row.is_null(5)) {
+            one.by = read_id<UserId>(row, 5);
         }
-        if (!invitee.is_null(5)) {
-            one.device = read_device(invitee, 5);
+        if (!row.is_null(6)) {
+            one.device = read_device(row, 6);
         }
-        if (!invitee.is_null(6)) {
-            one.note = read_rev(invitee, 6);
+        if (!row.is_null(7)) {
+            one.note = read_rev(row, 7);
         }
         tell(one);
     }
 }
 
-void StoreReading::tell_call(std::uint64_t number, const Journal::Tell& tell) {
-    Statement row = database_.statement(
-        "SELECT started_ms, ended_ms, reason, merged FROM calls WHERE invitation = ?1");
-    row.bind(1, as_integer(number));
-    if (!row.step()) {
-        throw StoreFile::Damaged("a call has no row in calls");
+void StoreReading::tell_call(std::uint64_t number, Parts& parts, const Journal::Tell& tell) const {
+    const Statement& row = parts.calls.row;
+    if (!parts.calls.is_of(number)) {
+        throw Store::Damaged("a call has no row in calls");
     }
-    CallKept kept{.number = number, .reason = read_text(row, 2)};
-    if (!row.is_null(0)) {
-        kept.started_at = read_time(row, 0);
-    }
+    CallKept kept{.number = number, .reason = read_text(row, 3)};
     if (!row.is_null(1)) {
-        kept.ended_at = read_time(row, 1);
+        kept.started_at = read_time(row, 1);
     }
-    if (!row.is_null(3)) {
-        kept.merged = read_id<InvitationId>(row, 3);
+    if (!row.is_null(2)) {
+        kept.ended_at = read_time(row, 2);
+    }
+    if (!row.is_null(4)) {
+        kept.merged = read_id<InvitationId>(row, 4);
     }
     tell(std::move(kept));
-    Statement participant = database_.statement(
-        "SELECT position, user, device, was_online, takes_part, hung_up FROM participants "
-        "WHERE invitation = ?1 ORDER BY position");
-    participant.bind(1, as_integer(number));
+    const Statement& participant = parts.participants.row;
     bool is_alone = true;
-    while (participant.step()) {
+    for (; parts.participants.is_of(number); parts.participants.next()) {
         ParticipantKept one{.number = number,
-                            .position = read_position(participant, 0),
-                            .user = read_id<UserId>(participant, 1),
-                            .device = read_device(participant, 2),
-                            .was_online = participant.integer(3) != 0,
-                            .takes_part = participant.integer(4) != 0};
-        if (!participant.is_null(5)) {
-            one.hung_up = read_device(participant, 5);
+                            .position = read_position(participant, 1),
+                            .user = read_id<UserId>(participant, 2),
+                            .device = read_device(participant, 3),
+                            .was_online = participant.integer(4) != 0,
+                            .takes_part = participant.integer(5) != 0};
+        if (!participant.is_null(6)) {
+            one.hung_up = read_device(participant, 6);
         }
         tell(one);
         is_alone = false;
     }
     if (is_alone) {
-        throw StoreFile::Damaged("a call has no row in participants");
+        throw Store::Damaged("a call has no row in participants");
     }
 }
 
 void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
-    Statement row = database_.statement(
+    Statement row = sql_.statement(
         "SELECT name, join_mode, profile, made_after, described_by FROM groups WHERE id = ?1");
     row.bind(1, std::string_view(group.text()));
     if (!row.step()) {
@@ -364,7 +430,7 @@ void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
         kept.name = read_text(row, 0);
     }
     tell(std::move(kept));
-    Statement member = database_.statement(
+    Statement member = sql_.statement(
         "SELECT user, role, brought_by FROM members WHERE group_id = ?1 ORDER BY user");
     member.bind(1, std::string_view(group.text()));
     int owners = 0;
@@ -377,15 +443,15 @@ void StoreReading::tell_group(const GroupId& group, const Journal::Tell& tell) {
                         .brought_by = read_id<UserId>(member, 2)});
     }
     if (owners != 1) {
-        throw StoreFile::Damaged("the group '" + group.str() + "' has " +
-                                 (owners == 0 ? "no owner" : "two owners"));
+        throw Store::Damaged("the group '" + group.str() + "' has " +
+                             (owners == 0 ? "no owner" : "two owners"));
     }
 }
 
 HistoryPage StoreReading::history(const UserId& user, std::size_t limit,
                                   const std::optional<HistoryMark>& before, Instant oldest) {
     const auto from = before.value_or(HistoryMark{INT64_MAX, INT64_MAX});
-    Statement row = database_.statement(
+    Statement row = sql_.statement(
         "SELECT i.* FROM history h JOIN invitations i ON i.number = h.invitation "
         "WHERE h.user = ?1 AND (h.ended_ms, h.invitation) < (?2, ?3) AND h.ended_ms >= ?4 "
         "ORDER BY h.ended_ms DESC, h.invitation DESC");
@@ -402,7 +468,8 @@ HistoryPage StoreReading::history(const UserId& user, std::size_t limit,
             break;
         }
         last = {row.integer(ended_column), read_number(row, number_column)};
-        tell_invitation(row, Part::without_data, [&](Change&& change) {
+        Parts parts(sql_, last.number, last.number, false);
+        tell_invitation(row, parts, Part::without_data, [&](Change&& change) {
             told(change);
             page.ended.push_back(std::move(change));
         });

@@ -18,25 +18,23 @@ constexpr std::size_t changes_of_a_part = 4000;
 
 }  // namespace
 
-StoreWriter::StoreWriter(Options options) : options_(std::move(options)), file_(options_.file) {}
+StoreWriter::StoreWriter(Options options)
+    : options_(std::move(options)), store_(std::move(options_.store)) {}
 
 std::optional<std::string> StoreWriter::load(const Journal::Tell& tell) {
     try {
-        file_.open(options_.clocks(), options_.new_secret);
-        file_.tell_all(tell);
-    } catch (const StoreFile::Damaged& damaged) {
+        store_->open(options_.clocks(), options_.new_secret);
+        store_->tell_all(tell);
+    } catch (const Store::Damaged& damaged) {
         return set_aside(damaged.what());
     }
-    file_.close();
+    store_->close();
     return std::nullopt;
 }
 
 std::string StoreWriter::set_aside(const std::string& why) {
-    std::string sentence = "the store " + options_.file.path + " is damaged (" + why +
-                           "): it is kept as " + file_.move_aside() +
-                           ", and a new one begins with nothing pending";
-    file_.open(options_.clocks(), options_.new_secret);
-    file_.close();
+    auto sentence = store_->set_aside(why, options_.clocks(), options_.new_secret);
+    store_->close();
     return sentence;
 }
 
@@ -164,7 +162,7 @@ void StoreWriter::commit(Lock& lock) {
     lock.unlock();
     std::optional<std::string> failure;
     try {
-        file_.write(writing_.puts(), options_.clocks());
+        store_->write(writing_.puts(), options_.clocks());
     } catch (const std::exception& error) {
         failure = error.what();
     }
@@ -179,7 +177,7 @@ void StoreWriter::commit(Lock& lock) {
     tell(lock);
     if (succeeded) {
         lock.unlock();
-        file_.tidy_up();
+        store_->tidy_up();
         lock.lock();
     }
 }
@@ -190,7 +188,7 @@ void StoreWriter::read_all(Lock& lock) {
     Part part{.begins = true};
     try {
         open_again();
-        file_.tell_all([&](Change&& change) {
+        store_->tell_all([&](Change&& change) {
             part.changes.push_back(std::move(change));
             if (part.changes.size() >= changes_of_a_part) {
                 hand_part(std::exchange(part, {}), which);
@@ -203,8 +201,8 @@ void StoreWriter::read_all(Lock& lock) {
     } catch (const std::exception& /*error*/) {
         // Perhaps this connection sees a disk that is gone, and a new one would not.
         // But one that was deleted is nowhere else than here.
-        if (!file_.is_misplaced()) {
-            file_.close();
+        if (!store_->is_misplaced()) {
+            store_->close();
         }
         lock.lock();
         idle_ = true;
@@ -238,8 +236,8 @@ void StoreWriter::prune(Lock& lock) {
     lock.unlock();
     try {
         open_again();
-        file_.prune(options_.clocks());
-        file_.tidy_up();
+        store_->prune(options_.clocks());
+        store_->tidy_up();
     } catch (const std::exception& /*error*/) {
         // Another time.
     }
@@ -247,8 +245,8 @@ void StoreWriter::prune(Lock& lock) {
 }
 
 void StoreWriter::open_again() {
-    if (!file_.is_open()) {
-        file_.reopen();
+    if (!store_->is_open()) {
+        store_->reopen();
     }
 }
 

@@ -11,7 +11,7 @@
 
 #include "host/clocks.hpp"
 #include "host/journal.hpp"
-#include "host/store_file.hpp"
+#include "host/store.hpp"
 #include "unstored.hpp"
 
 namespace beckon {
@@ -26,7 +26,7 @@ class Waker;
 class StoreWriter {
   public:
     struct Options {
-        StoreFile::Options file{};
+        std::unique_ptr<Store> store{};
         std::string new_secret{};
         std::function<ClockReading()> clocks;
         std::shared_ptr<const Waker> wake;
@@ -40,7 +40,7 @@ class StoreWriter {
     std::optional<std::string> load(const Journal::Tell& tell);
     /// As `Journal::set_aside`.
     std::string set_aside(const std::string& why);
-    [[nodiscard]] const StoreFile& file() const { return file_; }
+    [[nodiscard]] const Store& store() const { return *store_; }
 
     /// Up to this ticket.
     void hand_over(Unstored&& gathered, std::uint64_t ticket);
@@ -77,7 +77,7 @@ class StoreWriter {
 
     Options options_;
     /// Of the writer, once it runs.
-    StoreFile file_;
+    std::unique_ptr<Store> store_;
 
     mutable std::mutex mutex_;
     std::condition_variable work_;

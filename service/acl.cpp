@@ -175,7 +175,7 @@ std::string rabbitmq(const AclSubject& subject) {
 const std::vector<AclEngine>& acl_engines() {
     static const std::vector<AclEngine> engines{
         {"mosquitto", true, mosquitto}, {"home-assistant", false, home_assistant},
-        {"ejabberd", false, ejabberd},  {"emqx", false, emqx},
+        {"ejabberd", true, ejabberd},   {"emqx", false, emqx},
         {"hivemq", false, hivemq},      {"vernemq", false, vernemq},
         {"rabbitmq", false, rabbitmq},
     };

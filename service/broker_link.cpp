@@ -16,6 +16,7 @@
 
 #include "host/device_tags.hpp"
 #include "mqtt5/properties.hpp"
+#include "status_everywhere.hpp"
 
 namespace beckon {
 
@@ -114,6 +115,7 @@ class BrokerLink::Session {
     std::size_t next_broker_ = 0;
     std::string address_{};
     std::string own_;
+    StatusEverywhere elsewhere_;
     bool is_heard_ = false;
     /// At any time, so that `status` has been ours.
     bool has_served_ = false;
@@ -128,7 +130,13 @@ class BrokerLink::Session {
 BrokerLink::Session::Session(BrokerLink& link)
     : link_(link),
       mosquitto_(mosquitto_new(link.options_.client_id.c_str(), false, this)),
-      own_(DeviceTag(random_bits()).str()) {
+      own_(DeviceTag(random_bits()).str()),
+      elsewhere_({.login = link.options_.login,
+                  .topic = link.topics_.status(),
+                  .client_id = link.options_.client_id,
+                  .own_property = own_property,
+                  .own = own_,
+                  .may_speak = link.listener_.may_speak}) {
     if (mosquitto_ == nullptr) {
         throw std::runtime_error(std::string("libmosquitto: ") + std::strerror(errno));
     }
@@ -255,7 +263,7 @@ void BrokerLink::Session::published(int message, int reason) {
 void BrokerLink::Session::lost(int reason) {
     is_heard_ = false;
     probe_until_.reset();
-    if (reason == session_taken_over) {
+    if (reason == session_taken_over && !link_.listener_.may_speak) {
         end(taken_over_sentence(), taken_over);
         return;
     }
@@ -291,11 +299,7 @@ std::string BrokerLink::Session::taken_over_sentence() const {
 
 /// There is no going on.
 void BrokerLink::Session::end(std::string sentence, int code) {
-    {
-        const std::scoped_lock lock(link_.mutex_);
-        link_.end_ = End{std::move(sentence), code};
-    }
-    link_.listener_.wake();
+    link_.end_with(std::move(sentence), code);
 }
 
 void BrokerLink::Session::arrived(const mosquitto_message& message,
@@ -307,7 +311,7 @@ void BrokerLink::Session::arrived(const mosquitto_message& message,
     const std::string whose = own_in(properties);
     if (message.topic == link_.topics_.status()) {
         // Not every broker tells by 0x8E.
-        if (has_served_ && !whose.empty() && whose != own_) {
+        if (has_served_ && !whose.empty() && whose != own_ && !link_.listener_.may_speak) {
             end(taken_over_sentence(), taken_over);
         }
         return;
@@ -354,6 +358,9 @@ int BrokerLink::Session::publish(const Outgoing& outgoing) {
     const int code = mosquitto_publish_v5(
         mosquitto_, &message, outgoing.topic.c_str(), static_cast<int>(outgoing.payload.size()),
         outgoing.payload.data(), outgoing.qos, outgoing.retain, list);
+    if (outgoing.topic == link_.topics_.status()) {
+        elsewhere_.tell(outgoing.payload, address_);
+    }
     if (code == MOSQ_ERR_SUCCESS && outgoing.qos > 0) {
         in_flight_.emplace(message, outgoing.telling);
     }
@@ -361,7 +368,7 @@ int BrokerLink::Session::publish(const Outgoing& outgoing) {
 }
 
 void BrokerLink::Session::send() {
-    while (is_heard_ && in_flight_.size() < most_in_flight) {
+    while (is_heard_ && in_flight_.size() < most_in_flight && link_.may_speak()) {
         Outgoing next;
         bool has_room_again = false;
         {
@@ -397,7 +404,11 @@ void BrokerLink::Session::read() {
 
 void BrokerLink::Session::turn() {
     send();
-    const bool reads = link_.has_room_to_read();
+    const bool has_stopped = link_.reads_no_more_;
+    if (has_stopped && !link_.has_stopped_reading_.exchange(true)) {
+        link_.listener_.wake();
+    }
+    const bool reads = !has_stopped && link_.has_room_to_read();
     std::array<pollfd, 2> wait{{{.fd = mosquitto_socket(mosquitto_), .events = 0, .revents = 0},
                                 {.fd = link_.wake_up_.fd(), .events = POLLIN, .revents = 0}}};
     wait[0].events =
@@ -407,10 +418,10 @@ void BrokerLink::Session::turn() {
     if ((wait[1].revents & POLLIN) != 0) {
         link_.wake_up_.clear();
     }
-    if ((wait[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    if (!has_stopped && (wait[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         read();
     }
-    if (is_connected() && mosquitto_want_write(mosquitto_)) {
+    if (is_connected() && mosquitto_want_write(mosquitto_) && link_.may_speak()) {
         mosquitto_loop_write(mosquitto_, 1);
     }
     mosquitto_loop_misc(mosquitto_);
@@ -424,7 +435,8 @@ void BrokerLink::Session::turn() {
 }
 
 void BrokerLink::Session::leave() {
-    if (is_connected()) {
+    // Else it is cut off, with what the library still holds.
+    if (is_connected() && link_.may_speak()) {
         mosquitto_disconnect_v5(mosquitto_, 0, nullptr);
         mosquitto_loop_write(mosquitto_, 1);
     }
@@ -453,9 +465,9 @@ void BrokerLink::run() {
         Session session(*this);
         auto pause = first_pause;
         while (!stopping_ && !end()) {
-            if (session.is_connected() || session.connect()) {
+            if (may_speak() && (session.is_connected() || session.connect())) {
                 const auto since = Clock::now();
-                while (!stopping_ && !end() && session.is_connected()) {
+                while (!stopping_ && may_speak() && !end() && session.is_connected()) {
                     session.turn();
                 }
                 if (Clock::now() - since > most_pause) {
@@ -470,8 +482,23 @@ void BrokerLink::run() {
         }
         session.leave();
     } catch (const std::exception& error) {
+        end_with(error.what(), 1);
+    }
+    listener_.wake();
+}
+
+bool BrokerLink::may_speak() {
+    if (!listener_.may_speak || listener_.may_speak()) {
+        return true;
+    }
+    end_with("another may serve " + topics_.root() + " by now", speaks_no_more);
+    return false;
+}
+
+void BrokerLink::end_with(std::string sentence, int code) {
+    {
         const std::scoped_lock lock(mutex_);
-        end_ = End{error.what(), 1};
+        end_ = End{std::move(sentence), code};
     }
     listener_.wake();
 }
@@ -519,6 +546,21 @@ std::optional<BrokerLink::End> BrokerLink::end() const {
 bool BrokerLink::is_drained() const {
     const std::scoped_lock lock(mutex_);
     return outgoing_.empty() && unacknowledged_ == 0;
+}
+
+void BrokerLink::stop_reading() {
+    reads_no_more_ = true;
+    wake_up_.wake();
+}
+
+bool BrokerLink::is_dry() const {
+    const std::scoped_lock lock(mutex_);
+    return has_stopped_reading_ && arrived_.empty();
+}
+
+bool BrokerLink::is_sent() const {
+    const std::scoped_lock lock(mutex_);
+    return outgoing_.empty();
 }
 
 }  // namespace beckon

@@ -67,6 +67,9 @@ class BrokerLink {
         std::function<void(LogLevel level, const std::string& sentence)> log;
         /// It can be asked now: each time after it has connected and subscribed.
         std::function<void()> is_up;
+        /// Nobody else is who serves here; null: only the broker knows, which sends the first away.
+        /// Asked before each connection and each publish.
+        std::function<bool()> may_speak{};
     };
     /// Why there is no going on, and what the program ends with.
     struct End {
@@ -75,6 +78,7 @@ class BrokerLink {
     };
     static constexpr int taken_over = 3;
     static constexpr int thrown_out = 4;
+    static constexpr int speaks_no_more = 5;
 
     BrokerLink(Options options, Listener listener);
     /// Ends the connection, but not the session.
@@ -92,18 +96,30 @@ class BrokerLink {
     [[nodiscard]] std::optional<End> end() const;
     /// All is acknowledged that was to be published.
     [[nodiscard]] bool is_drained() const;
+    /// What comes from now on stays with the broker, for whoever serves next; acknowledgements,
+    /// too.
+    void stop_reading();
+    /// It does, and all that came before is taken.
+    [[nodiscard]] bool is_dry() const;
+    /// All that was to be published is sent.
+    [[nodiscard]] bool is_sent() const;
 
   private:
     class Session;
 
     void run();
     [[nodiscard]] bool has_room_to_read() const;
+    /// False, and it has ended: somebody else may serve by now.
+    bool may_speak();
+    void end_with(std::string sentence, int code);
 
     Options options_;
     Listener listener_;
     Topics topics_;
     WakeUp wake_up_;
     std::atomic<bool> stopping_ = false;
+    std::atomic<bool> reads_no_more_ = false;
+    std::atomic<bool> has_stopped_reading_ = false;
 
     mutable std::mutex mutex_;
     std::deque<Arrived> arrived_;

@@ -91,7 +91,8 @@ int main(int count, char** words) {
     }
     beckon::SaidOptions said;
     std::string engine;
-    const auto app = beckon::command_line(said, engine);
+    std::string file;
+    const auto app = beckon::command_line(said, engine, file);
     std::ofstream page(words[1]);
     page << ".TH BECKOND 8\n.SH NAME\nbeckond \\- call signaling on any MQTT 5 broker\n" << body;
     write_options(page, *app);

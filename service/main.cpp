@@ -12,6 +12,8 @@
 #include "check_acl.hpp"
 #include "options.hpp"
 #include "service.hpp"
+#include "store_commands.hpp"
+#include "turns.hpp"
 
 namespace beckon {
 
@@ -32,16 +34,29 @@ void block_signals() {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-int serve(const ServiceOptions& options) {
-    block_signals();
-    auto service = std::make_unique<Service>(options);
-    const int code = service->run();
+void end_within_patience(int code) {
     std::thread([code] {
         std::this_thread::sleep_for(patience_of_the_process);
         std::_Exit(code);
     }).detach();
+}
+
+/// The only one that serves.
+int serve_alone(const ServiceOptions& options) {
+    block_signals();
+    auto service = std::make_unique<Service>(options, journal_of(options), nullptr);
+    const int code = service->run().value_or(0);
+    end_within_patience(code);
     service.reset();
     return code;
+}
+
+int serve(const ServiceOptions& options) {
+    if (!options.database) {
+        return serve_alone(options);
+    }
+    block_signals();
+    return serve_in_turn(options);
 }
 
 /// `beckond acl ENGINE`.
@@ -92,13 +107,16 @@ int check(const SaidOptions& said, const ServiceOptions& options) {
 int run(int count, char** words) {
     SaidOptions said;
     std::string engine;
-    const auto app = command_line(said, engine);
+    std::string file;
+    const auto app = command_line(said, engine, file);
     try {
         app->parse(count, words);
         add_file(*app, said);
         const auto options = read_options(said);
         return app->got_subcommand("acl")         ? print_acl(engine, options)
                : app->got_subcommand("check-acl") ? check(said, options)
+               : app->got_subcommand("store")     ? run_store_command(*app, file, options)
+               : app->got_subcommand("drain")     ? drain(options)
                                                   : serve(options);
     } catch (const CLI::Success& success) {  // --help, --version
         return app->exit(success);

@@ -23,6 +23,8 @@ namespace {
 constexpr const char* default_file = "/etc/beckon/beckond.toml";
 constexpr const char* default_store = "/var/lib/beckond/beckon.db";
 constexpr std::size_t most_site_bytes = 48;
+constexpr std::int64_t least_lease_ms = 500;
+constexpr std::int64_t most_lease_ms = 60'000;
 
 /// One option; `name` has dashes.
 struct OptionRow {
@@ -55,6 +57,10 @@ const std::vector<OptionRow>& service_rows() {
         {"fold-case", "yes|no",
          "the broker takes Bob for bob, as ejabberd does: only lower case is a name"},
         {"acl-checked", "yes|no", "`beckond check-acl` was run, and found nothing wrong"},
+        {"instance", "NAME",
+         "my name among those that share a database (the machine's, and the process's number)"},
+        {"lease-ms", "MS",
+         "how long a site is an instance's that is not heard of: then another takes it (3000)"},
     };
     return rows;
 }
@@ -66,7 +72,9 @@ const std::vector<OptionRow>& host_rows() {
             {"root", "WORD", "the first level of all topics (beckon)"},
             {"status", "on|off", "tell everybody that Beckon is here (on)"},
             {"operators", "USERS", "who are operators, separated by commas"},
-            {"store", "PATH", "the store's file, or memory (" + std::string(default_store) + ")"},
+            {"store", "PATH|postgresql://...",
+             "the store's file, a database that several share, or memory (" +
+                 std::string(default_store) + ")"},
             {"sync", "always|normal",
              "what survives a power cut: all, or all but the last moments"},
             {"store-patience-ms", "MS", "a commit that takes longer is a failure"},
@@ -186,6 +194,27 @@ void add_row(CLI::App& app, SaidOptions& said, const OptionRow& row, const char*
                                        : CLI::MultiOptionPolicy::Throw);
 }
 
+bool is_database(std::string_view store) {
+    return store.starts_with("postgresql://") || store.starts_with("postgres://");
+}
+
+/// For people.
+std::string without_password(const std::string& address) {
+    const auto user = address.find("://") + 3;
+    const auto host = address.find('@', user);
+    const auto colon = address.find(':', user);
+    return colon < host && host != std::string::npos
+               ? address.substr(0, colon) + address.substr(host)
+               : address;
+}
+
+std::string name_of_process() {
+    std::array<char, 49> name{};
+    gethostname(name.data(), name.size() - 1);
+    const std::string host = is_id(name.data()) ? name.data() : "here";
+    return host + "-" + std::to_string(getpid());
+}
+
 BrokerLogin read_login(const Reader& reader) {
     BrokerLogin login{.brokers = reader.servers(),
                       .user = reader.value("user"),
@@ -241,7 +270,7 @@ BrokerAddress read_address(const std::string& option, const std::string& url) {
     return address;
 }
 
-std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine) {
+std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine, std::string& file) {
     auto app = std::make_unique<CLI::App>(
         "Decides who rings whom, as a client of somebody else's MQTT 5 broker.", "beckond");
     for (const auto& row : service_rows()) {
@@ -267,6 +296,15 @@ std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine) {
             "Options");
     add_row(*checks, said,
             {"other-password-file", "FILE", "its first line is that user's password"}, "Options");
+    auto* const store = app->add_subcommand("store", "of a database: --store postgresql://...");
+    store->add_subcommand("init", "makes the tables of --site");
+    store->add_subcommand("upgrade", "brings them to the present version");
+    store->add_subcommand("check", "tells whether they can be used, and who serves");
+    auto* const import = store->add_subcommand(
+        "import", "makes them of a plugin's or a service's file, which nobody uses meanwhile");
+    import->add_option("file", file, "such as beckon.db")->required();
+    store->require_subcommand(1);
+    app->add_subcommand("drain", "has the instance that serves --site let another do it");
     app->require_subcommand(0, 1);
     return app;
 }
@@ -319,6 +357,11 @@ ServiceOptions read_options(const SaidOptions& said) {
             continue;
         }
         const auto& value = found->second.back();
+        if (key == "store" && is_database(value)) {
+            options.database = value;
+            options.store = without_password(value);
+            continue;
+        }
         if (const auto complaint = read_host_option(key, value, options); complaint && *complaint) {
             wrong(row.name, "'" + value + "' " + **complaint);
         }
@@ -334,6 +377,24 @@ ServiceOptions read_options(const SaidOptions& said) {
                               " characters A-Z a-z 0-9 . _ @ : -");
         }
         options.site = site;
+    }
+    options.instance = reader.value("instance");
+    if (!options.instance.empty() && !is_id(options.instance)) {
+        wrong("instance",
+              "'" + options.instance + "' is not 1 to 64 characters A-Z a-z 0-9 . _ @ : -");
+    }
+    if (options.instance.empty()) {
+        options.instance = name_of_process();
+    }
+    if (const auto lease = reader.value("lease-ms"); !lease.empty()) {
+        const auto [end, error] =
+            std::from_chars(lease.data(), lease.data() + lease.size(), options.lease_ms);
+        if (error != std::errc{} || end != lease.data() + lease.size() ||
+            options.lease_ms < least_lease_ms || options.lease_ms > most_lease_ms) {
+            wrong("lease-ms", "'" + lease + "' is not a whole number from " +
+                                  std::to_string(least_lease_ms) + " to " +
+                                  std::to_string(most_lease_ms));
+        }
     }
     options.sender_is_proven = reader.one_of("sender", "topic", "claimed", true);
     options.folds_case = reader.yes("fold-case");

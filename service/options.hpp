@@ -25,14 +25,21 @@ struct ServiceOptions : HostOptions {
     bool folds_case = false;
     /// Somebody has run `beckond check-acl`, and it was right.
     bool acl_is_checked = false;
+    /// Where the store is a database, as libpq takes it; then there may be several instances.
+    std::optional<std::string> database{};
+    /// This one's name among them.
+    std::string instance{};
+    /// How long a site is an instance's that is not heard of.
+    std::int64_t lease_ms = 3000;
 };
 
 /// Of the command line, the environment and the file: what was said of each option, by its name
 /// with underscores.
 using SaidOptions = std::map<std::string, std::vector<std::string>>;
 
-/// All that can be said, whose values go to `said` once it is parsed; of `acl`, its engine.
-std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine);
+/// All that can be said, whose values go to `said` once it is parsed; of `acl`, its engine, and of
+/// `store import`, its file.
+std::unique_ptr<CLI::App> command_line(SaidOptions& said, std::string& engine, std::string& file);
 /// Completes what was said by the configuration file, where neither the command line nor the
 /// environment says anything of an option. Throws `CLI::Error`.
 void add_file(const CLI::App& app, SaidOptions& said);

@@ -23,20 +23,15 @@ constexpr std::size_t at_once = 256;
 /// How long the end waits for what is said to be acknowledged.
 constexpr Duration patience_at_end{2000};
 
-sigset_t ending_signals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    return signals;
-}
-
-Signaling::Settings settings_of(const ServiceOptions& options, TagOf tag_of) {
+Signaling::Settings settings_of(const ServiceOptions& options, const SiteKeeper* keeper,
+                                TagOf tag_of) {
     auto settings = signaling_settings(options, BECKON_VERSION);
     settings.host = {.host = "service",
                      .sender = options.sender_is_proven ? "topic" : "claimed",
                      .presence = "told",
-                     .copies = has_store(options) ? 1 : 0};
+                     .copies = keeper != nullptr    ? keeper->copies()
+                               : has_store(options) ? 1
+                                                    : 0};
     if (options.sender_is_proven && !options.acl_is_checked) {
         settings.host.unchecked.emplace_back("acl");
     }
@@ -49,6 +44,14 @@ Signaling::Settings settings_of(const ServiceOptions& options, TagOf tag_of) {
 }
 
 }  // namespace
+
+sigset_t ending_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    return signals;
+}
 
 void log_line(LogLevel level, const std::string& sentence) {
     // What systemd takes the level from.
@@ -97,8 +100,10 @@ bool ServiceBus::publish(const Publication& publication) {
          .says_whose = publication.retain});
 }
 
-Service::Service(const ServiceOptions& options)
+Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal,
+                 SiteKeeper* keeper)
     : options_(options),
+      keeper_(keeper),
       topics_(options.word),
       signals_([] {
           const auto signals = ending_signals();
@@ -111,13 +116,15 @@ Service::Service(const ServiceOptions& options)
                  [this] {
                      is_up_ = true;
                      wake_up_.wake();
-                 }}),
+                 },
+             .may_speak = keeper == nullptr ? std::function<bool()>()
+                                            : [keeper] { return keeper->may_speak(); }}),
       bus_(link_, presence_),
-      signaling_(settings_of(options,
+      signaling_(settings_of(options, keeper,
                              [this](const UserId& user, std::string_view device) {
                                  return tags_.tag_of(user, "device " + std::string(device));
                              }),
-                 bus_, journal_of(options), host_now),
+                 bus_, std::move(journal), host_now),
       tags_(signaling_.secret().empty() ? DeviceTags::new_secret()
                                         : std::string(signaling_.secret())) {
     for (const auto& device : signaling_.take_devices()) {
@@ -144,20 +151,41 @@ Service::Service(const ServiceOptions& options)
     }
 }
 
-int Service::run() {
+std::optional<int> Service::run() {
     signaling_.start([this] { wake_up_.wake(); });
     link_.start();
     bool has_more = false;
     while (true) {
-        std::array<pollfd, 2> wait{{{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0},
-                                    {.fd = signals_.fd, .events = POLLIN, .revents = 0}}};
+        std::array<pollfd, 3> wait{{{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0},
+                                    {.fd = signals_.fd, .events = POLLIN, .revents = 0},
+                                    {.fd = keeper_ != nullptr ? keeper_->changed().fd() : -1,
+                                     .events = POLLIN,
+                                     .revents = 0}}};
         poll(wait.data(), wait.size(), ms_until_next(has_more));
+        // First: this process may have been stopped for any time.
+        if (keeper_ != nullptr && !keeper_->may_speak()) {
+            log_line(LogLevel::warning,
+                     "the site " + options_.site +
+                         " may be another's by now: its lease could not be renewed in time");
+            return std::nullopt;
+        }
         if (wait[1].revents != 0) {
             finish();
             return 0;
         }
         wake_up_.clear();
+        if (keeper_ != nullptr && wait[2].revents != 0) {
+            keeper_->changed().clear();
+            if (keeper_->is_drained()) {
+                log_line(LogLevel::notice, "lets the site " + options_.site + " go, as was asked");
+                finish();
+                return std::nullopt;
+            }
+        }
         if (const auto end = link_.end()) {
+            if (end->code == BrokerLink::speaks_no_more) {
+                return std::nullopt;
+            }
             log_line(LogLevel::error, end->sentence);
             return end->code;
         }
@@ -228,16 +256,22 @@ int Service::ms_until_next(bool has_more) const {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000));
 }
 
-/// What has arrived is judged, and what is decided is stored and said, if that goes quickly.
+/// What has arrived is judged, and what is decided is stored and said, if that goes quickly: first
+/// while more comes, then of what came last. What comes after that is whoever's who serves next.
 void Service::finish() {
     const auto until = host_now() + patience_at_end;
-    bool has_more = true;
-    while (host_now() < until && !link_.end() && (has_more || !link_.is_drained())) {
-        has_more = turn();
-        pollfd wait{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0};
-        poll(&wait, 1, 10);
-        wake_up_.clear();
-    }
+    const auto go_on_until = [&](const auto& is_done) {
+        bool has_more = true;
+        while (host_now() < until && !link_.end() && (has_more || !is_done())) {
+            has_more = turn();
+            pollfd wait{.fd = wake_up_.fd(), .events = POLLIN, .revents = 0};
+            poll(&wait, 1, has_more ? 0 : 10);
+            wake_up_.clear();
+        }
+    };
+    go_on_until([this] { return link_.is_drained(); });
+    link_.stop_reading();
+    go_on_until([this] { return link_.is_dry() && signaling_.is_idle() && link_.is_sent(); });
 }
 
 }  // namespace beckon

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,9 +17,12 @@
 #include "host/signaling.hpp"
 #include "options.hpp"
 #include "presence_told.hpp"
+#include "site_keeper.hpp"
 
 namespace beckon {
 
+/// SIGTERM and SIGINT, which are blocked in all threads.
+sigset_t ending_signals();
 /// A sentence to stderr, for people and for journald. Any thread.
 void log_line(LogLevel level, const std::string& sentence);
 
@@ -61,15 +65,16 @@ class ServiceBus final : public Bus {
 /// The switchboard as a service. `run` is the host's thread.
 class Service {
   public:
+    /// `journal` null: nothing is stored. `keeper` null: nobody else may serve the same site.
     /// Throws `Journal::Unusable`, and `std::runtime_error` for what cannot be used.
-    explicit Service(const ServiceOptions& options);
+    Service(const ServiceOptions& options, std::unique_ptr<Journal> journal, SiteKeeper* keeper);
     ~Service() = default;
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
     /// Until a signal that ends it, which has to be blocked in all threads, or until it is thrown
-    /// out. Returns the program's code.
-    int run();
+    /// out: the program's code. Nothing: another instance is to serve the site.
+    std::optional<int> run();
 
   private:
     void handle(const Arrived& arrived, Instant now);
@@ -79,6 +84,7 @@ class Service {
     void finish();
 
     ServiceOptions options_;
+    SiteKeeper* keeper_;
     Topics topics_;
     WakeUp wake_up_;
     Descriptor signals_;

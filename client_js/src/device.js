@@ -283,6 +283,7 @@ export class Device {
     this.#take(number);
     const reply = { re: 'invite', ok: true, device: this.#device, dup: true, id, rev: 1, state };
     this.#effects.push({ effect: 'result', call: name, reply });
+    if (state === 'open') this.#errands.get(id, 0); // only the reply would have told who was skipped
     return true;
   }
 

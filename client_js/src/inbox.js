@@ -84,6 +84,8 @@ export class Inbox {
   #first_sync = 0;
   /** Into the calls of these, which are not held, this user has come. */
   #returned = new Set();
+  /** The end of the calls of these was told: nobody comes into them any more. */
+  #calls_over = new Remembered();
   /** Own invitations of which nothing is to be told. */
   #disowned = new Remembered();
   /** Signals that were told. */
@@ -377,6 +379,7 @@ export class Inbox {
 
   /** This user is in the call of an invitation that was over here: how it stands is asked. */
   #comesBack(id, news) {
+    if (this.#calls_over.has(id)) return;
     this.#ended.erase(id);
     this.#returned.add(id);
     news.push({ news: 'unsure', id });
@@ -393,6 +396,7 @@ export class Inbox {
     if (!held.talk) return;
     const duration = duration_ms ?? Math.max(now - held.talk.since, 0);
     this.#talkIsOver(held);
+    if (reason !== '') this.#calls_over.insert(held.info.id); // else it may be made anew
     news.push({ news: 'call_ended', ...this.#of(held, cause, now), reason, duration_ms: duration, data });
   }
 
@@ -462,7 +466,10 @@ export class Inbox {
     const before = this.#server_epoch;
     this.#server_epoch = server_epoch;
     if (before === server_epoch) return;
-    if (before !== '') this.#ended.moveOlder(this.#ended_before, this.#first_sync);
+    if (before !== '') {
+      this.#ended.moveOlder(this.#ended_before, this.#first_sync);
+      this.#calls_over = new Remembered();
+    }
     // What came after the first sync was sent is of this start.
     for (const held of this.#held.values()) held.earlier = held.before;
   }
@@ -589,6 +596,7 @@ export class Inbox {
         // The call was over before it was known how it stands.
         const { reason, duration_ms } = info.call_state;
         this.#ended.insert(info.id);
+        this.#calls_over.insert(info.id);
         return [{ news: 'call_ended', ...this.#of({ info }, {}, now), reason, duration_ms }];
       }
       // Its end was told by an earlier start of the broker, and it does not ask anew: but for an invitee, whom a call
@@ -756,8 +764,8 @@ export class Inbox {
       return news;
     }
     if (!reply.ok) {
-      // It is not as we thought.
-      if (notAsThought.includes(reply.code)) news.push({ news: 'unsure', id });
+      // It is not as we thought. (What is on its way is not known yet: the reply to it tells.)
+      if (held.confirmed && notAsThought.includes(reply.code)) news.push({ news: 'unsure', id });
       return news;
     }
     const own = { by: this.#me, by_device: this.#device, here: true };
@@ -887,7 +895,8 @@ export class Inbox {
     }
     // What the inviter was not told stays open to being told: an answer counts.
     const invitees = info.invitees.filter(({ state }) => state === 'pending').map(({ user }) => user);
-    if (held.announced && invitees.length > 0) {
+    // Told once: it may have been taken for over before, and been open still.
+    if (held.announced && !held.end_told && invitees.length > 0) {
       this.#tell(held, { event: 'invitation_timeout', invitees }, { assumed: true }, now, news);
     }
     held.assumed = gap || anyonePending(info);

@@ -891,6 +891,7 @@ cases('the echo of its own invite is no ring, and the invite has succeeded', {
     echoed(alone, here);
     assert.deepEqual(alone.open.map(({ id, remaining_ms }) => [id, remaining_ms]), [['x', 30_000]]);
     alone.wait(10_000);
+    alone.reply(alone.sent('get'), { invitation: ring('x', ['bob'], { role: 'inviter', remaining_ms: 20_000 }) });
     toldNothing(alone, call);
   },
   'and the connection is lost'() {

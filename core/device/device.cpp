@@ -292,7 +292,11 @@ bool Device::was_made(Number number) {
     Reply reply{.re = std::string(Invite::verb),
                 .device = device_,
                 .body = Invited{.dup = true, .id = *id, .state = *state}};
+    const InvitationId made = *id;
     effects_.emplace_back(Result{*requests_->take(number).call, std::move(reply)});
+    if (state == Openness::open) {
+        errands_->get(made, {});  // only the reply would have told who was skipped
+    }
     return true;
 }
 

@@ -250,6 +250,7 @@ void Inbox::speaks(const std::string& server_epoch) {
     }
     if (!before.empty()) {
         ended_.move_older(ended_before_, first_sync_);
+        calls_over_ = RecentIds<InvitationId>();
     }
     // What came after the first sync was sent is of this start.
     for (auto& [id, held] : held_) {
@@ -366,7 +367,8 @@ void Inbox::assume(Held& held, Instant now, News& news) {
             timeout.invitees.push_back(part.user);
         }
     }
-    if (held.announced && !timeout.invitees.empty()) {
+    // Told once: it may have been taken for over before, and been open still.
+    if (held.announced && !held.end_told && !timeout.invitees.empty()) {
         tell(held, std::move(timeout), {.assumed = true}, now, news);
     }
     held.assumed = gap || held.anyone_pending();

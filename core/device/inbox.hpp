@@ -146,7 +146,7 @@ class Inbox {
     void join_call(Held& held, const UserId& user, Instant now, News& news) const;
     void leave_call(Held& held, const ParticipantLeft& left, const Cause& cause, Instant now,
                     News& news) const;
-    void end_call(Held& held, CallEnded ended, const Cause& cause, Instant now, News& news) const;
+    void end_call(Held& held, CallEnded ended, const Cause& cause, Instant now, News& news);
     void correct_call(Held& held, const InvitationInfo& told, Instant now, News& news);
 
     // By what `sync` and `get` tell (inbox_standing.cpp).
@@ -179,6 +179,8 @@ class Inbox {
     RecentIds<InvitationId>::Number first_sync_ = 0;
     /// Into the calls of these, which are not held, this user has come.
     std::set<InvitationId> returned_;
+    /// The end of the calls of these was told: nobody comes into them any more.
+    RecentIds<InvitationId> calls_over_;
     /// Signals that were told.
     RecentIds<std::tuple<InvitationId, DeviceTag, std::uint64_t>> signals_;
     /// Own invitations of which nothing is to be told.

@@ -7,6 +7,9 @@
 namespace beckon {
 
 void Inbox::come_back(const InvitationId& id, News& news) {
+    if (calls_over_.contains(id)) {
+        return;
+    }
     ended_.erase(id);
     returned_.insert(id);
     news.emplace_back(Unsure{id});
@@ -37,8 +40,7 @@ void Inbox::leave_call(Held& held, const ParticipantLeft& left, const Cause& cau
     }
 }
 
-void Inbox::end_call(Held& held, CallEnded ended, const Cause& cause, Instant now,
-                     News& news) const {
+void Inbox::end_call(Held& held, CallEnded ended, const Cause& cause, Instant now, News& news) {
     const bool was_in_it = held.in_call();
     if (!held.info.call_state || held.info.call_state->reason) {
         return;
@@ -46,6 +48,9 @@ void Inbox::end_call(Held& held, CallEnded ended, const Cause& cause, Instant no
     held.info.call_state =
         CallInfo{.participants = {}, .duration = ended.duration, .reason = ended.reason};
     if (was_in_it) {
+        if (!ended.reason.empty()) {  // else it may be made anew
+            calls_over_.insert(held.info.id);
+        }
         tell(held, std::move(ended), cause, now, news);
     }
 }

@@ -65,7 +65,8 @@ Inbox::News Inbox::take(const RequestBody& asked, const ReplyBody& reply, Instan
                 }
                 if (refusal == nullptr) {
                     take_reply(*held, request, reply, now, news);
-                } else if (contradicts(*refusal)) {
+                } else if (held->confirmed && contradicts(*refusal)) {
+                    // What is on its way is not known yet: the reply to it tells.
                     news.emplace_back(Unsure{id_of(request)});
                 }
             }

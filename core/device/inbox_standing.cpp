@@ -136,6 +136,7 @@ void Inbox::take_unheard(const InvitationInfo& info, Instant now, News& news) {
     if (returned && info.call_state && info.call_state->reason) {
         // The call was over before it was known how it stands.
         ended_.insert(info.id);
+        calls_over_.insert(info.id);
         const CallInfo& call = *info.call_state;
         tell({.me = me_, .info = info},
              CallEnded{.reason = *call.reason, .duration = call.duration, .data = {}}, {}, now,

@@ -1527,6 +1527,7 @@ TEST_CASE("an invite that was heard of has succeeded, though its reply is lost",
     SECTION("by an answer, and there is no reply in time") {
         alone.event(rejected(2, bob, here_tag));
         alone.wait(Duration(10'000));
+        CHECK(std::holds_alternative<Get>(alone.sent().body));
     }
     SECTION("by the last answer") {
         alone.event(rejected(2, bob, here_tag));

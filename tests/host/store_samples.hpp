@@ -286,8 +286,10 @@ class Scenario {
             if (std::find(members.begin(), members.end(), one) == members.end()) {
                 members.push_back(one);
             }
-            changes.push_back(
-                MemberKept{.group = group, .user = one, .rank = Rank::member, .brought_by = one});
+            changes.push_back(MemberKept{.group = group,
+                                         .user = one,
+                                         .rank = one == members[0] ? Rank::owner : Rank::member,
+                                         .brought_by = one});
         }
     }
 
@@ -297,5 +299,57 @@ class Scenario {
     std::vector<std::uint64_t> ended_;
     std::map<GroupId, std::vector<UserId>> groups_;
 };
+
+/// One of everything, with the values that are easily lost.
+inline Changes one_of_everything() {
+    auto ringing = invitation(1);
+    ringing.answer = Answer::first;
+    ringing.visibility = Visibility::inviter;
+    ringing.call = true;
+    ringing.online_only = true;
+    ringing.keep_when_lost = true;
+    ringing.inviter_was_online = true;
+    auto in_group = invitation(2);
+    in_group.target = group_id("family");
+    in_group.visibility = Visibility::members;
+    auto forever = invitee(2, 0, "carol");
+    forever.deadline = Instant::max();
+    auto over = invitation(3);
+    over.rev = 3;
+    over.ended_at = at(4000);
+    auto said_no = invitee(3, 0, "bob");
+    said_no.state = State::rejected;
+    said_no.by = user("bob");
+    said_no.device = DeviceTag(0xfedcba9876543210U);
+    said_no.note = 2;
+    auto late = invitee(3, 1, "carol");
+    late.state = State::timed_out;
+    late.adder = true;
+    const std::string odd("a\0b'\"\xC3\xA4", 7);
+    return {
+        ringing,
+        DataKept{1, Data{.bytes = odd}},
+        invitee(1),
+        CallKept{.number = 1},
+        ParticipantKept{.number = 1, .user = user("alice")},
+        in_group,
+        DataKept{2, Data{.bytes = std::string("\0\xff\xfe", 3), .is_text = false}},
+        forever,
+        over,
+        DataKept{3, Data{.bytes = "", .is_text = false}},
+        NoteKept{.number = 3, .rev = 2, .data = Data{.bytes = ""}, .reason = "busy"},
+        said_no,
+        late,
+        GroupKept{.group = group_id("family"),
+                  .made_after = 1,
+                  .name = "The 'family'",
+                  .profile = Profile{{"colour", "red"}, {"", "\xC3\xA4"}},
+                  .join_mode = JoinMode::closed,
+                  .described_by = user("alice")},
+        MemberKept{group_id("family"), user("alice"), Rank::owner, user("alice")},
+        MemberKept{group_id("family"), user("bob"), Rank::admin, user("alice")},
+        GroupKept{.group = group_id("empty"), .profile = Profile{}, .described_by = user("carol")},
+        MemberKept{group_id("empty"), user("carol"), Rank::owner, user("carol")}};
+}
 
 }  // namespace beckon

@@ -12,6 +12,8 @@ started in the same directory, everybody comes back, and promises.py judges what
 
 With BECKON_HOST=service it is beckond that is killed, beside a broker that goes on (BECKON_SERVICE names it). Devices
 connect anew all the same, when it has answered what waited for it: only then is it known what became of a request.
+With --takeovers there are two that share a PostgreSQL, and whichever serves is killed, or stopped for longer than its
+lease; with --failovers the database is killed as well now and then, and one that followed it takes its place.
 
 It ends with a summary, or with the first promise that is broken and the story of the invitation. SIGTERM ends it early,
 with a summary.
@@ -23,6 +25,7 @@ with a summary.
     --sync, --store  the values of plugin_opt_sync and plugin_opt_store (default: always, and a file beside the broker's)
     --failing        lets the disk fail now and then as well, full, read-only or with an I/O error, so that requests are
                      refused in between (BECKON_FAILING_DISK names the library that does it, failing_disk.cpp)
+    --takeovers, --failovers  see above
     --forget         takes the last commit out of the store's log after each kill, as if what was said had not been
                      stored: succeeds when the promises are found broken
 """
@@ -30,6 +33,7 @@ with a summary.
 import argparse
 import collections
 import errno
+import functools
 import math
 import os
 import random
@@ -40,11 +44,13 @@ import struct
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", folder) for folder in ("system", "cluster")]
 import paho.mqtt.client as mqtt  # noqa: E402
+import instances  # noqa: E402
 from harness import (CONTENT_TYPES, GENEROUS, SERVICE, Beckond, Broker, ServiceBroker, decode, encode,  # noqa: E402
                      encoding_of, paho_client, properties)
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
+from postgres import Databases  # noqa: E402
 from promises import CALL_EVENTS, Broken, Device, Promises  # noqa: E402
 from write_ahead_log import forget_last_commit  # noqa: E402
 
@@ -173,7 +179,25 @@ def now():
     return time.monotonic()
 
 
-class KilledService(ServiceBroker):
+class Fence:
+    def answers_what_waits(self):
+        """A request that comes behind all others is answered when these are."""
+        answered = []
+        client = paho_client(f"fence-{secrets.token_hex(8)}", protocol=mqtt.MQTTv5)
+        client.username_pw_set("fence")
+        client.on_message = lambda *_: answered.append(True)
+        client.on_subscribe = lambda *_: client.publish(f"{ROOT}/user/fence/groups/fence", b"{}", 1)
+        client.connect("127.0.0.1", self.port, clean_start=True)
+        client.subscribe(f"{ROOT}/inbox/fence/reply", 1)
+        limit = time.monotonic() + PATIENCE
+        while not answered:
+            client.loop(0.05)
+            if time.monotonic() > limit:
+                raise AssertionError("what waited is not answered")
+        client.disconnect()
+
+
+class KilledService(Fence, ServiceBroker):
     """Its broker goes on."""
 
     def start(self):
@@ -191,28 +215,62 @@ class KilledService(ServiceBroker):
         self.kill()
         self.start()
 
-    def answers_what_waits(self):
-        """A request that comes behind all others is answered when these are."""
-        answered = []
-        client = paho_client(f"fence-{secrets.token_hex(8)}", protocol=mqtt.MQTTv5)
-        client.username_pw_set("fence")
-        client.on_message = lambda *_: answered.append(True)
-        client.on_subscribe = lambda *_: client.publish(f"{ROOT}/user/fence/groups/fence", b"{}", 1)
-        client.connect("127.0.0.1", self.port, clean_start=True)
-        client.subscribe(f"{ROOT}/inbox/fence/reply", 1)
-        limit = time.monotonic() + PATIENCE
-        while not answered:
-            client.loop(0.05)
-            if time.monotonic() > limit:
-                raise AssertionError("what waited is not answered")
-        client.disconnect()
-
     def kill(self):
         if self.service:
             self.kill_service()
 
     def stop(self):
         self.stop_service()
+
+
+class TakenOver(Fence, instances.Instances):
+    """Its broker goes on, and so does one of two instances."""
+
+    def __init__(self, arguments, chance, **how):
+        super().__init__(Databases(follows=arguments.failovers), **how)
+        self.chance, self.fails_over = chance, arguments.failovers
+        self.pauses = self.failovers = 0
+
+    def start(self):
+        if self._process is None:
+            return super().start()
+        self.start_service()
+        self.answers_what_waits()
+        return self
+
+    def start_and_kill(self, after):
+        """One takes over, and is killed while it does."""
+        if self._process is None:
+            self.start()
+        gone = self.kill_owner()
+        self.start_instance(gone)
+        with self.owns:
+            self.owns.wait_for(lambda: self.owner != gone, PATIENCE)
+        time.sleep(after)
+        self.kill_owner()
+
+    def kill(self):
+        if self.fails_over and self.chance.random() < 0.3:
+            self.failovers += 1
+            self.databases.fail_over()
+            self.databases.follow()
+        elif self.chance.random() < 0.2:
+            self.pauses += 1
+            owner = self.owner
+            self.pause_owner(self.chance.uniform(1.2, 3) * instances.LEASE_MS / 1000)
+            self.wait_for_owner(other_than=owner)
+        else:
+            gone = self.kill_owner()
+            self.wait_for_owner(other_than=gone)
+
+    def stop(self):
+        if self.chance.random() < 0.5:
+            self.tell(("drain",))
+        else:
+            gone = self.owner
+            if self.running.pop(gone).end(signal.SIGTERM) != 0:
+                raise AssertionError("it did not end well")
+            self.wait_for_owner(other_than=gone)
 
 
 class FailingDisk:
@@ -245,6 +303,8 @@ class Loop:
         for group in GROUPS:
             self.promises.group(group, USERS)
         kind = KilledService if SERVICE else Broker
+        if arguments.takeovers:
+            kind = functools.partial(TakenOver, arguments, self.random)
         self.broker = kind(options={**GENEROUS, "events_per_second": 1000000, "events_burst": 1000000,
                                     "max_pending_per_inviter": 1000, "max_pending_per_invitee": 1000,
                                     "grace_ms": 600000, "store": arguments.store, "sync": arguments.sync},
@@ -595,7 +655,9 @@ class Loop:
             outcomes[outcome] += number
         return "\n".join([
             f"{self.kills} kills ({self.killed_early} while it started), {self.stops} clean stops, "
-            f"{self.reloads} SIGHUPs, {self.failures} times the disk failed",
+            f"{self.reloads} SIGHUPs, {self.failures} times the disk failed"
+            + (f"; of the kills, {self.broker.pauses} pauses, {self.broker.failovers} of the database"
+               if self.arguments.takeovers else ""),
             f"{sum(self.replies.values())} replies ({self.promises.broke_off} requests broke off), "
             f"{self.invites} invitations made",
             f"ends: {self.promises.ends}",
@@ -604,7 +666,8 @@ class Loop:
 
 def main():
     parser = argparse.ArgumentParser(usage="kill_loop.py [--kills N] [--minutes M] [--seed S] "
-                                           "[--sync always|normal] [--store PATH|memory] [--failing] [--forget]")
+                                           "[--sync always|normal] [--store PATH|memory] [--failing] [--forget] "
+                                           "[--takeovers] [--failovers]")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=None)
@@ -612,10 +675,16 @@ def main():
     parser.add_argument("--store", default="{dir}/beckon.db")
     parser.add_argument("--failing", action="store_true")
     parser.add_argument("--forget", action="store_true")
+    parser.add_argument("--takeovers", action="store_true")
+    parser.add_argument("--failovers", action="store_true")
     arguments = parser.parse_args()
+    arguments.takeovers = arguments.takeovers or arguments.failovers
+    if arguments.takeovers and not SERVICE:
+        parser.error("--takeovers is of a service: BECKON_HOST=service")
     if arguments.seed is None:
         arguments.seed = random.SystemRandom().randrange(1000000)
     print(f"kill_loop.py --kills {arguments.kills} --seed {arguments.seed} --sync {arguments.sync}"
+          + (" --takeovers" if arguments.takeovers else "") + (" --failovers" if arguments.failovers else "")
           + (" --failing" if arguments.failing else "") + (" --forget" if arguments.forget else ""), flush=True)
     loop = Loop(arguments)
     signal.signal(signal.SIGTERM, lambda *_: setattr(arguments, "minutes", 0))

@@ -653,7 +653,8 @@ class Promises:
         if rev <= device.revisions.get(invitation.name, 0):
             self.broken(f"rev {rev} again at {device.name}", invitation)
         device.revisions[invitation.name] = rev
-        if rev <= invitation.rev_before_session(self.session):
+        # A service tells what it was not known to have told; this device has not heard it, or it would not be judged.
+        if not self.epoch_stays and rev <= invitation.rev_before_session(self.session):
             self.broken(f"rev {rev} was used before the restart", invitation)
         kind = "new_invitation" if name == "invitation_modified" and "invitees" in event else name
         if invitation.kinds.setdefault(rev, kind) != kind:

@@ -48,7 +48,8 @@ class FakeJournal final : public Journal {
     explicit FakeJournal(Medium& medium) : medium_(medium) {
         if (medium_.clocks && medium_.committed) {
             const auto& [then, file_then] = *medium_.committed;
-            clock_ = StoreClock::going_on(file_then, then, medium_.clocks());
+            const auto now = medium_.clocks();
+            clock_ = StoreClock::going_on(file_then, time_passed(then, now), now.since_boot);
         }
     }
 

@@ -132,6 +132,9 @@ class CommitGate {
     bool tick(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+    /// All that was decided is stored, as far as is known, and handed on.
+    [[nodiscard]] bool is_idle() const;
+
   private:
     using Asked = phase::Asked;
     using Held = phase::Held;

@@ -126,6 +126,8 @@ class Signaling {
     /// some of that, or there is more.
     bool tick(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return gate_.next_deadline(); }
+    /// All that was decided is published.
+    [[nodiscard]] bool is_idle() const { return gate_.is_idle() && outbox_.empty(); }
 
   private:
     CommitGate::Host gate_host();
