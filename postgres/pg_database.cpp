@@ -254,8 +254,8 @@ void PgDatabase::run_script(const std::string& script) {
 }
 
 void PgDatabase::begin() {
-    statement("BEGIN").run();
     in_transaction_ = true;
+    statement("BEGIN").run();
 }
 
 void PgDatabase::commit() {

@@ -51,7 +51,8 @@ void SiteKeeper::run() {
     Lease lease(options_.lease, host_now());
     std::unique_lock lock(mutex_);
     for (;;) {
-        const auto is_called = [this] { return stopping_ || is_given_up_; };
+        // Once: what is being let go of takes as long as the database does.
+        const auto is_called = [&] { return stopping_ || (is_given_up_ && lease.owned()); };
         const auto left = lease.next().when - host_now();
         called_.wait_for(lock, std::max(left, Duration(0)), is_called);
         if (is_called()) {

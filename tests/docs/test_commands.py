@@ -21,12 +21,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 from pages import ROOT, blocks_of
 
 sys.path.insert(0, str(ROOT / "tests" / "system"))
-from harness import PATIENCE, Broker, mosquitto_version, port_that_stays_free  # noqa: E402
+from harness import PATIENCE, Broker, port_that_stays_free  # noqa: E402
 
 CLI = str(pathlib.Path(os.environ["BECKON_CLI"]).parent)
 PAGES = ("README.md", "docs/by-hand.md")
@@ -234,23 +235,21 @@ class ByHand(DeskTest):
         self.assertEqual(script.ends(), 0, script.text)
 
 
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
 class HouseBroker(Broker):
     """The one of docs/at-home.md: what the package brings, and what the page writes to house.conf, with other ports
     and paths."""
 
     def _configuration(self):
         parts = [block.text for block in blocks_of("docs/at-home.md") if block.language == "conf"]
-        if mosquitto_version() >= (2, 1):
-            parts = parts[:1]  # the second is for 2.0, as the page says
         text = (ROOT / "debian/beckon.conf").read_text(encoding="utf-8") + "".join(parts)
         for there, here in ({"/usr/lib/mosquitto/mosquitto_beckon.so": os.environ["BECKON_PLUGIN"],
                              "#plugin_opt_operators anna": "plugin_opt_operators anna",
                              "/etc/mosquitto/passwd": f"{self.directory}/passwd",
-                             "listener 1883": f"listener {self.port} 127.0.0.1"} |
-                            ({} if len(parts) < 2 else {
-                                "listener 8443": f"listener {self.websockets_port} 127.0.0.1\nsocket_domain ipv4",
-                                "/etc/mosquitto/certs/": f"{self.directory}/",
-                                "/usr/share/mosquitto-beckon/web_intercom": f"{self.directory}/page"})).items():
+                             "listener 1883": f"listener {self.port} 127.0.0.1",
+                             "listener 9001": f"listener {self.websockets_port}"}).items():
             if there not in text:
                 raise AssertionError(f"the page says nothing of {there}")
             text = text.replace(there, here)
@@ -268,9 +267,9 @@ class AtHome(DeskTest):
         with open(f"{at}/passwd", "w", encoding="utf-8") as file:
             file.writelines(f"{name}:the password of {name}\n" for name in cls.NAMES)
         subprocess.run(["mosquitto_passwd", "-U", f"{at}/passwd"], check=True, capture_output=True)
-        (certificate,) = (block.text for block in blocks_of("docs/at-home.md") if block.text.startswith("sudo openssl"))
-        command = certificate[:certificate.index("sudo chown")]
-        subprocess.run(command.replace("sudo ", "").replace("/etc/mosquitto/certs", at), shell=True, check=True,
+        (certificate,) = (block.text for block in blocks_of("docs/at-home.md") if "openssl req" in block.text)
+        certificate = certificate[certificate.index("sudo openssl"):]
+        subprocess.run(certificate.replace("sudo ", "").replace("/etc/nginx", at), shell=True, check=True,
                        capture_output=True)
         pathlib.Path(at, "page").mkdir()
         pathlib.Path(at, "page", "index.html").write_text("the intercom", encoding="utf-8")
@@ -293,10 +292,32 @@ class AtHome(DeskTest):
         listens = next(program for program in desk.typed if program.line.endswith("listen"))
         self.assertTrue(listens.wait('"front door"'), listens.text)  # the button of the page
 
-    @unittest.skipIf(mosquitto_version() >= (2, 1), "2.1 serves no files")
+    def start_nginx(self):
+        """With what the page writes to home.conf; its port."""
+        port, at = port_that_stays_free(), self.broker.directory
+        (server,) = (block.text for block in blocks_of("docs/at-home.md") if block.language == "nginx")
+        for there, here in {"listen 8443": f"listen 127.0.0.1:{port}", "127.0.0.1:9001": f"127.0.0.1:{self.broker.websockets_port}",
+                            "/usr/share/mosquitto-beckon/web_intercom": f"{at}/page"}.items():
+            self.assertIn(there, server)
+            server = server.replace(there, here)
+        os.chmod(at, 0o755)
+        pathlib.Path(at, "nginx.conf").write_text(
+            f"pid {at}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off;\n{server}\n}}\n", encoding="utf-8")
+        nginx = subprocess.Popen([NGINX, "-p", at, "-c", f"{at}/nginx.conf", "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+        self.addCleanup(nginx.wait)
+        self.addCleanup(nginx.terminate)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return port
+            time.sleep(0.02)
+        raise AssertionError("nginx does not listen")
+
+    @unittest.skipIf(NGINX is None, "there is no nginx")
     def test_the_page_comes_by_https_with_the_certificate_that_was_made(self):
         trust = ssl.create_default_context(cafile=f"{self.broker.directory}/home.crt")
-        with socket.create_connection(("127.0.0.1", self.broker.websockets_port), PATIENCE) as plain, \
+        with socket.create_connection(("127.0.0.1", self.start_nginx()), PATIENCE) as plain, \
                 trust.wrap_socket(plain, server_hostname="home.local") as secure:
             secure.sendall(b"GET / HTTP/1.1\r\nHost: home.local\r\n\r\n")
             told = b""
