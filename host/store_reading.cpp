@@ -167,24 +167,27 @@ Duration read_file_time(const Statement& row, int column) {
     return Duration(read_between(-most, most, "time", row, column));
 }
 
-/// What belongs to invitations, by their number, which is its first column; read along with them.
+/// What belongs to invitations of these numbers, by their number, which is its first column; read
+/// along with them, and asked for when the first is wanted.
 struct StoreReading::Rows {
     Statement row;
-    bool has_row;
+    std::uint64_t first;
+    std::uint64_t last;
+    bool remembered_only;
+    std::optional<bool> has_row{};
 
-    Rows(Statement asked, std::uint64_t first, std::uint64_t last, bool remembered_only)
-        : row(std::move(asked)) {
-        row.bind(1, as_integer(first))
-            .bind(2, as_integer(last))
-            .bind(3, std::int64_t{!remembered_only});
-        has_row = row.step();
-    }
     /// There is another of this one. Those before it, which have no invitation, are left out.
     bool is_of(std::uint64_t number) {
-        while (has_row && read_number(row, 0) < number) {
+        if (!has_row) {
+            row.bind(1, as_integer(first))
+                .bind(2, as_integer(last))
+                .bind(3, std::int64_t{!remembered_only});
             next();
         }
-        return has_row && read_number(row, 0) == number;
+        while (*has_row && read_number(row, 0) < number) {
+            next();
+        }
+        return *has_row && read_number(row, 0) == number;
     }
     void next() { has_row = row.step(); }
 };
@@ -195,34 +198,33 @@ struct StoreReading::Parts {
     Rows calls;
     Rows participants;
 
-    /// Of these numbers.
     Parts(Sql& sql, std::uint64_t first, std::uint64_t last, bool remembered_only)
-        : notes(
-              sql.statement("SELECT n.invitation, n.rev, n.reason, n.data FROM invitations i "
-                            "JOIN notes n ON n.invitation = i.number "
-                            "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
-                            "ORDER BY i.number, n.rev"),
-              first, last, remembered_only),
-          invitees(
+        : notes{sql.statement(
+                    "SELECT n.invitation, n.rev, n.reason, n.data FROM invitations i "
+                    "JOIN notes n ON n.invitation = i.number "
+                    "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
+                    "ORDER BY i.number, n.rev"),
+                first, last, remembered_only},
+          invitees{
               sql.statement("SELECT n.invitation, n.position, n.user, n.state, n.deadline_ms, "
                             "n.ended_by, n.device, n.note, n.adder FROM invitations i "
                             "JOIN invitees n ON n.invitation = i.number "
                             "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
                             "ORDER BY i.number, n.position"),
-              first, last, remembered_only),
-          calls(
+              first, last, remembered_only},
+          calls{
               sql.statement("SELECT c.invitation, c.started_ms, c.ended_ms, c.reason, c.merged "
                             "FROM invitations i JOIN calls c ON c.invitation = i.number "
                             "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
                             "ORDER BY i.number"),
-              first, last, remembered_only),
-          participants(
+              first, last, remembered_only},
+          participants{
               sql.statement("SELECT p.invitation, p.position, p.user, p.device, p.was_online, "
                             "p.takes_part, p.hung_up FROM invitations i "
                             "JOIN participants p ON p.invitation = i.number "
                             "WHERE i.number >= ?1 AND i.number <= ?2 AND (i.remembered OR ?3 = 1) "
                             "ORDER BY i.number, p.position"),
-              first, last, remembered_only) {}
+              first, last, remembered_only} {}
 };
 
 void StoreReading::tell_all(const Journal::Tell& tell) {
