@@ -90,17 +90,22 @@ void PgStore::write(const Batch& batch, const ClockReading& now) {
     if (!is_open()) {
         connect(now);
     }
+    transact(now, [&](RowWriter& rows) { rows.write(batch); });
+    clock_.all_due_at.reset();
+}
+
+void PgStore::transact(const ClockReading& now, const std::function<void(RowWriter& rows)>& work) {
     const auto before = counts_;
     try {
         database_->begin();
-        RowWriter(*database_, clock_, counts_).write(batch);
+        RowWriter rows(*database_, clock_, counts_);
+        work(rows);
         commit(now);
     } catch (...) {
         counts_ = before;
         database_.reset();
         throw;
     }
-    clock_.all_due_at.reset();
 }
 
 /// Only the owner's: else nothing is divided by, which fails.
@@ -122,18 +127,11 @@ void PgStore::commit(const ClockReading& now) {
 }
 
 bool PgStore::prune(const ClockReading& now) {
-    const auto before = counts_;
-    try {
-        database_->begin();
-        const bool more = RowWriter(*database_, clock_, counts_)
-                              .prune(now.since_boot, options_.history, prune_at_once);
-        commit(now);
-        return more;
-    } catch (...) {
-        counts_ = before;
-        database_.reset();
-        throw;
-    }
+    bool more = false;
+    transact(now, [&](RowWriter& rows) {
+        more = rows.prune(now.since_boot, options_.history, prune_at_once);
+    });
+    return more;
 }
 
 std::unique_ptr<HistorySource> PgStore::history_source() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,8 @@
 #include "postgres/pg_site.hpp"
 
 namespace beckon {
+
+class RowWriter;
 
 /// The tables of a site in PostgreSQL, as one owner of it uses them: every commit is of its epoch,
 /// or fails. Errors are thrown as `PgError`.
@@ -46,6 +49,8 @@ class PgStore final : public Store {
   private:
     void connect(const ClockReading& now);
     void commit(const ClockReading& now);
+    /// `work` and a commit: both, or on an exception neither.
+    void transact(const ClockReading& now, const std::function<void(RowWriter& rows)>& work);
 
     Options options_;
     std::unique_ptr<PgDatabase> database_;
