@@ -30,19 +30,6 @@ Complaint read_word(std::string_view value, std::string& word) {
     return std::nullopt;
 }
 
-Complaint read_number(std::string_view value, std::int64_t least, std::int64_t most,
-                      std::int64_t& read) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < least ||
-        number > most) {
-        return "is not a whole number from " + std::to_string(least) + " to " +
-               std::to_string(most);
-    }
-    read = number;
-    return std::nullopt;
-}
-
 Complaint read_store(std::string_view value, std::optional<std::string>& store) {
     if (value != in_memory && !value.starts_with('/')) {
         return "is neither memory nor a path from the root (/…)";
@@ -94,6 +81,19 @@ Complaint read_operators(std::string_view value, std::set<UserId>& operators) {
 }
 
 }  // namespace
+
+Complaint read_number(std::string_view value, std::int64_t least, std::int64_t most,
+                      std::int64_t& read) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size() || number < least ||
+        number > most) {
+        return "is not a whole number from " + std::to_string(least) + " to " +
+               std::to_string(most);
+    }
+    read = number;
+    return std::nullopt;
+}
 
 std::optional<Complaint> read_host_option(std::string_view name, std::string_view value,
                                           HostOptions& options) {

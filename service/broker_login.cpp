@@ -18,6 +18,8 @@ std::string BrokerAddress::text() const {
     return (tls ? "mqtts://" : "mqtt://") + host + ":" + std::to_string(port);
 }
 
+void DestroyClient::operator()(mosquitto* client) const { mosquitto_destroy(client); }
+
 void prepare(mosquitto* client, const BrokerLogin& login) {
     mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ struct BrokerLogin {
     /// Whoever answers is taken for the broker.
     bool takes_anybody = false;
 };
+
+struct DestroyClient {
+    void operator()(mosquitto* client) const;
+};
+using MosquittoClient = std::unique_ptr<mosquitto, DestroyClient>;
 
 /// Readies a client of libmosquitto for MQTT 5, and for this login. Throws `std::runtime_error` for
 /// what cannot be used.

@@ -7,7 +7,6 @@
 #include <cctype>
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
@@ -122,13 +121,10 @@ class Connection {
     [[nodiscard]] const std::vector<Heard>& heard() const { return heard_; }
 
   private:
-    struct Destroy {
-        void operator()(mosquitto* client) const { mosquitto_destroy(client); }
-    };
     static Connection& of(void* self) { return *static_cast<Connection*>(self); }
 
     const BrokerLogin& login_;
-    std::unique_ptr<mosquitto, Destroy> client_;
+    MosquittoClient client_;
     bool keeps_session_;
     std::optional<int> connack_{};
     std::optional<int> granted_{};

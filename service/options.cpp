@@ -387,13 +387,9 @@ ServiceOptions read_options(const SaidOptions& said) {
         options.instance = name_of_process();
     }
     if (const auto lease = reader.value("lease-ms"); !lease.empty()) {
-        const auto [end, error] =
-            std::from_chars(lease.data(), lease.data() + lease.size(), options.lease_ms);
-        if (error != std::errc{} || end != lease.data() + lease.size() ||
-            options.lease_ms < least_lease_ms || options.lease_ms > most_lease_ms) {
-            wrong("lease-ms", "'" + lease + "' is not a whole number from " +
-                                  std::to_string(least_lease_ms) + " to " +
-                                  std::to_string(most_lease_ms));
+        if (const auto complaint =
+                read_number(lease, least_lease_ms, most_lease_ms, options.lease_ms)) {
+            wrong("lease-ms", "'" + lease + "' " + *complaint);
         }
     }
     options.sender_is_proven = reader.one_of("sender", "topic", "claimed", true);

@@ -45,12 +45,12 @@ Signaling::Settings settings_of(const ServiceOptions& options, const SiteKeeper*
 
 }  // namespace
 
-sigset_t ending_signals() {
+int open_ending_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    return signals;
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 void log_line(LogLevel level, const std::string& sentence) {
@@ -105,10 +105,7 @@ Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal
     : options_(options),
       keeper_(keeper),
       topics_(options.word),
-      signals_([] {
-          const auto signals = ending_signals();
-          return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-      }()),
+      signals_(open_ending_signals()),
       link_({.login = options.login, .word = options.word, .client_id = "beckond-" + options.site},
             {.wake = [this] { wake_up_.wake(); },
              .log = log_line,

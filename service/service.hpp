@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,8 +20,8 @@
 
 namespace beckon {
 
-/// SIGTERM and SIGINT, which are blocked in all threads.
-sigset_t ending_signals();
+/// Can be read when SIGTERM or SIGINT has come, which are blocked in all threads.
+int open_ending_signals();
 /// A sentence to stderr, for people and for journald. Any thread.
 void log_line(LogLevel level, const std::string& sentence);
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <memory>
 #include <utility>
 
 #include "mqtt5/properties.hpp"
@@ -15,10 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds patience_of_a_node{5};
 constexpr std::chrono::seconds until_asked_again{5};
-
-struct Destroy {
-    void operator()(mosquitto* client) const { mosquitto_destroy(client); }
-};
 
 }  // namespace
 
@@ -100,7 +95,7 @@ const BrokerAddress* StatusEverywhere::next() const {
 bool StatusEverywhere::publish(const BrokerAddress& node, const std::string& payload) const {
     try {
         Publication publication{.options = options_, .payload = payload};
-        const std::unique_ptr<mosquitto, Destroy> client(
+        const MosquittoClient client(
             mosquitto_new((options_.client_id + "-status").c_str(), true, &publication));
         if (!client) {
             return false;

@@ -2,7 +2,6 @@
 #include "turns.hpp"
 
 #include <poll.h>
-#include <sys/signalfd.h>
 
 #include <array>
 #include <chrono>
@@ -42,8 +41,7 @@ PgPlace place_of(const ServiceOptions& options) {
 }
 
 int serve_in_turn(const ServiceOptions& options) {
-    const auto signals = ending_signals();
-    const Descriptor ends(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+    const Descriptor ends(open_ending_signals());
     SiteKeeper keeper({.place = place_of(options),
                        .me = options.instance,
                        .lease = {.length = Duration(options.lease_ms)},

@@ -63,6 +63,9 @@ Complaint read_switch(std::string_view value, Value& read,
     return "is neither " + std::string(words[0].first) + " nor " + std::string(words[1].first);
 }
 
+/// A whole number between these.
+Complaint read_number(std::string_view value, std::int64_t least, std::int64_t most,
+                      std::int64_t& read);
 /// Reads the value of one option. Outer nothing: there is none of that name. Pure; any thread.
 std::optional<Complaint> read_host_option(std::string_view name, std::string_view value,
                                           HostOptions& options);
