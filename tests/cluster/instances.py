@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
-from harness import PATIENCE, Beckond, ServiceBroker  # noqa: E402
+from harness import PATIENCE, Beckond, ServiceBroker, flags  # noqa: E402
 
 LEASE_MS = 700
 
@@ -49,9 +49,7 @@ class Instances(ServiceBroker):
         self.wait_for_owner()
 
     def start_instance(self, name, **more):
-        said = [text for option, value in more.items() for text in ("--" + option.replace("_", "-"), str(value))]
-        self.running[name] = Beckond([*self.arguments(), "--instance", name, *said],
-                                     lambda line: self._service_log(line))
+        self.running[name] = Beckond([*self.arguments(), "--instance", name, *flags(more)], self._service_log)
 
     def _service_log(self, line):
         super()._service_log(line)

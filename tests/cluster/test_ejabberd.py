@@ -17,22 +17,11 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
 from ejabberd import Ejabberd  # noqa: E402
-from harness import GENEROUS, PATIENCE, Beckond, Client  # noqa: E402
+from harness import GENEROUS, PATIENCE, Beckond, Client, ServiceBroker, ServiceNode, flags  # noqa: E402
 from postgres import HOST  # noqa: E402
 
 BECKOND = os.environ["BECKON_SERVICE"]
 NODES = int(os.environ.get("BECKON_NODES", "2"))
-OF_PLUGIN = ("other_topics", "requests", "on_store_failure")
-
-
-class Node:
-    """A broker, as a client of the harness wants one."""
-
-    root, plugin = "beckon/v1", True
-
-    def __init__(self, port):
-        self.port = port
-
 
 class OnEjabberd(unittest.TestCase):
     @classmethod
@@ -49,13 +38,12 @@ class OnEjabberd(unittest.TestCase):
 
     @classmethod
     def start_service(cls):
-        said = {name: value for name, value in GENEROUS.items() if value is not None and name not in OF_PLUGIN}
         since = len(cls.lines)
         cls.service = Beckond(
             [*[word for port in cls.cluster.ports for word in ("--server", f"{HOST}:{port}")], "--user", "beckond",
              "--password-file", cls.password, "--fold-case", "yes", "--acl-checked", "yes",
              "--store", os.path.join(cls.folder.name, "beckon.db"),
-             *[word for name, value in said.items() for word in ("--" + name.replace("_", "-"), str(value))]], cls.heard)
+             *flags(ServiceBroker.of_service(GENEROUS))], cls.heard)
         cls.wait_log("serves beckon/v1 at", since)
 
     @classmethod
@@ -71,7 +59,7 @@ class OnEjabberd(unittest.TestCase):
                 raise AssertionError(f"beckond never said {pattern!r}: {cls.lines}")
 
     def connect(self, node, user, **how):
-        client = Client(Node(self.cluster.ports[node]), user, password="any", **how)
+        client = Client(ServiceNode(self.cluster.ports[node]), user, password="any", **how)
         self.addCleanup(client.close)
         return client
 

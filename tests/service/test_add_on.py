@@ -7,7 +7,6 @@ Environment: BECKON_HOST=service, BECKON_SERVICE, BECKON_ADD_ON_ACCESS (add_on_a
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
-from harness import PATIENCE, Beckond, Client  # noqa: E402
+from harness import PATIENCE, Beckond, Client, ServiceNode, port_that_stays_free  # noqa: E402
 
 BECKOND = os.environ["BECKON_SERVICE"]
 # As of its version 7: what a test has elsewhere is in braces.
@@ -49,24 +48,11 @@ include_dir {folder}/share
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Node:
-    root, plugin = "beckon/v1", True
-
-    def __init__(self, port):
-        self.port = port
-
-
 class AddOn(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.folder, self.port = pathlib.Path(folder.name), free_port()
+        self.folder, self.port = pathlib.Path(folder.name), port_that_stays_free()
         share = self.folder / "share"
         share.mkdir()
         rules = subprocess.run([BECKOND, "acl", "home-assistant"], capture_output=True, text=True, check=True).stdout
@@ -98,7 +84,7 @@ class AddOn(unittest.TestCase):
             self.serves.set()
 
     def connect(self, user, **how):
-        client = Client(Node(self.port), user, password="any", **how)
+        client = Client(ServiceNode(self.port), user, password="any", **how)
         self.addCleanup(client.close)
         return client
 

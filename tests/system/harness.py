@@ -405,6 +405,20 @@ class Beckond:
             self.process.stderr.close()
 
 
+def flags(options):
+    """As beckond is told them."""
+    return [text for name, value in options.items() for text in ("--" + name.replace("_", "-"), str(value))]
+
+
+class ServiceNode:
+    """A plain broker that beckond serves and somebody else has started, as a client wants it."""
+
+    root, plugin = "beckon/v1", True
+
+    def __init__(self, port):
+        self.port = port
+
+
 class ServiceBroker(Broker):
     """A plain Mosquitto with the rules that `beckond acl mosquitto` prints, and beckond beside it."""
 
@@ -420,11 +434,13 @@ class ServiceBroker(Broker):
 
     def arguments(self):
         store = os.path.join(self.directory, "beckon.db") if self.persistence else "memory"
-        said = {"store": store, **{name: value for name, value in self.options.items()
-                                   if value is not None and name not in self.OF_PLUGIN}}
-        return ["--server", f"127.0.0.1:{self.port}", "--user", "beckond", "--acl-checked", "yes"] + [
-            text for name, value in said.items()
-            for text in ("--" + name.replace("_", "-"), str(value).replace("{dir}", self.directory))]
+        said = flags({"store": store, **self.of_service(self.options)})
+        return ["--server", f"127.0.0.1:{self.port}", "--user", "beckond", "--acl-checked", "yes",
+                *[text.replace("{dir}", self.directory) for text in said]]
+
+    @classmethod
+    def of_service(cls, options):
+        return {name: value for name, value in options.items() if value is not None and name not in cls.OF_PLUGIN}
 
     def _configuration(self):
         plugin, self.plugin = self.plugin, False
@@ -455,8 +471,7 @@ class ServiceBroker(Broker):
         """More options than those that it always has; returns when it serves."""
         self.service_up.clear()
         since = self.log_position()
-        self.service = Beckond(self.arguments() + [text for name, value in more.items() for text in (
-            "--" + name.replace("_", "-"), str(value))], self._service_log)
+        self.service = Beckond(self.arguments() + flags(more), self._service_log)
         self.service_up.wait(3 * PATIENCE)
         if not self._find(r"beckon: serves ", since):
             raise AssertionError("beckond does not serve\n" + self.log())
