@@ -23,6 +23,7 @@ from postgres import HOST  # noqa: E402
 BECKOND = os.environ["BECKON_SERVICE"]
 NODES = int(os.environ.get("BECKON_NODES", "2"))
 
+
 class OnEjabberd(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
