@@ -6,6 +6,8 @@
 
 namespace beckon {
 
+template class CompiledOnce<ChangeTypes>;
+
 void ChangeLog::mark(Invitation& invitation) {
     if (stored_ && !invitation.changed) {
         invitation.changed = true;

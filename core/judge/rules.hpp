@@ -195,7 +195,7 @@ inline constexpr std::size_t index_of =
         static_cast<void>(((std::same_as<Body, Bodies> || (++index, false)) || ...));
         return index;
     }(static_cast<const EventBody*>(nullptr));
-inline constexpr std::size_t no_event = std::variant_size_v<EventBody>;
+inline constexpr std::size_t no_event = std::variant_size_v<EventBodies>;
 
 /// One event, and who gets it.
 struct Told {

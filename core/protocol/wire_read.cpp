@@ -305,8 +305,8 @@ std::variant<Message, std::string> read_received(std::string_view payload, auto&
 /// Makes `body` the alternative that has this name and reads it.
 template <class Bodies, std::size_t I = 0>
 bool read_event_body(std::string_view name, FieldReader& reader, Bodies& body) {
-    if constexpr (I < std::variant_size_v<Bodies>) {
-        using Body = std::variant_alternative_t<I, Bodies>;
+    if constexpr (I < std::variant_size_v<typename Bodies::Variant>) {
+        using Body = std::variant_alternative_t<I, typename Bodies::Variant>;
         if (Body::event == name) {
             Body::fields(body.template emplace<I>(), reader);
             return true;

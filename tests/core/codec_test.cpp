@@ -75,8 +75,8 @@ std::string word_of() {
 /// An empty body of this word.
 template <std::size_t I = 0>
 RequestBody body_of(std::string_view word) {
-    if constexpr (I < std::variant_size_v<RequestBody>) {
-        using Body = std::variant_alternative_t<I, RequestBody>;
+    if constexpr (I < std::variant_size_v<RequestBodies>) {
+        using Body = std::variant_alternative_t<I, RequestBodies>;
         return word_of<Body>() == word ? RequestBody(Body{}) : body_of<I + 1>(word);
     }
     throw std::invalid_argument("no such request: " + std::string(word));
@@ -325,8 +325,8 @@ using Sample = std::pair<std::string, Any>;
 
 template <std::size_t I = 0>
 void random_requests(Randomizer& random, std::vector<Sample>& all) {
-    if constexpr (I < std::variant_size_v<RequestBody>) {
-        using Body = std::variant_alternative_t<I, RequestBody>;
+    if constexpr (I < std::variant_size_v<RequestBodies>) {
+        using Body = std::variant_alternative_t<I, RequestBodies>;
         Request request{.body = random.any<Body>()};
         random("req", request.req);
         all.emplace_back("request:" + word_of<Body>(), std::move(request));
@@ -335,7 +335,7 @@ void random_requests(Randomizer& random, std::vector<Sample>& all) {
 }
 template <class Told, std::size_t I = 0>
 void random_events(Randomizer& random, std::vector<Sample>& all) {
-    using Bodies = decltype(Told::body);
+    using Bodies = typename decltype(Told::body)::Variant;
     if constexpr (I < std::variant_size_v<Bodies>) {
         using Body = std::variant_alternative_t<I, Bodies>;
         Told told;

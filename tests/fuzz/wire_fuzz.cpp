@@ -33,7 +33,7 @@ constexpr std::string_view topics[] = {
     "operator/online",       "operator/open",
 };
 constexpr std::size_t topic_count = std::size(topics);
-static_assert(topic_count == std::variant_size_v<RequestBody>);
+static_assert(topic_count == std::variant_size_v<RequestBodies>);
 
 /// What `take_in` makes of it, in both encodings; nothing when it is refused.
 void check_request(std::string_view topic, std::string_view payload, bool retain = false) {

@@ -10,7 +10,7 @@
 
 #include "catch.hpp"
 #include "world/actors.hpp"
-#include "world/heard.hpp"
+#include "world/heard_bus.hpp"
 
 using namespace beckon;
 using nlohmann::ordered_json;
@@ -19,11 +19,11 @@ namespace {
 
 struct Operators {
     const Topics topics{"beckon"};
-    Heard heard;
+    HeardBus heard;
     OperatorNews news{heard, topics};
 
     /// The last that was told, whole.
-    [[nodiscard]] const Heard::Told& told() const {
+    [[nodiscard]] const HeardBus::Told& told() const {
         REQUIRE_FALSE(heard.all.empty());
         return heard.all.back();
     }

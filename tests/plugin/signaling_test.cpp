@@ -8,7 +8,7 @@
 
 #include "catch.hpp"
 #include "world/actors.hpp"
-#include "world/heard.hpp"
+#include "world/heard_bus.hpp"
 
 using namespace beckon;
 using nlohmann::json;
@@ -16,7 +16,7 @@ using nlohmann::json;
 namespace {
 
 struct Host {
-    Heard heard;
+    HeardBus heard;
     Instant now{};
     Signaling signaling{{}, heard, nullptr, [this] { return now; }};
 

@@ -25,7 +25,7 @@ namespace beckon {
 struct Wait {
     Duration time;
 };
-struct Presence {
+struct ComesOrGoes {
     Sender device;
     bool online;
 };
@@ -37,13 +37,13 @@ struct Asking {
 };
 /// The host starts again with what it has stored.
 struct Restart {};
-using Happening = std::variant<Wait, Presence, Asking, Restart>;
+using Happening = std::variant<Wait, ComesOrGoes, Asking, Restart>;
 
 /// As transcripts spell it.
 inline std::string spelled(const Wait& one) {
     return "after " + std::to_string(one.time.count()) + "ms";
 }
-inline std::string spelled(const Presence& one) {
+inline std::string spelled(const ComesOrGoes& one) {
     return (one.online ? "online " : "offline ") + spelled(one.device);
 }
 inline std::string spelled(const Restart& /*one*/) { return "restart"; }
@@ -96,7 +96,7 @@ class Stage {
         throw BrokenPromise("no reply");
     }
     void set_online(const Sender& who, bool online) {
-        note(Presence{who, online});
+        note(ComesOrGoes{who, online});
         std::erase(there_, who);
         if (online) {
             there_.push_back(who);
@@ -146,7 +146,7 @@ class Stage {
 
     void play(const Restart& /*one*/) { restart(); }
     void play(const Wait& one) { wait(one.time); }
-    void play(const Presence& one) { set_online(one.device, one.online); }
+    void play(const ComesOrGoes& one) { set_online(one.device, one.online); }
     void play(const Asking& one) { ask(one.sender, one.request, one.counted); }
 
     /// Who looks at all that is answered from now on.

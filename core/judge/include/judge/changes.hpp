@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/compiled_once.hpp"
 #include "protocol/events.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/instant.hpp"
@@ -183,9 +184,12 @@ struct UntoldDone {
     bool operator==(const UntoldDone&) const = default;
 };
 
-using Change = std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, CallKept,
-                            ParticipantKept, InvitationForgotten, GroupKept, MemberKept, MemberGone,
-                            GroupGone, DeviceKept, DeviceForgotten, UntoldKept, UntoldDone>;
+using ChangeTypes =
+    std::variant<InvitationKept, DataKept, NoteKept, InviteeKept, CallKept, ParticipantKept,
+                 InvitationForgotten, GroupKept, MemberKept, MemberGone, GroupGone, DeviceKept,
+                 DeviceForgotten, UntoldKept, UntoldDone>;
+extern template class CompiledOnce<ChangeTypes>;
+using Change = CompiledOnce<ChangeTypes>;
 
 /// Nothing for a switchboard.
 inline bool is_of_host(const Change& change) {

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/compiled_once.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/instant.hpp"
 #include "protocol/words.hpp"
@@ -200,10 +201,12 @@ struct CallEnded {
     bool operator==(const CallEnded&) const = default;
 };
 
-using EventBody =
+using EventBodies =
     std::variant<NewInvitation, InviteeAccepted, InviteeRejected, InvitationCancelled,
                  InvitationTimeout, InvitationModified, InvitationRevoked, InviteeRinging,
                  SignalEvent, ParticipantJoined, ParticipantLeft, ParticipantMoved, CallEnded>;
+extern template class CompiledOnce<EventBodies>;
+using EventBody = CompiledOnce<EventBodies>;
 
 /// Whether it raises `rev` (contract, section 3): so do those of an invitation but `ringing`, and
 /// none of its call.
@@ -324,9 +327,11 @@ struct GroupDismissed {
     bool operator==(const GroupDismissed&) const = default;
 };
 
-using GroupEventBody =
+using GroupEventBodies =
     std::variant<GroupCreated, MemberEntered, MemberInvited, MemberRemoved, MemberLeft, RoleChanged,
                  OwnerChanged, GroupUpdated, GroupDismissed>;
+extern template class CompiledOnce<GroupEventBodies>;
+using GroupEventBody = CompiledOnce<GroupEventBodies>;
 
 /// What the broker tells of a group; somebody did it.
 struct GroupEvent {
@@ -361,7 +366,9 @@ struct MessageEvent {
 };
 
 /// All that is told without being asked.
-using AnyEvent = std::variant<Event, GroupEvent, MessageEvent>;
+using EventTypes = std::variant<Event, GroupEvent, MessageEvent>;
+extern template class CompiledOnce<EventTypes>;
+using AnyEvent = CompiledOnce<EventTypes>;
 
 /// The word in `event`.
 inline std::string_view name_of(const Event& event) {

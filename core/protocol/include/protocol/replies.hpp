@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/boxed.hpp"
+#include "protocol/compiled_once.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/instant.hpp"
@@ -446,9 +447,11 @@ struct HereNoted {
     bool operator==(const HereNoted&) const = default;
 };
 
-using ReplyBody = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
-                               GroupDone, MembersDone, GotGroup, GroupsListed, HistoryListed,
-                               HereNoted, OnlineListed, OpenListed>;
+using ReplyBodies = std::variant<Refusal, Invited, Merged, Done, Cancelled, Got, Synced, Sent,
+                                 GroupDone, MembersDone, GotGroup, GroupsListed, HistoryListed,
+                                 HereNoted, OnlineListed, OpenListed>;
+extern template class CompiledOnce<ReplyBodies>;
+using ReplyBody = CompiledOnce<ReplyBodies>;
 
 /// The answer to one request; `re` is its verb, `device` the asker's own tag.
 struct Reply {

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/compiled_once.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/instant.hpp"
 #include "protocol/words.hpp"
@@ -476,11 +477,13 @@ struct ListOpen {
     bool operator==(const ListOpen&) const = default;
 };
 
-using RequestBody =
+using RequestBodies =
     std::variant<Invite, GroupInvite, Accept, Reject, Cancel, Modify, Ringing, Add, Get, Signal,
                  Join, Hangup, Resume, Sync, Message, CreateGroup, JoinGroup, QuitGroup,
                  DismissGroup, GetGroup, UpdateGroup, AddMembers, RemoveMembers, SetRank,
                  TransferGroup, ListGroups, ListHistory, Here, ListOnline, ListOpen>;
+extern template class CompiledOnce<RequestBodies>;
+using RequestBody = CompiledOnce<RequestBodies>;
 
 struct Request {
     std::optional<Req> req{};

@@ -11,7 +11,7 @@
 namespace beckon {
 
 /// A broker in which nobody is, and which takes everything; with what it was given.
-struct Heard final : Bus {
+struct HeardBus final : Bus {
     struct Told {
         std::string topic;
         std::string payload;
