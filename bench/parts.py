@@ -8,10 +8,11 @@ import tempfile
 import sides  # noqa: F401: finds tests/system
 import client
 import fanout
+import kamailio
 import lateness
 import restart
 from report import Ratio, percentile
-from sides import Callgrind, Measured, Side, SystemCalls, load, load_meanwhile, program, running
+from sides import STORES, Callgrind, Measured, Side, SystemCalls, load, load_meanwhile, program, running
 
 # Goals, as docs/performance.md has them.
 CYCLE, CYCLE_TO_FLOOR = 95_000, 1.5
@@ -251,7 +252,6 @@ def timeouts(tables, quick):
             found = load("timeouts", [Side("loaded", broker, "json")], "--count", count, "--gap", 1)["loaded"]
         tell_lateness(tables, f"{pending:,} pending, at {rate:.0f} cycles/s (80 % of a core)", found, LATER_LOADED_MS)
     tell_lateness(tables, "websockets, idle", lateness.measure(count), LATER_IDLE_MS)
-    tables.note("Kamailio's timers are not measured here: nothing of the project speaks SIP.")
 
 
 def tell_lateness(tables, what, found, most):
@@ -260,6 +260,26 @@ def tell_lateness(tables, what, found, most):
     more = (percentile(found["late_us"], 0.99) - percentile(found["plain_us"], 0.99)) / 1e3
     tables.goal("7d", f"timeout's lateness, {what}", "plain PUBLISH " + tell(found["plain_us"]), tell(found["late_us"]),
                 f"{more:+.2f} ms", f"p99 {most} ms later", more <= most)
+
+
+def sip(tables, quick):
+    if reason := kamailio.why_not():
+        tables.note(f"Kamailio was not measured: {reason} (scripts/dependencies sip).")
+        return
+    rounds = 3 if quick else 7
+    brokers = {kind: Measured(kind) for kind in STORES}
+    with kamailio.Kamailio() as proxy:
+        proxy.set_up(1000)
+        set_up = [proxy.set_up(1000 if quick else 5000) for _ in range(rounds)]
+    with running(*brokers.values()):
+        sides = [Side(kind, broker, "json") for kind, broker in brokers.items()]
+        found = load("cycles", sides, "--pairs", 32, "--rounds", rounds, "--seconds", 0.4 if quick else 0.8)
+    for kind, each in found.items():
+        tables.within("8a", f"CPU of a cycle, all threads, 32 pairs, {kind}, JSON, beside Kamailio's of a call that is set up",
+                      [one["cpu_us"] for one in each["rounds"]], set_up, "us", None)
+    with kamailio.Kamailio() as proxy:
+        each = proxy.held(5_000 if quick else 20_000)
+    tables.goal("8b", "resident bytes of Kamailio for each call that rings (ours: 5b)", f"{each:,.0f}", "")
 
 
 def core(part, pending):
@@ -349,6 +369,7 @@ PARTS = {
     "fanout": (fan_outs, "how late a large one makes a ring between two others"),
     "churn": (churn, "CPU of connects"),
     "timeouts": (timeouts, "how late they are, idle and loaded"),
+    "kamailio": (sip, "Kamailio's CPU and memory of a call, where it and SIPp are installed"),
     "memory": (memory, "of what is pending"),
     "restart": (restart_part, "with what is pending, and with what is overdue"),
     "growth": (growth, "of a cycle's cost with what is pending"),
