@@ -22,7 +22,7 @@ namespace {
 constexpr int wrong_usage = 64;
 constexpr int something_is_wrong = 1;
 constexpr int cannot_go_on = 70;
-/// A broker that is not there may keep the connection's thread, and a disk the store's.
+/// A broker that is not there may keep the connection's thread, a disk or a database the store's.
 constexpr std::chrono::seconds patience_of_the_process{10};
 
 void block_signals() {
@@ -56,7 +56,7 @@ int serve(const ServiceOptions& options) {
         return serve_alone(options);
     }
     block_signals();
-    return serve_in_turn(options);
+    return serve_in_turn(options, end_within_patience);
 }
 
 /// `beckond acl ENGINE`.

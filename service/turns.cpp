@@ -40,7 +40,7 @@ PgPlace place_of(const ServiceOptions& options) {
             .patience = std::chrono::milliseconds(options.lease_ms)};
 }
 
-int serve_in_turn(const ServiceOptions& options) {
+int serve_in_turn(const ServiceOptions& options, const std::function<void(int)>& ending) {
     const Descriptor ends(open_ending_signals());
     SiteKeeper keeper({.place = place_of(options),
                        .me = options.instance,
@@ -55,6 +55,7 @@ int serve_in_turn(const ServiceOptions& options) {
                  {.fd = ends.fd, .events = POLLIN, .revents = 0}}};
             poll(wait.data(), wait.size(), -1);
             if (wait[1].revents != 0) {
+                ending(0);
                 return 0;
             }
             keeper.changed().clear();
@@ -65,6 +66,7 @@ int serve_in_turn(const ServiceOptions& options) {
                                            ", epoch " + std::to_string(*epoch));
             Service service(options, journal_in(options, *epoch), &keeper);
             if (const auto code = service.run()) {
+                ending(*code);
                 return *code;
             }
         } catch (const std::exception& error) {
