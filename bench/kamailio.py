@@ -121,11 +121,13 @@ class Kamailio:
         port = free_port()
         before = self.resident_bytes()
         with self._sipp(scenario, port), self._callers(port, calls, calls):
-            settled, last = 0, before
-            while settled < 4:  # a second without a page more
+            settled, last, deadline = 0, before, time.monotonic() + PATIENCE_S
+            while settled < 4:  # a second without a page more, once there is as much as calls cannot be without
+                if time.monotonic() > deadline:
+                    raise SystemExit("the calls that Kamailio holds do not settle")
                 time.sleep(0.25)
                 now = self.resident_bytes()
-                settled, last = (settled + 1, last) if now == last and now > before else (0, now)
+                settled, last = (settled + 1, last) if now == last > before + 1024 * calls else (0, now)
             return (last - before) / calls
 
 

@@ -15,14 +15,15 @@ from postgres import HOST, free_port
 class Ejabberd:
     """`nodes` of one cluster. Anybody may log in, by any password but none."""
 
-    def __init__(self, nodes=1, rules=None, user="beckond", more=""):
+    def __init__(self, nodes=1, rules=None, user="beckond", more="", operators="", change=lambda rules: rules):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="beckon-ej-"))
         self.cookie = self.folder.name
         self.epmd = free_port()
         self.ports = [free_port() for _ in range(nodes)]
-        self.rules = rules if rules is not None else subprocess.run(
-            [os.environ["BECKON_SERVICE"], "acl", "ejabberd", "--user", user], capture_output=True, text=True,
-            check=True).stdout.replace("@HOST", "@localhost")
+        named = ["--operators", operators] if operators else []
+        self.rules = rules if rules is not None else change(subprocess.run(
+            [os.environ["BECKON_SERVICE"], "acl", "ejabberd", "--user", user, *named], capture_output=True, text=True,
+            check=True).stdout.replace("@HOST", "@localhost"))
         self.more = more
         for node in range(nodes):
             self._write(node)

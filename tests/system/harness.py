@@ -38,6 +38,8 @@ from paho.mqtt.properties import Properties
 
 MOSQUITTO = os.environ.get("MOSQUITTO", "/usr/sbin/mosquitto")
 SERVICE = os.environ.get("BECKON_HOST") == "service"
+# The broker is a cluster of ejabberd, where nobody is let in without a password (tests/cluster/on_ejabberd.py).
+ON_EJABBERD = os.environ.get("BECKON_ENGINE") == "ejabberd"
 PATIENCE = 10.0  # seconds; the upper bound of every wait, all of which return as soon as what they wait for is there
 
 CONTENT_TYPES = {"json": "application/json", "msgpack": "application/vnd.msgpack"}
@@ -163,6 +165,7 @@ def paho_client(*identity, **how):
 class Broker:
     """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
 
+    password = None  # of whoever says none
     own_group = False  # of processes: so that Ctrl-C at the terminal does not end it, too
     under = ()  # a command that runs it, such as valgrind's
 
@@ -413,7 +416,7 @@ def flags(options):
 class ServiceNode:
     """A plain broker that beckond serves and somebody else has started, as a client wants it."""
 
-    root, plugin = "beckon/v1", True
+    root, plugin, password = "beckon/v1", True, None
 
     def __init__(self, port):
         self.port = port
@@ -511,6 +514,10 @@ class ServiceBroker(Broker):
 
 
 def broker_of_host(**how):
+    if ON_EJABBERD:
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cluster"))
+        from on_ejabberd import EjabberdBroker  # pylint: disable=import-outside-toplevel
+        return EjabberdBroker(**how)
     return (ServiceBroker if SERVICE else Broker)(**how)
 
 
@@ -579,7 +586,7 @@ class Client:
         self._paho.on_publish = self._on_publish
         self._paho.on_message = self._on_message
         if user is not None:
-            self._paho.username_pw_set(user, password)
+            self._paho.username_pw_set(user, broker.password if password is None else password)
         self._says_here = SERVICE and broker.plugin and self.hears_replies and listen != ()
         self._run = secrets.token_hex(4)
         if will is None and self._says_here and ID.match(user):
@@ -1095,7 +1102,8 @@ class DrivenClient:
         self.driver, self.name, self.user, self.how = driver, name, user, how
         if isinstance(server, int):
             server = f"mqtt://127.0.0.1:{server}"
-        self.options = {**self.BRISK, "server": server, "userID": user, **options}
+        login = {"password": "any"} if ON_EJABBERD else {}
+        self.options = {**self.BRISK, "server": server, "userID": user, **login, **options}
         if how.get("poll"):
             self.options["delivery"] = "poll"
         self._calls, self._taken = set(), set()
@@ -1270,7 +1278,8 @@ class SystemTest(unittest.TestCase):
 
     def run(self, result=None):
         module = os.path.splitext(os.path.basename(sys.modules[type(self).__module__].__file__))[0]
-        reason = of_a_broker.reason(f"{module[len('test_'):]}.{'.'.join(self.id().split('.')[-2:])}")
+        name = f"{module[len('test_'):]}.{'.'.join(self.id().split('.')[-2:])}"
+        reason = of_a_broker.reason(name, ON_EJABBERD)
         if SERVICE and reason:
             result.startTest(self)
             result.addSkip(self, reason)

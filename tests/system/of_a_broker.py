@@ -8,6 +8,8 @@ OTHERS_NAME = "another's name in the topic never reaches a service"
 REASONS = {
     "attacks": "a service cannot see wills, client ids and subscriptions; the other broker's rules are tried by check-acl",
     "bad_input.Sizes.test_50_megabytes": "what is so large is sent once more, from the broker to the service",
+    "bad_input.Types.test_an_integral_number_is_one_however_it_is_written":
+        "says no `device`, so it is another than the one that said `here`",
     "bad_input.Topics": "what is no request by its levels never reaches a service; tests/service asks the rest",
     "clock_steps": "steps the broker's own clock; a service has the same clocks (tests/host)",
     "example_config": "the plugin's configuration",
@@ -38,9 +40,20 @@ REASONS = {
     "store_versions": "how a broker takes over a store",
 }
 
+# As REASONS, of a service on ejabberd.
+ON_EJABBERD = {
+    "away.Away.test_whom_a_full_queue_lost_the_events_of_learns_of_all_that_is_pending":
+        "a session whose queue is full is ended",
+    "client_cuts.Cuts.test_an_invite_that_never_arrived_rings_after_the_reconnect": "counts what Mosquitto logs",
+    "invitations.Invite.test_any_valid_id_may_be_invited_whether_anybody_knows_that_user_or_not":
+        "names in capitals, where the cluster has them in lower case",
+    "invitations.Replies.test_status_tells_versions_epoch_and_limits": "the Content Type of what is retained is lost",
+}
 
-def reason(test):
+
+def reason(test, on_ejabberd=False):
     """Why this one, as module.Class.test, is not for a service; None: it is."""
+    reasons = {**REASONS, **ON_EJABBERD} if on_ejabberd else REASONS
     parts = test.split(".")
-    return next((REASONS[name] for name in (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-                 if name in REASONS), None)
+    return next((reasons[name] for name in (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+                 if name in reasons), None)
