@@ -207,9 +207,7 @@ Doings House::standing(const std::vector<SignalingInfo>& open, Time now) {
         ids.insert(info.inviteID);
         step_back(info, doings);
         if (is_place(info.groupID, info.role) && may_know(info.inviteID)) {
-            Ring& ring = known(info.inviteID);
-            ring.told = true;
-            apply(ring, info, configuration_.user);
+            apply(known(info.inviteID), info, configuration_.user);
         }
     }
     std::erase_if(stepped_back_, [&](const std::string& id) { return !ids.contains(id); });

@@ -388,6 +388,16 @@ TEST_CASE("a_bell_that_is_pressed_again_rings_once") {
     CHECK(at(one, "/flat-3/state").empty());       // ringing, as before
 }
 
+TEST_CASE("a_ring_that_is_seen_to_stand_before_it_is_heard_of_is_told_once") {
+    House house = begun();
+    const auto open = info("r", "flat-3", State::pending, State::pending);
+    const Doings seen = house.standing({open}, evening);
+    CHECK(at(seen, "/flat-3/state") == Texts{"ringing"});
+    CHECK(at(seen, "/trigger").empty());
+    CHECK(at(house.heard(ring("r", "flat-3")), "/trigger") == Texts{"rung"});
+    CHECK(at(house.standing({open}, evening), "/trigger").empty());
+}
+
 TEST_CASE("stop_ends_what_rings_and_it_is_not_missed") {
     House house = begun();
     rung(house, "r");
