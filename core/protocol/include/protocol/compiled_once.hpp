@@ -19,11 +19,11 @@ class CompiledOnce : public Variants {
   public:
     using Variant = Variants;
 
+    /// As a variant has it: one of its types becomes the variant by itself.
     template <class Alternative>
     requires(!std::derived_from<std::remove_cvref_t<Alternative>, Variants> &&
              std::constructible_from<Variants, Alternative>)
-        // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload): as a
-        // variant's
+        // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload)
         CompiledOnce(Alternative&& one)
         : Variants(std::forward<Alternative>(one)) {}
 
