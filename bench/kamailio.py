@@ -14,11 +14,13 @@ from sides import pinned
 
 HERE = pathlib.Path(__file__).parent / "kamailio"
 PATIENCE_S = 60
+KAMAILIO = shutil.which("kamailio", path=os.environ["PATH"] + ":/usr/sbin")
+SIPP = shutil.which("sipp")
 
 
 def why_not():
     """Why there is no Kamailio here; nothing: there is."""
-    missing = [name for name in ("kamailio", "sipp") if not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")]
+    missing = [name for name, path in (("kamailio", KAMAILIO), ("sipp", SIPP)) if path is None]
     return f"there is no {' and no '.join(missing)}" if missing else ""
 
 
@@ -40,9 +42,8 @@ class Kamailio:
                                  encoding="utf-8")
         # The shared memory is there for as many calls as are held.
         self._process = subprocess.Popen(
-            [*pinned(0), shutil.which("kamailio", path=os.environ["PATH"] + ":/usr/sbin"), "-f", str(configuration), "-Y",
-             str(self._folder), "-m", "2048", "-M", "32", "-x", "fm", "-DD", "-E"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True)
+            [*pinned(0), KAMAILIO, "-f", str(configuration), "-Y", str(self._folder), "-m", "2048", "-M", "32", "-x", "fm",
+             "-DD", "-E"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self._ends.callback(self._stop)
         self._answers()
         return self
@@ -91,7 +92,7 @@ class Kamailio:
     @contextlib.contextmanager
     def _sipp(self, scenario, port, *words):
         process = subprocess.Popen(
-            [*pinned(1), "sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-nostdin", *map(str, words)],
+            [*pinned(1), SIPP, "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-nostdin", *map(str, words)],
             cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield process
@@ -110,7 +111,8 @@ class Kamailio:
             time.sleep(0.3)  # SIPp does not say when it listens; what comes early is sent again
             before = self.cpu_us()
             with self._callers(port, calls, at_once) as callers:
-                callers.wait(PATIENCE_S)
+                if callers.wait(PATIENCE_S):
+                    raise SystemExit("not all of Kamailio's calls were set up")
             return (self.cpu_us() - before) / calls
 
     def held(self, calls):

@@ -12,7 +12,7 @@ import secrets
 import unittest
 
 from ejabberd import Ejabberd
-from harness import ServiceBroker, flags
+from harness import PASSWORD, ServiceBroker
 
 NODES = int(os.environ.get("BECKON_NODES", "3"))
 # As ServiceBroker.OTHER_TOPICS.
@@ -28,7 +28,6 @@ def _with_other_topics(rules):
 class EjabberdBroker(ServiceBroker):
     """Whatever tests tell Mosquitto alone is not for it."""
 
-    password = "any"
     # What ejabberd does without being told.
     AS_IT_IS = ("max_packet_size 60000000",)
     _clusters = {}
@@ -57,17 +56,13 @@ class EjabberdBroker(ServiceBroker):
     def pid(self):
         raise unittest.SkipTest("the broker is no process of the test's")
 
-    def arguments(self):
-        ports = self._cluster().ports
-        store = os.path.join(self.directory, "beckon.db") if self.persistence else "memory"
+    def broker_arguments(self):
         path = os.path.join(self.directory, "password")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(self.password + "\n")
+            file.write(PASSWORD + "\n")
         os.environ["BECKON_PASSWORD_FILE"] = path  # for the command line
-        said = flags({"store": store, **self.of_service(self.options)})
-        return [*[word for port in ports for word in ("--server", f"127.0.0.1:{port}")], "--user", "beckond",
-                "--password-file", path, "--fold-case", "yes", "--acl-checked", "yes", "--site", self._site,
-                *[text.replace("{dir}", self.directory) for text in said]]
+        servers = [word for port in self._cluster().ports for word in ("--server", f"127.0.0.1:{port}")]
+        return [*servers, "--password-file", path, "--fold-case", "yes", "--site", self._site]
 
     def _cluster(self):
         operators = self.options.get("operators", "")

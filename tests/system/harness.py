@@ -38,8 +38,12 @@ from paho.mqtt.properties import Properties
 
 MOSQUITTO = os.environ.get("MOSQUITTO", "/usr/sbin/mosquitto")
 SERVICE = os.environ.get("BECKON_HOST") == "service"
-# The broker is a cluster of ejabberd, where nobody is let in without a password (tests/cluster/on_ejabberd.py).
+# The broker is a cluster of ejabberd (tests/cluster/on_ejabberd.py).
 ON_EJABBERD = os.environ.get("BECKON_ENGINE") == "ejabberd"
+if ON_EJABBERD:
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cluster"))
+# Of whoever says none: there, nobody is let in without.
+PASSWORD = "any" if ON_EJABBERD else None
 PATIENCE = 10.0  # seconds; the upper bound of every wait, all of which return as soon as what they wait for is there
 
 CONTENT_TYPES = {"json": "application/json", "msgpack": "application/vnd.msgpack"}
@@ -165,7 +169,6 @@ def paho_client(*identity, **how):
 class Broker:
     """One broker process on a free port of 127.0.0.1, with a directory of its own that vanishes with it."""
 
-    password = None  # of whoever says none
     own_group = False  # of processes: so that Ctrl-C at the terminal does not end it, too
     under = ()  # a command that runs it, such as valgrind's
 
@@ -416,7 +419,7 @@ def flags(options):
 class ServiceNode:
     """A plain broker that beckond serves and somebody else has started, as a client wants it."""
 
-    root, plugin, password = "beckon/v1", True, None
+    root, plugin = "beckon/v1", True
 
     def __init__(self, port):
         self.port = port
@@ -438,8 +441,11 @@ class ServiceBroker(Broker):
     def arguments(self):
         store = os.path.join(self.directory, "beckon.db") if self.persistence else "memory"
         said = flags({"store": store, **self.of_service(self.options)})
-        return ["--server", f"127.0.0.1:{self.port}", "--user", "beckond", "--acl-checked", "yes",
+        return [*self.broker_arguments(), "--user", "beckond", "--acl-checked", "yes",
                 *[text.replace("{dir}", self.directory) for text in said]]
+
+    def broker_arguments(self):
+        return ["--server", f"127.0.0.1:{self.port}"]
 
     @classmethod
     def of_service(cls, options):
@@ -515,7 +521,6 @@ class ServiceBroker(Broker):
 
 def broker_of_host(**how):
     if ON_EJABBERD:
-        sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cluster"))
         from on_ejabberd import EjabberdBroker  # pylint: disable=import-outside-toplevel
         return EjabberdBroker(**how)
     return (ServiceBroker if SERVICE else Broker)(**how)
@@ -586,7 +591,7 @@ class Client:
         self._paho.on_publish = self._on_publish
         self._paho.on_message = self._on_message
         if user is not None:
-            self._paho.username_pw_set(user, broker.password if password is None else password)
+            self._paho.username_pw_set(user, PASSWORD if password is None else password)
         self._says_here = SERVICE and broker.plugin and self.hears_replies and listen != ()
         self._run = secrets.token_hex(4)
         if will is None and self._says_here and ID.match(user):
@@ -1102,7 +1107,7 @@ class DrivenClient:
         self.driver, self.name, self.user, self.how = driver, name, user, how
         if isinstance(server, int):
             server = f"mqtt://127.0.0.1:{server}"
-        login = {"password": "any"} if ON_EJABBERD else {}
+        login = {"password": PASSWORD} if PASSWORD else {}
         self.options = {**self.BRISK, "server": server, "userID": user, **login, **options}
         if how.get("poll"):
             self.options["delivery"] = "poll"

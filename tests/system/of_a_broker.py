@@ -8,8 +8,6 @@ OTHERS_NAME = "another's name in the topic never reaches a service"
 REASONS = {
     "attacks": "a service cannot see wills, client ids and subscriptions; the other broker's rules are tried by check-acl",
     "bad_input.Sizes.test_50_megabytes": "what is so large is sent once more, from the broker to the service",
-    "bad_input.Types.test_an_integral_number_is_one_however_it_is_written":
-        "says no `device`, so it is another than the one that said `here`",
     "bad_input.Topics": "what is no request by its levels never reaches a service; tests/service asks the rest",
     "clock_steps": "steps the broker's own clock; a service has the same clocks (tests/host)",
     "example_config": "the plugin's configuration",

@@ -8,7 +8,7 @@ import unittest
 
 import msgpack
 
-from harness import SystemTest, data_of, encode, states
+from harness import SERVICE, SystemTest, data_of, encode, states
 
 VERBS = ("accept", "reject", "cancel", "modify", "ringing", "add", "get")
 TYPES = {"null": None, "truth": True, "number": 7, "fraction": 1.5, "text": "text", "list": ["a"], "map": {"a": 1}}
@@ -204,6 +204,8 @@ class Types(BadInputTest):
         for payload in payloads:
             reply = self.assert_ok(self.alice.request("user/carol/invite", payload=payload))
             self.assertTrue(0 < reply["remaining_ms"] <= 30000)
+            if SERVICE:  # for which whoever says no `device` is another than the one that said `here`
+                self.alice.wait_event("new_invitation", id=reply["id"], role="inviter")
             self.assert_ok(self.alice.ask(f"invitation/{reply['id']}/cancel"))
             self.alice.wait_event("invitation_cancelled", id=reply["id"])
 
